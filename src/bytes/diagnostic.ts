@@ -1,0 +1,96 @@
+import { hexOffset, type Range } from './range.ts';
+
+/** One component of a field path: a field or subsection name, or an array index. */
+export type PathComponent = string | number;
+
+/** Every kind of problem that the project reports. The set is closed, so that a program can switch over it. */
+export type DiagnosticCode =
+  | 'not-a-stream' // no QEVM magic, or a stream version that nobody writes
+  | 'truncated' // the bytes end before a record, section or field does
+  | 'bad-record' // a record type or header that cannot be
+  | 'bad-footer' // the footer of a section is missing or names another section
+  | 'unknown-section' // nothing describes this section: its end was searched for, its content is a gap
+  | 'unknown-command' // a MIG_CMD_* that is not known; skipped by its length
+  | 'bad-command' // a known MIG_CMD_* with an impossible payload
+  | 'bad-configuration' // the CONFIGURATION record does not parse
+  | 'bad-vmdesc' // the vmdesc blob is not valid JSON, or has the wrong shape, size or depth
+  | 'vmdesc-mismatch' // the bytes of a section disagree with its description
+  | 'vmdesc-incomplete' // the description is known to leave out bytes that QEMU wrote
+  | 'bad-ram' // a RAM record that cannot be
+  | 'bad-iterative' // another iterative section (htab, dirty-bitmap …) that does not parse
+  | 'duplicate-section' // the same idstr and instance id twice
+  | 'no-schema' // the stream carries no description of its device state
+  | 'trailing-bytes' // bytes after the end of the stream
+  | 'unsupported' // a valid encoding that this version does not read
+  | 'io'; // the source could not be read
+
+export type Severity = 'error' | 'warning' | 'note';
+
+/** A problem in the bytes, as data. It never stops the decoding of what can still be decoded. */
+export interface Diagnostic {
+  readonly severity: Severity;
+  readonly code: DiagnosticCode;
+  /** What was found, what was expected, what it usually means; one line, without the place. */
+  readonly message: string;
+  /** Where, as absolute offsets in the stream. */
+  readonly range?: Range;
+  /** idstr of the section. */
+  readonly section?: string;
+  readonly instanceId?: number;
+  /** Path of the field inside the section. */
+  readonly path?: readonly PathComponent[];
+}
+
+/** Thrown for I/O failure, misuse, strict mode, and inside a parser to give up a section. */
+export class DecodeError extends Error {
+  override readonly name = 'DecodeError';
+  readonly diagnostic: Diagnostic;
+
+  constructor(diagnostic: Diagnostic, options?: { cause?: unknown }) {
+    super(formatDiagnostic(diagnostic), options);
+    this.diagnostic = diagnostic;
+  }
+  get code(): DiagnosticCode {
+    return this.diagnostic.code;
+  }
+  get range(): Range | undefined {
+    return this.diagnostic.range;
+  }
+  get section(): string | undefined {
+    return this.diagnostic.section;
+  }
+  get path(): readonly PathComponent[] | undefined {
+    return this.diagnostic.path;
+  }
+}
+
+/** `env.regs[3]`, `virtio/64bit_features/…`: a path for people. */
+export function formatPath(path: readonly PathComponent[]): string {
+  let text = '';
+  for (const component of path) {
+    if (typeof component === 'number') text += `[${component}]`;
+    else text += text === '' ? component : `/${component}`;
+  }
+  return text;
+}
+
+/** One line: place, then message. */
+export function formatDiagnostic(diagnostic: Diagnostic): string {
+  const { range, section, instanceId, path } = diagnostic;
+  const place = [
+    range ? `offset ${hexOffset(range.start)}` : '',
+    section !== undefined
+      ? `section ${printable(section)}${instanceId ? ` instance ${instanceId}` : ''}`
+      : '',
+    path && path.length > 0 ? `field ${printable(formatPath(path))}` : '',
+  ].filter((part) => part !== '');
+  return `${place.length > 0 ? `${place.join(', ')}: ` : ''}${diagnostic.message}`;
+}
+
+/** Text from a stream made safe to show on a terminal: control and unprintable characters as `\xNN` or `\u{N}`. */
+export function printable(text: string): string {
+  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => {
+    const code = character.codePointAt(0) ?? 0;
+    return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
+  });
+}

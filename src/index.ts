@@ -1,0 +1,28 @@
+export {
+  DecodeError,
+  type Diagnostic,
+  type DiagnosticCode,
+  formatDiagnostic,
+  formatPath,
+  type PathComponent,
+  printable,
+  type Severity,
+} from './bytes/diagnostic.ts';
+export { hexOffset, type Range, rangeLength } from './bytes/range.ts';
+export { type BlobLike, type ByteSource, blobSource, memorySource } from './bytes/source.ts';
+export {
+  type ArrayNode,
+  childrenOf,
+  type GapNode,
+  type Layout,
+  type LayoutNode,
+  type LeafNode,
+  type LeafValue,
+  type StructNode,
+  type WalkStep,
+  walk,
+} from './layout/node.ts';
+export { layoutOf, layouts, type OpenedStream, type OpenOptions, openStream } from './layout/open.ts';
+export type { DeviceSchema, FieldSchema, Schema, SchemaOrigin, StructSchema } from './schema/schema.ts';
+export type * from './stream/records.ts';
+export type { Section, Stream } from './stream/scan.ts';

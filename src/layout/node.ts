@@ -1,0 +1,100 @@
+import type { Diagnostic, PathComponent } from '../bytes/diagnostic.ts';
+
+/**
+ * What a leaf holds. Integers of up to 32 bits are numbers, 64-bit ones bigint; `bool` is a boolean, a capability
+ * a string; everything else is the bytes as they are in the stream. Null stands for the content of a record of an
+ * iterative section, which is scanned and not held.
+ */
+export type LeafValue = number | bigint | boolean | string | Uint8Array | null;
+
+interface NodeBase {
+  /** Field name, index in an array, or full name of a subsection; `''` for the root of a section. */
+  readonly name: PathComponent;
+  /** Name of the VMStateInfo, as the schema has it; see each kind for more. */
+  readonly type: string;
+  /** Absolute offsets in the stream, half open. */
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A value. */
+export interface LeafNode extends NodeBase {
+  readonly kind: 'leaf';
+  readonly value: LeafValue;
+}
+
+/** A VMSD and what else has parts with names: `struct`, `vstruct`, `subsection`, or a custom info opened up. */
+export interface StructNode extends NodeBase {
+  readonly kind: 'struct';
+  readonly vmsdName: string | undefined;
+  readonly versionId: number | undefined;
+  /** The bytes of a custom info, as it is also a field with a value. */
+  readonly value?: Uint8Array;
+  readonly children: readonly LayoutNode[];
+}
+
+/** Elements with names 0, 1, 2 …; `type` is that of the first element. */
+export interface ArrayNode extends NodeBase {
+  readonly kind: 'array';
+  readonly length: number;
+  /** Made on demand, and anew at each iteration: an array may have millions of elements. */
+  readonly children: Iterable<LayoutNode>;
+}
+
+/** Bytes that nobody can name. `type` says why, in a word or two. */
+export interface GapNode extends NodeBase {
+  readonly kind: 'gap';
+  /** The bytes, where they were read; undefined where the gap is too long to hold. */
+  readonly value: Uint8Array | undefined;
+}
+
+export type LayoutNode = LeafNode | StructNode | ArrayNode | GapNode;
+
+/**
+ * A section's bytes resolved. Its leaves and gaps tile `[root.start, root.end)` exactly; in an iterative section they
+ * tile the bodies of its records, between which those of other sections may lie.
+ */
+export interface Layout {
+  readonly section: string;
+  readonly instanceId: number;
+  /** Version in the section header; undefined for the configuration. */
+  readonly versionId: number | undefined;
+  readonly root: StructNode;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+export function childrenOf(node: LayoutNode): Iterable<LayoutNode> {
+  return node.kind === 'struct' || node.kind === 'array' ? node.children : [];
+}
+
+/** A node and where it is in its section. */
+export interface WalkStep {
+  readonly node: LayoutNode;
+  /** Components from the section's root; empty for the root itself. The array is reused: copy it to keep it. */
+  readonly path: readonly PathComponent[];
+}
+
+/**
+ * All nodes of a layout in stream order, a parent before its children. `enter` decides whether the children of a
+ * node are visited.
+ */
+export function* walk(
+  root: LayoutNode,
+  enter: (node: LayoutNode, path: readonly PathComponent[]) => boolean = () => true,
+): Generator<WalkStep> {
+  const path: PathComponent[] = [];
+  const stack: Iterator<LayoutNode>[] = [];
+  yield { node: root, path };
+  if (enter(root, path)) stack.push(childrenOf(root)[Symbol.iterator]());
+  for (let top = stack.at(-1); top; top = stack.at(-1)) {
+    path.length = stack.length - 1;
+    const next = top.next();
+    if (next.done) {
+      stack.pop();
+      continue;
+    }
+    path.push(next.value.name);
+    yield { node: next.value, path };
+    if (enter(next.value, path)) stack.push(childrenOf(next.value)[Symbol.iterator]());
+  }
+}

@@ -1,0 +1,106 @@
+import type { Diagnostic } from '../bytes/diagnostic.ts';
+import { type Range, rangeLength } from '../bytes/range.ts';
+import type { ByteSource } from '../bytes/source.ts';
+import { decodeText } from '../bytes/window.ts';
+import { findIterativeScanner, type IterativeScanner } from '../ram/iterative.ts';
+import type { PageSink } from '../ram/page-sink.ts';
+import { findDevice, type Schema, structLength } from '../schema/schema.ts';
+import { type JsonObject, parseVmdesc } from '../schema/vmdesc.ts';
+import { type Section, type Stream, scanStream } from '../stream/scan.ts';
+import { locateVmDescription, MAX_VMDESC_LENGTH, VMDESC_HEADER_LENGTH } from '../stream/vmdescription.ts';
+import type { Layout } from './node.ts';
+import { resolveConfiguration, resolveSection } from './section.ts';
+
+export interface OpenOptions {
+  /** Takes the pages of RAM while they are scanned. */
+  readonly sink?: PageSink;
+  /** Called with the number of bytes scanned so far, after each record. */
+  onProgress?(offset: number): void;
+}
+
+/** A stream, framed, and what its bytes may mean. */
+export interface OpenedStream {
+  readonly source: ByteSource;
+  readonly stream: Stream<IterativeScanner>;
+  /** Undefined when the stream has no usable vmdesc. */
+  readonly schema: Schema | undefined;
+  /** The vmdesc blob as JSON. */
+  readonly vmdesc: JsonObject | undefined;
+  /** Problems of framing and description; those of each section are in its layout. */
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/**
+ * Opens a migration stream: finds the vmdesc, makes a schema of it, and frames the records. Problems in the bytes are
+ * diagnostics; only a source that is no migration stream, or cannot be read, throws.
+ */
+export async function openStream(source: ByteSource, options: OpenOptions = {}): Promise<OpenedStream> {
+  const located = await locateVmDescription(source);
+  let described =
+    located && (await readVmdesc(source, { ...located, start: located.start + VMDESC_HEADER_LENGTH }));
+  let stream = await scan(source, described?.schema, options);
+  const found = stream.vmdescription;
+  if (!described && found && rangeLength(found.json) > 0) {
+    // The blob was not at the very end. Sections that were framed by search are framed anew by description.
+    described = await readVmdesc(source, found.json);
+    const guessed = stream.sections.some(({ records }) =>
+      records.some(({ boundary }) => boundary === 'footer-search'),
+    );
+    if (described?.schema && guessed && !options.sink) stream = await scan(source, described.schema, options);
+  }
+  const diagnostics = [...(described?.diagnostics ?? []), ...stream.diagnostics];
+  if (!described?.schema) {
+    diagnostics.push({
+      severity: 'warning',
+      code: 'no-schema',
+      message: described
+        ? 'the vmdesc of this stream is unusable, so that its device state cannot be decoded'
+        : 'the stream has no vmdesc, so that its device state cannot be decoded (suppress-vmdesc=on, postcopy or a cut stream)',
+    });
+  }
+  return { source, stream, schema: described?.schema, vmdesc: described?.json, diagnostics };
+}
+
+async function readVmdesc(
+  source: ByteSource,
+  range: Range,
+): Promise<{ schema: Schema | undefined; json: JsonObject | undefined; diagnostics: readonly Diagnostic[] }> {
+  const length = rangeLength(range);
+  if (length > MAX_VMDESC_LENGTH) {
+    const message = `the vmdesc is ${length} bytes long; no more than ${MAX_VMDESC_LENGTH} are read`;
+    const diagnostics: Diagnostic[] = [{ severity: 'error', code: 'bad-vmdesc', message, range }];
+    return { schema: undefined, json: undefined, diagnostics };
+  }
+  const { vmdesc, diagnostics } = parseVmdesc(decodeText(await source.read(range.start, length)), range);
+  return { schema: vmdesc?.schema, json: vmdesc?.json, diagnostics };
+}
+
+function scan(
+  source: ByteSource,
+  schema: Schema | undefined,
+  options: OpenOptions,
+): Promise<Stream<IterativeScanner>> {
+  const { sink, onProgress } = options;
+  return scanStream<IterativeScanner>(source, {
+    pageSize: schema?.pageSize,
+    bodyLength(idstr, instanceId, occurrence) {
+      if (idstr === 'configuration') return schema?.configuration && structLength(schema.configuration);
+      const device = schema && findDevice(schema, idstr, instanceId, occurrence);
+      return device && structLength(device);
+    },
+    scannerFor: (context) => findIterativeScanner(context.idstr)?.(sink ? { ...context, sink } : context),
+    ...(onProgress ? { onProgress } : {}),
+  });
+}
+
+/** The layout of one section. */
+export function layoutOf(opened: OpenedStream, section: Section): Promise<Layout> {
+  return resolveSection(opened.source, section, opened.schema);
+}
+
+/** The layouts of the configuration and all sections, in stream order, each resolved when it is asked for. */
+export async function* layouts(opened: OpenedStream): AsyncGenerator<Layout> {
+  const { source, stream, schema } = opened;
+  if (stream.configuration) yield await resolveConfiguration(source, stream.configuration, schema);
+  for (const section of stream.sections) yield await layoutOf(opened, section);
+}

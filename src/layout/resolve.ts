@@ -1,0 +1,335 @@
+import { type PathComponent, printable } from '../bytes/diagnostic.ts';
+import { hexOffset, type Range } from '../bytes/range.ts';
+import { decodeText } from '../bytes/window.ts';
+import {
+  type FieldSchema,
+  type StructSchema,
+  structLength,
+  subsectionHeaderLength,
+} from '../schema/schema.ts';
+import { QEMU_VM_SUBSECTION } from '../stream/records.ts';
+import { gap, type NodePlace, type ResolveContext, type SectionBytes } from './context.ts';
+import { infoCodecs } from './infos/table.ts';
+import type { ArrayNode, LayoutNode, StructNode } from './node.ts';
+import { NULL_POINTER_MARKER, resolvePointerArray } from './pointer-array.ts';
+import { scalarTypes } from './scalars.ts';
+
+/**
+ * Resolves a struct over `[start, end)` (absolute offsets within the section's bytes). Total: the result's leaves and
+ * gaps tile the range. Where bytes and description disagree, what follows in this struct is a gap, with a diagnostic.
+ */
+export function resolveStruct(context: ResolveContext, struct: StructSchema, at: NodePlace): StructNode {
+  const children: LayoutNode[] = [];
+  let start = resolveFields(context, struct, children, at);
+  if (start !== undefined)
+    start = resolveSubsections(context, struct.subsections, children, { start, end: at.end });
+  const reached = start ?? children.at(-1)?.end ?? at.start;
+  if (reached < at.end) {
+    if (start !== undefined) {
+      const left = at.end - reached;
+      context.report({
+        severity: 'error',
+        code: 'vmdesc-mismatch',
+        message: `${left} byte${left === 1 ? '' : 's'} more than the description accounts for`,
+        range: { start: reached, end: at.end },
+        path: context.path,
+      });
+    }
+    children.push(gap(context, start === undefined ? 'undecoded' : 'undescribed', reached, at.end));
+  }
+  const { vmsdName, versionId } = struct;
+  return {
+    kind: 'struct',
+    name: at.name,
+    type: at.type,
+    start: at.start,
+    end: at.end,
+    vmsdName,
+    versionId,
+    children,
+  };
+}
+
+/** Resolves the fields in turn. The offset behind the last one, or undefined when the rest cannot be placed. */
+function resolveFields(
+  context: ResolveContext,
+  struct: StructSchema,
+  children: LayoutNode[],
+  at: Range,
+): number | undefined {
+  const { fields } = struct;
+  let start = at.start;
+  for (let i = 0; i < fields.length; ) {
+    const run = arrayRun(fields, i);
+    const path = [...context.path, fields[i]!.name];
+    const here = { ...context, path };
+    const length = run.reduce((sum, field) => sum + field.size * (field.arrayLength ?? 1), 0);
+    const left = at.end - start;
+    const pointers =
+      run.length === 1 ? pointerArrayRange(fields, i, struct, { start, end: at.end }) : undefined;
+    if (pointers) {
+      children.push(...resolvePointerArray(here, struct, fields[i]!, pointers));
+      start = pointers.end;
+    } else if (length > left && !isVariable(fields[i]!)) {
+      const message = `${printable(fields[i]!.type)} needs ${length} bytes by its description, ${left} are left`;
+      context.report({
+        severity: 'error',
+        code: 'vmdesc-mismatch',
+        message,
+        range: { start, end: at.end },
+        path,
+      });
+      if (run.length === 1) resolvePartialField(here, fields[i]!, { start, end: at.end }, children);
+      return undefined;
+    } else {
+      const node = resolveRun(here, run, { start, end: at.end });
+      children.push(node);
+      start = node.end;
+    }
+    i += run.length;
+  }
+  return start;
+}
+
+/** Of a struct or array that is cut short, as much as there is; a leaf that is cut short is left to the gap. */
+function resolvePartialField(
+  context: ResolveContext,
+  field: FieldSchema,
+  at: Range,
+  children: LayoutNode[],
+): void {
+  const quiet = silent(context);
+  const { name, type, size } = field;
+  if (field.arrayLength !== undefined && size > 0) {
+    const whole = Math.floor((at.end - at.start) / size);
+    if (whole > 0) children.push(resolveArray(quiet, field, whole, at.start));
+  } else if (type === 'struct' && field.struct && at.end > at.start) {
+    children.push(resolveStruct(quiet, field.struct, { name, type, ...at }));
+  }
+}
+
+/** Fields from `i` on that are one array: elements with an index, or parts that QEMU split around NULL pointers. */
+function arrayRun(fields: readonly FieldSchema[], i: number): readonly FieldSchema[] {
+  const { name } = fields[i]!;
+  let end = i + 1;
+  while (end < fields.length && fields[end]!.name === name) end++;
+  return fields.slice(i, end);
+}
+
+/** Types whose elements say their own length, so that `size` is only that of the first. */
+function isVariable(field: FieldSchema): boolean {
+  return field.type === 'capability';
+}
+
+function resolveRun(context: ResolveContext, run: readonly FieldSchema[], at: Range): LayoutNode {
+  const first = run[0]!;
+  if (run.length === 1 && first.index === undefined) {
+    if (first.arrayLength === undefined) return resolveElement(context, first, first.name, at.start, at.end);
+    if (!isVariable(first)) return resolveArray(context, first, first.arrayLength, at.start);
+  }
+  const children: LayoutNode[] = [];
+  let start = at.start;
+  for (const field of run) {
+    for (let i = 0; i < (field.arrayLength ?? 1); i++) {
+      if (isVariable(field) && start >= at.end) break;
+      const index = children.length;
+      const here = { ...context, path: [...context.path, index] };
+      const element = resolveElement(here, field, index, start, at.end);
+      children.push(element);
+      start = element.end;
+    }
+  }
+  return {
+    kind: 'array',
+    name: first.name,
+    type: children[0]?.type ?? first.type,
+    start: at.start,
+    end: start,
+    length: children.length,
+    children,
+  };
+}
+
+/** An array of equal elements. The first is resolved now, so that problems of the description show; all on demand. */
+function resolveArray(context: ResolveContext, field: FieldSchema, length: number, start: number): ArrayNode {
+  const { name, type, size } = field;
+  // Without bytes there is nothing to show of elements, however many are claimed.
+  const count = size === 0 ? 0 : length;
+  if (count > 0) resolveElement({ ...context, path: [...context.path, 0] }, field, 0, start, start + size);
+  const quiet = silent(context);
+  function* children(): Generator<LayoutNode> {
+    for (let i = 0; i < count; i++) {
+      const elementStart = start + i * size;
+      yield resolveElement(quiet, field, i, elementStart, elementStart + size);
+    }
+  }
+  return {
+    kind: 'array',
+    name,
+    type,
+    start,
+    end: start + count * size,
+    length,
+    children: { [Symbol.iterator]: children },
+  };
+}
+
+/** One value or struct at `start`; for a type of variable length `limit` bounds it. */
+function resolveElement(
+  context: ResolveContext,
+  field: FieldSchema,
+  name: PathComponent,
+  start: number,
+  limit: number,
+): LayoutNode {
+  const { section } = context;
+  const { type, size, struct } = field;
+  const end = start + size;
+  const pos = start - section.base;
+  const scalar = scalarTypes.get(type);
+  if (scalar) {
+    if (scalar.size === size)
+      return { kind: 'leaf', name, type, start, end, value: scalar.read(section.view, pos) };
+    context.report({
+      severity: 'error',
+      code: 'vmdesc-mismatch',
+      message: `${type} is described with ${size} bytes, it has ${scalar.size}`,
+      range: { start, end },
+      path: context.path,
+    });
+    return { ...gap(context, 'undecoded', start, end), name };
+  }
+  if (type === 'struct') {
+    if (struct?.fields.length === 0 && struct.vmsdName === undefined && isNullPointer(section, start, size)) {
+      return { kind: 'leaf', name, type: 'nullptr', start, end, value: section.bytes.subarray(pos, pos + 1) };
+    }
+    if (struct) return resolveStruct(context, struct, { name, type, start, end });
+  }
+  const codec = infoCodecs.get(type);
+  if (codec) {
+    const node = codec(context, field, { name, start, end: isVariable(field) ? limit : end });
+    if (node) return node;
+  }
+  const value = section.bytes.subarray(pos, pos + size);
+  if (!codec && struct && structLength(struct) === size) {
+    const node = resolveStruct(context, struct, { name, type, start, end });
+    return type === 'vstruct' ? node : { ...node, value };
+  }
+  return { kind: 'leaf', name, type, start, end, value };
+}
+
+function isNullPointer(section: SectionBytes, start: number, size: number): boolean {
+  return size === 1 && section.bytes[start - section.base] === NULL_POINTER_MARKER;
+}
+
+/**
+ * The range of a pointer array that begins with NULL in a blob of QEMU before 10.0: there all elements are described
+ * by the first, as a struct without fields, whatever they are. Such an array ends where the fields behind it begin.
+ */
+function pointerArrayRange(
+  fields: readonly FieldSchema[],
+  i: number,
+  parent: StructSchema,
+  at: Range,
+): Range | undefined {
+  const field = fields[i]!;
+  const isMislabelled =
+    field.type === 'struct' &&
+    field.arrayLength !== undefined &&
+    field.size === 1 &&
+    field.struct?.fields.length === 0;
+  if (!isMislabelled) return undefined;
+  const behind = structLength({ ...parent, fields: fields.slice(i + 1) });
+  const end = at.end - behind;
+  return end - at.start >= field.arrayLength ? { start: at.start, end } : undefined;
+}
+
+function resolveSubsections(
+  context: ResolveContext,
+  subsections: readonly StructSchema[],
+  children: LayoutNode[],
+  at: Range,
+): number | undefined {
+  let { start } = at;
+  for (const subsection of subsections) {
+    const name = subsection.vmsdName ?? '';
+    const path = [...context.path, name];
+    const found = readSubsectionHeader(context.section, start, at.end);
+    if (found?.name !== name) {
+      const what = found ? `subsection ${printable(found.name)}` : 'no subsection header';
+      context.report({
+        severity: 'error',
+        code: 'vmdesc-mismatch',
+        message: `${what} at ${hexOffset(start)}, where the description has ${printable(name)}`,
+        range: { start, end: at.end },
+        path,
+      });
+      return undefined;
+    }
+    const headerEnd = start + subsectionHeaderLength(subsection);
+    const length = structLength(subsection);
+    const end = Math.min(headerEnd + length, at.end);
+    if (headerEnd + length > at.end) {
+      context.report({
+        severity: 'error',
+        code: 'vmdesc-mismatch',
+        message: `the subsection needs ${length} bytes by its description, ${at.end - headerEnd} are left`,
+        range: { start, end: at.end },
+        path,
+      });
+    }
+    if (subsection.versionId !== undefined && subsection.versionId !== found.versionId) {
+      context.report({
+        severity: 'error',
+        code: 'vmdesc-mismatch',
+        message: `version ${found.versionId} in the stream, ${subsection.versionId} in the description`,
+        range: { start, end },
+        path,
+      });
+    }
+    const quiet = end < headerEnd + length ? silent(context) : context;
+    const body = resolveStruct({ ...quiet, path }, subsection, {
+      name,
+      type: 'subsection',
+      start: headerEnd,
+      end,
+    });
+    children.push({
+      ...body,
+      start,
+      versionId: found.versionId,
+      children: [subsectionHeader(context.section, start, headerEnd), ...body.children],
+    });
+    start = end;
+    if (end < headerEnd + length) return undefined;
+  }
+  return start;
+}
+
+function subsectionHeader(section: SectionBytes, start: number, end: number): LayoutNode {
+  const value = section.bytes.subarray(start - section.base, end - section.base);
+  return { kind: 'leaf', name: SUBSECTION_HEADER, type: 'subsection header', start, end, value };
+}
+
+/** Name of the leaf that holds a subsection's own header: type byte, len8 and name, u32 version. */
+export const SUBSECTION_HEADER = '(header)';
+
+/** Reads a subsection header at `start`, if there is one before `end`. */
+export function readSubsectionHeader(
+  section: SectionBytes,
+  start: number,
+  end: number,
+): { name: string; versionId: number; end: number } | undefined {
+  const { bytes, view, base } = section;
+  const pos = start - base;
+  if (start + 2 > end || bytes[pos] !== QEMU_VM_SUBSECTION) return undefined;
+  const length = bytes[pos + 1]!;
+  if (start + 2 + length + 4 > end) return undefined;
+  const name = decodeText(bytes.subarray(pos + 2, pos + 2 + length));
+  return { name, versionId: view.getUint32(pos + 2 + length), end: start + 6 + length };
+}
+
+/** The same place, without diagnostics: for what has been reported already. */
+function silent(context: ResolveContext): ResolveContext {
+  return { ...context, report: () => {} };
+}

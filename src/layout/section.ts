@@ -1,0 +1,115 @@
+import type { Diagnostic } from '../bytes/diagnostic.ts';
+import { rangeLength } from '../bytes/range.ts';
+import type { ByteSource } from '../bytes/source.ts';
+import { configurationSchema } from '../schema/configuration.ts';
+import { findDevice, type Schema, type StructSchema, structLength } from '../schema/schema.ts';
+import type { ConfigurationRecord, SectionRecord } from '../stream/records.ts';
+import type { Section } from '../stream/scan.ts';
+import { gap, type ResolveContext, sectionBytes } from './context.ts';
+import type { GapNode, Layout, LayoutNode, StructNode } from './node.ts';
+import { resolveStruct } from './resolve.ts';
+
+/** A gap of more bytes than this is not read. */
+const MAX_GAP_VALUE = 1 << 20;
+
+/** Section name of the configuration's layout. */
+export const CONFIGURATION_SECTION = 'configuration';
+
+/** Resolves a section against a schema. Total: what the schema does not describe becomes gaps. */
+export async function resolveSection(
+  source: ByteSource,
+  section: Section,
+  schema: Schema | undefined,
+): Promise<Layout> {
+  const { idstr, instanceId, versionId } = section;
+  const diagnostics: Diagnostic[] = [];
+  const report = (diagnostic: Diagnostic) => diagnostics.push({ section: idstr, instanceId, ...diagnostic });
+  const layout = (root: StructNode): Layout => ({ section: idstr, instanceId, versionId, root, diagnostics });
+  const device = schema && findDevice(schema, idstr, instanceId, section.occurrence);
+  const [record] = section.records;
+  if (device && record && section.records.length === 1) {
+    if (device.versionId !== undefined && device.versionId !== versionId) {
+      report({
+        severity: 'error',
+        code: 'vmdesc-mismatch',
+        message: `version ${versionId} in the section header, ${device.versionId} in the description`,
+        range: record.range,
+      });
+    }
+    return layout(await resolveBody(source, device, record, report));
+  }
+  const children: LayoutNode[] = [];
+  for (const [i, { type, body }] of section.records.entries()) {
+    const name = section.records.length === 1 ? type : i;
+    const place = { name, start: body.start, end: body.end };
+    if (section.scanner) children.push({ ...place, kind: 'leaf', type: idstr, value: null });
+    else children.push(await unreadGap(source, 'no description', place));
+  }
+  if (!section.scanner && schema && record) {
+    const message =
+      record.boundary === 'footer-search'
+        ? 'nothing describes this section; its end was found by its footer'
+        : 'nothing describes this section';
+    report({ severity: 'warning', code: 'unknown-section', message, range: record.range });
+  }
+  return layout({
+    kind: 'struct',
+    name: '',
+    type: 'section',
+    start: children[0]?.start ?? 0,
+    end: children.at(-1)?.end ?? 0,
+    vmsdName: undefined,
+    versionId,
+    children,
+  });
+}
+
+/** Resolves the CONFIGURATION record. Blobs of QEMU before 8.1 or so do not describe it; its form is known. */
+export async function resolveConfiguration(
+  source: ByteSource,
+  record: ConfigurationRecord,
+  schema: Schema | undefined,
+): Promise<Layout> {
+  const diagnostics: Diagnostic[] = [];
+  const report = (diagnostic: Diagnostic) =>
+    diagnostics.push({ section: CONFIGURATION_SECTION, instanceId: 0, ...diagnostic });
+  const struct = schema?.configuration ?? configurationSchema(record);
+  const root = await resolveBody(source, struct, record, report);
+  return { section: CONFIGURATION_SECTION, instanceId: 0, versionId: undefined, root, diagnostics };
+}
+
+async function resolveBody(
+  source: ByteSource,
+  struct: StructSchema,
+  record: SectionRecord | ConfigurationRecord,
+  report: (diagnostic: Diagnostic) => void,
+): Promise<StructNode> {
+  const { body } = record;
+  const described = structLength(struct);
+  // Of a damaged stream's section that runs on for gigabytes, only what the description covers is read.
+  const readable = rangeLength(body) - described > MAX_GAP_VALUE ? described : rangeLength(body);
+  const bytes = await source.read(body.start, readable, new Uint8Array(readable));
+  const section = sectionBytes(bytes, body.start);
+  const context: ResolveContext = { section, path: [], report, resolveStruct };
+  const end = body.start + bytes.byteLength;
+  const root = resolveStruct(context, struct, { name: '', type: 'section', start: body.start, end });
+  if (end === body.end) return root;
+  report({
+    severity: 'error',
+    code: 'vmdesc-mismatch',
+    message: `${body.end - end} bytes more than the description accounts for`,
+    range: { start: end, end: body.end },
+  });
+  const rest: GapNode = { ...gap(context, 'undescribed', end, end), end: body.end, value: undefined };
+  return { ...root, end: body.end, children: [...root.children, rest] };
+}
+
+async function unreadGap(
+  source: ByteSource,
+  type: string,
+  place: { name: string | number; start: number; end: number },
+): Promise<GapNode> {
+  const length = rangeLength(place);
+  const value = length <= MAX_GAP_VALUE ? (await source.read(place.start, length)).slice() : undefined;
+  return { ...place, kind: 'gap', type, value };
+}

@@ -1,0 +1,56 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { DecodeError } from '../bytes/diagnostic.ts';
+import type { ByteSource } from '../bytes/source.ts';
+
+/** A file that is open for reading. */
+export interface FileSource extends ByteSource {
+  close(): Promise<void>;
+}
+
+/** Opens a regular file or block device as a source. Throws DecodeError `io`. */
+export async function openFile(path: string): Promise<FileSource> {
+  let handle: FileHandle;
+  try {
+    handle = await open(path, 'r');
+  } catch (error) {
+    throw ioError(path, error);
+  }
+  const stat = await handle.stat();
+  if (stat.isDirectory()) {
+    await handle.close();
+    throw ioError(path, new Error('is a directory'));
+  }
+  return handleSource(handle, path, stat.size);
+}
+
+/** A source over an open file. `size` is that of the file. */
+export function handleSource(handle: FileHandle, name: string, size: number): FileSource {
+  return {
+    name,
+    size,
+    async read(offset, length, into) {
+      const wanted = Math.max(0, Math.min(length, size - offset));
+      const buffer = into ?? new Uint8Array(wanted);
+      let loaded = 0;
+      try {
+        while (loaded < wanted) {
+          const { bytesRead } = await handle.read(buffer, loaded, wanted - loaded, offset + loaded);
+          if (bytesRead === 0) break;
+          loaded += bytesRead;
+        }
+      } catch (error) {
+        throw ioError(name, error);
+      }
+      return buffer.subarray(0, loaded);
+    },
+    close: () => handle.close(),
+  };
+}
+
+function ioError(name: string, cause: unknown): DecodeError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new DecodeError(
+    { severity: 'error', code: 'io', message: `cannot read ${name}: ${reason}` },
+    { cause },
+  );
+}

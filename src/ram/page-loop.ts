@@ -1,0 +1,271 @@
+import { printable } from '../bytes/diagnostic.ts';
+import { hexOffset } from '../bytes/range.ts';
+import type { Window } from '../bytes/window.ts';
+import { decodeBlockName } from './block-list.ts';
+import { type PageKind, type PageSink, pageKinds } from './page-sink.ts';
+import type { RamBlock } from './ram-block.ts';
+import {
+  formatRamFlags,
+  RAM_SAVE_FLAG_COMPRESS_PAGE,
+  RAM_SAVE_FLAG_CONTINUE,
+  RAM_SAVE_FLAG_EOS,
+  RAM_SAVE_FLAG_HOOK,
+  RAM_SAVE_FLAG_MEM_SIZE,
+  RAM_SAVE_FLAG_MULTIFD_FLUSH,
+  RAM_SAVE_FLAG_PAGE,
+  RAM_SAVE_FLAG_XBZRLE,
+  RAM_SAVE_FLAG_ZERO,
+} from './ram-flags.ts';
+import { type SectionName, sectionError } from './section-error.ts';
+
+/** Results of `scanLoaded` other than a number of bytes. */
+export const END_OF_SECTION = 0;
+export const BLOCK_LIST = -1;
+export const ENOUGH_PAGES = -2;
+
+const ENCODING_FLAG_XBZRLE = 1;
+const KINDS = pageKinds.length;
+const PLAIN = pageKinds.indexOf('plain');
+const ZERO = pageKinds.indexOf('zero');
+const FILL = pageKinds.indexOf('fill');
+const XBZRLE = pageKinds.indexOf('xbzrle');
+const COMPRESSED = pageKinds.indexOf('compressed');
+/** Not pages: a block list, and a marker (EOS, MULTIFD_FLUSH, HOOK). */
+const LIST = KINDS;
+const MARK = KINDS + 1;
+const NO_BYTES = new Uint8Array(0);
+
+/** The loop over page records, with what it carries from one record to the next and what it counts. */
+export interface PageLoop {
+  readonly section: SectionName;
+  readonly blocks: readonly RamBlock[];
+  readonly blockIndex: ReadonlyMap<string, number>;
+  /** TARGET_PAGE_SIZE in bytes, a power of two. */
+  pageSize: number;
+  /** Index of the block of the last record with a name, -1 before the first. It lives on into the next section. */
+  block: number;
+  /** For each block and kind the number of pages, at `block * KINDS + kind`. */
+  readonly pages: Float64Array;
+  /** As `pages`: bytes in the stream behind the record headers. */
+  readonly payload: Float64Array;
+  /** Bytes of record headers: u64, and the name of the block where there is one. */
+  headerBytes: number;
+  records: number;
+  eos: number;
+  multifdFlush: number;
+  hook: number;
+  /** All page offsets seen, their low 32 bits ORed: the lowest bit set is a multiple of the page size. */
+  offsetBits: number;
+  /** Stop with ENOUGH_PAGES after this many pages whose content is in the stream. */
+  pageLimit: number;
+  sink: PageSink | undefined;
+}
+
+export function createPageLoop(
+  section: SectionName,
+  blocks: readonly RamBlock[],
+  pageSize: number,
+  sink?: PageSink,
+): PageLoop {
+  return {
+    section,
+    blocks,
+    blockIndex: new Map(blocks.map((block, index) => [block.idstr, index])),
+    pageSize,
+    block: -1,
+    pages: new Float64Array(blocks.length * KINDS),
+    payload: new Float64Array(blocks.length * KINDS),
+    headerBytes: 0,
+    records: 0,
+    eos: 0,
+    multifdFlush: 0,
+    hook: 0,
+    offsetBits: 0,
+    pageLimit: Number.POSITIVE_INFINITY,
+    sink,
+  };
+}
+
+/** The number that zlib's compressBound gives: the most bytes that `length` bytes can take when deflated. */
+function compressBound(length: number): number {
+  return length + (length >> 12) + (length >> 14) + 13;
+}
+
+/**
+ * Scans the records that are completely in the window (migration/ram.c, ram_load_precopy). Returns END_OF_SECTION
+ * behind an EOS record, BLOCK_LIST at a MEM_SIZE record, ENOUGH_PAGES, or the number of bytes that the record at the
+ * window's position needs in it. Page data is stepped over, not read. Throws DecodeError `bad-ram`.
+ */
+export function scanLoaded(loop: PageLoop, window: Window): number {
+  const { bytes, view, limit } = window;
+  const { blocks, pageSize, pages, payload, sink } = loop;
+  const flagMask = pageSize - 1;
+  const maxCompressed = compressBound(pageSize);
+  const base = window.offset - window.pos;
+  let pos = window.pos;
+  let block = loop.block;
+  let blockLength = blocks[block]?.length ?? 0;
+  let pagesLeft = loop.pageLimit;
+  let records = 0;
+  let headerBytes = 0;
+  let offsetBits = 0;
+  let result = 8;
+
+  while (limit - pos >= 8) {
+    const high = view.getUint32(pos);
+    const low = view.getUint32(pos + 4);
+    const flags = low & flagMask;
+    let cursor = pos + 8;
+    let kind = PLAIN;
+    switch (flags & ~RAM_SAVE_FLAG_CONTINUE) {
+      case RAM_SAVE_FLAG_PAGE:
+        break;
+      case RAM_SAVE_FLAG_ZERO:
+        kind = ZERO;
+        break;
+      case RAM_SAVE_FLAG_XBZRLE:
+        kind = XBZRLE;
+        break;
+      case RAM_SAVE_FLAG_COMPRESS_PAGE:
+        kind = COMPRESSED;
+        break;
+      case RAM_SAVE_FLAG_MEM_SIZE:
+        kind = LIST;
+        break;
+      case RAM_SAVE_FLAG_EOS:
+      case RAM_SAVE_FLAG_MULTIFD_FLUSH:
+      case RAM_SAVE_FLAG_HOOK:
+        kind = MARK;
+        break;
+      default:
+        throw badFlags(loop, base + pos, high, low, flags);
+    }
+
+    if (kind >= LIST) {
+      if (kind === LIST) {
+        result = BLOCK_LIST;
+        break;
+      }
+      if (high !== 0 || low !== flags || (flags & RAM_SAVE_FLAG_CONTINUE) !== 0) {
+        throw badFlags(loop, base + pos, high, low, flags);
+      }
+      pos += 8;
+      records++;
+      headerBytes += 8;
+      if (flags === RAM_SAVE_FLAG_EOS) {
+        loop.eos++;
+        result = END_OF_SECTION;
+        break;
+      }
+      if (flags === RAM_SAVE_FLAG_HOOK) loop.hook++;
+      else loop.multifdFlush++;
+      continue;
+    }
+
+    if ((flags & RAM_SAVE_FLAG_CONTINUE) === 0) {
+      const nameLength = limit - pos >= 9 ? (bytes[cursor] ?? 0) : 0;
+      if (limit - pos < 9 + nameLength || limit - pos < 9) {
+        result = 9 + nameLength;
+        break;
+      }
+      const name = decodeBlockName(bytes, cursor + 1, cursor + 1 + nameLength);
+      const index = loop.blockIndex.get(name);
+      if (index === undefined) {
+        const message = `a page of RAMBlock '${printable(name)}', which is not in the block list`;
+        throw sectionError(loop.section, 'bad-ram', message, base + pos, base + cursor + 1 + nameLength);
+      }
+      block = index;
+      blockLength = blocks[index]?.length ?? 0;
+      cursor += 1 + nameLength;
+    } else if (block < 0) {
+      const message =
+        'the first page record says that its RAMBlock is the same as before (RAM_SAVE_FLAG_CONTINUE)';
+      throw sectionError(loop.section, 'bad-ram', message, base + pos, base + pos + 8);
+    }
+
+    const offset = high * 0x100000000 + ((low - flags) >>> 0);
+    if (offset >= blockLength) throw badOffset(loop, base + pos, block, offset);
+
+    // Where the bytes of the page start, and where the record ends.
+    let data = cursor;
+    let end = cursor + pageSize;
+    let fill = 0;
+    if (kind === ZERO) {
+      end = cursor + 1;
+      if (end <= limit) fill = bytes[cursor] ?? 0;
+      if (fill !== 0) kind = FILL;
+      data = end;
+    } else if (kind === XBZRLE) {
+      data = cursor + 3;
+      end = data;
+      if (end <= limit) {
+        const encoded = view.getUint16(cursor + 1);
+        if (bytes[cursor] !== ENCODING_FLAG_XBZRLE || encoded > pageSize) {
+          throw badEncoding(loop, base + cursor, bytes[cursor] ?? 0, encoded);
+        }
+        end += encoded;
+      }
+    } else if (kind === COMPRESSED) {
+      data = cursor + 4;
+      end = data;
+      if (end <= limit) {
+        const compressed = view.getUint32(cursor);
+        if (compressed > maxCompressed) throw badCompressed(loop, base + cursor, compressed, maxCompressed);
+        end += compressed;
+      }
+    }
+    if (end > limit) {
+      result = end - pos;
+      break;
+    }
+
+    offsetBits |= low - flags;
+    const slot = block * KINDS + kind;
+    pages[slot] = (pages[slot] ?? 0) + 1;
+    payload[slot] = (payload[slot] ?? 0) + (end - cursor);
+    headerBytes += cursor - pos;
+    records++;
+    if (sink !== undefined) {
+      const content = data < end ? bytes.subarray(data, end) : NO_BYTES;
+      sink.page(blocks[block] as RamBlock, offset, pageKinds[kind] as PageKind, content, fill);
+    }
+    pos = end;
+    if (kind !== ZERO && kind !== FILL && --pagesLeft <= 0) {
+      result = ENOUGH_PAGES;
+      break;
+    }
+  }
+
+  window.pos = pos;
+  loop.block = block;
+  loop.pageLimit = pagesLeft;
+  loop.records += records;
+  loop.headerBytes += headerBytes;
+  loop.offsetBits |= offsetBits;
+  return result;
+}
+
+function badFlags(loop: PageLoop, start: number, high: number, low: number, flags: number) {
+  const word = `0x${high.toString(16).padStart(8, '0')}${low.toString(16).padStart(8, '0')}`;
+  const message = `${word} is not a RAM record: its flags are ${formatRamFlags(flags)}; expected a page, a marker or the end of the section`;
+  return sectionError(loop.section, 'bad-ram', message, start, start + 8);
+}
+
+function badOffset(loop: PageLoop, start: number, block: number, offset: number) {
+  const { idstr, length } = loop.blocks[block] ?? { idstr: '', length: 0 };
+  const message = `a page at ${hexOffset(offset)} of RAMBlock '${printable(idstr)}', which has ${hexOffset(length)} bytes`;
+  return sectionError(loop.section, 'bad-ram', message, start, start + 8);
+}
+
+function badEncoding(loop: PageLoop, start: number, encoding: number, length: number) {
+  const message =
+    encoding === ENCODING_FLAG_XBZRLE
+      ? `an XBZRLE page of ${length} bytes, more than the ${loop.pageSize} of a page`
+      : `an XBZRLE page with encoding 0x${encoding.toString(16)}; only ${ENCODING_FLAG_XBZRLE} exists`;
+  return sectionError(loop.section, 'bad-ram', message, start, start + 3);
+}
+
+function badCompressed(loop: PageLoop, start: number, length: number, most: number) {
+  const message = `a compressed page of ${length} bytes; ${loop.pageSize} bytes can take at most ${most}`;
+  return sectionError(loop.section, 'bad-ram', message, start, start + 4);
+}

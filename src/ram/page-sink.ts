@@ -1,0 +1,21 @@
+import type { RamBlock } from './ram-block.ts';
+
+/**
+ * How the content of a page is sent: as it is, as nothing but zeros, as one repeated non-zero byte (before QEMU 8.x
+ * could be told to), as an XBZRLE delta against what was sent before, as a zlib stream (before 9.1), or at its place
+ * in the file (mapped-ram).
+ */
+export type PageKind = 'plain' | 'zero' | 'fill' | 'xbzrle' | 'compressed' | 'mapped';
+
+/** All kinds, in the order of their counts. */
+export const pageKinds: readonly PageKind[] = ['plain', 'zero', 'fill', 'xbzrle', 'compressed', 'mapped'];
+
+/** Takes pages as they are met in the stream. A page can come more than once: the last one is right. */
+export interface PageSink {
+  /**
+   * One page of `block`, at `offset` bytes inside it. `data` is what the stream holds: the page itself (plain,
+   * mapped), an XBZRLE delta, a zlib stream, or nothing for zero and fill, where `fill` is the byte. It is a view
+   * that is valid during the call only.
+   */
+  page(block: RamBlock, offset: number, kind: PageKind, data: Uint8Array, fill: number): void;
+}

@@ -1,0 +1,79 @@
+import { DecodeError } from '../bytes/diagnostic.ts';
+import type { Window } from '../bytes/window.ts';
+import {
+  BLOCK_LIST,
+  createPageLoop,
+  END_OF_SECTION,
+  ENOUGH_PAGES,
+  type PageLoop,
+  scanLoaded,
+} from './page-loop.ts';
+
+/** Values of TARGET_PAGE_SIZE, the common ones first. */
+const CANDIDATES = [4096, 8192, 16384, 1024, 2048, 32768, 65536, 256, 512];
+/** Pages with content after which a page size is believed without having seen the end of the record. */
+const ENOUGH = 256;
+
+export interface PageSizeContext {
+  readonly footers: boolean | undefined;
+  readonly sectionId: number;
+}
+
+export interface FoundPageSize {
+  /** In bytes. */
+  readonly pageSize: number;
+  /** Whether a page with content has been seen; without one, every page size fits. */
+  readonly certain: boolean;
+}
+
+/**
+ * Finds TARGET_PAGE_SIZE from the records at the window's position, which it restores: the first size under which
+ * they run up to EOS, followed by the section's footer (or by what can begin a record, where footers are known not to
+ * be sent). If the bytes are damaged or cut and no size does, the one that gets furthest: its scan then reports where
+ * they are.
+ */
+export async function findPageSize(
+  window: Window,
+  loop: PageLoop,
+  context: PageSizeContext,
+): Promise<FoundPageSize> {
+  const start = window.offset;
+  let best: { found: FoundPageSize; records: number } | undefined;
+  for (const pageSize of CANDIDATES) {
+    const trial = createPageLoop(loop.section, loop.blocks, pageSize);
+    trial.block = loop.block;
+    trial.pageLimit = ENOUGH;
+    const fits = await tryPageSize(window, trial, context);
+    window.seek(start);
+    const found = { pageSize, certain: trial.pageLimit < ENOUGH };
+    if (fits) return found;
+    if (!best || trial.records > best.records)
+      best = { found: { pageSize, certain: false }, records: trial.records };
+  }
+  return best?.found ?? { pageSize: 4096, certain: false };
+}
+
+async function tryPageSize(window: Window, trial: PageLoop, context: PageSizeContext): Promise<boolean> {
+  try {
+    for (;;) {
+      const result = scanLoaded(trial, window);
+      if (result === ENOUGH_PAGES || result === BLOCK_LIST) return true;
+      if (result === END_OF_SECTION) return await isSectionEnd(window, context);
+      if (!(await window.ensure(result))) return false;
+    }
+  } catch (error) {
+    if (error instanceof DecodeError && error.code === 'bad-ram') return false;
+    throw error;
+  }
+}
+
+/** Whether a footer of the section stands here, or what can follow a section without one. */
+async function isSectionEnd(window: Window, context: PageSizeContext): Promise<boolean> {
+  const enough = await window.ensure(5);
+  if (enough && window.view.getUint8(window.pos) === 0x7e) {
+    if (window.view.getUint32(window.pos + 1) === context.sectionId) return true;
+  }
+  if (context.footers === true) return false;
+  if (context.footers === undefined && enough) return false;
+  return window.remaining === 0 || (window.bytes[window.pos] ?? 0xff) <= 8;
+}

@@ -1,0 +1,237 @@
+import type { Window } from '../bytes/window.ts';
+import { readBlockList } from './block-list.ts';
+import { scanMappedPages } from './mapped-ram.ts';
+import { BLOCK_LIST, createPageLoop, END_OF_SECTION, type PageLoop, scanLoaded } from './page-loop.ts';
+import { type PageKind, pageKinds } from './page-sink.ts';
+import { findPageSize } from './page-size.ts';
+import type { MappedRam, RamBlock } from './ram-block.ts';
+import { RAM_SAVE_FLAG_MEM_SIZE, RAM_SAVE_FLAGS } from './ram-flags.ts';
+import type { IterativeContext, IterativeScanner, SectionType } from './scanner.ts';
+import { sectionError } from './section-error.ts';
+
+/** The only version of the section since QEMU 0.14. */
+const VERSION = 4;
+const MAPPED = pageKinds.indexOf('mapped');
+
+/** Pages of one kind: how many, and the bytes that they take in the stream behind the record headers. */
+export interface PageCount {
+  pages: number;
+  bytes: number;
+}
+
+export type PageCounts = Record<PageKind, PageCount>;
+
+export interface RamBlockSummary extends RamBlock {
+  readonly pages: PageCounts;
+}
+
+/** Records of one type of the section (START, PART, END). */
+export interface RamSectionCount {
+  sections: number;
+  /** Pages of all kinds. */
+  pages: number;
+  /** Bytes of the bodies, from the first RAM record to behind EOS. */
+  bytes: number;
+}
+
+export interface RamSummary {
+  readonly kind: 'ram';
+  /**
+   * TARGET_PAGE_SIZE in bytes: as it was given, else as page contents showed it, else the largest that all page
+   * offsets are multiples of. Undefined while there is nothing to tell it from.
+   */
+  readonly pageSize: number | undefined;
+  /** Sum of the lengths in the block list, bytes. */
+  readonly totalLength: number;
+  readonly blocks: readonly RamBlockSummary[];
+  /** Pages of all blocks. */
+  readonly pages: PageCounts;
+  /** Bytes of record headers (u64 and block name) and markers. */
+  readonly headerBytes: number;
+  /** Bytes of the block list, its record header included. */
+  readonly blockListBytes: number;
+  /** RAM_SAVE_FLAG_EOS, _MULTIFD_FLUSH and _HOOK records. */
+  readonly eos: number;
+  readonly multifdFlush: number;
+  readonly hook: number;
+  readonly sections: Readonly<Record<SectionType, RamSectionCount>>;
+}
+
+/**
+ * Scanner of the section `ram`, version 4 (migration/ram.c, ram_load). Throws DecodeError `unsupported` for other
+ * versions when scanning starts, `bad-ram` for records that cannot be, `truncated` where the stream ends inside one.
+ */
+export function createRamScanner(context: IterativeContext): IterativeScanner {
+  return new RamScanner(context);
+}
+
+class RamScanner implements IterativeScanner {
+  readonly #context: IterativeContext;
+  #pageSize: number | undefined;
+  #totalLength = 0;
+  #blockListBytes = 0;
+  #loop: PageLoop;
+  readonly #sections: Record<SectionType, RamSectionCount> = {
+    SECTION_START: { sections: 0, pages: 0, bytes: 0 },
+    SECTION_PART: { sections: 0, pages: 0, bytes: 0 },
+    SECTION_END: { sections: 0, pages: 0, bytes: 0 },
+    SECTION_FULL: { sections: 0, pages: 0, bytes: 0 },
+  };
+
+  constructor(context: IterativeContext) {
+    this.#context = context;
+    this.#pageSize = context.pageSize;
+    this.#loop = createPageLoop(context, [], context.pageSize ?? 4096, context.sink);
+  }
+
+  async scan(window: Window, type: SectionType): Promise<void> {
+    const start = window.offset;
+    if (this.#context.versionId !== VERSION) {
+      const message = `version ${this.#context.versionId} of section ram; only version ${VERSION} is known`;
+      throw sectionError(this.#context, 'unsupported', message, start);
+    }
+    const pagesBefore = this.#pageTotal();
+    try {
+      await this.#scanRecords(window);
+    } finally {
+      const count = this.#sections[type];
+      count.sections++;
+      count.pages += this.#pageTotal() - pagesBefore;
+      count.bytes += window.offset - start;
+    }
+  }
+
+  async #scanRecords(window: Window): Promise<void> {
+    // The block list comes first in its section: the page size need not be known for it.
+    let sizeKnown = false;
+    for (;;) {
+      await window.require(8, 'a RAM record');
+      if (isBlockList(window)) {
+        await this.#readBlocks(window);
+        continue;
+      }
+      if (!sizeKnown) {
+        await this.#settlePageSize(window);
+        sizeKnown = true;
+      }
+      let needed = scanLoaded(this.#loop, window);
+      while (needed > 0) {
+        await window.require(needed, 'a RAM record');
+        needed = scanLoaded(this.#loop, window);
+      }
+      if (needed === END_OF_SECTION) return;
+      if (needed !== BLOCK_LIST) continue;
+      await this.#readBlocks(window);
+    }
+  }
+
+  async #settlePageSize(window: Window): Promise<void> {
+    if (this.#pageSize === undefined) {
+      const found = await findPageSize(window, this.#loop, this.#context);
+      this.#loop.pageSize = found.pageSize;
+      if (found.certain) this.#pageSize = found.pageSize;
+    } else {
+      this.#loop.pageSize = this.#pageSize;
+    }
+  }
+
+  /** Reads a block list. Another one in the same stream (COLO sends one a checkpoint) updates the blocks. */
+  async #readBlocks(window: Window): Promise<void> {
+    const context = this.#context;
+    const start = window.offset;
+    const { view, pos } = window;
+    const totalLength = view.getUint32(pos) * 2 ** 32 + ((view.getUint32(pos + 4) & ~RAM_SAVE_FLAGS) >>> 0);
+    if (!Number.isSafeInteger(totalLength)) {
+      const message = `the block list announces ${view.getBigUint64(pos)} bytes of RAM`;
+      throw sectionError(context, 'bad-ram', message, start, start + 8);
+    }
+    window.pos += 8;
+    const { idstr, instanceId, capabilities } = context;
+    const pageSize = this.#pageSize;
+    const list = await readBlockList(window, totalLength, { idstr, instanceId, capabilities, pageSize });
+    const end = window.offset;
+    this.#totalLength = totalLength;
+    this.#blockListBytes += end - start;
+    this.#updateBlocks(list);
+    for (const block of list) {
+      if (block.mapped) await this.#scanMapped(window, block, block.mapped);
+    }
+    window.seek(end);
+  }
+
+  #updateBlocks(list: readonly RamBlock[]): void {
+    const old = this.#loop;
+    const blocks = new Map(old.blocks.map((block) => [block.idstr, block]));
+    for (const block of list) blocks.set(block.idstr, block);
+    const loop = createPageLoop(this.#context, [...blocks.values()], old.pageSize, this.#context.sink);
+    loop.pages.set(old.pages);
+    loop.payload.set(old.payload);
+    const { block, headerBytes, records, eos, multifdFlush, hook, offsetBits } = old;
+    this.#loop = Object.assign(loop, { block, headerBytes, records, eos, multifdFlush, hook, offsetBits });
+  }
+
+  async #scanMapped(window: Window, block: RamBlock, mapped: MappedRam): Promise<void> {
+    const pages = await scanMappedPages(window, block, this.#context.sink);
+    const slot = (this.#loop.blockIndex.get(block.idstr) ?? 0) * pageKinds.length + MAPPED;
+    this.#loop.pages[slot] = (this.#loop.pages[slot] ?? 0) + pages;
+    this.#loop.payload[slot] = (this.#loop.payload[slot] ?? 0) + pages * mapped.pageSize;
+    // Between the header and what follows the block are the bitmap, padding and the pages.
+    this.#blockListBytes -= mapped.pagesOffset + block.length - mapped.bitmapOffset;
+    this.#pageSize = mapped.pageSize;
+  }
+
+  #pageTotal(): number {
+    let total = 0;
+    for (const count of this.#loop.pages) total += count;
+    return total;
+  }
+
+  summary(): RamSummary {
+    const { blocks, pages, payload, headerBytes, eos, multifdFlush, hook, offsetBits } = this.#loop;
+    const total = emptyCounts();
+    const summaries = blocks.map((block, blockIndex) => {
+      const counts = emptyCounts();
+      for (const [kindIndex, kind] of pageKinds.entries()) {
+        const slot = blockIndex * pageKinds.length + kindIndex;
+        counts[kind] = { pages: pages[slot] ?? 0, bytes: payload[slot] ?? 0 };
+        total[kind].pages += counts[kind].pages;
+        total[kind].bytes += counts[kind].bytes;
+      }
+      return { ...block, pages: counts };
+    });
+    return {
+      kind: 'ram',
+      pageSize: this.#pageSize ?? (offsetBits === 0 ? undefined : (offsetBits & -offsetBits) >>> 0),
+      totalLength: this.#totalLength,
+      blocks: summaries,
+      pages: total,
+      headerBytes,
+      blockListBytes: this.#blockListBytes,
+      eos,
+      multifdFlush,
+      hook,
+      sections: copyCounts(this.#sections),
+    };
+  }
+}
+
+function emptyCounts(): PageCounts {
+  const none = () => ({ pages: 0, bytes: 0 });
+  return { plain: none(), zero: none(), fill: none(), xbzrle: none(), compressed: none(), mapped: none() };
+}
+
+function isBlockList(window: Window): boolean {
+  return (window.view.getUint32(window.pos + 4) & RAM_SAVE_FLAGS) === RAM_SAVE_FLAG_MEM_SIZE;
+}
+
+function copyCounts(
+  sections: Readonly<Record<SectionType, RamSectionCount>>,
+): Record<SectionType, RamSectionCount> {
+  const { SECTION_START, SECTION_PART, SECTION_END, SECTION_FULL } = sections;
+  return {
+    SECTION_START: { ...SECTION_START },
+    SECTION_PART: { ...SECTION_PART },
+    SECTION_END: { ...SECTION_END },
+    SECTION_FULL: { ...SECTION_FULL },
+  };
+}

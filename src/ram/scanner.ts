@@ -1,0 +1,38 @@
+import type { Diagnostic } from '../bytes/diagnostic.ts';
+import type { Window } from '../bytes/window.ts';
+import type { PageSink } from './page-sink.ts';
+import type { RamSummary } from './ram.ts';
+
+/** Types of the records that carry a section's bytes (QEMU_VM_SECTION_*). */
+export type SectionType = 'SECTION_START' | 'SECTION_PART' | 'SECTION_END' | 'SECTION_FULL';
+
+/** What the framer knows about a section when its first record is met. */
+export interface IterativeContext {
+  readonly idstr: string;
+  readonly instanceId: number;
+  readonly versionId: number;
+  /** TARGET_PAGE_SIZE in bytes, where the configuration or the vmdesc blob tells it. */
+  readonly pageSize: number | undefined;
+  /** Migration capabilities that are known to be on, by QEMU's names: `x-ignore-shared`, `mapped-ram`, … */
+  readonly capabilities: ReadonlySet<string>;
+  /** Whether a footer follows each section; undefined where nothing tells. */
+  readonly footers: boolean | undefined;
+  readonly sectionId: number;
+  report(diagnostic: Diagnostic): void;
+  /** Takes the pages of RAM; without it page data is skipped, not read. */
+  readonly sink?: PageSink;
+}
+
+/** Reads the records of one section without a VMSD, which belong together: START, PART …, END, or a lone FULL. */
+export interface IterativeScanner {
+  /**
+   * Scans the body of one record. The window stands at its first byte (after the section header), and afterwards
+   * behind its last one, where the footer is. Throws DecodeError, with the place in its range, on bytes that cannot be.
+   */
+  scan(window: Window, type: SectionType): Promise<void>;
+  /** What was seen so far. */
+  summary(): IterativeSummary;
+}
+
+/** What a scanner has seen, as plain data; `kind` tells which scanner. */
+export type IterativeSummary = RamSummary;

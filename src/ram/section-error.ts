@@ -1,0 +1,25 @@
+import { DecodeError, type DiagnosticCode } from '../bytes/diagnostic.ts';
+
+/** What of an IterativeContext an error message needs. */
+export interface SectionName {
+  readonly idstr: string;
+  readonly instanceId: number;
+}
+
+/** A DecodeError about the bytes `[start, end)` of a section; offsets are absolute in the stream. */
+export function sectionError(
+  section: SectionName,
+  code: DiagnosticCode,
+  message: string,
+  start: number,
+  end: number = start,
+): DecodeError {
+  return new DecodeError({
+    severity: 'error',
+    code,
+    message,
+    range: { start, end: Math.max(start, end) },
+    section: section.idstr,
+    instanceId: section.instanceId,
+  });
+}

@@ -1,0 +1,225 @@
+import { findNodeAtLocation, type Node, type ParseError, parseTree } from 'jsonc-parser';
+import type { Diagnostic, PathComponent } from '../bytes/diagnostic.ts';
+import type { Range } from '../bytes/range.ts';
+import type { DeviceSchema, FieldSchema, Schema, StructSchema } from './schema.ts';
+
+/** JSON as it was parsed. */
+export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
+export interface JsonObject {
+  readonly [key: string]: JsonValue;
+}
+
+/** Real blobs nest to about 30; each VMSD level takes three. */
+const MAX_DEPTH = 200;
+
+/** The vmdesc blob: its JSON, and the schema made from it. */
+export interface Vmdesc {
+  /** The JSON, or what could be saved of a damaged one. */
+  readonly json: JsonObject;
+  readonly schema: Schema;
+}
+
+/**
+ * Makes a schema from the text of a vmdesc blob (migration/vmstate.c, vmsd_desc_field_start). The text is untrusted:
+ * whatever is wrong in it becomes a diagnostic, and the devices that are right are kept. Undefined when nothing can be
+ * used. `range` is where the text lies in the stream, for the diagnostics.
+ */
+export function parseVmdesc(
+  text: string,
+  range: Range,
+): { vmdesc: Vmdesc | undefined; diagnostics: readonly Diagnostic[] } {
+  const diagnostics: Diagnostic[] = [];
+  const report = (message: string, at: Partial<Diagnostic> = {}) =>
+    diagnostics.push({ severity: 'error', code: 'bad-vmdesc', message, range, ...at });
+  if (nestingDepth(text) > MAX_DEPTH) {
+    report(`the vmdesc nests deeper than ${MAX_DEPTH} levels; QEMU's own do not pass 30`);
+    return { vmdesc: undefined, diagnostics };
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    const { value, offset } = salvage(text);
+    json = value;
+    const at = range.start + offset;
+    const reason = error instanceof Error ? error.message.replace(/\s+/g, ' ').slice(0, 100) : String(error);
+    report(`the vmdesc is not valid JSON (${reason}); only the devices before the damage are described`, {
+      range: { start: at, end: range.end },
+    });
+  }
+  if (!isObject(json)) {
+    report('the vmdesc is not a JSON object');
+    return { vmdesc: undefined, diagnostics };
+  }
+  const schema = new VmdescReader(range, diagnostics).read(json);
+  return { vmdesc: { json, schema }, diagnostics };
+}
+
+function nestingDepth(text: string): number {
+  let depth = 0;
+  let deepest = 0;
+  let inString = false;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (inString) {
+      if (code === 0x5c) i++;
+      else if (code === 0x22) inString = false;
+    } else if (code === 0x22) inString = true;
+    else if (code === 0x7b || code === 0x5b) deepest = Math.max(deepest, ++depth);
+    else if (code === 0x7d || code === 0x5d) depth--;
+  }
+  return deepest;
+}
+
+/** The part of a damaged blob that lies wholly before the first error, and the place of that error in the text. */
+function salvage(text: string): { value: unknown; offset: number } {
+  const errors: ParseError[] = [];
+  const tree = parseTree(text, errors, { disallowComments: true });
+  const offset = errors[0]?.offset ?? 0;
+  const whole = (node: Node): boolean => node.offset + node.length <= offset;
+  const json: Record<string, unknown> = {};
+  for (const property of tree?.children ?? []) {
+    const key: unknown = property.children?.[0]?.value;
+    const node = property.children?.[1];
+    if (typeof key === 'string' && node && whole(node))
+      json[key] = JSON.parse(text.substr(node.offset, node.length));
+  }
+  const devices = tree && findNodeAtLocation(tree, ['devices']);
+  if (devices && !whole(devices)) {
+    json['devices'] = (devices.children ?? [])
+      .filter(whole)
+      .map((node) => JSON.parse(text.substr(node.offset, node.length)) as unknown);
+  }
+  return { value: json, offset };
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Non-negative safe integers: sizes, counts, versions. */
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+/** Gives up one device; caught where devices are read. */
+class ShapeError extends Error {
+  readonly path: readonly PathComponent[];
+  constructor(message: string, path: readonly PathComponent[]) {
+    super(message);
+    this.path = path;
+  }
+}
+
+class VmdescReader {
+  readonly #range: Range;
+  readonly #diagnostics: Diagnostic[];
+
+  constructor(range: Range, diagnostics: Diagnostic[]) {
+    this.#range = range;
+    this.#diagnostics = diagnostics;
+  }
+
+  read(json: JsonObject): Schema {
+    const pageSize = json['page_size'];
+    if (
+      pageSize !== undefined &&
+      !(isCount(pageSize) && pageSize >= 256 && Number.isInteger(Math.log2(pageSize)))
+    ) {
+      this.#report('"page_size" is not a power of two');
+    }
+    const devices = json['devices'];
+    if (!Array.isArray(devices)) this.#report('"devices" is missing or not an array');
+    return {
+      origin: 'vmdesc',
+      pageSize: isCount(pageSize) && Number.isInteger(Math.log2(pageSize)) ? pageSize : undefined,
+      configuration: this.#readTop('configuration', json['configuration'], (value) =>
+        this.#struct(value, []),
+      ),
+      devices: (Array.isArray(devices) ? (devices as unknown[]) : []).flatMap((device, i) => {
+        const name =
+          isObject(device) && typeof device['name'] === 'string' ? device['name'] : `devices[${i}]`;
+        return this.#readTop(name, device, (value) => this.#device(value)) ?? [];
+      }),
+      diagnostics: this.#diagnostics,
+    };
+  }
+
+  /** Reads one device or the configuration; when its shape is wrong, it alone is given up. */
+  #readTop<T>(section: string, value: unknown, read: (value: JsonObject) => T): T | undefined {
+    if (value === undefined) return undefined;
+    try {
+      if (!isObject(value)) throw new ShapeError('not an object', []);
+      return read(value);
+    } catch (error) {
+      if (!(error instanceof ShapeError)) throw error;
+      this.#report(`its description in the vmdesc is unusable: ${error.message}`, {
+        section,
+        path: error.path,
+      });
+      return undefined;
+    }
+  }
+
+  #device(json: JsonObject): DeviceSchema {
+    const { name, instance_id: instanceId } = json;
+    if (typeof name !== 'string') throw new ShapeError('"name" is not a string', []);
+    // QEMU prints the u32 as signed in some versions.
+    if (typeof instanceId !== 'number' || !Number.isSafeInteger(instanceId)) {
+      throw new ShapeError('"instance_id" is not an integer', []);
+    }
+    return { idstr: name, instanceId: instanceId >>> 0, ...this.#struct(json, []) };
+  }
+
+  #struct(json: JsonObject, path: readonly PathComponent[]): StructSchema {
+    const { vmsd_name: vmsdName, version, fields, subsections } = json;
+    if (vmsdName !== undefined && typeof vmsdName !== 'string')
+      throw new ShapeError('"vmsd_name" is not a string', path);
+    if (version !== undefined && (typeof version !== 'number' || !Number.isSafeInteger(version))) {
+      throw new ShapeError('"version" is not an integer', path);
+    }
+    if (fields !== undefined && !Array.isArray(fields))
+      throw new ShapeError('"fields" is not an array', path);
+    if (subsections !== undefined && !Array.isArray(subsections)) {
+      throw new ShapeError('"subsections" is not an array', path);
+    }
+    return {
+      vmsdName,
+      versionId: version,
+      fields: ((fields as JsonValue[] | undefined) ?? []).map((field) => this.#field(field, path)),
+      subsections: ((subsections as JsonValue[] | undefined) ?? []).map((subsection) => {
+        if (!isObject(subsection)) throw new ShapeError('a subsection is not an object', path);
+        const name = subsection['vmsd_name'];
+        if (typeof name !== 'string') throw new ShapeError('a subsection without "vmsd_name"', path);
+        return this.#struct(subsection, [...path, name]);
+      }),
+    };
+  }
+
+  #field(json: JsonValue, path: readonly PathComponent[]): FieldSchema {
+    if (!isObject(json)) throw new ShapeError('a field is not an object', path);
+    const { name, type, size, array_len: arrayLength, index, struct } = json;
+    if (typeof name !== 'string') throw new ShapeError('a field without "name"', path);
+    const here = [...path, name];
+    if (typeof type !== 'string') throw new ShapeError('"type" is not a string', here);
+    if (!isCount(size)) throw new ShapeError('"size" is not a non-negative integer', here);
+    if (arrayLength !== undefined && !isCount(arrayLength)) {
+      throw new ShapeError('"array_len" is not a non-negative integer', here);
+    }
+    if (index !== undefined && !isCount(index))
+      throw new ShapeError('"index" is not a non-negative integer', here);
+    let nested: StructSchema | undefined;
+    if (struct !== undefined) {
+      if (!isObject(struct)) throw new ShapeError('"struct" is not an object', here);
+      nested = this.#struct(struct, here);
+    } else if (json['fields'] !== undefined) {
+      // A vstruct, and infos such as tmp, write the VMSD straight into the field.
+      nested = this.#struct(json, here);
+    }
+    return { name, type, size, arrayLength, index, struct: nested };
+  }
+
+  #report(message: string, at: Partial<Diagnostic> = {}): void {
+    this.#diagnostics.push({ severity: 'error', code: 'bad-vmdesc', message, range: this.#range, ...at });
+  }
+}

@@ -1,0 +1,119 @@
+import type { Window } from '../bytes/window.ts';
+import {
+  QEMU_VM_COMMAND,
+  QEMU_VM_EOF,
+  QEMU_VM_SECTION_END,
+  QEMU_VM_SECTION_FOOTER,
+  QEMU_VM_SECTION_FULL,
+  QEMU_VM_SECTION_PART,
+  QEMU_VM_SECTION_START,
+  QEMU_VM_VMDESCRIPTION,
+} from './records.ts';
+
+/** A section header is at most 1 + 4 + 1 + 255 + 4 + 4 bytes; nothing looks further ahead than this. */
+const LOOKAHEAD = 272;
+const FOOTER_LENGTH = 5;
+/** QEMU numbers sections from 0 up; a real VM has some hundreds. */
+const MAX_SECTION_ID = 1 << 20;
+const MAX_COMMAND = 0x40;
+
+/** What may follow at this place: surely a record, perhaps one (an EOF with unexplained bytes behind it), or none. */
+export type Plausibility = 'yes' | 'weak' | 'no';
+
+export interface PlausibilityContext {
+  /** Ids of the sections that a PART or END record can name. */
+  readonly knownIds: ReadonlyMap<number, unknown>;
+  /** Inside a PACKAGED command the records end with the package, without an EOF record. */
+  readonly packaged: boolean;
+}
+
+/** Does a record begin at the place where the window stands? Does not move the window. */
+export async function plausibleRecord(window: Window, context: PlausibilityContext): Promise<Plausibility> {
+  await window.ensure(LOOKAHEAD);
+  return plausibleRecordAt(window, window.pos, context);
+}
+
+function plausibleRecordAt(window: Window, pos: number, context: PlausibilityContext): Plausibility {
+  const { view, bytes } = window;
+  const available = window.limit - pos;
+  const remaining = window.remaining - (pos - window.pos);
+  if (remaining === 0) return context.packaged ? 'yes' : 'weak';
+  switch (bytes[pos]) {
+    case QEMU_VM_EOF:
+      if (remaining === 1) return 'yes';
+      if (available >= 5 && bytes[pos + 1] === QEMU_VM_VMDESCRIPTION) {
+        return view.getUint32(pos + 2) <= remaining - 6 ? 'yes' : 'no';
+      }
+      return 'weak';
+    case QEMU_VM_SECTION_START:
+    case QEMU_VM_SECTION_FULL: {
+      if (available < 6) return 'no';
+      const length = bytes[pos + 5]!;
+      if (length === 0 || available < 6 + length + 8 || view.getUint32(pos + 1) >= MAX_SECTION_ID)
+        return 'no';
+      for (let i = 0; i < length; i++) {
+        const byte = bytes[pos + 6 + i]!;
+        if (byte < 0x20 || byte > 0x7e) return 'no';
+      }
+      return 'yes';
+    }
+    case QEMU_VM_SECTION_PART:
+    case QEMU_VM_SECTION_END:
+      return available >= 5 && context.knownIds.has(view.getUint32(pos + 1)) ? 'yes' : 'no';
+    case QEMU_VM_COMMAND:
+      return available >= 5 &&
+        view.getUint16(pos + 1) < MAX_COMMAND &&
+        view.getUint16(pos + 3) <= remaining - 5
+        ? 'yes'
+        : 'no';
+    default:
+      return 'no';
+  }
+}
+
+/** Is there, where the window stands, the footer of section `id`? Does not move the window. */
+export async function footerAhead(window: Window, id: number): Promise<boolean> {
+  return (
+    (await window.ensure(FOOTER_LENGTH)) &&
+    window.bytes[window.pos] === QEMU_VM_SECTION_FOOTER &&
+    window.view.getUint32(window.pos + 1) === id
+  );
+}
+
+/**
+ * Searches forward for a section footer that a plausible record follows, of section `id` or, when `id` is
+ * undefined, of any section. Returns the offset of the footer, or undefined; the window's place is then undefined.
+ *
+ * In every real stream tried, the first such footer was the true end; an EOF that unexplained bytes follow counts
+ * only when nothing better comes.
+ */
+export async function searchFooter(
+  window: Window,
+  id: number | undefined,
+  context: PlausibilityContext,
+): Promise<number | undefined> {
+  let weak: number | undefined;
+  while (await window.ensure(FOOTER_LENGTH)) {
+    await window.ensure(FOOTER_LENGTH + LOOKAHEAD);
+    const { bytes, view } = window;
+    // Candidates whose lookahead is not loaded wait for the next window, unless the stream ends with this one.
+    const atEnd = window.limit - window.pos === window.remaining;
+    const last = window.limit - FOOTER_LENGTH - (atEnd ? 0 : LOOKAHEAD);
+    let pos = window.pos;
+    for (; pos <= last; pos++) {
+      pos = bytes.indexOf(QEMU_VM_SECTION_FOOTER, pos);
+      if (pos < 0 || pos > last) {
+        pos = last + 1;
+        break;
+      }
+      const found = view.getUint32(pos + 1);
+      if (id === undefined ? found >= MAX_SECTION_ID : found !== id) continue;
+      const plausibility = plausibleRecordAt(window, pos + FOOTER_LENGTH, context);
+      if (plausibility === 'yes') return window.offset + (pos - window.pos);
+      if (plausibility === 'weak') weak ??= window.offset + (pos - window.pos);
+    }
+    window.pos = pos;
+    if (atEnd) break;
+  }
+  return weak;
+}

@@ -1,0 +1,539 @@
+import { DecodeError, type Diagnostic } from '../bytes/diagnostic.ts';
+import type { Range } from '../bytes/range.ts';
+import type { ByteSource } from '../bytes/source.ts';
+import { Window } from '../bytes/window.ts';
+import { readCommandDetail, readCommandHeader } from './commands.ts';
+import { readConfiguration } from './configuration.ts';
+import { footerAhead, plausibleRecord, searchFooter } from './plausible.ts';
+import {
+  type BoundaryOrigin,
+  type CommandRecord,
+  type ConfigurationRecord,
+  QEMU_VM_COMMAND,
+  QEMU_VM_CONFIGURATION,
+  QEMU_VM_EOF,
+  QEMU_VM_FILE_MAGIC,
+  QEMU_VM_FILE_VERSION,
+  QEMU_VM_SECTION_END,
+  QEMU_VM_SECTION_FOOTER,
+  QEMU_VM_SECTION_FULL,
+  QEMU_VM_SECTION_PART,
+  QEMU_VM_SECTION_START,
+  QEMU_VM_VMDESCRIPTION,
+  type SectionRecord,
+  type SectionType,
+  type StreamRecord,
+  type VmDescriptionRecord,
+} from './records.ts';
+
+const SECTION_TYPES: Readonly<Record<number, SectionType>> = {
+  [QEMU_VM_SECTION_START]: 'SECTION_START',
+  [QEMU_VM_SECTION_PART]: 'SECTION_PART',
+  [QEMU_VM_SECTION_END]: 'SECTION_END',
+  [QEMU_VM_SECTION_FULL]: 'SECTION_FULL',
+};
+
+/** A package holds device state and commands; QEMU never nests one in another. */
+const MAX_PACKAGE_DEPTH = 1;
+
+/** Scans the bodies of one iterative section (RAM and the like), record by record. */
+export interface SectionScanner {
+  /** The window stands at the first byte of the body, and afterwards behind its last. Throws DecodeError. */
+  scan(window: Window, type: SectionType): Promise<void>;
+}
+
+export interface SectionScannerContext {
+  readonly idstr: string;
+  readonly instanceId: number;
+  readonly versionId: number;
+  readonly sectionId: number;
+  /** Bytes; undefined when neither the description nor the configuration gave it. */
+  readonly pageSize: number | undefined;
+  readonly capabilities: ReadonlySet<string>;
+  /** Undefined until the first section's end has been seen. */
+  readonly footers: boolean | undefined;
+  report(diagnostic: Diagnostic): void;
+}
+
+/** All records of one section id. */
+export interface Section<Scanner extends SectionScanner = SectionScanner> {
+  readonly id: number;
+  readonly idstr: string;
+  readonly instanceId: number;
+  readonly versionId: number;
+  /** How many sections before this one have the same idstr and instance id: 0 but for a few devices. */
+  readonly occurrence: number;
+  readonly records: SectionRecord[];
+  /** Present for sections whose format is known and is no VMSD. */
+  readonly scanner: Scanner | undefined;
+}
+
+/** The framing of a migration stream: what is where. Offsets are absolute in the source. */
+export interface Stream<Scanner extends SectionScanner = SectionScanner> {
+  readonly source: ByteSource;
+  /** In stream order, without gaps between them; a package's records are inside its command. */
+  readonly records: readonly StreamRecord[];
+  /** In order of their first record, those of packages included. */
+  readonly sections: readonly Section<Scanner>[];
+  readonly configuration: ConfigurationRecord | undefined;
+  readonly vmdescription: VmDescriptionRecord | undefined;
+  /** Do sections end with footers? Undefined when there is no section. */
+  readonly footers: boolean | undefined;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+export interface ScanOptions<Scanner extends SectionScanner = SectionScanner> {
+  /** Target page size in bytes, when the description says it. */
+  readonly pageSize?: number | undefined;
+  /** Length of the body of a FULL section by its description, to be checked against the bytes. */
+  bodyLength?(idstr: string, instanceId: number, occurrence: number): number | undefined;
+  /** The scanner for an iterative section, or undefined where its format is not known. */
+  scannerFor?(context: SectionScannerContext): Scanner | undefined;
+  /** Called with the number of bytes scanned so far, now and then. */
+  onProgress?(offset: number): void;
+}
+
+/**
+ * Splits a stream into records. Problems in the bytes are diagnostics of the result, never exceptions, except that a
+ * source which is no migration stream at all throws DecodeError `not-a-stream`.
+ */
+export async function scanStream<Scanner extends SectionScanner>(
+  source: ByteSource,
+  options: ScanOptions<Scanner> = {},
+): Promise<Stream<Scanner>> {
+  const window = new Window(source);
+  await readHeader(window);
+  const scan = new StreamScan<Scanner>(window, options);
+  await scan.run();
+  return scan.result();
+}
+
+/** Reads magic and version. Throws DecodeError `not-a-stream`. */
+async function readHeader(window: Window): Promise<void> {
+  const fail = (message: string) =>
+    new DecodeError({ severity: 'error', code: 'not-a-stream', message, range: { start: 0, end: 8 } });
+  if (!(await window.ensure(8)))
+    throw fail('too short for a QEMU migration stream (magic and version are 8 bytes)');
+  const magic = await window.readU32('the header');
+  if (magic !== QEMU_VM_FILE_MAGIC) {
+    const found = magic.toString(16).padStart(8, '0');
+    throw fail(`not a QEMU migration stream: it starts with 0x${found}, expected 0x5145564d ("QEVM")`);
+  }
+  const version = await window.readU32('the header');
+  if (version !== QEMU_VM_FILE_VERSION) {
+    throw fail(`migration stream version ${version}; only version 3 (QEMU 0.12 and later) is known`);
+  }
+}
+
+class StreamScan<Scanner extends SectionScanner> {
+  readonly #options: ScanOptions<Scanner>;
+  readonly #source: ByteSource;
+  readonly #diagnostics: Diagnostic[] = [];
+  readonly #records: StreamRecord[] = [];
+  readonly #sections: Section<Scanner>[] = [];
+  readonly #byId = new Map<number, Section<Scanner>>();
+  readonly #occurrences = new Map<string, number>();
+  #configuration: ConfigurationRecord | undefined;
+  #vmdescription: VmDescriptionRecord | undefined;
+  #footers: boolean | undefined;
+  /** A search for the footer of one section ran to the end in vain: from then on any footer will do. */
+  #searchedInVain = false;
+  #window: Window;
+  #packageDepth = 0;
+
+  constructor(window: Window, options: ScanOptions<Scanner>) {
+    this.#window = window;
+    this.#source = window.source;
+    this.#options = options;
+    this.#records.push({ kind: 'header', range: { start: 0, end: window.offset } });
+  }
+
+  result(): Stream<Scanner> {
+    return {
+      source: this.#source,
+      records: this.#records,
+      sections: this.#sections,
+      configuration: this.#configuration,
+      vmdescription: this.#vmdescription,
+      footers: this.#footers,
+      diagnostics: this.#diagnostics,
+    };
+  }
+
+  async run(): Promise<void> {
+    const ended = await this.#readRecords(this.#records);
+    const window = this.#window;
+    if (!ended) {
+      this.#report('error', 'truncated', 'the stream ends without an end-of-file record', this.#here());
+      return;
+    }
+    if (window.remaining > 0) {
+      const range = { start: window.offset, end: window.end };
+      this.#records.push({ kind: 'gap', range });
+      this.#report(
+        'warning',
+        'trailing-bytes',
+        `${window.remaining} bytes after the end of the stream`,
+        range,
+      );
+    }
+  }
+
+  /** Reads records until an EOF record (true) or the end of the window (false). */
+  async #readRecords(records: StreamRecord[]): Promise<boolean> {
+    const window = this.#window;
+    while (await window.ensure(1)) {
+      const start = window.offset;
+      try {
+        if (await this.#readRecord(records, start)) return true;
+      } catch (error) {
+        if (!(error instanceof DecodeError)) throw error;
+        this.#diagnostics.push(error.diagnostic);
+        await this.#resynchronise(records, start, window.offset);
+      }
+      this.#options.onProgress?.(window.offset);
+    }
+    return false;
+  }
+
+  /** Reads one record. True when it was the last one. */
+  async #readRecord(records: StreamRecord[], start: number): Promise<boolean> {
+    const window = this.#window;
+    const type = await window.readU8('a record');
+    switch (type) {
+      case QEMU_VM_EOF:
+        records.push({ kind: 'eof', range: { start, end: start + 1 } });
+        if (this.#packageDepth === 0) await this.#readVmDescription();
+        return true;
+      case QEMU_VM_SECTION_START:
+      case QEMU_VM_SECTION_FULL:
+      case QEMU_VM_SECTION_PART:
+      case QEMU_VM_SECTION_END:
+        records.push(await this.#readSection(SECTION_TYPES[type]!, start));
+        return false;
+      case QEMU_VM_CONFIGURATION:
+        await this.#readConfiguration(records, start);
+        return false;
+      case QEMU_VM_COMMAND:
+        await this.#readCommand(records, start);
+        return false;
+      default: {
+        window.seek(start);
+        const meaning =
+          type === QEMU_VM_SECTION_FOOTER
+            ? 'a section footer where a record should begin'
+            : type === QEMU_VM_VMDESCRIPTION
+              ? 'a VMDESCRIPTION before the end-of-file record'
+              : `record type 0x${type.toString(16).padStart(2, '0')} is not known`;
+        throw window.error(
+          'bad-record',
+          `${meaning}; the section before it is longer or shorter than it should be`,
+        );
+      }
+    }
+  }
+
+  /** Goes on behind the next footer that a record follows; what is skipped becomes a gap. */
+  async #resynchronise(records: StreamRecord[], start: number, offset: number): Promise<void> {
+    const window = this.#window;
+    window.seek(Math.max(start, Math.min(offset, window.end)));
+    if (offset <= start) window.skip(Math.min(1, window.remaining), 'a record');
+    const footer = await searchFooter(window, undefined, this.#plausibility());
+    const end = footer === undefined ? window.end : footer + 5;
+    window.seek(end);
+    records.push({ kind: 'gap', range: { start, end } });
+  }
+
+  async #readSection(type: SectionType, start: number): Promise<SectionRecord> {
+    const window = this.#window;
+    const id = await window.readU32('a section header');
+    let section: Section<Scanner> | undefined;
+    if (type === 'SECTION_START' || type === 'SECTION_FULL') {
+      const idstr = await window.readText8('a section header');
+      const instanceId = await window.readU32('a section header');
+      const versionId = await window.readU32('a section header');
+      section = this.#addSection({ id, idstr, instanceId, versionId }, start);
+    } else {
+      section = this.#byId.get(id);
+      if (!section) throw window.error('bad-record', `${type} of section ${id}, which was never started`);
+    }
+    const bodyStart = window.offset;
+    const { bodyEnd, boundary } = await this.#findBodyEnd(section, type, bodyStart);
+    window.seek(bodyEnd);
+    const footer = await this.#readFooter(section, boundary);
+    const { idstr, instanceId, versionId } = section;
+    const record: SectionRecord = {
+      kind: 'section',
+      type,
+      id,
+      idstr,
+      instanceId,
+      versionId,
+      range: { start, end: window.offset },
+      body: { start: bodyStart, end: bodyEnd },
+      footer,
+      boundary,
+    };
+    section.records.push(record);
+    return record;
+  }
+
+  #addSection(
+    header: { id: number; idstr: string; instanceId: number; versionId: number },
+    start: number,
+  ): Section<Scanner> {
+    const { id, idstr, instanceId, versionId } = header;
+    const range = { start, end: this.#window.offset };
+    if (this.#byId.has(id)) {
+      this.#report('warning', 'duplicate-section', `section id ${id} appeared before`, range, header);
+    }
+    const key = `${instanceId}/${idstr}`;
+    const occurrence = this.#occurrences.get(key) ?? 0;
+    this.#occurrences.set(key, occurrence + 1);
+    if (occurrence > 0) {
+      const message =
+        'this idstr and instance id appeared before; on load, QEMU gives all of them to one device';
+      this.#report('note', 'duplicate-section', message, range, header);
+    }
+    const scanner = this.#options.scannerFor?.({
+      idstr,
+      instanceId,
+      versionId,
+      sectionId: id,
+      pageSize: this.#pageSize(),
+      capabilities: new Set(this.#configuration?.capabilities ?? []),
+      footers: this.#footers,
+      report: (diagnostic) => this.#diagnostics.push({ section: idstr, instanceId, ...diagnostic }),
+    });
+    const section: Section<Scanner> = { id, idstr, instanceId, versionId, occurrence, records: [], scanner };
+    this.#byId.set(id, section);
+    this.#sections.push(section);
+    return section;
+  }
+
+  #pageSize(): number | undefined {
+    const bits = this.#configuration?.targetPageBits;
+    return this.#options.pageSize ?? (bits === undefined ? undefined : 2 ** bits);
+  }
+
+  async #findBodyEnd(
+    section: Section<Scanner>,
+    type: SectionType,
+    bodyStart: number,
+  ): Promise<{ bodyEnd: number; boundary: BoundaryOrigin }> {
+    const window = this.#window;
+    if (section.scanner) {
+      try {
+        await section.scanner.scan(window, type);
+        const bodyEnd = window.offset;
+        if (await this.#endsHere(section)) return { bodyEnd, boundary: 'scanner' };
+        window.seek(bodyEnd);
+        this.#reportIn(
+          section,
+          'bad-iterative',
+          'the section should end here, but no footer or record follows',
+          this.#here(),
+        );
+      } catch (error) {
+        if (!(error instanceof DecodeError)) throw error;
+        const { idstr, instanceId } = section;
+        this.#diagnostics.push({ section: idstr, instanceId, ...error.diagnostic });
+        if (error.code === 'truncated') return { bodyEnd: window.end, boundary: 'truncated' };
+      }
+    } else {
+      const length = this.#options.bodyLength?.(section.idstr, section.instanceId, section.occurrence);
+      if (length !== undefined && length <= window.end - bodyStart) {
+        window.seek(bodyStart + length);
+        if (await this.#endsHere(section)) return { bodyEnd: bodyStart + length, boundary: 'description' };
+      }
+    }
+    const found = await this.#searchBodyEnd(section, bodyStart);
+    if (found !== undefined) return { bodyEnd: found, boundary: 'footer-search' };
+    return { bodyEnd: window.end, boundary: 'truncated' };
+  }
+
+  /** Does the section end where the window stands? Learns from the first section whether there are footers. */
+  async #endsHere(section: Section<Scanner>): Promise<boolean> {
+    const window = this.#window;
+    if (this.#footers !== false && (await footerAhead(window, section.id))) {
+      this.#footers = true;
+      return true;
+    }
+    if (this.#footers === true) return this.#damagedFooterAhead();
+    const here = window.offset;
+    const plausibility = await plausibleRecord(window, this.#plausibility());
+    window.seek(here);
+    if (plausibility !== 'no') this.#footers = false;
+    return plausibility !== 'no';
+  }
+
+  /** Five bytes that are no footer, but behind which a record begins: a footer with damage in it. */
+  async #damagedFooterAhead(): Promise<boolean> {
+    const window = this.#window;
+    const here = window.offset;
+    if (window.remaining < 5) return false;
+    window.seek(here + 5);
+    const plausibility = await plausibleRecord(window, this.#plausibility());
+    window.seek(here);
+    return plausibility === 'yes';
+  }
+
+  async #searchBodyEnd(section: Section<Scanner>, bodyStart: number): Promise<number | undefined> {
+    const window = this.#window;
+    if (this.#footers === false) return undefined;
+    if (!this.#searchedInVain) {
+      window.seek(bodyStart);
+      const found = await searchFooter(window, section.id, this.#plausibility());
+      if (found !== undefined) {
+        this.#footers = true;
+        return found;
+      }
+      this.#searchedInVain = true;
+    }
+    window.seek(bodyStart);
+    return searchFooter(window, undefined, this.#plausibility());
+  }
+
+  /** Reads the footer, where there should be one; the window stands at the end of the body. */
+  async #readFooter(section: Section<Scanner>, boundary: BoundaryOrigin): Promise<Range | undefined> {
+    const window = this.#window;
+    if (boundary === 'truncated') {
+      this.#reportIn(section, 'truncated', 'the stream ends inside this section', this.#here());
+      return undefined;
+    }
+    if (this.#footers !== true) return undefined;
+    const footer = { start: window.offset, end: window.offset + 5 };
+    if (!(await footerAhead(window, section.id))) {
+      const message =
+        'missing section footer: the bytes here are not its footer, though a record follows them';
+      this.#reportIn(section, 'bad-footer', message, footer);
+    }
+    window.skip(5, 'a section footer');
+    return footer;
+  }
+
+  async #readConfiguration(records: StreamRecord[], start: number): Promise<void> {
+    const window = this.#window;
+    const bodyStart = window.offset;
+    const { complete, ...configuration } = await readConfiguration(window);
+    if (!complete) {
+      const length = this.#options.bodyLength?.('configuration', 0, 0);
+      if (length === undefined || bodyStart + length < window.offset) {
+        throw window.error('bad-configuration', 'a configuration subsection that nothing describes');
+      }
+      window.seek(bodyStart);
+      window.skip(length, 'the configuration');
+    }
+    const end = window.offset;
+    const record: ConfigurationRecord = {
+      kind: 'configuration',
+      ...configuration,
+      range: { start, end },
+      body: { start: bodyStart, end },
+    };
+    if (this.#configuration) {
+      this.#report('warning', 'bad-configuration', 'a second CONFIGURATION record', record.range);
+    }
+    this.#configuration ??= record;
+    records.push(record);
+  }
+
+  async #readCommand(records: StreamRecord[], start: number): Promise<void> {
+    const window = this.#window;
+    const header = await readCommandHeader(window, start);
+    const { command, name, payload } = header;
+    const record = (end: number, detail: CommandRecord['detail']): CommandRecord => ({
+      kind: 'command',
+      range: { start, end },
+      command,
+      name,
+      payload,
+      detail,
+    });
+    if (name === undefined) {
+      const message = `MIG_CMD number ${command} is not known; its ${payload.end - payload.start} bytes were skipped`;
+      this.#report('warning', 'unknown-command', message, { start, end: payload.end });
+    }
+    let detail: CommandRecord['detail'];
+    try {
+      detail = await readCommandDetail(window, header);
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      this.#diagnostics.push(error.diagnostic);
+    }
+    if (name === 'PACKAGED' && payload.end - payload.start === 4) {
+      detail = await this.#readPackage(payload);
+      records.push(record(detail.range.end, detail));
+      return;
+    }
+    window.seek(payload.end);
+    records.push(record(payload.end, detail));
+  }
+
+  /** Reads the records of a PACKAGED command: its payload is the u32 length of the package, which follows. */
+  async #readPackage(payload: Range): Promise<Extract<CommandRecord['detail'], { command: 'PACKAGED' }>> {
+    const outer = this.#window;
+    outer.seek(payload.start);
+    const length = await outer.readU32('MIG_CMD_PACKAGED');
+    const range = { start: payload.end, end: Math.min(payload.end + length, outer.end) };
+    if (payload.end + length > outer.end) {
+      this.#report('error', 'truncated', `the stream ends inside a package of ${length} bytes`, range);
+    }
+    const records: StreamRecord[] = [];
+    if (this.#packageDepth >= MAX_PACKAGE_DEPTH) {
+      this.#report('error', 'bad-command', 'a package inside a package', range);
+      records.push({ kind: 'gap', range });
+    } else {
+      this.#packageDepth++;
+      this.#window = new Window(this.#source, range.start, range.end);
+      await this.#readRecords(records);
+      if (this.#window.remaining > 0) {
+        records.push({ kind: 'gap', range: { start: this.#window.offset, end: range.end } });
+      }
+      this.#window = outer;
+      this.#packageDepth--;
+    }
+    outer.seek(range.end);
+    return { command: 'PACKAGED', range, records };
+  }
+
+  /** Reads the VMDESCRIPTION record that may follow the EOF record. */
+  async #readVmDescription(): Promise<void> {
+    const window = this.#window;
+    if (!(await window.ensure(5)) || window.bytes[window.pos] !== QEMU_VM_VMDESCRIPTION) return;
+    const start = window.offset;
+    const length = window.view.getUint32(window.pos + 1);
+    const json = { start: start + 5, end: start + 5 + length };
+    if (json.end > window.end) {
+      const message = `the vmdesc should be ${length} bytes long, but the stream ends ${json.end - window.end} bytes before`;
+      this.#report('error', 'truncated', message, { start, end: window.end });
+      json.end = window.end;
+    }
+    this.#vmdescription = { kind: 'vmdescription', range: { start, end: json.end }, json };
+    this.#records.push(this.#vmdescription);
+    window.seek(json.end);
+  }
+
+  #plausibility(): { knownIds: ReadonlyMap<number, unknown>; packaged: boolean } {
+    return { knownIds: this.#byId, packaged: this.#packageDepth > 0 };
+  }
+
+  #here(): Range {
+    return { start: this.#window.offset, end: this.#window.offset };
+  }
+
+  #report(
+    severity: Diagnostic['severity'],
+    code: Diagnostic['code'],
+    message: string,
+    range: Range,
+    section?: { idstr: string; instanceId: number },
+  ): void {
+    const where = section ? { section: section.idstr, instanceId: section.instanceId } : {};
+    this.#diagnostics.push({ severity, code, message, range, ...where });
+  }
+
+  #reportIn(section: Section<Scanner>, code: Diagnostic['code'], message: string, range: Range): void {
+    this.#report('error', code, message, range, section);
+  }
+}

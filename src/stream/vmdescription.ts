@@ -1,0 +1,45 @@
+import type { Range } from '../bytes/range.ts';
+import type { ByteSource } from '../bytes/source.ts';
+import { QEMU_VM_VMDESCRIPTION } from './records.ts';
+
+/** Larger blobs are refused: 1024 vCPUs make about 40 MiB, and parsing takes several times the size in memory. */
+export const MAX_VMDESC_LENGTH = 64 << 20;
+/** Type byte and u32 length. */
+export const VMDESC_HEADER_LENGTH = 5;
+const STEP = 256 << 10;
+
+/**
+ * Finds the VMDESCRIPTION record from the end of the source, so that sections can be framed by their description
+ * before the scan has come to it. Returns the range of the whole record, or undefined when the source does not end
+ * with one (no blob, a cut stream, bytes behind the end): a forward scan then finds it, if it is there.
+ *
+ * The record is recognised by its own framing alone: JSON has no control characters, so the last one before the end
+ * lies in the record's 5-byte header, and the length there must reach exactly to the end of the source. (A brace is
+ * never looked for: the length field may hold the byte of one.)
+ */
+export async function locateVmDescription(source: ByteSource): Promise<Range | undefined> {
+  const limit = Math.max(0, source.size - MAX_VMDESC_LENGTH - VMDESC_HEADER_LENGTH);
+  for (let end = source.size; end > limit; end -= STEP) {
+    const start = Math.max(limit, end - STEP);
+    const bytes = await source.read(start, end - start);
+    for (let i = bytes.byteLength - 1; i >= 0; i--) {
+      if (bytes[i]! >= 0x20) continue;
+      return checkHeader(source, start + i);
+    }
+  }
+  return undefined;
+}
+
+/** The record whose header holds the control character at `offset`, if its length reaches the end of the source. */
+async function checkHeader(source: ByteSource, offset: number): Promise<Range | undefined> {
+  const first = Math.max(0, offset - VMDESC_HEADER_LENGTH + 1);
+  const bytes = await source.read(first, offset + VMDESC_HEADER_LENGTH - first);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let i = offset - first; i >= 0; i--) {
+    if (bytes[i] !== QEMU_VM_VMDESCRIPTION || i + VMDESC_HEADER_LENGTH > bytes.byteLength) continue;
+    const start = first + i;
+    if (view.getUint32(i + 1) === source.size - start - VMDESC_HEADER_LENGTH)
+      return { start, end: source.size };
+  }
+  return undefined;
+}
