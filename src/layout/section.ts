@@ -3,7 +3,7 @@ import { rangeLength } from '../bytes/range.ts';
 import type { ByteSource } from '../bytes/source.ts';
 import { configurationSchema } from '../schema/configuration.ts';
 import { findDevice, type Schema, type StructSchema, structLength } from '../schema/schema.ts';
-import type { ConfigurationRecord, SectionRecord } from '../stream/records.ts';
+import type { BoundaryOrigin, ConfigurationRecord, SectionRecord } from '../stream/records.ts';
 import type { Section } from '../stream/scan.ts';
 import { gap, type ResolveContext, sectionBytes } from './context.ts';
 import type { GapNode, Layout, LayoutNode, StructNode } from './node.ts';
@@ -11,6 +11,12 @@ import { resolveStruct } from './resolve.ts';
 
 /** A gap of more bytes than this is not read. */
 const MAX_GAP_VALUE = 1 << 20;
+
+/** How the end of a section that nothing describes was found. */
+const foundBy: Partial<Record<BoundaryOrigin, string>> = {
+  'footer-search': 'its footer',
+  'header-search': 'the header of the next one',
+};
 
 /** Section name of the configuration's layout. */
 export const CONFIGURATION_SECTION = 'configuration';
@@ -46,10 +52,8 @@ export async function resolveSection(
     else children.push(await unreadGap(source, 'no description', place));
   }
   if (!section.scanner && schema && record) {
-    const message =
-      record.boundary === 'footer-search'
-        ? 'nothing describes this section; its end was found by its footer'
-        : 'nothing describes this section';
+    const end = foundBy[record.boundary];
+    const message = `nothing describes this section${end === undefined ? '' : `; its end was found by ${end}`}`;
     report({ severity: 'warning', code: 'unknown-section', message, range: record.range });
   }
   return layout({

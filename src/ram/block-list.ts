@@ -65,8 +65,10 @@ export async function readBlockList(
     if (context.capabilities.has('mapped-ram')) {
       const header = await readMappedRamHeader(window, block, fileOffset, context);
       fileOffset = header.fileOffset;
-      block = { ...block, mapped: header.mapped };
-      window.seek(header.mapped.pagesOffset + length);
+      if (header.mapped) {
+        block = { ...block, mapped: header.mapped };
+        window.seek(header.mapped.pagesOffset + length);
+      }
     }
     names.add(idstr);
     blocks.push(block);

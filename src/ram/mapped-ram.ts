@@ -1,6 +1,7 @@
 import { printable } from '../bytes/diagnostic.ts';
 import { hexOffset } from '../bytes/range.ts';
 import type { Window } from '../bytes/window.ts';
+import { countBits } from './bitmap.ts';
 import type { PageSink } from './page-sink.ts';
 import type { MappedRam, RamBlock } from './ram-block.ts';
 import { type SectionName, sectionError } from './section-error.ts';
@@ -24,6 +25,9 @@ export interface MappedRamContext extends SectionName {
  * the header at once: so the bitmap's offset tells where in that file the stream starts (libvirt puts a header of its
  * own before it). The result has them relative to the stream, and `fileOffset`, which is the same for all blocks.
  *
+ * A block that x-ignore-shared leaves out has both offsets 0 (seen from QEMU 11.1): then `mapped` is undefined, and
+ * the list goes on behind the header.
+ *
  * Throws DecodeError `bad-ram`, `truncated`, or `unsupported` for another version.
  */
 export async function readMappedRamHeader(
@@ -31,7 +35,7 @@ export async function readMappedRamHeader(
   block: RamBlock,
   fileOffset: number | undefined,
   context: MappedRamContext,
-): Promise<{ mapped: MappedRam; fileOffset: number }> {
+): Promise<{ mapped: MappedRam | undefined; fileOffset: number | undefined }> {
   await window.require(HEADER_SIZE, 'a mapped-ram header');
   const start = window.offset;
   const { view, pos } = window;
@@ -57,6 +61,7 @@ export async function readMappedRamHeader(
   if (context.pageSize !== undefined && pageSize !== context.pageSize) {
     throw bad(`page size ${pageSize}, but the stream's is ${context.pageSize}`);
   }
+  if (bitmapOffset === 0 && pagesOffset === 0) return { mapped: undefined, fileOffset };
   const base = bitmapOffset - window.offset;
   if (base < 0 || (fileOffset !== undefined && base !== fileOffset)) {
     throw bad(`the bitmap is at ${hexOffset(bitmapOffset)} instead of right behind the header`);
@@ -92,12 +97,12 @@ export async function scanMappedPages(
     const length = Math.ceil(pages / 8);
     window.seek(mapped.bitmapOffset + first / 8);
     await window.require(length, 'the bitmap of a mapped-ram block');
-    // A view is enough for counting; the pages are read through the same window.
-    const bitmap = sink
-      ? window.bytes.slice(window.pos, window.pos + length)
-      : window.bytes.subarray(window.pos, window.pos + length);
-    count += countBits(bitmap, pages);
-    if (sink) await deliverPages(window, block, mapped, bitmap, first, pages, sink);
+    count += countBits(window.bytes, window.pos, pages);
+    if (sink) {
+      // A copy: the pages are read through the same window.
+      const bitmap = window.bytes.slice(window.pos, window.pos + length);
+      await deliverPages(window, block, mapped, bitmap, first, pages, sink);
+    }
   }
   return count;
 }
@@ -137,23 +142,9 @@ async function deliverPages(
         'mapped',
         window.bytes.subarray(start, start + pageSize),
         0,
+        pageSize,
       );
     }
     page = end;
   }
-}
-
-/** Bits set among the first `count` of a bitmap. */
-function countBits(bitmap: Uint8Array, count: number): number {
-  let total = 0;
-  const whole = count >> 3;
-  for (let index = 0; index < whole; index++) total += popCount8(bitmap[index] ?? 0);
-  if ((count & 7) !== 0) total += popCount8((bitmap[whole] ?? 0) & ((1 << (count & 7)) - 1));
-  return total;
-}
-
-function popCount8(byte: number): number {
-  let bits = byte - ((byte >> 1) & 0x55);
-  bits = (bits & 0x33) + ((bits >> 2) & 0x33);
-  return (bits + (bits >> 4)) & 0x0f;
 }

@@ -56,7 +56,7 @@ export interface PageLoop {
   hook: number;
   /** All page offsets seen, their low 32 bits ORed: the lowest bit set is a multiple of the page size. */
   offsetBits: number;
-  /** Stop with ENOUGH_PAGES after this many pages whose content is in the stream. */
+  /** Stop with ENOUGH_PAGES after this many pages. */
   pageLimit: number;
   sink: PageSink | undefined;
 }
@@ -84,6 +84,18 @@ export function createPageLoop(
     pageLimit: Number.POSITIVE_INFINITY,
     sink,
   };
+}
+
+/** The largest size that all page offsets so far are multiples of, in bytes; 0 before there is a page at another. */
+export function commonOffset(loop: PageLoop): number {
+  return (loop.offsetBits & -loop.offsetBits) >>> 0;
+}
+
+/** Whether pages were met that are in the stream as they are, and so show their size. */
+export function hasPlainPages(loop: PageLoop): boolean {
+  for (let slot = PLAIN; slot < loop.pages.length; slot += KINDS)
+    if ((loop.pages[slot] ?? 0) > 0) return true;
+  return false;
 }
 
 /** The number that zlib's compressBound gives: the most bytes that `length` bytes can take when deflated. */
@@ -227,10 +239,10 @@ export function scanLoaded(loop: PageLoop, window: Window): number {
     records++;
     if (sink !== undefined) {
       const content = data < end ? bytes.subarray(data, end) : NO_BYTES;
-      sink.page(blocks[block] as RamBlock, offset, pageKinds[kind] as PageKind, content, fill);
+      sink.page(blocks[block] as RamBlock, offset, pageKinds[kind] as PageKind, content, fill, pageSize);
     }
     pos = end;
-    if (kind !== ZERO && kind !== FILL && --pagesLeft <= 0) {
+    if (--pagesLeft <= 0) {
       result = ENOUGH_PAGES;
       break;
     }

@@ -15,7 +15,15 @@ export interface PageSink {
   /**
    * One page of `block`, at `offset` bytes inside it. `data` is what the stream holds: the page itself (plain,
    * mapped), an XBZRLE delta, a zlib stream, or nothing for zero and fill, where `fill` is the byte. It is a view
-   * that is valid during the call only.
+   * that is valid during the call only. `pageSize` is the target's, in bytes: the length of the page as it is in
+   * memory.
    */
-  page(block: RamBlock, offset: number, kind: PageKind, data: Uint8Array, fill: number): void;
+  page(
+    block: RamBlock,
+    offset: number,
+    kind: PageKind,
+    data: Uint8Array,
+    fill: number,
+    pageSize: number,
+  ): void;
 }

@@ -2,17 +2,21 @@ import { DecodeError } from '../bytes/diagnostic.ts';
 import type { Window } from '../bytes/window.ts';
 import {
   BLOCK_LIST,
+  commonOffset,
   createPageLoop,
   END_OF_SECTION,
   ENOUGH_PAGES,
+  hasPlainPages,
   type PageLoop,
   scanLoaded,
 } from './page-loop.ts';
 
 /** Values of TARGET_PAGE_SIZE, the common ones first. */
 const CANDIDATES = [4096, 8192, 16384, 1024, 2048, 32768, 65536, 256, 512];
-/** Pages with content after which a page size is believed without having seen the end of the record. */
-const ENOUGH = 256;
+/** Pages after which a page size that they show is believed without having seen the end of the record. */
+const ENOUGH = 4096;
+/** Pages whose offsets alone show their size: that all of so many are multiples of twice the size is no chance. */
+const ENOUGH_OFFSETS = 64;
 
 export interface PageSizeContext {
   readonly footers: boolean | undefined;
@@ -22,7 +26,7 @@ export interface PageSizeContext {
 export interface FoundPageSize {
   /** In bytes. */
   readonly pageSize: number;
-  /** Whether a page with content has been seen; without one, every page size fits. */
+  /** Whether pages have shown it. While there are only markers, or few pages of zeros, other sizes fit as well. */
   readonly certain: boolean;
 }
 
@@ -45,7 +49,7 @@ export async function findPageSize(
     trial.pageLimit = ENOUGH;
     const fits = await tryPageSize(window, trial, context);
     window.seek(start);
-    const found = { pageSize, certain: trial.pageLimit < ENOUGH };
+    const found = { pageSize, certain: isShown(trial) };
     if (fits) return found;
     if (!best || trial.records > best.records)
       best = { found: { pageSize, certain: false }, records: trial.records };
@@ -54,10 +58,18 @@ export async function findPageSize(
 }
 
 async function tryPageSize(window: Window, trial: PageLoop, context: PageSizeContext): Promise<boolean> {
+  let shown = false;
   try {
     for (;;) {
       const result = scanLoaded(trial, window);
-      if (result === ENOUGH_PAGES || result === BLOCK_LIST) return true;
+      if (result === BLOCK_LIST) return true;
+      if (result === ENOUGH_PAGES) {
+        // Not at once: the last page may be the first that shows it, and what follows it is the proof.
+        if (shown) return true;
+        shown = isShown(trial);
+        trial.pageLimit = ENOUGH;
+        continue;
+      }
       if (result === END_OF_SECTION) return await isSectionEnd(window, context);
       if (!(await window.ensure(result))) return false;
     }
@@ -65,6 +77,11 @@ async function tryPageSize(window: Window, trial: PageLoop, context: PageSizeCon
     if (error instanceof DecodeError && error.code === 'bad-ram') return false;
     throw error;
   }
+}
+
+/** Whether the pages that were met leave no doubt of their size. */
+function isShown(trial: PageLoop): boolean {
+  return hasPlainPages(trial) || (trial.records >= ENOUGH_OFFSETS && commonOffset(trial) === trial.pageSize);
 }
 
 /** Whether a footer of the section stands here, or what can follow a section without one. */

@@ -19,6 +19,6 @@ export interface RamBlock {
   readonly address?: bigint;
   /** Page size of the backing (huge pages) in bytes, sent with postcopy-ram where it is not the host's. */
   readonly pageSize?: number;
-  /** With the capability mapped-ram. */
+  /** With the capability mapped-ram, unless x-ignore-shared leaves the block out. */
   readonly mapped?: MappedRam;
 }

@@ -1,13 +1,20 @@
 import type { Window } from '../bytes/window.ts';
 import { readBlockList } from './block-list.ts';
 import { scanMappedPages } from './mapped-ram.ts';
-import { BLOCK_LIST, createPageLoop, END_OF_SECTION, type PageLoop, scanLoaded } from './page-loop.ts';
+import {
+  BLOCK_LIST,
+  commonOffset,
+  createPageLoop,
+  END_OF_SECTION,
+  type PageLoop,
+  scanLoaded,
+} from './page-loop.ts';
 import { type PageKind, pageKinds } from './page-sink.ts';
 import { findPageSize } from './page-size.ts';
 import type { MappedRam, RamBlock } from './ram-block.ts';
-import { RAM_SAVE_FLAG_MEM_SIZE, RAM_SAVE_FLAGS } from './ram-flags.ts';
+import { RAM_SAVE_FLAG_EOS, RAM_SAVE_FLAG_MEM_SIZE, RAM_SAVE_FLAGS } from './ram-flags.ts';
 import type { IterativeContext, IterativeScanner, SectionType } from './scanner.ts';
-import { sectionError } from './section-error.ts';
+import { requireVersion, sectionError } from './section-error.ts';
 
 /** The only version of the section since QEMU 0.14. */
 const VERSION = 4;
@@ -86,10 +93,7 @@ class RamScanner implements IterativeScanner {
 
   async scan(window: Window, type: SectionType): Promise<void> {
     const start = window.offset;
-    if (this.#context.versionId !== VERSION) {
-      const message = `version ${this.#context.versionId} of section ram; only version ${VERSION} is known`;
-      throw sectionError(this.#context, 'unsupported', message, start);
-    }
+    requireVersion(this.#context, VERSION, start);
     const pagesBefore = this.#pageTotal();
     try {
       await this.#scanRecords(window);
@@ -110,7 +114,7 @@ class RamScanner implements IterativeScanner {
         await this.#readBlocks(window);
         continue;
       }
-      if (!sizeKnown) {
+      if (!sizeKnown && !isEndOfSection(window)) {
         await this.#settlePageSize(window);
         sizeKnown = true;
       }
@@ -187,7 +191,7 @@ class RamScanner implements IterativeScanner {
   }
 
   summary(): RamSummary {
-    const { blocks, pages, payload, headerBytes, eos, multifdFlush, hook, offsetBits } = this.#loop;
+    const { blocks, pages, payload, headerBytes, eos, multifdFlush, hook } = this.#loop;
     const total = emptyCounts();
     const summaries = blocks.map((block, blockIndex) => {
       const counts = emptyCounts();
@@ -201,7 +205,7 @@ class RamScanner implements IterativeScanner {
     });
     return {
       kind: 'ram',
-      pageSize: this.#pageSize ?? (offsetBits === 0 ? undefined : (offsetBits & -offsetBits) >>> 0),
+      pageSize: this.#pageSize ?? (commonOffset(this.#loop) || undefined),
       totalLength: this.#totalLength,
       blocks: summaries,
       pages: total,
@@ -218,6 +222,13 @@ class RamScanner implements IterativeScanner {
 function emptyCounts(): PageCounts {
   const none = () => ({ pages: 0, bytes: 0 });
   return { plain: none(), zero: none(), fill: none(), xbzrle: none(), compressed: none(), mapped: none() };
+}
+
+/** Many sections have nothing in them but this, where the pages wait for something else to be sent. */
+function isEndOfSection(window: Window): boolean {
+  return (
+    window.view.getUint32(window.pos) === 0 && window.view.getUint32(window.pos + 4) === RAM_SAVE_FLAG_EOS
+  );
 }
 
 function isBlockList(window: Window): boolean {

@@ -1,7 +1,15 @@
 import type { Diagnostic } from '../bytes/diagnostic.ts';
 import type { Window } from '../bytes/window.ts';
+import type { BlockSummary } from './block.ts';
+import type { DirtyBitmapSummary } from './dirty-bitmap.ts';
+import type { HtabSummary } from './htab.ts';
 import type { PageSink } from './page-sink.ts';
 import type { RamSummary } from './ram.ts';
+import type { S390SkeysSummary } from './s390-skeys.ts';
+import type { S390StattribSummary } from './s390-stattrib.ts';
+import type { SlirpSummary } from './slirp.ts';
+import type { TodClockSummary } from './todclock.ts';
+import type { VfioSummary } from './vfio.ts';
 
 /** Types of the records that carry a section's bytes (QEMU_VM_SECTION_*). */
 export type SectionType = 'SECTION_START' | 'SECTION_PART' | 'SECTION_END' | 'SECTION_FULL';
@@ -35,4 +43,13 @@ export interface IterativeScanner {
 }
 
 /** What a scanner has seen, as plain data; `kind` tells which scanner. */
-export type IterativeSummary = RamSummary;
+export type IterativeSummary =
+  | RamSummary
+  | HtabSummary
+  | S390StattribSummary
+  | S390SkeysSummary
+  | TodClockSummary
+  | DirtyBitmapSummary
+  | BlockSummary
+  | SlirpSummary
+  | VfioSummary;

@@ -1,4 +1,4 @@
-import { DecodeError, type DiagnosticCode } from '../bytes/diagnostic.ts';
+import { DecodeError, type DiagnosticCode, printable } from '../bytes/diagnostic.ts';
 
 /** What of an IterativeContext an error message needs. */
 export interface SectionName {
@@ -22,4 +22,15 @@ export function sectionError(
     section: section.idstr,
     instanceId: section.instanceId,
   });
+}
+
+/** Throws DecodeError `unsupported` unless the section has this version. */
+export function requireVersion(
+  section: SectionName & { readonly versionId: number },
+  version: number,
+  offset: number,
+): void {
+  if (section.versionId === version) return;
+  const message = `version ${section.versionId} of section ${printable(section.idstr)}; only version ${version} is known`;
+  throw sectionError(section, 'unsupported', message, offset);
 }

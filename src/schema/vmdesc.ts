@@ -1,5 +1,4 @@
-import { findNodeAtLocation, type Node, type ParseError, parseTree } from 'jsonc-parser';
-import type { Diagnostic, PathComponent } from '../bytes/diagnostic.ts';
+import { type Diagnostic, type PathComponent, printable } from '../bytes/diagnostic.ts';
 import type { Range } from '../bytes/range.ts';
 import type { DeviceSchema, FieldSchema, Schema, StructSchema } from './schema.ts';
 
@@ -39,13 +38,11 @@ export function parseVmdesc(
   try {
     json = JSON.parse(text);
   } catch (error) {
-    const { value, offset } = salvage(text);
+    const { value, lost } = salvage(text);
     json = value;
-    const at = range.start + offset;
-    const reason = error instanceof Error ? error.message.replace(/\s+/g, ' ').slice(0, 100) : String(error);
-    report(`the vmdesc is not valid JSON (${reason}); only the devices before the damage are described`, {
-      range: { start: at, end: range.end },
-    });
+    const reason = printable(String(error instanceof Error ? error.message : error)).slice(0, 100);
+    const names = lost.length === 0 ? '' : `; no description of ${lost.map(printable).join(', ')}`;
+    report(`the vmdesc is not valid JSON (${reason})${names}`);
   }
   if (!isObject(json)) {
     report('the vmdesc is not a JSON object');
@@ -71,26 +68,32 @@ function nestingDepth(text: string): number {
   return deepest;
 }
 
-/** The part of a damaged blob that lies wholly before the first error, and the place of that error in the text. */
-function salvage(text: string): { value: unknown; offset: number } {
-  const errors: ParseError[] = [];
-  const tree = parseTree(text, errors, { disallowComments: true });
-  const offset = errors[0]?.offset ?? 0;
-  const whole = (node: Node): boolean => node.offset + node.length <= offset;
-  const json: Record<string, unknown> = {};
-  for (const property of tree?.children ?? []) {
-    const key: unknown = property.children?.[0]?.value;
-    const node = property.children?.[1];
-    if (typeof key === 'string' && node && whole(node))
-      json[key] = JSON.parse(text.substr(node.offset, node.length));
+/** Where the description of a device begins. */
+const DEVICE_START = /\{\s*"name"\s*:\s*"((?:[^"\\]|\\.)*)"\s*,\s*"instance_id"\s*:/g;
+/** What follows the last device. */
+const DEVICES_END = /\s*\]\s*\}\s*$/;
+
+/**
+ * Reads a damaged blob device by device, so that only those are lost that the damage is in: each begins in a way that
+ * nothing else in a blob does.
+ */
+function salvage(text: string): { value: JsonObject; lost: readonly string[] } {
+  const starts = [...text.matchAll(DEVICE_START)];
+  const devices: JsonValue[] = [];
+  const lost: string[] = [];
+  for (const [i, match] of starts.entries()) {
+    const next = starts[i + 1];
+    const chunk = next
+      ? text.slice(match.index, next.index).replace(/\s*,\s*$/, '')
+      : text.slice(match.index).replace(DEVICES_END, '');
+    try {
+      devices.push(JSON.parse(chunk));
+    } catch {
+      lost.push(match[1] ?? '');
+    }
   }
-  const devices = tree && findNodeAtLocation(tree, ['devices']);
-  if (devices && !whole(devices)) {
-    json['devices'] = (devices.children ?? [])
-      .filter(whole)
-      .map((node) => JSON.parse(text.substr(node.offset, node.length)) as unknown);
-  }
-  return { value: json, offset };
+  const pageSize = /"page_size"\s*:\s*([0-9]{1,9})\b/.exec(text)?.[1];
+  return { value: { ...(pageSize === undefined ? {} : { page_size: Number(pageSize) }), devices }, lost };
 }
 
 function isObject(value: unknown): value is JsonObject {

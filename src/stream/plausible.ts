@@ -41,7 +41,7 @@ function plausibleRecordAt(window: Window, pos: number, context: PlausibilityCon
   switch (bytes[pos]) {
     case QEMU_VM_EOF:
       if (remaining === 1) return 'yes';
-      if (available >= 5 && bytes[pos + 1] === QEMU_VM_VMDESCRIPTION) {
+      if (available >= 6 && bytes[pos + 1] === QEMU_VM_VMDESCRIPTION) {
         return view.getUint32(pos + 2) <= remaining - 6 ? 'yes' : 'no';
       }
       return 'weak';
@@ -116,4 +116,35 @@ export async function searchFooter(
     if (atEnd) break;
   }
   return weak;
+}
+
+/** Ids of sections that follow each other in a stream differ by less than this; iterative ones come first. */
+const MAX_ID_STEP = 256;
+
+/**
+ * Searches forward for the header of a FULL section with an id above `lastId`, for streams without footers. Returns
+ * its offset; when there is none, that of an EOF record which is the last byte; else undefined.
+ */
+export async function searchHeader(
+  window: Window,
+  lastId: number,
+  context: PlausibilityContext,
+): Promise<number | undefined> {
+  while (await window.ensure(1)) {
+    await window.ensure(2 * LOOKAHEAD);
+    const { bytes, view } = window;
+    const atEnd = window.limit - window.pos === window.remaining;
+    const last = window.limit - (atEnd ? 1 : LOOKAHEAD);
+    for (let pos = window.pos; pos <= last; pos++) {
+      pos = bytes.indexOf(QEMU_VM_SECTION_FULL, pos);
+      if (pos < 0 || pos > last) break;
+      if (window.limit - pos < 5) continue;
+      const step = view.getUint32(pos + 1) - lastId;
+      if (step <= 0 || step >= MAX_ID_STEP) continue;
+      if (plausibleRecordAt(window, pos, context) === 'yes') return window.offset + (pos - window.pos);
+    }
+    if (atEnd) return bytes[window.limit - 1] === QEMU_VM_EOF ? window.end - 1 : undefined;
+    window.pos = last + 1;
+  }
+  return undefined;
 }

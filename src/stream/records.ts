@@ -41,6 +41,7 @@ export type BoundaryOrigin =
   | 'description' // the sizes of its description add up to a footer
   | 'scanner' // the format of this iterative section says where it ends
   | 'footer-search' // the first footer with the right id that a plausible record follows
+  | 'header-search' // no footers: the next header of a section with a higher id
   | 'truncated'; // the stream ends inside it
 
 /** One START, PART, END or FULL record. */

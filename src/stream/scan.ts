@@ -4,7 +4,7 @@ import type { ByteSource } from '../bytes/source.ts';
 import { Window } from '../bytes/window.ts';
 import { readCommandDetail, readCommandHeader } from './commands.ts';
 import { readConfiguration } from './configuration.ts';
-import { footerAhead, plausibleRecord, searchFooter } from './plausible.ts';
+import { footerAhead, plausibleRecord, searchFooter, searchHeader } from './plausible.ts';
 import {
   type BoundaryOrigin,
   type CommandRecord,
@@ -32,6 +32,8 @@ const SECTION_TYPES: Readonly<Record<number, SectionType>> = {
   [QEMU_VM_SECTION_END]: 'SECTION_END',
   [QEMU_VM_SECTION_FULL]: 'SECTION_FULL',
 };
+
+const OPENING_BRACE = 0x7b;
 
 /** A package holds device state and commands; QEMU never nests one in another. */
 const MAX_PACKAGE_DEPTH = 1;
@@ -170,12 +172,15 @@ class StreamScan<Scanner extends SectionScanner> {
     if (window.remaining > 0) {
       const range = { start: window.offset, end: window.end };
       this.#records.push({ kind: 'gap', range });
-      this.#report(
-        'warning',
-        'trailing-bytes',
-        `${window.remaining} bytes after the end of the stream`,
-        range,
-      );
+      const message = `${window.remaining} bytes after the end of the stream`;
+      if ((await window.ensure(6)) && window.bytes[window.pos + 5] === OPENING_BRACE) {
+        this.#report(
+          'error',
+          'bad-vmdesc',
+          `${message} that look like a vmdesc with a damaged header`,
+          range,
+        );
+      } else this.#report('warning', 'trailing-bytes', message, range);
     }
   }
 
@@ -348,7 +353,9 @@ class StreamScan<Scanner extends SectionScanner> {
       }
     }
     const found = await this.#searchBodyEnd(section, bodyStart);
-    if (found !== undefined) return { bodyEnd: found, boundary: 'footer-search' };
+    if (found !== undefined) {
+      return { bodyEnd: found, boundary: this.#footers === false ? 'header-search' : 'footer-search' };
+    }
     return { bodyEnd: window.end, boundary: 'truncated' };
   }
 
@@ -380,7 +387,10 @@ class StreamScan<Scanner extends SectionScanner> {
 
   async #searchBodyEnd(section: Section<Scanner>, bodyStart: number): Promise<number | undefined> {
     const window = this.#window;
-    if (this.#footers === false) return undefined;
+    if (this.#footers === false) {
+      window.seek(bodyStart);
+      return searchHeader(window, section.id, this.#plausibility());
+    }
     if (!this.#searchedInVain) {
       window.seek(bodyStart);
       const found = await searchFooter(window, section.id, this.#plausibility());
@@ -500,8 +510,12 @@ class StreamScan<Scanner extends SectionScanner> {
   /** Reads the VMDESCRIPTION record that may follow the EOF record. */
   async #readVmDescription(): Promise<void> {
     const window = this.#window;
-    if (!(await window.ensure(5)) || window.bytes[window.pos] !== QEMU_VM_VMDESCRIPTION) return;
+    if (!(await window.ensure(1)) || window.bytes[window.pos] !== QEMU_VM_VMDESCRIPTION) return;
     const start = window.offset;
+    if (!(await window.ensure(5))) {
+      this.#report('error', 'truncated', 'the stream ends inside the header of the vmdesc', this.#here());
+      return;
+    }
     const length = window.view.getUint32(window.pos + 1);
     const json = { start: start + 5, end: start + 5 + length };
     if (json.end > window.end) {

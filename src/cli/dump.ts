@@ -1,0 +1,136 @@
+import { Command, Option } from '@commander-js/extra-typings';
+import type { Diagnostic } from '../bytes/diagnostic.ts';
+import { layouts, type OpenedStream } from '../layout/open.ts';
+import { compileSelectors, pruneLayout, type Selection, selectNodes } from '../ops/select.ts';
+import { analyzeMigrationDesc, analyzeMigrationState } from '../render/analyze-migration-text.ts';
+import { dumpText } from '../render/dump-text.ts';
+import { ndjsonLine, nodeJson } from '../render/ndjson.ts';
+import { withStream } from './input.ts';
+import { jsonOption, strictOption } from './options.ts';
+import {
+  EXIT_DATA,
+  EXIT_TROUBLE,
+  hasErrors,
+  Output,
+  printDiagnostics,
+  styleFor,
+  terminalWidth,
+} from './output.ts';
+import { enforceStrict } from './strict.ts';
+
+interface DumpOptions {
+  readonly offsets?: true;
+  readonly raw?: true;
+  readonly full?: true;
+  readonly json?: true;
+  readonly ndjson?: true;
+  readonly strict?: true;
+}
+
+export const dumpCommand = new Command('dump')
+  .description('device state as a tree, field by field')
+  .argument('<file>', 'migration stream; - is standard input')
+  .argument('[selector...]', 'globs that pick sections and fields; all are shown without one')
+  .option('--offsets', 'show where each field is in the stream')
+  .option('--raw', 'show the bytes in hex beside each value')
+  .option('--full', 'shorten nothing')
+  .addOption(jsonOption().conflicts('ndjson'))
+  .option('--ndjson', 'print one JSON line for each node, in stream order')
+  .addOption(
+    new Option('--analyze-migration', "print what QEMU's scripts/analyze-migration.py prints").conflicts([
+      'json',
+      'ndjson',
+    ]),
+  )
+  .addOption(
+    new Option('-d, --dump <what>', 'with --analyze-migration: what to print')
+      .choices(['state', 'desc'] as const)
+      .default('state' as const),
+  )
+  .addOption(strictOption())
+  .addHelpText(
+    'after',
+    `
+A selector is a glob over section/field/field[index]: * matches within one name, ** anything, ? one character. It may
+begin at any part of a section's name, and NAME@N is the section with instance id N.
+
+Examples:
+  vmwalk dump vm.qevm
+  vmwalk dump vm.qevm 'cpu*'                    sections by name
+  vmwalk dump vm.qevm virtio-net                the same as '*/virtio-net'
+  vmwalk dump vm.qevm 'cpu@1/env.regs[*]'       fields of the second CPU
+  vmwalk dump --ndjson vm.qevm | jq -r 'select(.type == "timer") | [.section, .value] | @tsv'
+  vmwalk dump --analyze-migration -d desc vm.qevm`,
+  )
+  .action(async (file, selectors, options) => {
+    const selection = compileSelectors(selectors);
+    await withStream(file, async (opened) => {
+      enforceStrict(options.strict, opened.diagnostics);
+      if (options.analyzeMigration) await analyze(opened, options.dump);
+      else await dump(opened, selection, options);
+    });
+  });
+
+async function analyze(opened: OpenedStream, what: 'state' | 'desc'): Promise<void> {
+  const output = new Output();
+  if (what === 'desc') {
+    const text = analyzeMigrationDesc(opened);
+    if (text !== undefined) await output.write(text);
+  } else {
+    for await (const text of analyzeMigrationState(opened)) await output.write(text);
+  }
+  await output.flush();
+  finish(opened, opened.diagnostics);
+}
+
+async function dump(
+  opened: OpenedStream,
+  selection: Selection | undefined,
+  options: DumpOptions,
+): Promise<void> {
+  const output = new Output();
+  const diagnostics: Diagnostic[] = [...opened.diagnostics];
+  const text = {
+    style: styleFor(process.stdout),
+    width: terminalWidth(),
+    offsets: options.offsets ?? false,
+    raw: options.raw ?? false,
+    full: options.full ?? false,
+  };
+  let shown = 0;
+  if (options.json) await output.write('[');
+  for await (const layout of layouts(opened)) {
+    if (options.ndjson) {
+      for (const { node, path } of selectNodes(layout, selection)) {
+        for (const piece of ndjsonLine(layout, node, path)) await output.write(piece);
+        shown++;
+      }
+    } else {
+      const pruned = pruneLayout(layout, selection);
+      if (pruned && options.json) {
+        const { section, instanceId: instance } = pruned;
+        const head = JSON.stringify({ section, instance }).slice(0, -1);
+        await output.write(`${shown === 0 ? '' : ','}\n${head},"root":`);
+        for (const piece of nodeJson(pruned.root)) await output.write(piece);
+        await output.write('}');
+      } else if (pruned) {
+        for (const line of dumpText(pruned, text)) await output.line(line);
+      }
+      if (pruned) shown++;
+    }
+    diagnostics.push(...layout.diagnostics);
+    if (options.strict && hasErrors(layout.diagnostics)) break;
+  }
+  if (options.json) await output.line('\n]');
+  await output.flush();
+  finish(opened, diagnostics);
+  if (selection && shown === 0) {
+    process.stderr.write('vmwalk: nothing matches the selectors; info lists the sections\n');
+    process.exitCode = EXIT_TROUBLE;
+  }
+}
+
+function finish(opened: OpenedStream, diagnostics: readonly Diagnostic[]): void {
+  printDiagnostics(opened.source.name, diagnostics);
+  if (hasErrors(diagnostics)) process.exitCode = EXIT_DATA;
+}

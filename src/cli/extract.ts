@@ -1,0 +1,49 @@
+import { Command } from '@commander-js/extra-typings';
+import { extractStream } from '../node/extract.ts';
+import { formatSize } from '../render/size.ts';
+import { openInput, progressLine } from './input.ts';
+import { jsonOption, strictOption } from './options.ts';
+import { EXIT_DATA, hasErrors, Output, printDiagnostics, toJson } from './output.ts';
+import { enforceStrict } from './strict.ts';
+
+export const extractCommand = new Command('extract')
+  .description('write sections, RAM blocks, state.json and desc.json into a folder')
+  .argument('<file>', 'migration stream; - is standard input')
+  .requiredOption('-o, --output <dir>', 'folder to write into; it is made, or must be empty')
+  .option('--force', 'write into a folder that is not empty')
+  .addOption(jsonOption())
+  .addOption(strictOption())
+  .addHelpText(
+    'after',
+    `
+DIR/sections/  the bytes of each section but RAM, as the device wrote them
+DIR/ram/       each RAMBlock as a sparse file, the last version of every page
+DIR/state.json, desc.json  what vmwalk dump --analyze-migration prints
+DIR/index.json which file holds what
+
+Examples:
+  vmwalk extract vm.qevm -o vm
+  vmwalk extract --json vm.qevm -o vm | jq -r '.files[].file'`,
+  )
+  .action(async (file, { output: folder, force, json, strict }) => {
+    const source = await openInput(file);
+    const progress = progressLine(source.size);
+    try {
+      const options = { ...(force ? { force } : {}), onProgress: progress.update };
+      const extraction = await extractStream(source, folder, options);
+      progress.clear();
+      const { files, diagnostics } = extraction;
+      const output = new Output();
+      if (json) await output.line(toJson(extraction));
+      else {
+        for (const { file: name, size } of files)
+          await output.line(`${formatSize(size).padStart(10)}  ${name}`);
+        printDiagnostics(source.name, diagnostics);
+      }
+      await output.flush();
+      enforceStrict(strict, diagnostics);
+      if (hasErrors(diagnostics)) process.exitCode = EXIT_DATA;
+    } finally {
+      await source.close();
+    }
+  });

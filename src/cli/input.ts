@@ -1,0 +1,55 @@
+import { type OpenedStream, type OpenOptions, openStream } from '../layout/open.ts';
+import { type FileSource, openFile } from '../node/file-source.ts';
+import { openStandardInput } from '../node/spool.ts';
+import { formatSize } from '../render/size.ts';
+
+/** Milliseconds before a progress line is shown, and between two. */
+const PROGRESS_AFTER = 1000;
+const PROGRESS_EVERY = 200;
+
+/** Opens FILE as the commands take it: a path, or `-` for standard input. */
+export function openInput(file: string): Promise<FileSource> {
+  return file === '-' ? openStandardInput() : openFile(file);
+}
+
+/** Opens the stream of FILE, with a progress line on a terminal when it takes long, and closes the file afterwards. */
+export async function withStream<T>(
+  file: string,
+  use: (opened: OpenedStream) => Promise<T>,
+  options: OpenOptions = {},
+): Promise<T> {
+  const source = await openInput(file);
+  try {
+    const progress = progressLine(source.size);
+    const opened = await openStream(source, { ...options, onProgress: progress.update });
+    progress.clear();
+    return await use(opened);
+  } finally {
+    await source.close();
+  }
+}
+
+/** Shows how far a scan is, on a terminal and after a second. */
+export function progressLine(size: number): { update(offset: number): void; clear(): void } {
+  if (!process.stderr.isTTY) return { update: () => {}, clear: () => {} };
+  const started = performance.now();
+  let last = started + PROGRESS_AFTER - PROGRESS_EVERY;
+  let shown = false;
+  return {
+    update(offset) {
+      const now = performance.now();
+      if (now - last < PROGRESS_EVERY) return;
+      last = now;
+      shown = true;
+      const rate = (offset / (now - started)) * 1000;
+      const left = Math.ceil((size - offset) / rate);
+      const percent = Math.floor((100 * offset) / size);
+      process.stderr.write(
+        `\r\u001b[Kscanning ${percent}%  ${formatSize(offset)} of ${formatSize(size)}  ${formatSize(rate)}/s  ${left} s left`,
+      );
+    },
+    clear() {
+      if (shown) process.stderr.write('\r\u001b[K');
+    },
+  };
+}

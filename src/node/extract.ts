@@ -1,0 +1,113 @@
+import { createWriteStream } from 'node:fs';
+import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { Diagnostic } from '../bytes/diagnostic.ts';
+import { type Range, rangeLength } from '../bytes/range.ts';
+import type { ByteSource } from '../bytes/source.ts';
+import { type OpenedStream, type OpenOptions, openStream } from '../layout/open.ts';
+import { analyzeMigrationDesc, analyzeMigrationState } from '../render/analyze-migration-text.ts';
+import { FileNames } from './file-names.ts';
+import { RamFiles } from './ram-files.ts';
+
+const PIECE = 1 << 20;
+
+export interface ExtractedFile {
+  /** Path inside the folder. */
+  readonly file: string;
+  readonly size: number;
+  /** What it holds: `section ID IDSTR INSTANCE`, `RAMBlock IDSTR` … as data. */
+  readonly content:
+    | {
+        readonly kind: 'section';
+        readonly id: number;
+        readonly idstr: string;
+        readonly instanceId: number;
+        readonly offset: number;
+      }
+    | { readonly kind: 'ram'; readonly idstr: string }
+    | { readonly kind: 'state' | 'desc' };
+}
+
+export interface Extraction {
+  readonly files: readonly ExtractedFile[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+export interface ExtractOptions extends OpenOptions {
+  /** Write into a folder that holds files already. */
+  readonly force?: boolean;
+}
+
+/**
+ * Writes the parts of a stream into a folder: `sections/` the bytes of each section (of RAM the pages alone, below),
+ * `ram/` each RAMBlock as a sparse file with the last version of every page, `state.json` and `desc.json` as QEMU's
+ * script writes them, and `index.json` which file is what. Names from the stream are made safe: nothing is written
+ * outside the folder. Throws when the folder is not empty, or cannot be written.
+ */
+export async function extractStream(
+  source: ByteSource,
+  folder: string,
+  options: ExtractOptions = {},
+): Promise<Extraction> {
+  await mkdir(folder, { recursive: true });
+  if (!options.force && (await readdir(folder)).length > 0) throw new Error(`${folder} is not empty`);
+  const ramFolder = join(folder, 'ram');
+  await mkdir(ramFolder, { recursive: true });
+  const ram = new RamFiles(ramFolder);
+  const opened = await openStream(source, { ...options, sink: ram });
+  const files: ExtractedFile[] = [];
+  for (const { block, name } of ram.finish(ramBlocks(opened))) {
+    files.push({ file: `ram/${name}`, size: block.length, content: { kind: 'ram', idstr: block.idstr } });
+  }
+  files.push(...(await extractSections(opened, folder)));
+  await pipeline(Readable.from(analyzeMigrationState(opened)), createWriteStream(join(folder, 'state.json')));
+  const { size } = await stat(join(folder, 'state.json'));
+  files.push({ file: 'state.json', size, content: { kind: 'state' } });
+  const desc = analyzeMigrationDesc(opened);
+  if (desc !== undefined) {
+    await writeFile(join(folder, 'desc.json'), desc);
+    files.push({ file: 'desc.json', size: desc.length, content: { kind: 'desc' } });
+  }
+  await writeFile(join(folder, 'index.json'), `${JSON.stringify(files, undefined, 2)}\n`);
+  return { files, diagnostics: [...opened.diagnostics, ...ram.diagnostics] };
+}
+
+function ramBlocks({ stream }: OpenedStream) {
+  return stream.sections.flatMap(({ scanner }) => {
+    const summary = scanner?.summary();
+    return summary?.kind === 'ram' ? summary.blocks : [];
+  });
+}
+
+async function extractSections(opened: OpenedStream, folder: string): Promise<ExtractedFile[]> {
+  const sections = join(folder, 'sections');
+  await mkdir(sections, { recursive: true });
+  const names = new FileNames();
+  const files: ExtractedFile[] = [];
+  for (const { id, idstr, instanceId, records, scanner } of opened.stream.sections) {
+    if (scanner?.summary().kind === 'ram') continue;
+    const name = names.next(
+      `${String(id).padStart(3, '0')}-${idstr}${instanceId > 0 ? `-${instanceId}` : ''}`,
+      '.bin',
+    );
+    const bodies = records.map(({ body }) => body);
+    await pipeline(Readable.from(readRanges(opened.source, bodies)), createWriteStream(join(sections, name)));
+    files.push({
+      file: `sections/${name}`,
+      size: bodies.reduce((sum, body) => sum + rangeLength(body), 0),
+      content: { kind: 'section', id, idstr, instanceId, offset: bodies[0]?.start ?? 0 },
+    });
+  }
+  return files;
+}
+
+/** The bytes of ranges of a source, in pieces. */
+async function* readRanges(source: ByteSource, ranges: readonly Range[]): AsyncGenerator<Uint8Array> {
+  for (const { start, end } of ranges) {
+    for (let offset = start; offset < end; offset += PIECE) {
+      yield (await source.read(offset, Math.min(PIECE, end - offset))).slice();
+    }
+  }
+}

@@ -1,0 +1,40 @@
+import { randomUUID } from 'node:crypto';
+import { fstatSync } from 'node:fs';
+import { open, unlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { type FileSource, handleSource, openFile } from './file-source.ts';
+
+/**
+ * A stream that can only be read forward, as a source: it is written to a temporary file, which has no name from the
+ * start and so vanishes with the process. Throws what the stream or the file system throws.
+ */
+export async function spoolToFile(stream: Readable, name: string): Promise<FileSource> {
+  const path = join(tmpdir(), `vmwalk-${randomUUID()}`);
+  const handle = await open(path, 'wx+', 0o600);
+  await unlink(path);
+  let size = 0;
+  try {
+    for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+      for (let written = 0; written < chunk.byteLength; ) {
+        const { bytesWritten } = await handle.write(chunk, written, chunk.byteLength - written, size);
+        written += bytesWritten;
+        size += bytesWritten;
+      }
+    }
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+  return handleSource(handle, name, size);
+}
+
+/** Standard input as a source: read in place when it is a file, otherwise spooled. */
+export async function openStandardInput(): Promise<FileSource> {
+  const name = '<stdin>';
+  if (fstatSync(0).isFile() && process.platform === 'linux') {
+    return { ...(await openFile('/dev/stdin')), name };
+  }
+  return spoolToFile(process.stdin, name);
+}

@@ -1,0 +1,252 @@
+import type { Diagnostic } from '../bytes/diagnostic.ts';
+import { type Range, rangeLength } from '../bytes/range.ts';
+import { walk } from '../layout/node.ts';
+import { layouts, type OpenedStream } from '../layout/open.ts';
+import type { IterativeSummary } from '../ram/iterative.ts';
+import type {
+  BoundaryOrigin,
+  CommandRecord,
+  Configuration,
+  SectionType,
+  StreamRecord,
+} from '../stream/records.ts';
+
+/** What `info` tells of a stream. Sizes and offsets in bytes. */
+export interface StreamInfo {
+  readonly name: string;
+  readonly size: number;
+  /** Version of the stream format. */
+  readonly version: 3;
+  readonly configuration: Configuration | undefined;
+  readonly pageSize:
+    | { readonly bytes: number; readonly origin: 'vmdesc' | 'configuration' | 'found' }
+    | undefined;
+  readonly footers: boolean | undefined;
+  /** Where the meaning of the device state comes from. */
+  readonly schema: { readonly origin: 'vmdesc'; readonly size: number; readonly devices: number } | undefined;
+  readonly sections: readonly SectionInfo[];
+  readonly commands: readonly CommandInfo[];
+  readonly shares: Share;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+export interface SectionInfo {
+  readonly id: number;
+  readonly idstr: string;
+  readonly instanceId: number;
+  readonly versionId: number;
+  /** Type of the first record, and how many there are. */
+  readonly type: SectionType;
+  readonly records: number;
+  /** Of the first record. */
+  readonly offset: number;
+  /** Of all records with header and footer. */
+  readonly size: number;
+  /** What the device itself wrote. */
+  readonly bodySize: number;
+  readonly boundary: BoundaryOrigin;
+  readonly leaves: number;
+  /** Bytes that nobody can name. */
+  readonly gapBytes: number;
+  /** Of an iterative section whose format is known. */
+  readonly summary: IterativeSummary | undefined;
+}
+
+export interface CommandInfo {
+  readonly name: string;
+  readonly offset: number;
+  readonly size: number;
+  readonly detail: CommandRecord['detail'];
+}
+
+/** Bytes by hierarchy: a part of the stream and what it consists of. */
+export interface Share {
+  readonly name: string;
+  readonly size: number;
+  readonly parts: readonly Share[];
+}
+
+/** Collects what `info` shows. Resolves every section, so that all problems are in it. */
+export async function streamInfo(opened: OpenedStream): Promise<StreamInfo> {
+  const { source, stream, schema } = opened;
+  const diagnostics = [...opened.diagnostics];
+  const resolved = new Map<number, { leaves: number; gapBytes: number }>();
+  let index = stream.configuration ? -1 : 0;
+  for await (const layout of layouts(opened)) {
+    diagnostics.push(...layout.diagnostics);
+    const count = { leaves: 0, gapBytes: 0 };
+    for (const { node } of walk(layout.root)) {
+      if (node.kind === 'leaf') count.leaves++;
+      if (node.kind === 'gap') count.gapBytes += rangeLength({ start: node.start, end: node.end });
+    }
+    resolved.set(index++, count);
+  }
+  const sections = stream.sections.map((section, i): SectionInfo => {
+    const { id, idstr, instanceId, versionId, records, scanner } = section;
+    return {
+      id,
+      idstr,
+      instanceId,
+      versionId,
+      type: records[0]?.type ?? 'SECTION_FULL',
+      records: records.length,
+      offset: records[0]?.range.start ?? 0,
+      size: total(records.map(({ range }) => range)),
+      bodySize: total(records.map(({ body }) => body)),
+      boundary: records.at(-1)?.boundary ?? 'truncated',
+      leaves: resolved.get(i)?.leaves ?? 0,
+      gapBytes: resolved.get(i)?.gapBytes ?? 0,
+      summary: scanner?.summary(),
+    };
+  });
+  const vmdesc = stream.vmdescription;
+  return {
+    name: source.name,
+    size: source.size,
+    version: 3,
+    configuration: stream.configuration && configurationInfo(stream.configuration),
+    pageSize: pageSizeInfo(opened, sections),
+    footers: stream.footers,
+    schema: schema && {
+      origin: schema.origin,
+      size: vmdesc ? rangeLength(vmdesc.json) : 0,
+      devices: schema.devices.length,
+    },
+    sections,
+    commands: commandRecords(stream.records),
+    shares: byteShares(opened),
+    diagnostics,
+  };
+}
+
+function total(ranges: readonly Range[]): number {
+  return ranges.reduce((sum, range) => sum + rangeLength(range), 0);
+}
+
+function configurationInfo({
+  machineType,
+  capabilities,
+  targetPageBits,
+  uuid,
+}: Configuration): Configuration {
+  return { machineType, capabilities, targetPageBits, uuid };
+}
+
+function pageSizeInfo(
+  { schema, stream }: OpenedStream,
+  sections: readonly SectionInfo[],
+): StreamInfo['pageSize'] {
+  if (schema?.pageSize !== undefined) return { bytes: schema.pageSize, origin: 'vmdesc' };
+  const bits = stream.configuration?.targetPageBits;
+  if (bits !== undefined) return { bytes: 2 ** bits, origin: 'configuration' };
+  for (const { summary } of sections) {
+    if (summary?.kind === 'ram' && summary.pageSize !== undefined)
+      return { bytes: summary.pageSize, origin: 'found' };
+  }
+  return undefined;
+}
+
+/** All command records, those inside packages included, in stream order. */
+function commandRecords(records: readonly StreamRecord[]): CommandInfo[] {
+  return records.flatMap((record) => {
+    if (record.kind !== 'command') return [];
+    const { name, command, range, detail } = record;
+    const info = {
+      name: name ?? `unknown (${command})`,
+      offset: range.start,
+      size: rangeLength(range),
+      detail: detail?.command === 'PACKAGED' ? { ...detail, records: [] } : detail,
+    };
+    return detail?.command === 'PACKAGED' ? [info, ...commandRecords(detail.records)] : [info];
+  });
+}
+
+/** A share that is still being added to. */
+interface GrowingShare {
+  size: number;
+  readonly parts: Map<string, GrowingShare>;
+}
+
+/**
+ * Divides every byte of the stream by hierarchy: RAM by what the bytes are, devices by the parts of their idstr. The
+ * sizes of the parts of each share add up to its own.
+ */
+export function byteShares({ source, stream }: OpenedStream): Share {
+  const root: GrowingShare = { size: 0, parts: new Map() };
+  const add = (path: readonly string[], size: number) => {
+    if (size === 0) return;
+    let share = root;
+    share.size += size;
+    for (const name of path) {
+      let part = share.parts.get(name);
+      if (!part) {
+        part = { size: 0, parts: new Map() };
+        share.parts.set(name, part);
+      }
+      part.size += size;
+      share = part;
+    }
+  };
+  const addRecords = (records: readonly StreamRecord[]) => {
+    for (const record of records) {
+      const size = rangeLength(record.range);
+      switch (record.kind) {
+        case 'section':
+          add(['framing', 'section headers and footers'], size - rangeLength(record.body));
+          break;
+        case 'command':
+          if (record.detail?.command === 'PACKAGED') {
+            add(['framing', 'commands'], size - rangeLength(record.detail.range));
+            addRecords(record.detail.records);
+          } else add(['framing', 'commands'], size);
+          break;
+        case 'vmdescription':
+          add(['vmdesc'], size);
+          break;
+        case 'gap':
+          add(['unexplained'], size);
+          break;
+        case 'configuration':
+          add(['configuration'], size);
+          break;
+        default:
+          add(['framing', record.kind === 'eof' ? 'end of file' : 'header'], size);
+      }
+    }
+  };
+  addRecords(stream.records);
+  for (const { idstr, instanceId, records, scanner } of stream.sections) {
+    const size = total(records.map(({ body }) => body));
+    const summary = scanner?.summary();
+    if (summary?.kind === 'ram') {
+      let rest = size;
+      for (const [kind, { bytes }] of Object.entries(summary.pages)) {
+        add(['ram', `${kind} pages`], Math.min(bytes, rest));
+        rest -= Math.min(bytes, rest);
+      }
+      const headers = Math.min(rest, summary.headerBytes + summary.blockListBytes);
+      add(['ram', 'record headers and block list'], headers);
+      add(['ram', 'unused (between mapped pages)'], rest - headers);
+    } else {
+      const group = scanner ? 'other iterative sections' : 'devices';
+      add(
+        [
+          group,
+          ...idstr
+            .split('/')
+            .map((part, i, all) =>
+              i === all.length - 1 && instanceId > 0 ? `${part} (${instanceId})` : part,
+            ),
+        ],
+        size,
+      );
+    }
+  }
+  add(['unexplained'], source.size - root.size);
+  return finishShare(source.name, root);
+}
+
+function finishShare(name: string, { size, parts }: GrowingShare): Share {
+  const finished = [...parts].map(([partName, part]) => finishShare(partName, part));
+  return { name, size, parts: finished.sort((a, b) => b.size - a.size) };
+}

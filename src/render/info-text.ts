@@ -1,0 +1,197 @@
+import { formatDiagnostic, printable, type Severity } from '../bytes/diagnostic.ts';
+import { hexOffset } from '../bytes/range.ts';
+import type { SectionInfo, Share, StreamInfo } from '../ops/info.ts';
+import type { IterativeSummary } from '../ram/iterative.ts';
+import { formatShare, formatSize } from './size.ts';
+import type { Style, TextOptions } from './style.ts';
+import { formatTable } from './table.ts';
+
+export type SectionOrder = 'stream' | 'size' | 'name' | 'id';
+
+export interface InfoTextOptions extends TextOptions {
+  readonly sort: SectionOrder;
+  /** Levels of the shares that are shown. */
+  readonly depth: number;
+}
+
+/** Shares below this part of the whole are summed up in one line. */
+const SMALL_SHARE = 0.001;
+
+export function* infoText(info: StreamInfo, options: InfoTextOptions): Generator<string> {
+  const { style } = options;
+  yield style.heading(`${printable(info.name)}  ${formatSize(info.size)}`);
+  for (const [name, value] of facts(info)) yield `  ${style.name(name.padEnd(14))}${value}`;
+  for (const section of info.sections) {
+    if (section.summary) yield* summaryText(section, section.summary, style);
+  }
+  if (info.commands.length > 0) {
+    yield '';
+    yield style.heading('Commands');
+    for (const { name, offset, size, detail } of info.commands) {
+      yield `  ${hexOffset(offset).padEnd(10)}  ${name}  ${style.faint(commandText(size, detail))}`.trimEnd();
+    }
+  }
+  yield '';
+  yield style.heading(`Sections (${info.sections.length})`);
+  yield* indented(sectionTable(sortSections(info.sections, options.sort)));
+  yield '';
+  yield style.heading('Bytes');
+  yield* shareText(info.shares, info.size, options.depth, '  ');
+  yield '';
+  const worst = info.diagnostics.some(({ severity }) => severity !== 'note');
+  yield style.heading(info.diagnostics.length === 0 ? 'Problems: none' : worst ? 'Problems' : 'Notes');
+  for (const diagnostic of info.diagnostics) {
+    yield `  ${severityText(diagnostic.severity, style)} ${formatDiagnostic(diagnostic)}`;
+  }
+}
+
+/** `error:` and the like, in their colour. */
+export function severityText(severity: Severity, style: Style): string {
+  if (severity === 'error') return style.error('error:');
+  return severity === 'warning' ? style.warning('warning:') : style.faint('note:');
+}
+
+function facts(info: StreamInfo): [string, string][] {
+  const { configuration, pageSize, schema } = info;
+  const rows: [string, string][] = [['stream', `QEMU migration stream, version ${info.version}`]];
+  rows.push(['machine type', configuration ? printable(configuration.machineType) : 'not sent']);
+  if (configuration?.capabilities) {
+    const names = configuration.capabilities.map(printable).join(', ');
+    rows.push(['capabilities', names === '' ? 'none' : names]);
+  }
+  if (configuration?.uuid) rows.push(['uuid', formatUuid(configuration.uuid)]);
+  rows.push(['page size', pageSize ? `${pageSize.bytes} (${pageSizeOrigin[pageSize.origin]})` : 'not known']);
+  rows.push([
+    'schema',
+    schema ? `vmdesc of the stream: ${schema.devices} devices, ${formatSize(schema.size)}` : 'none',
+  ]);
+  if (info.footers === false) rows.push(['footers', 'none: a machine type before 2.4']);
+  return rows;
+}
+
+const pageSizeOrigin = {
+  vmdesc: 'from the vmdesc',
+  configuration: 'from the configuration',
+  found: 'found by trial',
+} as const;
+
+function formatUuid(hex: string): string {
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+}
+
+function* indented(lines: Iterable<string>): Generator<string> {
+  for (const line of lines) yield `  ${line}`;
+}
+
+function sortSections(sections: readonly SectionInfo[], order: SectionOrder): readonly SectionInfo[] {
+  const compare: Record<SectionOrder, (a: SectionInfo, b: SectionInfo) => number> = {
+    stream: () => 0,
+    size: (a, b) => b.size - a.size,
+    name: (a, b) => (a.idstr < b.idstr ? -1 : a.idstr > b.idstr ? 1 : a.instanceId - b.instanceId),
+    id: (a, b) => a.id - b.id,
+  };
+  return [...sections].sort(compare[order]);
+}
+
+function sectionTable(sections: readonly SectionInfo[]): string[] {
+  return formatTable(
+    [
+      { title: 'id', align: 'right' },
+      { title: 'instance', align: 'right' },
+      { title: 'version', align: 'right' },
+      { title: 'offset', align: 'right' },
+      { title: 'size', align: 'right' },
+      { title: 'leaves', align: 'right' },
+      { title: 'gaps', align: 'right' },
+      { title: 'section', align: 'left' },
+    ],
+    sections.map((section) => [
+      String(section.id),
+      String(section.instanceId),
+      String(section.versionId),
+      hexOffset(section.offset),
+      String(section.size),
+      section.summary ? '' : String(section.leaves),
+      section.gapBytes === 0 ? '' : String(section.gapBytes),
+      `${printable(section.idstr)}${section.records > 1 ? ` (${section.records} records)` : ''}`,
+    ]),
+  );
+}
+
+function* shareText(share: Share, whole: number, depth: number, indent: string): Generator<string> {
+  let small = 0;
+  for (const part of share.parts) {
+    if (part.size < whole * SMALL_SHARE && part.parts.length === 0) {
+      small += part.size;
+      continue;
+    }
+    yield `${indent}${shareColumns(part.size, whole)}${printable(part.name)}`;
+    if (depth > 1) yield* shareText(part, whole, depth - 1, `${indent}  `);
+  }
+  if (small > 0) yield `${indent}${shareColumns(small, whole)}(others)`;
+}
+
+function shareColumns(size: number, whole: number): string {
+  return `${formatShare(size, whole).padStart(6)}  ${formatSize(size).padStart(10)}  `;
+}
+
+function commandText(size: number, detail: StreamInfo['commands'][number]['detail']): string {
+  switch (detail?.command) {
+    case 'PING':
+      return `value ${detail.value}`;
+    case 'POSTCOPY_ADVISE':
+      return `page sizes 0x${detail.pageSizeSummary.toString(16)}, target page size ${detail.targetPageSize}`;
+    case 'POSTCOPY_RAM_DISCARD':
+      return `${printable(detail.block)}, ${detail.ranges.length} ranges`;
+    case 'PACKAGED':
+      return `package of ${formatSize(size)}`;
+    case 'RECV_BITMAP':
+      return printable(detail.block);
+    default:
+      return '';
+  }
+}
+
+function* summaryText(section: SectionInfo, summary: IterativeSummary, style: Style): Generator<string> {
+  yield '';
+  if (summary.kind !== 'ram') {
+    yield style.heading(printable(section.idstr));
+    for (const [name, value] of Object.entries(summary)) {
+      if (name !== 'kind' && value !== undefined)
+        yield `  ${style.name(name.padEnd(14))}${summaryValue(value)}`;
+    }
+    return;
+  }
+  const kinds = Object.entries(summary.pages).filter(([, { pages }]) => pages > 0);
+  yield style.heading(
+    `RAM  ${formatSize(summary.totalLength)} in ${summary.blocks.length} blocks, ${section.records} records`,
+  );
+  yield* indented(
+    formatTable(
+      [
+        { title: 'block', align: 'left' },
+        { title: 'size', align: 'right' },
+        ...kinds.map(([kind]) => ({ title: `${kind} pages`, align: 'right' as const })),
+      ],
+      summary.blocks.map((block) => [
+        printable(block.idstr),
+        formatSize(block.length),
+        ...kinds.map(([kind]) => String(block.pages[kind as keyof typeof block.pages].pages)),
+      ]),
+    ),
+  );
+  if (kinds.length === 0) yield '  no pages in this stream';
+  for (const [kind, { pages, bytes }] of kinds) {
+    yield `  ${style.name(`${kind} pages`.padEnd(18))}${pages} in ${formatSize(bytes)}`;
+  }
+  if (summary.multifdFlush > 0) yield `  ${style.name('multifd flushes'.padEnd(18))}${summary.multifdFlush}`;
+}
+
+function summaryValue(value: unknown): string {
+  if (typeof value === 'object' && value !== null) return printable(JSON.stringify(value, bigintAsText));
+  return printable(String(value));
+}
+
+function bigintAsText(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? value.toString() : value;
+}
