@@ -65,9 +65,10 @@ Examples:
   .action(async (file, selectors, options) => {
     const selection = compileSelectors(selectors);
     await withStream(file, async (opened) => {
-      enforceStrict(options.strict, opened.diagnostics);
-      if (options.analyzeMigration) await analyze(opened, options.dump);
-      else await dump(opened, selection, options);
+      if (options.analyzeMigration) {
+        enforceStrict(options.strict, opened.diagnostics);
+        await analyze(opened, options.dump);
+      } else await dump(opened, selection, options);
     });
   });
 
@@ -99,7 +100,9 @@ async function dump(
   };
   let shown = 0;
   if (options.json) await output.write('[');
+  const stop = options.strict ? firstErrorOffset(opened.diagnostics) : Number.POSITIVE_INFINITY;
   for await (const layout of layouts(opened)) {
+    if (layout.root.start > stop) break;
     if (options.ndjson) {
       for (const { node, path } of selectNodes(layout, selection)) {
         for (const piece of ndjsonLine(layout, node, path)) await output.write(piece);
@@ -128,6 +131,14 @@ async function dump(
     process.stderr.write('vmwalk: nothing matches the selectors; info lists the sections\n');
     process.exitCode = EXIT_TROUBLE;
   }
+}
+
+/** Where the first error of the framing is; the beginning when one has no place. */
+function firstErrorOffset(diagnostics: readonly Diagnostic[]): number {
+  return diagnostics.reduce(
+    (first, { severity, range }) => (severity === 'error' ? Math.min(first, range?.start ?? 0) : first),
+    Number.POSITIVE_INFINITY,
+  );
 }
 
 function finish(opened: OpenedStream, diagnostics: readonly Diagnostic[]): void {

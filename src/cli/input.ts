@@ -1,6 +1,6 @@
 import { type OpenedStream, type OpenOptions, openStream } from '../layout/open.ts';
-import { type FileSource, openFile } from '../node/file-source.ts';
-import { openStandardInput } from '../node/spool.ts';
+import type { FileSource } from '../node/file-source.ts';
+import { openPath, openStandardInput } from '../node/spool.ts';
 import { formatSize } from '../render/size.ts';
 
 /** Milliseconds before a progress line is shown, and between two. */
@@ -9,7 +9,7 @@ const PROGRESS_EVERY = 200;
 
 /** Opens FILE as the commands take it: a path, or `-` for standard input. */
 export function openInput(file: string): Promise<FileSource> {
-  return file === '-' ? openStandardInput() : openFile(file);
+  return file === '-' ? openStandardInput() : openPath(file);
 }
 
 /** Opens the stream of FILE, with a progress line on a terminal when it takes long, and closes the file afterwards. */

@@ -28,7 +28,7 @@ Exit status: 0 fine, 1 the data has problems (all that could be decoded is print
 Examples:
   vmwalk info vm.qevm
   vmwalk dump vm.qevm cpu
-  virsh save … | vmwalk dump -`,
+  zcat vm.qevm.gz | vmwalk dump -`,
   );
 for (const command of [infoCommand, dumpCommand, describeCommand, extractCommand]) {
   program.addCommand(

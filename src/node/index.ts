@@ -1,3 +1,3 @@
 export { type ExtractedFile, type Extraction, type ExtractOptions, extractStream } from './extract.ts';
 export { type FileSource, openFile } from './file-source.ts';
-export { openStandardInput, spoolToFile } from './spool.ts';
+export { openPath, openStandardInput, spoolToFile } from './spool.ts';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { fstatSync } from 'node:fs';
-import { open, unlink } from 'node:fs/promises';
+import { createReadStream, fstatSync } from 'node:fs';
+import { open, stat, unlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -28,6 +28,13 @@ export async function spoolToFile(stream: Readable, name: string): Promise<FileS
     throw error;
   }
   return handleSource(handle, name, size);
+}
+
+/** Opens a path: a regular file in place; a named pipe, a device or a socket's end is spooled. Throws DecodeError `io`. */
+export async function openPath(path: string): Promise<FileSource> {
+  const found = await stat(path).catch(() => undefined);
+  if (!found || found.isFile() || found.isDirectory()) return openFile(path);
+  return spoolToFile(createReadStream(path), path);
 }
 
 /** Standard input as a source: read in place when it is a file, otherwise spooled. */

@@ -73,7 +73,7 @@ export async function readMappedRamHeader(
   const mapped = { version, pageSize, bitmapOffset: bitmapOffset - base, pagesOffset: pagesOffset - base };
   if (mapped.pagesOffset + block.length > window.end) {
     const message = `the stream ends inside the pages of RAMBlock '${printable(block.idstr)}', which take ${block.length} bytes from ${hexOffset(mapped.pagesOffset)}`;
-    throw sectionError(context, 'truncated', message, mapped.pagesOffset, window.end);
+    throw sectionError(context, 'truncated', message, Math.min(mapped.pagesOffset, window.end), window.end);
   }
   return { mapped, fileOffset: base };
 }

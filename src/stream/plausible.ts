@@ -16,6 +16,7 @@ const FOOTER_LENGTH = 5;
 /** QEMU numbers sections from 0 up; a real VM has some hundreds. */
 const MAX_SECTION_ID = 1 << 20;
 const MAX_COMMAND = 0x40;
+const OPENING_BRACE = 0x7b;
 
 /** What may follow at this place: surely a record, perhaps one (an EOF with unexplained bytes behind it), or none. */
 export type Plausibility = 'yes' | 'weak' | 'no';
@@ -42,7 +43,9 @@ function plausibleRecordAt(window: Window, pos: number, context: PlausibilityCon
     case QEMU_VM_EOF:
       if (remaining === 1) return 'yes';
       if (available >= 6 && bytes[pos + 1] === QEMU_VM_VMDESCRIPTION) {
-        return view.getUint32(pos + 2) <= remaining - 6 ? 'yes' : 'no';
+        // A vmdesc that is cut short is recognised by its text.
+        const fits = view.getUint32(pos + 2) <= remaining - 6;
+        return fits || (available >= 7 && bytes[pos + 6] === OPENING_BRACE) ? 'yes' : 'no';
       }
       return 'weak';
     case QEMU_VM_SECTION_START:

@@ -218,7 +218,7 @@ describe('dirty-bitmap', () => {
 
 describe('block', () => {
   test('a disk of 4 MiB with one block that is not zero, by QEMU 7.2', async () => {
-    // The content of the block, 1 MiB of 0xaa, is replaced by zeros.
+    // The content of the block, 1 MiB, is replaced by zeros.
     const part = bytes(
       bytes(hex('0000000000300009026430'), hex('0000000000200001026430'), zeros(1 << 20)),
       hex('00000000001000090264300000000000000009026430'),
