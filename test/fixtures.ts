@@ -20,7 +20,9 @@ export interface Fixture {
   readonly registers?: string;
 }
 
-export const fixtures: readonly Fixture[] = JSON.parse(readFileSync(new URL('manifest.json', folder), 'utf8'));
+export const fixtures: readonly Fixture[] = JSON.parse(
+  readFileSync(new URL('manifest.json', folder), 'utf8'),
+);
 
 export function readFixture(name: string): Uint8Array {
   return gunzipSync(readFileSync(new URL(`streams/${name}.qevm.gz`, folder)));

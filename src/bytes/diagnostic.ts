@@ -14,6 +14,7 @@ export type DiagnosticCode =
   | 'bad-command' // a known MIG_CMD_* with an impossible payload
   | 'bad-configuration' // the CONFIGURATION record does not parse
   | 'bad-vmdesc' // the vmdesc blob is not valid JSON, or has the wrong shape, size or depth
+  | 'bad-elf' // an ELF file whose headers or tables cannot be, or none at all
   | 'vmdesc-mismatch' // the bytes of a section disagree with its description
   | 'vmdesc-incomplete' // the description is known to leave out bytes that QEMU wrote
   | 'bad-ram' // a RAM record that cannot be

@@ -58,9 +58,10 @@ function resolveFields(
   at: Range,
 ): number | undefined {
   const { fields } = struct;
+  const excess = structLength(struct) - (at.end - at.start);
   let start = at.start;
   for (let i = 0; i < fields.length; ) {
-    const run = arrayRun(fields, i);
+    const run = correctPointerRun(arrayRun(fields, i), excess);
     const path = [...context.path, fields[i]!.name];
     const here = { ...context, path };
     const length = run.reduce((sum, field) => sum + field.size * (field.arrayLength ?? 1), 0);
@@ -114,6 +115,23 @@ function arrayRun(fields: readonly FieldSchema[], i: number): readonly FieldSche
   let end = i + 1;
   while (end < fields.length && fields[end]!.name === name) end++;
   return fields.slice(i, end);
+}
+
+/** The type of NULL elements where they are described as such: of QEMU 10, and of 11. */
+const NULL_POINTER_TYPES: ReadonlySet<string> = new Set(['nullptr', 'ptr-marker']);
+
+/**
+ * Parts of a pointer array that does not begin with NULL, but has NULL elements: QEMU from 10.0 to at least 11.1
+ * describes its first part with the length of the whole array (migration/vmstate.c, vmstate_save_state_v looks for the
+ * end of a part only where NULL and not NULL change, with NULL not having been before the first). Seen by the struct
+ * being too long by what the other parts are counted for twice.
+ */
+function correctPointerRun(run: readonly FieldSchema[], excess: number): readonly FieldSchema[] {
+  const [first, ...others] = run;
+  if (first?.arrayLength === undefined || !NULL_POINTER_TYPES.has(others[0]?.type ?? '')) return run;
+  const counted = others.reduce((sum, field) => sum + (field.arrayLength ?? 1), 0);
+  if (excess !== counted * first.size || counted >= first.arrayLength) return run;
+  return [{ ...first, arrayLength: first.arrayLength - counted }, ...others];
 }
 
 /** Types whose elements say their own length, so that `size` is only that of the first. */

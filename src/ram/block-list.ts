@@ -6,7 +6,7 @@ import { RAM_SAVE_FLAGS } from './ram-flags.ts';
 import { type SectionName, sectionError } from './section-error.ts';
 
 /** More RAMBlocks than any machine has; a list that goes on longer is not a list. */
-const MAX_BLOCKS = 16384;
+export const MAX_BLOCKS = 4096;
 /** Smallest page size that a host has: what is below is a flag, not a size. */
 const MIN_HOST_PAGE_SIZE = 4096;
 /** Larger than any huge page (16 GiB on ppc64). */

@@ -5,6 +5,7 @@ import { countBits } from './bitmap.ts';
 import type { PageSink } from './page-sink.ts';
 import type { MappedRam, RamBlock } from './ram-block.ts';
 import { type SectionName, sectionError } from './section-error.ts';
+import { isTargetPageSize } from './target-page-size.ts';
 
 /** MappedRamHeader, packed: u32 version, u64 page size, u64 bitmap offset, u64 pages offset. */
 const HEADER_SIZE = 28;
@@ -56,8 +57,7 @@ export async function readMappedRamHeader(
     const message = `mapped-ram header version ${version}; only version ${VERSION} is known`;
     throw sectionError(context, 'unsupported', message, start, start + 4);
   }
-  if (pageSize < 256 || pageSize > 65536 || (pageSize & (pageSize - 1)) !== 0)
-    throw bad(`page size ${pageSize}`);
+  if (!isTargetPageSize(pageSize)) throw bad(`page size ${pageSize}`);
   if (context.pageSize !== undefined && pageSize !== context.pageSize) {
     throw bad(`page size ${pageSize}, but the stream's is ${context.pageSize}`);
   }

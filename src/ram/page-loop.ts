@@ -24,6 +24,7 @@ export const BLOCK_LIST = -1;
 export const ENOUGH_PAGES = -2;
 
 const ENCODING_FLAG_XBZRLE = 1;
+/** Kinds of pages, and the places of their counts. */
 const KINDS = pageKinds.length;
 const PLAIN = pageKinds.indexOf('plain');
 const ZERO = pageKinds.indexOf('zero');
@@ -38,16 +39,21 @@ const NO_BYTES = new Uint8Array(0);
 /** The loop over page records, with what it carries from one record to the next and what it counts. */
 export interface PageLoop {
   readonly section: SectionName;
-  readonly blocks: readonly RamBlock[];
-  readonly blockIndex: ReadonlyMap<string, number>;
+  /** RAMBlocks in the order in which they were announced, and their places by idstr. */
+  readonly blocks: RamBlock[];
+  readonly blockIndex: Map<string, number>;
   /** TARGET_PAGE_SIZE in bytes, a power of two. */
   pageSize: number;
   /** Index of the block of the last record with a name, -1 before the first. It lives on into the next section. */
   block: number;
-  /** For each block and kind the number of pages, at `block * KINDS + kind`. */
-  readonly pages: Float64Array;
+  /** From one block to the next in the counts: the number of kinds, or 0 where blocks are not told apart. */
+  readonly stride: number;
+  /** For each block and kind the number of pages, at `block * stride + kind`. */
+  pages: Float64Array;
   /** As `pages`: bytes in the stream behind the record headers. */
-  readonly payload: Float64Array;
+  payload: Float64Array;
+  /** Pages of all blocks and kinds. */
+  pageCount: number;
   /** Bytes of record headers: u64, and the name of the block where there is one. */
   headerBytes: number;
   records: number;
@@ -58,23 +64,20 @@ export interface PageLoop {
   offsetBits: number;
   /** Stop with ENOUGH_PAGES after this many pages. */
   pageLimit: number;
-  sink: PageSink | undefined;
+  readonly sink: PageSink | undefined;
 }
 
-export function createPageLoop(
-  section: SectionName,
-  blocks: readonly RamBlock[],
-  pageSize: number,
-  sink?: PageSink,
-): PageLoop {
+export function createPageLoop(section: SectionName, pageSize: number, sink: PageSink | undefined): PageLoop {
   return {
     section,
-    blocks,
-    blockIndex: new Map(blocks.map((block, index) => [block.idstr, index])),
+    blocks: [],
+    blockIndex: new Map(),
     pageSize,
     block: -1,
-    pages: new Float64Array(blocks.length * KINDS),
-    payload: new Float64Array(blocks.length * KINDS),
+    stride: KINDS,
+    pages: new Float64Array(0),
+    payload: new Float64Array(0),
+    pageCount: 0,
     headerBytes: 0,
     records: 0,
     eos: 0,
@@ -86,16 +89,62 @@ export function createPageLoop(
   };
 }
 
+/** A loop that goes on where `loop` is, for trying a page size: its counts are its own, and for all blocks together. */
+export function createTrialLoop(loop: PageLoop, pageSize: number, pageLimit: number): PageLoop {
+  const { section, blocks, blockIndex, block } = loop;
+  const trial = createPageLoop(section, pageSize, undefined);
+  const pages = new Float64Array(KINDS);
+  return {
+    ...trial,
+    blocks,
+    blockIndex,
+    block,
+    stride: 0,
+    pages,
+    payload: new Float64Array(KINDS),
+    pageLimit,
+  };
+}
+
+/** Adds a block that the block list announces, or takes over what has changed of it. Returns its index. */
+export function putBlock(loop: PageLoop, block: RamBlock): number {
+  const known = loop.blockIndex.get(block.idstr);
+  if (known !== undefined) {
+    loop.blocks[known] = block;
+    return known;
+  }
+  const index = loop.blocks.push(block) - 1;
+  loop.blockIndex.set(block.idstr, index);
+  if (loop.pages.length < (index + 1) * KINDS) {
+    loop.pages = grown(loop.pages, 2 * (index + 1) * KINDS);
+    loop.payload = grown(loop.payload, 2 * (index + 1) * KINDS);
+  }
+  return index;
+}
+
+function grown(counts: Float64Array, length: number): Float64Array {
+  const result = new Float64Array(length);
+  result.set(counts);
+  return result;
+}
+
+/** Counts pages that are not in records of their own. */
+export function countPages(
+  loop: PageLoop,
+  block: number,
+  kind: PageKind,
+  pages: number,
+  bytes: number,
+): void {
+  const slot = block * loop.stride + pageKinds.indexOf(kind);
+  loop.pages[slot] = (loop.pages[slot] ?? 0) + pages;
+  loop.payload[slot] = (loop.payload[slot] ?? 0) + bytes;
+  loop.pageCount += pages;
+}
+
 /** The largest size that all page offsets so far are multiples of, in bytes; 0 before there is a page at another. */
 export function commonOffset(loop: PageLoop): number {
   return (loop.offsetBits & -loop.offsetBits) >>> 0;
-}
-
-/** Whether pages were met that are in the stream as they are, and so show their size. */
-export function hasPlainPages(loop: PageLoop): boolean {
-  for (let slot = PLAIN; slot < loop.pages.length; slot += KINDS)
-    if ((loop.pages[slot] ?? 0) > 0) return true;
-  return false;
 }
 
 /** The number that zlib's compressBound gives: the most bytes that `length` bytes can take when deflated. */
@@ -110,7 +159,7 @@ function compressBound(length: number): number {
  */
 export function scanLoaded(loop: PageLoop, window: Window): number {
   const { bytes, view, limit } = window;
-  const { blocks, pageSize, pages, payload, sink } = loop;
+  const { blocks, pageSize, stride, pages, payload, sink } = loop;
   const flagMask = pageSize - 1;
   const maxCompressed = compressBound(pageSize);
   const base = window.offset - window.pos;
@@ -119,142 +168,148 @@ export function scanLoaded(loop: PageLoop, window: Window): number {
   let blockLength = blocks[block]?.length ?? 0;
   let pagesLeft = loop.pageLimit;
   let records = 0;
+  let pageCount = 0;
   let headerBytes = 0;
   let offsetBits = 0;
   let result = 8;
 
-  while (limit - pos >= 8) {
-    const high = view.getUint32(pos);
-    const low = view.getUint32(pos + 4);
-    const flags = low & flagMask;
-    let cursor = pos + 8;
-    let kind = PLAIN;
-    switch (flags & ~RAM_SAVE_FLAG_CONTINUE) {
-      case RAM_SAVE_FLAG_PAGE:
-        break;
-      case RAM_SAVE_FLAG_ZERO:
-        kind = ZERO;
-        break;
-      case RAM_SAVE_FLAG_XBZRLE:
-        kind = XBZRLE;
-        break;
-      case RAM_SAVE_FLAG_COMPRESS_PAGE:
-        kind = COMPRESSED;
-        break;
-      case RAM_SAVE_FLAG_MEM_SIZE:
-        kind = LIST;
-        break;
-      case RAM_SAVE_FLAG_EOS:
-      case RAM_SAVE_FLAG_MULTIFD_FLUSH:
-      case RAM_SAVE_FLAG_HOOK:
-        kind = MARK;
-        break;
-      default:
-        throw badFlags(loop, base + pos, high, low, flags);
-    }
+  try {
+    while (limit - pos >= 8) {
+      const high = view.getUint32(pos);
+      const low = view.getUint32(pos + 4);
+      const flags = low & flagMask;
+      let cursor = pos + 8;
+      let kind = PLAIN;
+      switch (flags & ~RAM_SAVE_FLAG_CONTINUE) {
+        case RAM_SAVE_FLAG_PAGE:
+          break;
+        case RAM_SAVE_FLAG_ZERO:
+          kind = ZERO;
+          break;
+        case RAM_SAVE_FLAG_XBZRLE:
+          kind = XBZRLE;
+          break;
+        case RAM_SAVE_FLAG_COMPRESS_PAGE:
+          kind = COMPRESSED;
+          break;
+        case RAM_SAVE_FLAG_MEM_SIZE:
+          kind = LIST;
+          break;
+        case RAM_SAVE_FLAG_EOS:
+        case RAM_SAVE_FLAG_MULTIFD_FLUSH:
+        case RAM_SAVE_FLAG_HOOK:
+          kind = MARK;
+          break;
+        default:
+          throw badFlags(loop, base + pos, high, low, flags);
+      }
 
-    if (kind >= LIST) {
-      if (kind === LIST) {
-        result = BLOCK_LIST;
-        break;
-      }
-      if (high !== 0 || low !== flags || (flags & RAM_SAVE_FLAG_CONTINUE) !== 0) {
-        throw badFlags(loop, base + pos, high, low, flags);
-      }
-      pos += 8;
-      records++;
-      headerBytes += 8;
-      if (flags === RAM_SAVE_FLAG_EOS) {
-        loop.eos++;
-        result = END_OF_SECTION;
-        break;
-      }
-      if (flags === RAM_SAVE_FLAG_HOOK) loop.hook++;
-      else loop.multifdFlush++;
-      continue;
-    }
-
-    if ((flags & RAM_SAVE_FLAG_CONTINUE) === 0) {
-      const nameLength = limit - pos >= 9 ? (bytes[cursor] ?? 0) : 0;
-      if (limit - pos < 9 + nameLength || limit - pos < 9) {
-        result = 9 + nameLength;
-        break;
-      }
-      const name = decodeBlockName(bytes, cursor + 1, cursor + 1 + nameLength);
-      const index = loop.blockIndex.get(name);
-      if (index === undefined) {
-        const message = `a page of RAMBlock '${printable(name)}', which is not in the block list`;
-        throw sectionError(loop.section, 'bad-ram', message, base + pos, base + cursor + 1 + nameLength);
-      }
-      block = index;
-      blockLength = blocks[index]?.length ?? 0;
-      cursor += 1 + nameLength;
-    } else if (block < 0) {
-      const message =
-        'the first page record says that its RAMBlock is the same as before (RAM_SAVE_FLAG_CONTINUE)';
-      throw sectionError(loop.section, 'bad-ram', message, base + pos, base + pos + 8);
-    }
-
-    const offset = high * 0x100000000 + ((low - flags) >>> 0);
-    if (offset >= blockLength) throw badOffset(loop, base + pos, block, offset);
-
-    // Where the bytes of the page start, and where the record ends.
-    let data = cursor;
-    let end = cursor + pageSize;
-    let fill = 0;
-    if (kind === ZERO) {
-      end = cursor + 1;
-      if (end <= limit) fill = bytes[cursor] ?? 0;
-      if (fill !== 0) kind = FILL;
-      data = end;
-    } else if (kind === XBZRLE) {
-      data = cursor + 3;
-      end = data;
-      if (end <= limit) {
-        const encoded = view.getUint16(cursor + 1);
-        if (bytes[cursor] !== ENCODING_FLAG_XBZRLE || encoded > pageSize) {
-          throw badEncoding(loop, base + cursor, bytes[cursor] ?? 0, encoded);
+      if (kind >= LIST) {
+        if (kind === LIST) {
+          result = BLOCK_LIST;
+          break;
         }
-        end += encoded;
+        if (high !== 0 || low !== flags || (flags & RAM_SAVE_FLAG_CONTINUE) !== 0) {
+          throw badFlags(loop, base + pos, high, low, flags);
+        }
+        pos += 8;
+        records++;
+        headerBytes += 8;
+        if (flags === RAM_SAVE_FLAG_EOS) {
+          loop.eos++;
+          result = END_OF_SECTION;
+          break;
+        }
+        if (flags === RAM_SAVE_FLAG_HOOK) loop.hook++;
+        else loop.multifdFlush++;
+        continue;
       }
-    } else if (kind === COMPRESSED) {
-      data = cursor + 4;
-      end = data;
-      if (end <= limit) {
-        const compressed = view.getUint32(cursor);
-        if (compressed > maxCompressed) throw badCompressed(loop, base + cursor, compressed, maxCompressed);
-        end += compressed;
-      }
-    }
-    if (end > limit) {
-      result = end - pos;
-      break;
-    }
 
-    offsetBits |= low - flags;
-    const slot = block * KINDS + kind;
-    pages[slot] = (pages[slot] ?? 0) + 1;
-    payload[slot] = (payload[slot] ?? 0) + (end - cursor);
-    headerBytes += cursor - pos;
-    records++;
-    if (sink !== undefined) {
-      const content = data < end ? bytes.subarray(data, end) : NO_BYTES;
-      sink.page(blocks[block] as RamBlock, offset, pageKinds[kind] as PageKind, content, fill, pageSize);
+      if ((flags & RAM_SAVE_FLAG_CONTINUE) === 0) {
+        const nameLength = limit > cursor ? (bytes[cursor] ?? 0) : 0;
+        if (limit - pos < 9 + nameLength) {
+          result = 9 + nameLength;
+          break;
+        }
+        const name = decodeBlockName(bytes, cursor + 1, cursor + 1 + nameLength);
+        const index = loop.blockIndex.get(name);
+        if (index === undefined) {
+          const message = `a page of RAMBlock '${printable(name)}', which is not in the block list`;
+          throw sectionError(loop.section, 'bad-ram', message, base + pos, base + cursor + 1 + nameLength);
+        }
+        block = index;
+        blockLength = blocks[index]?.length ?? 0;
+        cursor += 1 + nameLength;
+      } else if (block < 0) {
+        const message =
+          'the first page record says that its RAMBlock is the same as before (RAM_SAVE_FLAG_CONTINUE)';
+        throw sectionError(loop.section, 'bad-ram', message, base + pos, base + pos + 8);
+      }
+
+      const offset = high * 0x100000000 + ((low - flags) >>> 0);
+      if (offset >= blockLength) throw badOffset(loop, base + pos, block, offset);
+
+      // Where the bytes of the page start, and where the record ends.
+      let data = cursor;
+      let end = cursor + pageSize;
+      let fill = 0;
+      if (kind === ZERO) {
+        end = cursor + 1;
+        if (end <= limit) fill = bytes[cursor] ?? 0;
+        if (fill !== 0) kind = FILL;
+        data = end;
+      } else if (kind === XBZRLE) {
+        data = cursor + 3;
+        end = data;
+        if (end <= limit) {
+          const encoded = view.getUint16(cursor + 1);
+          if (bytes[cursor] !== ENCODING_FLAG_XBZRLE || encoded > pageSize) {
+            throw badEncoding(loop, base + cursor, bytes[cursor] ?? 0, encoded);
+          }
+          end += encoded;
+        }
+      } else if (kind === COMPRESSED) {
+        data = cursor + 4;
+        end = data;
+        if (end <= limit) {
+          const compressed = view.getUint32(cursor);
+          if (compressed > maxCompressed) throw badCompressed(loop, base + cursor, compressed, maxCompressed);
+          end += compressed;
+        }
+      }
+      if (end > limit) {
+        result = end - pos;
+        break;
+      }
+
+      offsetBits |= low - flags;
+      const slot = block * stride + kind;
+      pages[slot] = (pages[slot] ?? 0) + 1;
+      payload[slot] = (payload[slot] ?? 0) + (end - cursor);
+      headerBytes += cursor - pos;
+      records++;
+      pageCount++;
+      if (sink !== undefined) {
+        const content = data < end ? bytes.subarray(data, end) : NO_BYTES;
+        sink.page(blocks[block] as RamBlock, offset, pageKinds[kind] as PageKind, content, fill, pageSize);
+      }
+      pos = end;
+      if (--pagesLeft <= 0) {
+        result = ENOUGH_PAGES;
+        break;
+      }
     }
-    pos = end;
-    if (--pagesLeft <= 0) {
-      result = ENOUGH_PAGES;
-      break;
-    }
+    return result;
+  } finally {
+    // Also where it throws: the window then stands at the bad record, with all before it counted.
+    window.pos = pos;
+    loop.block = block;
+    loop.pageLimit = pagesLeft;
+    loop.records += records;
+    loop.pageCount += pageCount;
+    loop.headerBytes += headerBytes;
+    loop.offsetBits |= offsetBits;
   }
-
-  window.pos = pos;
-  loop.block = block;
-  loop.pageLimit = pagesLeft;
-  loop.records += records;
-  loop.headerBytes += headerBytes;
-  loop.offsetBits |= offsetBits;
-  return result;
 }
 
 function badFlags(loop: PageLoop, start: number, high: number, low: number, flags: number) {

@@ -1,9 +1,9 @@
 import type { RamBlock } from './ram-block.ts';
 
 /**
- * How the content of a page is sent: as it is, as nothing but zeros, as one repeated non-zero byte (before QEMU 8.x
- * could be told to), as an XBZRLE delta against what was sent before, as a zlib stream (before 9.1), or at its place
- * in the file (mapped-ram).
+ * How the content of a page is sent: as it is, as nothing but zeros, as one repeated byte other than zero (only very
+ * old QEMUs do), as an XBZRLE delta against what was sent before, as a zlib stream (before 9.1), or at its place in
+ * the file (mapped-ram).
  */
 export type PageKind = 'plain' | 'zero' | 'fill' | 'xbzrle' | 'compressed' | 'mapped';
 

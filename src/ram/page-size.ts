@@ -3,20 +3,20 @@ import type { Window } from '../bytes/window.ts';
 import {
   BLOCK_LIST,
   commonOffset,
-  createPageLoop,
+  createTrialLoop,
   END_OF_SECTION,
   ENOUGH_PAGES,
-  hasPlainPages,
   type PageLoop,
   scanLoaded,
 } from './page-loop.ts';
+import { pageKinds } from './page-sink.ts';
+import { targetPageSizes } from './target-page-size.ts';
 
-/** Values of TARGET_PAGE_SIZE, the common ones first. */
-const CANDIDATES = [4096, 8192, 16384, 1024, 2048, 32768, 65536, 256, 512];
 /** Pages after which a page size that they show is believed without having seen the end of the record. */
 const ENOUGH = 4096;
 /** Pages whose offsets alone show their size: that all of so many are multiples of twice the size is no chance. */
 const ENOUGH_OFFSETS = 64;
+const PLAIN = pageKinds.indexOf('plain');
 
 export interface PageSizeContext {
   readonly footers: boolean | undefined;
@@ -43,10 +43,8 @@ export async function findPageSize(
 ): Promise<FoundPageSize> {
   const start = window.offset;
   let best: { found: FoundPageSize; records: number } | undefined;
-  for (const pageSize of CANDIDATES) {
-    const trial = createPageLoop(loop.section, loop.blocks, pageSize);
-    trial.block = loop.block;
-    trial.pageLimit = ENOUGH;
+  for (const pageSize of targetPageSizes) {
+    const trial = createTrialLoop(loop, pageSize, ENOUGH);
     const fits = await tryPageSize(window, trial, context);
     window.seek(start);
     const found = { pageSize, certain: isShown(trial) };
@@ -81,7 +79,8 @@ async function tryPageSize(window: Window, trial: PageLoop, context: PageSizeCon
 
 /** Whether the pages that were met leave no doubt of their size. */
 function isShown(trial: PageLoop): boolean {
-  return hasPlainPages(trial) || (trial.records >= ENOUGH_OFFSETS && commonOffset(trial) === trial.pageSize);
+  if ((trial.pages[PLAIN] ?? 0) > 0) return true;
+  return trial.pageCount >= ENOUGH_OFFSETS && commonOffset(trial) === trial.pageSize;
 }
 
 /** Whether a footer of the section stands here, or what can follow a section without one. */

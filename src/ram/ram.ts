@@ -1,12 +1,14 @@
 import type { Window } from '../bytes/window.ts';
-import { readBlockList } from './block-list.ts';
+import { MAX_BLOCKS, readBlockList } from './block-list.ts';
 import { scanMappedPages } from './mapped-ram.ts';
 import {
   BLOCK_LIST,
   commonOffset,
+  countPages,
   createPageLoop,
   END_OF_SECTION,
   type PageLoop,
+  putBlock,
   scanLoaded,
 } from './page-loop.ts';
 import { type PageKind, pageKinds } from './page-sink.ts';
@@ -15,10 +17,10 @@ import type { MappedRam, RamBlock } from './ram-block.ts';
 import { RAM_SAVE_FLAG_EOS, RAM_SAVE_FLAG_MEM_SIZE, RAM_SAVE_FLAGS } from './ram-flags.ts';
 import type { IterativeContext, IterativeScanner, SectionType } from './scanner.ts';
 import { requireVersion, sectionError } from './section-error.ts';
+import { isTargetPageSize } from './target-page-size.ts';
 
 /** The only version of the section since QEMU 0.14. */
 const VERSION = 4;
-const MAPPED = pageKinds.indexOf('mapped');
 
 /** Pages of one kind: how many, and the bytes that they take in the stream behind the record headers. */
 export interface PageCount {
@@ -77,7 +79,7 @@ class RamScanner implements IterativeScanner {
   #pageSize: number | undefined;
   #totalLength = 0;
   #blockListBytes = 0;
-  #loop: PageLoop;
+  readonly #loop: PageLoop;
   readonly #sections: Record<SectionType, RamSectionCount> = {
     SECTION_START: { sections: 0, pages: 0, bytes: 0 },
     SECTION_PART: { sections: 0, pages: 0, bytes: 0 },
@@ -87,20 +89,22 @@ class RamScanner implements IterativeScanner {
 
   constructor(context: IterativeContext) {
     this.#context = context;
-    this.#pageSize = context.pageSize;
-    this.#loop = createPageLoop(context, [], context.pageSize ?? 4096, context.sink);
+    // What the stream says of itself may be wrong.
+    const { pageSize } = context;
+    this.#pageSize = pageSize !== undefined && isTargetPageSize(pageSize) ? pageSize : undefined;
+    this.#loop = createPageLoop(context, this.#pageSize ?? 4096, context.sink);
   }
 
   async scan(window: Window, type: SectionType): Promise<void> {
     const start = window.offset;
     requireVersion(this.#context, VERSION, start);
-    const pagesBefore = this.#pageTotal();
+    const pagesBefore = this.#loop.pageCount;
     try {
       await this.#scanRecords(window);
     } finally {
       const count = this.#sections[type];
       count.sections++;
-      count.pages += this.#pageTotal() - pagesBefore;
+      count.pages += this.#loop.pageCount - pagesBefore;
       count.bytes += window.offset - start;
     }
   }
@@ -156,38 +160,22 @@ class RamScanner implements IterativeScanner {
     const end = window.offset;
     this.#totalLength = totalLength;
     this.#blockListBytes += end - start;
-    this.#updateBlocks(list);
     for (const block of list) {
-      if (block.mapped) await this.#scanMapped(window, block, block.mapped);
+      if (this.#loop.blocks.length >= MAX_BLOCKS && !this.#loop.blockIndex.has(block.idstr)) {
+        throw sectionError(context, 'bad-ram', `more than ${MAX_BLOCKS} RAMBlocks`, start, end);
+      }
+      const index = putBlock(this.#loop, block);
+      if (block.mapped) await this.#scanMapped(window, block, block.mapped, index);
     }
     window.seek(end);
   }
 
-  #updateBlocks(list: readonly RamBlock[]): void {
-    const old = this.#loop;
-    const blocks = new Map(old.blocks.map((block) => [block.idstr, block]));
-    for (const block of list) blocks.set(block.idstr, block);
-    const loop = createPageLoop(this.#context, [...blocks.values()], old.pageSize, this.#context.sink);
-    loop.pages.set(old.pages);
-    loop.payload.set(old.payload);
-    const { block, headerBytes, records, eos, multifdFlush, hook, offsetBits } = old;
-    this.#loop = Object.assign(loop, { block, headerBytes, records, eos, multifdFlush, hook, offsetBits });
-  }
-
-  async #scanMapped(window: Window, block: RamBlock, mapped: MappedRam): Promise<void> {
+  async #scanMapped(window: Window, block: RamBlock, mapped: MappedRam, index: number): Promise<void> {
     const pages = await scanMappedPages(window, block, this.#context.sink);
-    const slot = (this.#loop.blockIndex.get(block.idstr) ?? 0) * pageKinds.length + MAPPED;
-    this.#loop.pages[slot] = (this.#loop.pages[slot] ?? 0) + pages;
-    this.#loop.payload[slot] = (this.#loop.payload[slot] ?? 0) + pages * mapped.pageSize;
+    countPages(this.#loop, index, 'mapped', pages, pages * mapped.pageSize);
     // Between the header and what follows the block are the bitmap, padding and the pages.
     this.#blockListBytes -= mapped.pagesOffset + block.length - mapped.bitmapOffset;
     this.#pageSize = mapped.pageSize;
-  }
-
-  #pageTotal(): number {
-    let total = 0;
-    for (const count of this.#loop.pages) total += count;
-    return total;
   }
 
   summary(): RamSummary {

@@ -117,7 +117,9 @@ function findDevice(bytes: Buffer, device: BlobDevice, from: number, blobStart: 
     if (bytes.subarray(end, end + 5).equals(footer) || next === 4 || (next === 0 && end + 1 === blobStart))
       return { reader: { lines: reader.lines, misdescribed: false }, begin, end };
   }
-  throw new Error(`no section ${device.name} instance ${device.instance_id} with the bytes that QEMU describes`);
+  throw new Error(
+    `no section ${device.name} instance ${device.instance_id} with the bytes that QEMU describes`,
+  );
 }
 
 const SIZES: Readonly<Record<string, number>> = {
@@ -196,14 +198,22 @@ class SectionReader {
     }
     const elements = entries.flatMap((entry) => Array<BlobField>(entry.array_len ?? 1).fill(entry));
     const line = this.#open('array', '', path, { length: elements.length });
-    for (const [i, element] of elements.entries()) this.#value(element, [...path, i]);
+    for (const [i, element] of elements.entries()) {
+      // Elements without bytes are counted only.
+      if (element.size > 0) this.#value(element, [...path, i]);
+    }
     this.#close(line, { type: this.lines[line + 1]?.type ?? first!.type });
   }
 
   #value(field: BlobField, path: Path): void {
     const { type, size, struct } = field;
     const nested = struct ?? (field.fields ? field : undefined);
-    if (type === 'struct' && size === 1 && nested?.vmsd_name === undefined && this.#bytes[this.#at] === 0x30) {
+    if (
+      type === 'struct' &&
+      size === 1 &&
+      nested?.vmsd_name === undefined &&
+      this.#bytes[this.#at] === 0x30
+    ) {
       this.#leaf('nullptr', 1, path, '30');
     } else if (nested && type !== 'qtailq' && type !== 'qlist') {
       const start = this.#at;

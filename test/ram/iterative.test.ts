@@ -25,10 +25,27 @@ describe('spapr/htab', () => {
     expect(summary).toEqual({ kind: 'htab', shift: 21, chunks: 0, valid: 0, invalid: 0 });
   });
 
-  test('chunks hold the valid entries only', async () => {
+  test('of a pseries guest that has entered six translations, by QEMU 7.2', async () => {
+    const part = hex(
+      `00000000
+       00000010 0004 0000
+       0000000000001001 0000000000000192 0000000000002001 0000000000001192
+       0000000000003001 0000000000002192 0000000000004001 0000000000003192
+       00000100 0001 0000 0000000000005001 0000000000004192
+       00007ff8 0001 0000 0000000000006001 0000000000005192
+       00000000 0000 0000`,
+    );
+    const summary = await scanBodies(htab, [
+      ['SECTION_START', hex('00000015')],
+      ['SECTION_PART', part],
+      ['SECTION_END', hex('000000000000000000000000')],
+    ]);
+    expect(summary).toEqual({ kind: 'htab', shift: 21, chunks: 3, valid: 6, invalid: 0 });
+  });
+
+  test('entries that have become invalid take no bytes', async () => {
     const part = bytes(
       u32(0),
-      bytes(u32(5), u16(2), u16(0), zeros(32)),
       bytes(u32(0x1ff00), u16(0), u16(0x100)),
       bytes(u32(0), u16(1), u16(3), zeros(16)),
       zeros(8),
@@ -37,7 +54,7 @@ describe('spapr/htab', () => {
       ['SECTION_START', u32(21)],
       ['SECTION_PART', part],
     ]);
-    expect(summary).toEqual({ kind: 'htab', shift: 21, chunks: 3, valid: 3, invalid: 259 });
+    expect(summary).toEqual({ kind: 'htab', shift: 21, chunks: 2, valid: 1, invalid: 259 });
   });
 
   test('-1 says that there is no table', async () => {
@@ -97,14 +114,27 @@ describe('s390x', () => {
     await expect(scan).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
   });
 
-  test('storage keys of 16 MiB without any, by QEMU 5.2', async () => {
-    const body = bytes(hex('00000000000000020000000000001000'), zeros(4096), hex('0000000000000001'));
+  test('storage keys of a guest that has set five, by QEMU 7.2', async () => {
+    // 16 MiB; the code of the guest was at 64 KiB, and using it set the reference bit of that page.
+    const keys = zeros(4096);
+    keys.set(hex('04'), 0x10);
+    keys.set(hex('303030f8'), 0x100);
+    keys.set(hex('06'), 0xfff);
+    const body = bytes(hex('0000000000000002 0000000000001000'), keys, hex('0000000000000001'));
     const summary = await scanBodies(context('s390-skeys', 1), [['SECTION_FULL', body]]);
     expect(summary).toEqual({
       kind: 's390-skeys',
       ranges: [{ address: 0, pages: 4096 }],
-      runs: [{ address: 0, pages: 4096, key: 0 }],
-      keys: { 0: 4096 },
+      runs: [
+        { address: 0, pages: 0x10, key: 0 },
+        { address: 0x10000, pages: 1, key: 0x04 },
+        { address: 0x11000, pages: 0xef, key: 0 },
+        { address: 0x100000, pages: 3, key: 0x30 },
+        { address: 0x103000, pages: 1, key: 0xf8 },
+        { address: 0x104000, pages: 0xefb, key: 0 },
+        { address: 0xfff000, pages: 1, key: 0x06 },
+      ],
+      keys: { 0: 4090, 4: 1, 6: 1, 48: 3, 248: 1 },
       failed: false,
     });
   });

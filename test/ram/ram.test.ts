@@ -138,13 +138,29 @@ describe('block list', () => {
   });
 
   test('a list without end is an error, not an amount of memory', async () => {
-    const entries = Array.from({ length: 20000 }, (_, index) => bytes(text8(`block${index}`), u64(0)));
+    const entries = Array.from({ length: 5000 }, (_, index) => bytes(text8(`block${index}`), u64(0)));
     const scan = scanRam([['SECTION_START', bytes(u64(0x1004), ...entries)]]);
     await expect(scan).rejects.toMatchObject({
       code: 'bad-ram',
-      message: expect.stringMatching(/more than 16384/),
+      message: expect.stringMatching(/more than 4096/),
     });
   });
+});
+
+test('a second block list, as COLO sends one at each checkpoint, updates the blocks', async () => {
+  const zero = bytes(u64(ZERO), text8('a'), u8(0), EOS);
+  const summary = await scanRam([
+    ['SECTION_START', bytes(blockList(['a', 0x2000], ['b', 0x1000]), EOS)],
+    ['SECTION_PART', zero],
+    ['SECTION_START', bytes(blockList(['b', 0x3000], ['a', 0x2000], ['c', 0x1000]), EOS)],
+    ['SECTION_END', zero],
+  ]);
+  expect(summary.totalLength).toBe(0x6000);
+  expect(summary.blocks.map(({ idstr, length, pages }) => [idstr, length, pages.zero.pages])).toEqual([
+    ['a', 0x2000, 2],
+    ['b', 0x3000, 0],
+    ['c', 0x1000, 0],
+  ]);
 });
 
 describe('page records', () => {
@@ -322,5 +338,28 @@ describe('page size', () => {
       { footers: undefined },
     );
     expect(summary.pageSize).toBe(8192);
+  });
+
+  test('damage is reported where it is, even though the page size is not known', async () => {
+    const records = Array.from({ length: 20 }, (_, index) =>
+      bytes(u64(index * 1024 + PAGE + CONTINUE), page(1024)),
+    );
+    const part = bytes(u64(ZERO), text8('pc.ram'), u8(0), ...records, EOS);
+    const damage = 16 + 10 * 1032 + 7;
+    part[damage] = 0x2f;
+    expect(await ramError(part)).toMatchObject({ code: 'bad-ram', start: damage - 7, end: damage + 1 });
+    expect(await ramError(part.subarray(0, damage - 500))).toMatchObject({ code: 'truncated' });
+  });
+
+  test('a page size that no target has is not believed', async () => {
+    const part = bytes(u64(PAGE), text8('pc.ram'), page(), EOS);
+    const summary = await scanRam(
+      [
+        ['SECTION_START', LIST],
+        ['SECTION_PART', part],
+      ],
+      { pageSize: 3 },
+    );
+    expect(summary.pageSize).toBe(4096);
   });
 });

@@ -1,0 +1,72 @@
+/**
+ * VMSD tables made ready for walking: flags taken apart, indexes turned into references, names made unique the way
+ * QEMU does in a vmdesc.
+ */
+export interface VmsdProgram {
+  readonly name: string;
+  readonly versionId: number;
+  readonly minimumVersionId: number;
+  /** Filled after construction, as VMSDs refer to each other. */
+  fields: readonly FieldProgram[];
+  subsections: readonly VmsdProgram[];
+}
+
+export interface FieldProgram {
+  /** As the vmdesc spells it: `name[k]` where a VMSD has the name more than once. */
+  readonly name: string;
+  /** Bytes from the VMSD's object. */
+  readonly offset: number;
+  /** Bytes of one element in memory. */
+  readonly size: number;
+  readonly count: CountProgram;
+  /** VMS_VBUFFER: where the size of the buffer is, and what it is multiplied with. */
+  readonly bufferSize: { readonly offset: number; readonly width: number; readonly factor: number } | undefined;
+  /** VMS_POINTER: the object holds a pointer to the first element. */
+  readonly pointer: boolean;
+  /** VMS_ARRAY_OF_POINTER: each element is a pointer. */
+  readonly pointers: boolean;
+  /** QEMU 11.1: every element of an array of pointers has a marker before it. */
+  readonly marked: boolean;
+  readonly element:
+    | { readonly kind: 'struct'; readonly vmsd: VmsdProgram; readonly type: 'struct' | 'vstruct'; readonly versionId: number }
+    | { readonly kind: 'info'; readonly info: string; readonly vmsd: VmsdProgram | undefined };
+  readonly exists: ExistsProgram;
+  /** Version of the field; what `tmp` gives to its VMSD. */
+  readonly versionId: number;
+  readonly flags: number;
+}
+
+export type CountProgram =
+  | { readonly kind: 'one' }
+  | { readonly kind: 'fixed'; readonly count: number }
+  /** The counter is a member of the object. */
+  | {
+      readonly kind: 'member';
+      readonly offset: number;
+      readonly width: number;
+      readonly factor: number;
+    };
+
+export type ExistsProgram =
+  | { readonly kind: 'version'; readonly from: number }
+  /** A function of the object and the version. */
+  | { readonly kind: 'test'; readonly test: ExistenceTest };
+
+/** A field_exists function. */
+export interface ExistenceTest {
+  /** Distinguishes functions: the same one gives the same answer for the same object. */
+  readonly id: string;
+  /**
+   * Its answer, or the members that it hangs on. `load` gives the value of `size` bytes at an offset from the object
+   * that the test is given, undefined when it is not known.
+   */
+  evaluate(versionId: number, load: (offset: number, size: number) => bigint | undefined): TestAnswer;
+}
+
+export type TestAnswer =
+  | { readonly known: true; readonly exists: boolean }
+  /** Bits of a member that would decide; undefined when it hangs on something else. */
+  | {
+      readonly known: false;
+      readonly member: { readonly offset: number; readonly size: number; readonly mask: bigint } | undefined;
+    };

@@ -1,0 +1,19 @@
+/** How far the code of one function is followed, so that every analysis ends soon whatever the bytes are. */
+export interface Limits {
+  /** Instructions, over all paths and entered functions. */
+  readonly instructions: number;
+  /** Branches whose condition is not known, over all paths and entered functions. */
+  readonly branches: number;
+  /** Functions entered inside each other. */
+  readonly callDepth: number;
+  /** Times that one path comes to the same instruction. */
+  readonly visits: number;
+  /** Nodes of one expression; a larger one is not known. */
+  readonly nodes: number;
+}
+
+/** Real tests take some 20 instructions; one that runs through casts, traces and helpers takes several hundred. */
+export const testLimits: Limits = { instructions: 4000, branches: 128, callDepth: 8, visits: 20, nodes: 300 };
+
+/** A put may go around a loop for each register of a file. */
+export const putLimits: Limits = { instructions: 20_000, branches: 64, callDepth: 8, visits: 1100, nodes: 100 };

@@ -1,0 +1,65 @@
+import { type Fixture, fixtures, readFixture } from '../fixtures.ts';
+import { type Decoded, decode } from './decode.ts';
+
+/**
+ * How thorough the campaigns of damage are: 1 keeps all of them within a minute, VMWALK_CAMPAIGN=50 tries fifty times
+ * as many places and cases.
+ */
+export const campaign = Number(process.env['VMWALK_CAMPAIGN'] ?? 1);
+
+/** Streams up to this size are small enough to be decoded hundreds of times. */
+const SMALL = 64 << 10;
+const MOST = 10;
+
+const bySize = [...fixtures].sort((a, b) => a.size - b.size);
+
+/** The smallest fixture of all, for trying every place. */
+export const smallest: Fixture = bySize[0]!;
+
+/** The smallest fixtures of each QEMU version, then of each target. */
+export const specimens: readonly Fixture[] = [
+  ...new Set([
+    ...firstOfEach(bySize, ({ qemuVersion }) => qemuVersion),
+    ...firstOfEach(bySize, ({ target }) => target).filter(({ size }) => size <= SMALL),
+  ]),
+].slice(0, MOST * Math.max(1, campaign));
+
+function firstOfEach(of: readonly Fixture[], key: (fixture: Fixture) => string): Fixture[] {
+  const first = new Map<string, Fixture>();
+  for (const fixture of of) if (!first.has(key(fixture))) first.set(key(fixture), fixture);
+  return [...first.values()];
+}
+
+/** A fixture and what it decodes to as it is. */
+export interface Specimen {
+  readonly bytes: Uint8Array;
+  readonly intact: Decoded;
+  /** Offset behind the last record of an iterative section: from there on there are devices. */
+  readonly devices: number;
+  /** Offset behind the end-of-file record. */
+  readonly eof: number;
+}
+
+export async function readSpecimen(name: string): Promise<Specimen> {
+  const bytes = readFixture(name);
+  const intact = await decode(bytes);
+  if (!intact) throw new Error(`${name} is no migration stream`);
+  const { records, sections } = intact.opened.stream;
+  const iterative = sections.filter(({ scanner }) => scanner).flatMap(({ records: own }) => own);
+  const eof = records.find(({ kind }) => kind === 'eof');
+  if (!eof) throw new Error(`${name} has no end-of-file record`);
+  return {
+    bytes,
+    intact,
+    devices: iterative.reduce((end, { range }) => Math.max(end, range.end), 0),
+    eof: eof.range.end,
+  };
+}
+
+/** Every `step`th number of `[start, end)`, with a larger step where there would be more than `most` of them. */
+export function places(start: number, end: number, step: number, most = Number.POSITIVE_INFINITY): number[] {
+  const stride = Math.max(step, Math.ceil((end - start) / (most * campaign)));
+  const found: number[] = [];
+  for (let place = start; place < end; place += stride) found.push(place);
+  return found;
+}
