@@ -26,6 +26,7 @@ Starts the QEMUs that the manifest lists, migrates each to a file and writes, un
   --root SUITE=DIR    run the QEMU of this Debian suite in the chroot DIR; can be repeated. CAPTURE_ROOTS holds
                       a comma-separated list of the same. A suite without a root runs on this system, if this
                       system is that suite.
+  --file NAME=PATH    a file that an entry needs but that is not ours to ship, such as a kernel; can be repeated
   --script FILE       QEMU's scripts/analyze-migration.py, to compare with (default: not run)
   --jobs N            this many QEMUs at once (default: 1)
   --help
@@ -48,6 +49,7 @@ const { values: options } = parseArgs({
     only: { type: "string", multiple: true },
     out: { type: "string", default: "captures" },
     root: { type: "string", multiple: true, default: [] },
+    file: { type: "string", multiple: true, default: [] },
     script: { type: "string" },
     jobs: { type: "string", default: "1" },
     help: { type: "boolean" },
@@ -59,7 +61,8 @@ if (options.help || options.manifest === undefined) {
 }
 
 const manifestPath = options.manifest;
-const roots = parseRoots([...(process.env.CAPTURE_ROOTS ?? "").split(",").filter(Boolean), ...options.root]);
+const roots = parseAssignments([...(process.env.CAPTURE_ROOTS ?? "").split(",").filter(Boolean), ...options.root]);
+const sources = { assets: dirname(manifestPath), given: parseAssignments(options.file) };
 const out = resolve(options.out);
 for (const folder of ["streams", "records", "script", "qcow2"]) mkdirSync(join(out, folder), { recursive: true });
 
@@ -90,7 +93,7 @@ async function work() {
 async function captureEntry(entry) {
   const workspace = makeWorkspace(rootOf(entry.suite));
   try {
-    const { record, stream, channels } = await capture(entry, workspace, dirname(manifestPath));
+    const { record, stream, channels } = await capture(entry, workspace, sources);
     writeFileSync(join(out, "records", `${entry.name}.json`), `${JSON.stringify(record, null, 2)}\n`);
     if (entry.snapshot !== undefined) {
       copyFileSync(stream, join(out, "qcow2", `${entry.name}.qcow2`));
@@ -134,11 +137,11 @@ function rootOf(suite) {
 }
 
 /** @param {string[]} assignments */
-function parseRoots(assignments) {
+function parseAssignments(assignments) {
   return new Map(
     assignments.map((assignment) => {
       const equals = assignment.indexOf("=");
-      if (equals < 0) throw new Error(`"${assignment}" is not SUITE=DIR`);
+      if (equals < 0) throw new Error(`"${assignment}" is not NAME=PATH`);
       return [assignment.slice(0, equals), resolve(assignment.slice(equals + 1))];
     }),
   );

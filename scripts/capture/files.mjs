@@ -2,24 +2,38 @@
  * The files a virtual machine needs, made in its working directory from one-word recipes.
  */
 
-import { closeSync, copyFileSync, ftruncateSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, copyFileSync, ftruncateSync, openSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { gunzipSync } from "node:zlib";
 import { runIn } from "./qemu.mjs";
+import { bootRom } from "./roms.mjs";
 
 /**
- * `zero:SIZE`, `pattern:SIZE` (pages that differ), `qcow2:SIZE`, `copy:PATH` (inside the root), `hex:BYTES`,
- * `asset:NAME` (a file beside the manifest).
+ * How each file is made:
+ * - `zero:SIZE`: zeros
+ * - `noise:SIZE`: bytes of no use to a compressor, the same on every run
+ * - `text:SIZE`: numbered lines, no two pages alike, of much use to a compressor
+ * - `rom:NAME`: a boot ROM of roms.mjs
+ * - `hex:HEX`: these bytes
+ * - `qcow2:SIZE`: an empty image
+ * - `copy:PATH`: a file inside the root
+ * - `asset:NAME`: a file beside the manifest
+ * - `given:WHAT`: a file that whoever captures has to name
  *
  * @typedef {Record<string, string>} FileRecipes
  */
 
 /**
+ * @typedef {object} FileSources
+ * @property {string} assets              The directory `asset:` names are relative to.
+ * @property {Map<string, string>} given  Paths of the files that only the user has.
+ */
+
+/**
  * @param {import("./qemu.mjs").Workspace} workspace
  * @param {FileRecipes} recipes
- * @param {string} assets  The directory `asset:` names are relative to.
+ * @param {FileSources} sources
  */
-export function makeFiles(workspace, recipes, assets) {
+export function makeFiles(workspace, recipes, { assets, given }) {
   for (const [name, recipe] of Object.entries(recipes)) {
     const colon = recipe.indexOf(":");
     const kind = recipe.slice(0, colon);
@@ -29,8 +43,14 @@ export function makeFiles(workspace, recipes, assets) {
       case "zero":
         makeSparse(path, parseSize(argument));
         break;
-      case "pattern":
-        writeFileSync(path, patternOf(parseSize(argument)));
+      case "noise":
+        writeFileSync(path, noiseOf(parseSize(argument)));
+        break;
+      case "text":
+        writeFileSync(path, textOf(parseSize(argument)));
+        break;
+      case "rom":
+        writeFileSync(path, bootRom(argument));
         break;
       case "hex":
         writeFileSync(path, Buffer.from(argument, "hex"));
@@ -42,9 +62,14 @@ export function makeFiles(workspace, recipes, assets) {
         copyFileSync(join(workspace.root, argument), path);
         break;
       case "asset":
-        if (argument.endsWith(".gz")) writeFileSync(path, gunzipSync(readFileSync(join(assets, argument))));
-        else copyFileSync(join(assets, argument), path);
+        copyFileSync(join(assets, argument), path);
         break;
+      case "given": {
+        const source = given.get(name);
+        if (source === undefined) throw new Error(`--file ${name}=PATH is missing: ${argument}`);
+        copyFileSync(source, path);
+        break;
+      }
       default:
         throw new Error(`${name}: "${kind}" is not a way to make a file`);
     }
@@ -69,16 +94,25 @@ function makeSparse(path, size) {
 }
 
 /**
- * Bytes of a linear congruential generator: the same on every run, of no use to a compressor.
+ * Bytes of a linear congruential generator.
  *
  * @param {number} size
  */
-function patternOf(size) {
+function noiseOf(size) {
   const bytes = Buffer.alloc(size);
   let state = 1;
   for (let offset = 0; offset < size; offset++) {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     bytes[offset] = state >>> 24;
+  }
+  return bytes;
+}
+
+/** @param {number} size */
+function textOf(size) {
+  const bytes = Buffer.alloc(size);
+  for (let offset = 0, line = 0; offset < size; line++) {
+    offset += bytes.write(`This is line ${line} of a text that compresses well.\n`, offset);
   }
   return bytes;
 }

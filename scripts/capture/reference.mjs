@@ -9,7 +9,7 @@ import { createHash } from "node:crypto";
  * @typedef {object} ReferenceRun
  * @property {Buffer} [stdout]   When the script succeeded.
  * @property {string} [sha256]   Of stdout.
- * @property {string} [error]    The last line of its traceback, when it did not.
+ * @property {string} [error]    The exception it ended with, when it did not.
  */
 
 /**
@@ -33,9 +33,20 @@ export function runReference(script, stream, dump) {
     });
     child.on("error", reject);
     child.on("close", (status) => {
-      if (status !== 0) return resolve({ error: stderr.trim().split("\n").at(-1) || `exit status ${status}` });
+      if (status !== 0) return resolve({ error: firstException(stderr) || `exit status ${status}` });
       const bytes = Buffer.concat(stdout);
       resolve({ stdout: bytes, sha256: createHash("sha256").update(bytes).digest("hex") });
     });
   });
+}
+
+/**
+ * Of a chain of exceptions, the one all others came from; the script wraps it in one that quotes the whole description.
+ *
+ * @param {string} stderr
+ */
+function firstException(stderr) {
+  const lines = stderr.trim().split("\n");
+  const line = lines.find((text) => /^[\w.]+(Error|Exception|Interrupt)?: /.test(text)) ?? lines.at(-1) ?? "";
+  return line.length > 300 ? `${line.slice(0, 300)}…` : line;
 }

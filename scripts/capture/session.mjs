@@ -3,7 +3,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync, statSync } from "node:fs";
+import { createReadStream, existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { recordChannels } from "./channels.mjs";
@@ -27,6 +27,7 @@ import { lastLines, startQemu } from "./qemu.mjs";
  * @property {import("./files.mjs").FileRecipes} [files]  Made in the working directory before QEMU starts.
  * @property {Step[]} [setup]          Before the guest runs.
  * @property {number} [runMs]          How long the guest runs; without it, it never does.
+ * @property {string} [runUntil]       It runs until `serial.log` in its working directory holds this, then for runMs.
  * @property {Step[]} [beforeMigration]  After it was stopped.
  * @property {string[]} [capabilities]
  * @property {Record<string, unknown>} [parameters]
@@ -78,20 +79,23 @@ const UNLIMITED = 2 ** 40;
 /**
  * @param {ManifestEntry} entry
  * @param {import("./qemu.mjs").Workspace} workspace
- * @param {string} assets
+ * @param {import("./files.mjs").FileSources} sources
  * @returns {Promise<Capture>}
  */
-export async function capture(entry, workspace, assets) {
+export async function capture(entry, workspace, sources) {
   const began = Date.now();
   const timeoutMs = entry.timeoutMs ?? DEFAULT_TIMEOUT_MS;
   const args = entry.suppressVmdesc ? [...entry.args, "-machine", "suppress-vmdesc=on"] : entry.args;
-  makeFiles(workspace, entry.files ?? {}, assets);
+  makeFiles(workspace, entry.files ?? {}, sources);
   const source = await startQemu(workspace, entry.target, args, { timeoutMs });
   try {
     const { qmp } = source;
     await takeSteps(qmp, entry.setup);
     if (entry.runMs !== undefined) {
       await qmp.execute("cont");
+      if (entry.runUntil !== undefined) {
+        await waitForText(join(workspace.outside, "serial.log"), entry.runUntil, timeoutMs);
+      }
       await sleep(entry.runMs);
       if (entry.liveMs === undefined && entry.postcopyMs === undefined) await qmp.execute("stop");
     }
@@ -126,6 +130,18 @@ export async function capture(entry, workspace, assets) {
     throw said === "" ? error : new Error(`${/** @type {Error} */ (error).message} (QEMU: ${said})`);
   } finally {
     await source.quit();
+  }
+}
+
+/**
+ * @param {string} file
+ * @param {string} text
+ * @param {number} timeoutMs
+ */
+async function waitForText(file, text, timeoutMs) {
+  for (const deadline = Date.now() + timeoutMs; ; await sleep(100)) {
+    if (existsSync(file) && readFileSync(file, "latin1").includes(text)) return;
+    if (Date.now() > deadline) throw new Error(`the guest did not say "${text}" within ${timeoutMs} ms`);
   }
 }
 
