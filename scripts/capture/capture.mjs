@@ -3,12 +3,12 @@
  * Captures migration streams from real QEMUs, as a manifest lists them.
  */
 
-import { appendFileSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
-import { parseArgs } from "node:util";
-import { hostSuite, makeWorkspace, removeWorkspace } from "./qemu.mjs";
-import { runReference } from "./reference.mjs";
-import { capture } from "./session.mjs";
+import { appendFileSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { hostSuite, makeWorkspace, removeWorkspace } from './qemu.mjs';
+import { runReference } from './reference.mjs';
+import { capture } from './session.mjs';
 
 const HELP = `Usage: node scripts/capture/capture.mjs --manifest FILE [options]
 
@@ -45,14 +45,14 @@ the line "deb http://deb.debian.org/debian trixie-backports main" to its sources
 
 const { values: options } = parseArgs({
   options: {
-    manifest: { type: "string" },
-    only: { type: "string", multiple: true },
-    out: { type: "string", default: "captures" },
-    root: { type: "string", multiple: true, default: [] },
-    file: { type: "string", multiple: true, default: [] },
-    script: { type: "string" },
-    jobs: { type: "string", default: "1" },
-    help: { type: "boolean" },
+    manifest: { type: 'string' },
+    only: { type: 'string', multiple: true },
+    out: { type: 'string', default: 'captures' },
+    root: { type: 'string', multiple: true, default: [] },
+    file: { type: 'string', multiple: true, default: [] },
+    script: { type: 'string' },
+    jobs: { type: 'string', default: '1' },
+    help: { type: 'boolean' },
   },
 });
 if (options.help || options.manifest === undefined) {
@@ -61,13 +61,17 @@ if (options.help || options.manifest === undefined) {
 }
 
 const manifestPath = options.manifest;
-const roots = parseAssignments([...(process.env.CAPTURE_ROOTS ?? "").split(",").filter(Boolean), ...options.root]);
+const roots = parseAssignments([
+  ...(process.env.CAPTURE_ROOTS ?? '').split(',').filter(Boolean),
+  ...options.root,
+]);
 const sources = { assets: dirname(manifestPath), given: parseAssignments(options.file) };
 const out = resolve(options.out);
-for (const folder of ["streams", "records", "script", "qcow2"]) mkdirSync(join(out, folder), { recursive: true });
+for (const folder of ['streams', 'records', 'script', 'qcow2'])
+  mkdirSync(join(out, folder), { recursive: true });
 
 /** @type {ManifestEntry[]} */
-const entries = JSON.parse(readFileSync(manifestPath, "utf8"));
+const entries = JSON.parse(readFileSync(manifestPath, 'utf8'));
 const queue = entries.filter(({ name }) => options.only === undefined || options.only.some(matcher(name)));
 if (queue.length === 0) throw new Error(`${manifestPath} has no entry of that name`);
 
@@ -94,17 +98,18 @@ async function captureEntry(entry) {
   const workspace = makeWorkspace(rootOf(entry.suite));
   try {
     const { record, stream, channels } = await capture(entry, workspace, sources);
-    writeFileSync(join(out, "records", `${entry.name}.json`), `${JSON.stringify(record, null, 2)}\n`);
+    writeFileSync(join(out, 'records', `${entry.name}.json`), `${JSON.stringify(record, null, 2)}\n`);
     if (entry.snapshot !== undefined) {
-      copyFileSync(stream, join(out, "qcow2", `${entry.name}.qcow2`));
+      copyFileSync(stream, join(out, 'qcow2', `${entry.name}.qcow2`));
       return `${entry.name}\t${entry.suite}\t${entry.target}\t${record.size}\tsnapshot`;
     }
-    const kept = join(out, "streams", `${entry.name}.qevm`);
+    const kept = join(out, 'streams', `${entry.name}.qevm`);
     copyFileSync(stream, kept);
-    for (const [suffix, file] of channels) copyFileSync(file, join(out, "streams", `${entry.name}.${suffix}`));
-    const verdict = options.script === undefined ? "-" : await compare(entry.name, kept, options.script);
+    for (const [suffix, file] of channels)
+      copyFileSync(file, join(out, 'streams', `${entry.name}.${suffix}`));
+    const verdict = options.script === undefined ? '-' : await compare(entry.name, kept, options.script);
     const line = `${entry.name}\t${entry.suite}\t${entry.target}\t${record.size}\t${verdict}`;
-    appendFileSync(join(out, "INDEX.tsv"), `${line}\n`);
+    appendFileSync(join(out, 'INDEX.tsv'), `${line}\n`);
     return line;
   } finally {
     removeWorkspace(workspace);
@@ -119,19 +124,19 @@ async function captureEntry(entry) {
 async function compare(name, stream, script) {
   /** @type {string[]} */
   const errors = [];
-  for (const dump of /** @type {const} */ (["state", "desc"])) {
+  for (const dump of /** @type {const} */ (['state', 'desc'])) {
     const { stdout, error } = await runReference(script, stream, dump);
-    if (stdout !== undefined) writeFileSync(join(out, "script", `${name}.${dump}.json`), stdout);
+    if (stdout !== undefined) writeFileSync(join(out, 'script', `${name}.${dump}.json`), stdout);
     else errors.push(`${dump}: ${error}`);
   }
-  if (errors.length === 0) return "ok";
-  writeFileSync(join(out, "script", `${name}.err`), `${errors.join("\n")}\n`);
-  return "error";
+  if (errors.length === 0) return 'ok';
+  writeFileSync(join(out, 'script', `${name}.err`), `${errors.join('\n')}\n`);
+  return 'error';
 }
 
 /** @param {string} suite */
 function rootOf(suite) {
-  const root = roots.get(suite) ?? (suite === hostSuite() ? "" : undefined);
+  const root = roots.get(suite) ?? (suite === hostSuite() ? '' : undefined);
   if (root === undefined) throw new Error(`no root for ${suite}; name one with --root ${suite}=DIR`);
   return root;
 }
@@ -140,7 +145,7 @@ function rootOf(suite) {
 function parseAssignments(assignments) {
   return new Map(
     assignments.map((assignment) => {
-      const equals = assignment.indexOf("=");
+      const equals = assignment.indexOf('=');
       if (equals < 0) throw new Error(`"${assignment}" is not NAME=PATH`);
       return [assignment.slice(0, equals), resolve(assignment.slice(equals + 1))];
     }),
@@ -150,7 +155,7 @@ function parseAssignments(assignments) {
 /** @param {string} name */
 function matcher(name) {
   return (/** @type {string} */ pattern) => {
-    const parts = pattern.split("*").map((part) => part.replace(/[\\^$.|?+()[\]{}]/g, "\\$&"));
-    return new RegExp(`^${parts.join(".*")}$`).test(name);
+    const parts = pattern.split('*').map((part) => part.replace(/[\\^$.|?+()[\]{}]/g, '\\$&'));
+    return new RegExp(`^${parts.join('.*')}$`).test(name);
   };
 }

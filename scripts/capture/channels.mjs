@@ -3,10 +3,10 @@
  * destination (postcopy): it writes what each connection carried to a file, and can pass it on.
  */
 
-import { once } from "node:events";
-import { createWriteStream } from "node:fs";
-import { connect, createServer } from "node:net";
-import { finished } from "node:stream/promises";
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { finished } from 'node:stream/promises';
 
 /**
  * @typedef {object} Channels
@@ -36,9 +36,9 @@ export async function recordChannels(listenAt, prefix, { forwardTo, answerShut =
    */
   function record(socket, file) {
     const output = createWriteStream(file);
-    socket.on("error", () => {});
-    socket.on("data", (chunk) => output.write(chunk));
-    socket.on("close", () => output.end());
+    socket.on('error', () => {});
+    socket.on('data', (chunk) => output.write(chunk));
+    socket.on('close', () => output.end());
     sockets.add(socket);
     written.push(finished(output));
   }
@@ -56,14 +56,14 @@ export async function recordChannels(listenAt, prefix, { forwardTo, answerShut =
     }
   });
   server.listen(listenAt);
-  await once(server, "listening");
+  await once(server, 'listening');
 
   return {
     close: async () => {
       server.close();
       for (const socket of sockets) {
         // What the kernel still holds has to be read before the connection goes.
-        if (!socket.readableEnded) await Promise.race([once(socket, "end"), delay(500)]).catch(() => {});
+        if (!socket.readableEnded) await Promise.race([once(socket, 'end'), delay(500)]).catch(() => {});
         socket.destroy();
       }
       await Promise.all(written);

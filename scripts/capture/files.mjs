@@ -2,10 +2,10 @@
  * The files a virtual machine needs, made in its working directory from one-word recipes.
  */
 
-import { closeSync, copyFileSync, ftruncateSync, openSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { runIn } from "./qemu.mjs";
-import { bootRom } from "./roms.mjs";
+import { closeSync, copyFileSync, ftruncateSync, openSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { runIn } from './qemu.mjs';
+import { bootRom } from './roms.mjs';
 
 /**
  * How each file is made:
@@ -35,36 +35,36 @@ import { bootRom } from "./roms.mjs";
  */
 export function makeFiles(workspace, recipes, { assets, given }) {
   for (const [name, recipe] of Object.entries(recipes)) {
-    const colon = recipe.indexOf(":");
+    const colon = recipe.indexOf(':');
     const kind = recipe.slice(0, colon);
     const argument = recipe.slice(colon + 1);
     const path = join(workspace.outside, name);
     switch (kind) {
-      case "zero":
+      case 'zero':
         makeSparse(path, parseSize(argument));
         break;
-      case "noise":
+      case 'noise':
         writeFileSync(path, noiseOf(parseSize(argument)));
         break;
-      case "text":
+      case 'text':
         writeFileSync(path, textOf(parseSize(argument)));
         break;
-      case "rom":
+      case 'rom':
         writeFileSync(path, bootRom(argument));
         break;
-      case "hex":
-        writeFileSync(path, Buffer.from(argument, "hex"));
+      case 'hex':
+        writeFileSync(path, Buffer.from(argument, 'hex'));
         break;
-      case "qcow2":
-        runIn(workspace, "qemu-img", ["create", "-q", "-f", "qcow2", name, argument]);
+      case 'qcow2':
+        runIn(workspace, 'qemu-img', ['create', '-q', '-f', 'qcow2', name, argument]);
         break;
-      case "copy":
+      case 'copy':
         copyFileSync(join(workspace.root, argument), path);
         break;
-      case "asset":
+      case 'asset':
         copyFileSync(join(assets, argument), path);
         break;
-      case "given": {
+      case 'given': {
         const source = given.get(name);
         if (source === undefined) throw new Error(`--file ${name}=PATH is missing: ${argument}`);
         copyFileSync(source, path);
@@ -80,7 +80,7 @@ export function makeFiles(workspace, recipes, { assets, given }) {
 function parseSize(text) {
   const match = /^(\d+)([KMG]?)$/.exec(text);
   if (match === null) throw new Error(`"${text}" is not a size`);
-  return Number(match[1]) * { "": 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 }[/** @type {""} */ (match[2])];
+  return Number(match[1]) * { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 }[/** @type {""} */ (match[2])];
 }
 
 /**
@@ -88,7 +88,7 @@ function parseSize(text) {
  * @param {number} size
  */
 function makeSparse(path, size) {
-  const fd = openSync(path, "w");
+  const fd = openSync(path, 'w');
   ftruncateSync(fd, size);
   closeSync(fd);
 }

@@ -2,13 +2,13 @@
  * Starts QEMU, on this system or inside a chroot that holds another Debian suite, in a working directory of its own.
  */
 
-import { spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { connectQmp } from "./qmp.mjs";
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connectQmp } from './qmp.mjs';
 
 /**
  * Where the programs of one suite are found: "" is this system.
@@ -32,17 +32,17 @@ import { connectQmp } from "./qmp.mjs";
 
 /** @type {Set<import("node:child_process").ChildProcess>} */
 const running = new Set();
-process.on("exit", () => {
-  for (const child of running) child.kill("SIGKILL");
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
 });
-for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(130));
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(130));
 
 /** The codename of the Debian suite this system runs, or "" when it is something else. */
 export function hostSuite() {
   try {
-    return /^VERSION_CODENAME=(.*)$/m.exec(readFileSync("/etc/os-release", "utf8"))?.[1] ?? "";
+    return /^VERSION_CODENAME=(.*)$/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? '';
   } catch {
-    return "";
+    return '';
   }
 }
 
@@ -51,12 +51,12 @@ export function hostSuite() {
  * @returns {Workspace}
  */
 export function makeWorkspace(root) {
-  if (root === "") {
-    const directory = mkdtempSync(join(tmpdir(), "capture-"));
+  if (root === '') {
+    const directory = mkdtempSync(join(tmpdir(), 'capture-'));
     return { root, inside: directory, outside: directory };
   }
-  if (!existsSync(join(root, "tmp"))) throw new Error(`${root} is not a root file system: it has no /tmp`);
-  const outside = mkdtempSync(join(root, "tmp", "capture-"));
+  if (!existsSync(join(root, 'tmp'))) throw new Error(`${root} is not a root file system: it has no /tmp`);
+  const outside = mkdtempSync(join(root, 'tmp', 'capture-'));
   return { root, inside: outside.slice(root.length), outside };
 }
 
@@ -74,8 +74,8 @@ export function removeWorkspace(workspace) {
  * @returns {[string, string[]]}
  */
 function commandIn(workspace, program, args) {
-  if (workspace.root === "") return [program, args];
-  return ["chroot", [workspace.root, "env", "-C", workspace.inside, program, ...args]];
+  if (workspace.root === '') return [program, args];
+  return ['chroot', [workspace.root, 'env', '-C', workspace.inside, program, ...args]];
 }
 
 /**
@@ -87,9 +87,13 @@ function commandIn(workspace, program, args) {
  */
 export function runIn(workspace, program, args) {
   const [command, commandArgs] = commandIn(workspace, program, args);
-  const result = spawnSync(command, commandArgs, { cwd: workspace.outside, encoding: "utf8", timeout: 60_000 });
+  const result = spawnSync(command, commandArgs, {
+    cwd: workspace.outside,
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
   if (result.error) throw result.error;
-  if (result.status !== 0) throw new Error(`${program} ${args.join(" ")}: ${result.stderr.trim()}`);
+  if (result.status !== 0) throw new Error(`${program} ${args.join(' ')}: ${result.stderr.trim()}`);
   return result.stdout;
 }
 
@@ -102,33 +106,33 @@ export function runIn(workspace, program, args) {
  * @param {{ role?: string, timeoutMs: number }} options  `role` keeps two QEMUs in one workspace apart.
  * @returns {Promise<Qemu>}
  */
-export async function startQemu(workspace, target, args, { role = "source", timeoutMs }) {
+export async function startQemu(workspace, target, args, { role = 'source', timeoutMs }) {
   const monitor = `${role}.sock`;
-  const own = ["-S", "-display", "none", "-qmp", `unix:${monitor},server=on,wait=off`];
+  const own = ['-S', '-display', 'none', '-qmp', `unix:${monitor},server=on,wait=off`];
   const [command, commandArgs] = commandIn(workspace, `qemu-system-${target}`, [...args, ...own]);
-  const child = spawn(command, commandArgs, { cwd: workspace.outside, stdio: ["ignore", "ignore", "pipe"] });
-  let stderr = "";
+  const child = spawn(command, commandArgs, { cwd: workspace.outside, stdio: ['ignore', 'ignore', 'pipe'] });
+  let stderr = '';
   let ended = false;
   running.add(child);
-  child.stderr.setEncoding("utf8").on("data", (text) => {
+  child.stderr.setEncoding('utf8').on('data', (text) => {
     stderr += text;
   });
-  child.on("error", (error) => {
+  child.on('error', (error) => {
     stderr += String(error);
     ended = true;
   });
-  child.on("exit", (_, signal) => {
+  child.on('exit', (_, signal) => {
     ended = true;
-    if (signal !== null && signal !== "SIGKILL") stderr += `ended by ${signal}\n`;
+    if (signal !== null && signal !== 'SIGKILL') stderr += `ended by ${signal}\n`;
     running.delete(child);
   });
 
-  const closed = once(child, "close");
+  const closed = once(child, 'close');
 
   async function kill() {
     if (ended) return;
-    const exit = once(child, "exit");
-    child.kill("SIGKILL");
+    const exit = once(child, 'exit');
+    child.kill('SIGKILL');
     await exit;
   }
 
@@ -138,7 +142,7 @@ export async function startQemu(workspace, target, args, { role = "source", time
       qmp,
       stderr: () => stderr,
       quit: async () => {
-        const asked = qmp.execute("quit").catch(() => {});
+        const asked = qmp.execute('quit').catch(() => {});
         await Promise.race([asked, sleep(2000)]);
         for (let waited = 0; !ended && waited < 3000; waited += 20) await sleep(20);
         await kill();
@@ -154,5 +158,5 @@ export async function startQemu(workspace, target, args, { role = "source", time
 
 /** @param {string} stderr */
 export function lastLines(stderr) {
-  return stderr.trim().split("\n").slice(-3).join(" | ");
+  return stderr.trim().split('\n').slice(-3).join(' | ');
 }

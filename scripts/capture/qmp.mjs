@@ -2,9 +2,9 @@
  * A QMP client: one request at a time or many, answers matched by id, events kept for whoever waits.
  */
 
-import { once } from "node:events";
-import { connect } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
  * @typedef {object} QmpClient
@@ -25,22 +25,22 @@ export async function connectQmp(path, { timeoutMs, alive }) {
   /** @type {Map<number, { resolve: (value: any) => void, reject: (error: Error) => void }>} */
   const pending = new Map();
   let nextId = 1;
-  let buffered = "";
+  let buffered = '';
   let closed = false;
 
-  socket.setEncoding("utf8");
-  socket.on("error", () => {});
-  socket.on("close", () => {
+  socket.setEncoding('utf8');
+  socket.on('error', () => {});
+  socket.on('close', () => {
     closed = true;
-    for (const { reject } of pending.values()) reject(new Error("QEMU closed the QMP connection"));
+    for (const { reject } of pending.values()) reject(new Error('QEMU closed the QMP connection'));
     pending.clear();
   });
-  socket.on("data", (text) => {
+  socket.on('data', (text) => {
     buffered += text;
-    for (let end = buffered.indexOf("\n"); end >= 0; end = buffered.indexOf("\n")) {
+    for (let end = buffered.indexOf('\n'); end >= 0; end = buffered.indexOf('\n')) {
       const line = buffered.slice(0, end).trim();
       buffered = buffered.slice(end + 1);
-      if (line !== "") dispatch(JSON.parse(line));
+      if (line !== '') dispatch(JSON.parse(line));
     }
   });
 
@@ -55,7 +55,7 @@ export async function connectQmp(path, { timeoutMs, alive }) {
 
   /** @type {QmpClient["execute"]} */
   function execute(command, args) {
-    if (closed) return Promise.reject(new Error("QEMU closed the QMP connection"));
+    if (closed) return Promise.reject(new Error('QEMU closed the QMP connection'));
     const id = nextId++;
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
@@ -76,10 +76,10 @@ export async function connectQmp(path, { timeoutMs, alive }) {
     });
   }
 
-  await execute("qmp_capabilities");
+  await execute('qmp_capabilities');
   return {
     execute,
-    monitor: (line) => execute("human-monitor-command", { "command-line": line }),
+    monitor: (line) => execute('human-monitor-command', { 'command-line': line }),
     close: () => socket.destroy(),
   };
 }
@@ -94,11 +94,11 @@ async function connectWhenReady(path, timeoutMs, alive) {
   for (;;) {
     const socket = connect(path);
     try {
-      await once(socket, "connect");
+      await once(socket, 'connect');
       return socket;
     } catch (error) {
       socket.destroy();
-      if (!alive()) throw new Error("QEMU ended before it could be reached");
+      if (!alive()) throw new Error('QEMU ended before it could be reached');
       if (Date.now() > deadline) throw error;
       await sleep(20);
     }

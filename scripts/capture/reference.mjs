@@ -2,8 +2,8 @@
  * Runs the analysis script that comes with QEMU's sources over a stream and keeps what it printed.
  */
 
-import { spawn } from "node:child_process";
-import { createHash } from "node:crypto";
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 
 /**
  * @typedef {object} ReferenceRun
@@ -20,22 +20,22 @@ import { createHash } from "node:crypto";
  */
 export function runReference(script, stream, dump) {
   return new Promise((resolve, reject) => {
-    const child = spawn("python3", [script, "-f", stream, "-d", dump], {
-      stdio: ["ignore", "pipe", "pipe"],
+    const child = spawn('python3', [script, '-f', stream, '-d', dump], {
+      stdio: ['ignore', 'pipe', 'pipe'],
       timeout: 600_000,
     });
     /** @type {Buffer[]} */
     const stdout = [];
-    let stderr = "";
-    child.stdout.on("data", (chunk) => stdout.push(chunk));
-    child.stderr.setEncoding("utf8").on("data", (text) => {
+    let stderr = '';
+    child.stdout.on('data', (chunk) => stdout.push(chunk));
+    child.stderr.setEncoding('utf8').on('data', (text) => {
       stderr += text;
     });
-    child.on("error", reject);
-    child.on("close", (status) => {
+    child.on('error', reject);
+    child.on('close', (status) => {
       if (status !== 0) return resolve({ error: firstException(stderr) || `exit status ${status}` });
       const bytes = Buffer.concat(stdout);
-      resolve({ stdout: bytes, sha256: createHash("sha256").update(bytes).digest("hex") });
+      resolve({ stdout: bytes, sha256: createHash('sha256').update(bytes).digest('hex') });
     });
   });
 }
@@ -46,7 +46,7 @@ export function runReference(script, stream, dump) {
  * @param {string} stderr
  */
 function firstException(stderr) {
-  const lines = stderr.trim().split("\n");
-  const line = lines.find((text) => /^[\w.]+(Error|Exception|Interrupt)?: /.test(text)) ?? lines.at(-1) ?? "";
+  const lines = stderr.trim().split('\n');
+  const line = lines.find((text) => /^[\w.]+(Error|Exception|Interrupt)?: /.test(text)) ?? lines.at(-1) ?? '';
   return line.length > 300 ? `${line.slice(0, 300)}…` : line;
 }

@@ -6,15 +6,15 @@
 
 const ROM_SIZE = 64 * 1024;
 /** The CPU starts 16 bytes below the end; jmp f000:0000. */
-const RESET_VECTOR = bytes("ea 00 00 00 f0");
+const RESET_VECTOR = bytes('ea 00 00 00 f0');
 
 /** @type {Record<RomName, () => number[]>} */
 const programs = {
-  "dirty-pages": dirtyPages,
+  'dirty-pages': dirtyPages,
   devices: () => [...programDevices(), ...dirtyPages()],
-  "virtio-blk-write": () => [...writeVirtioBlk(), ...halt()],
-  "virtio-scsi-write": () => [...writeVirtioScsi(), ...halt()],
-  "ide-write": () => [...writeIde(), ...halt()],
+  'virtio-blk-write': () => [...writeVirtioBlk(), ...halt()],
+  'virtio-scsi-write': () => [...writeVirtioScsi(), ...halt()],
+  'ide-write': () => [...writeIde(), ...halt()],
 };
 
 /** Where the virtio device of slot 2 gets its registers, and its rings and buffers in memory. */
@@ -69,22 +69,50 @@ function programDevices() {
     ...writes(0x43, 0x34).concat(writes(0x40, 0x9c, 0x2e), writes(0x43, 0xb6), writes(0x42, 0x33, 0x05)),
     ...writes(0x61, 0x03),
     // clock: periodic rate, alarm, some CMOS
-    ...indexed(0x70, 0x71, [0x0a, 0x26], [0x0b, 0x42], [0x01, 0x15], [0x03, 0x30], [0x05, 0x12], [0x3f, 0xa5]),
+    ...indexed(
+      0x70,
+      0x71,
+      [0x0a, 0x26],
+      [0x0b, 0x42],
+      [0x01, 0x15],
+      [0x03, 0x30],
+      [0x05, 0x12],
+      [0x3f, 0xa5],
+    ),
     // DMA: channel 2 address, count, mode, page
     ...writes(0x0c, 0x00).concat(writes(0x04, 0x34, 0x12), writes(0x05, 0xff, 0x01), writes(0x0b, 0x46)),
     ...writes(0x81, 0x05).concat(writes(0x0a, 0x02)),
     // keyboard controller: command byte
     ...writes(0x64, 0x60).concat(writes(0x60, 0x47)),
     // first serial port: divisor, 8N1, FIFO, modem control, interrupts, a character, the scratch register
-    ...writes(0x3fb, 0x83).concat(writes(0x3f8, 0x01), writes(0x3f9, 0x00), writes(0x3fb, 0x03), writes(0x3fa, 0xc7)),
+    ...writes(0x3fb, 0x83).concat(
+      writes(0x3f8, 0x01),
+      writes(0x3f9, 0x00),
+      writes(0x3fb, 0x03),
+      writes(0x3fa, 0xc7),
+    ),
     ...writes(0x3fc, 0x0b).concat(writes(0x3f9, 0x0f), writes(0x3f8, 0x41), writes(0x3ff, 0x5a)),
     // floppy and disk controllers
-    ...writes(0x3f2, 0x1c).concat(writes(0x1f6, 0xe0), writes(0x1f2, 0x08), writes(0x1f3, 0x11), writes(0x1f4, 0x22)),
+    ...writes(0x3f2, 0x1c).concat(
+      writes(0x1f6, 0xe0),
+      writes(0x1f2, 0x08),
+      writes(0x1f3, 0x11),
+      writes(0x1f4, 0x22),
+    ),
     // VGA: sequencer, graphics, CRT controller, palette
     ...writes(0x3c2, 0x67),
     ...indexed(0x3c4, 0x3c5, [0x00, 0x03], [0x01, 0x00], [0x02, 0x03], [0x04, 0x02]),
     ...indexed(0x3ce, 0x3cf, [0x05, 0x10], [0x06, 0x0e], [0x08, 0xff]),
-    ...indexed(0x3d4, 0x3d5, [0x11, 0x0e], [0x00, 0x5f], [0x01, 0x4f], [0x0c, 0x12], [0x0d, 0x34], [0x0f, 0x56]),
+    ...indexed(
+      0x3d4,
+      0x3d5,
+      [0x11, 0x0e],
+      [0x00, 0x5f],
+      [0x01, 0x4f],
+      [0x0c, 0x12],
+      [0x0d, 0x34],
+      [0x0f, 0x56],
+    ),
     ...writes(0x3c8, 0x10).concat(writes(0x3c9, 0x3f, 0x2a, 0x15, 0x01, 0x02, 0x03)),
     // PCI: for each slot, the command register and the first two base addresses
     ...Array.from({ length: 8 }, (_, slot) => slot + 1).flatMap((slot) => [
@@ -102,7 +130,14 @@ function writeVirtioBlk() {
     ...startVirtio(),
     ...useVirtioQueue(0),
     ...store(BUFFERS, littleEndian(1, 4), littleEndian(0, 4), littleEndian(7, 8)), // write, priority, sector
-    ...submit(0, { readable: [[BUFFERS, 16], [BUFFERS + 0x1000, 512]], writable: [[BUFFERS + 0x2000, 1]], queue: 0 }),
+    ...submit(0, {
+      readable: [
+        [BUFFERS, 16],
+        [BUFFERS + 0x1000, 512],
+      ],
+      writable: [[BUFFERS + 0x2000, 1]],
+      queue: 0,
+    }),
   ];
 }
 
@@ -123,14 +158,26 @@ function writeVirtioScsi() {
     ...submit(0, { readable: [[BUFFERS, 51]], writable: [response], queue: 2 }),
     ...pause(),
     ...store(BUFFERS + 0x800, request([0x2a, 0, 0, 0, 0, 7, 0, 0, 1, 0])),
-    ...submit(1, { readable: [[BUFFERS + 0x800, 51], [BUFFERS + 0x1000, 512]], writable: [response], queue: 2 }),
+    ...submit(1, {
+      readable: [
+        [BUFFERS + 0x800, 51],
+        [BUFFERS + 0x1000, 512],
+      ],
+      writable: [response],
+      queue: 2,
+    }),
   ];
 }
 
 /** One sector to the first IDE disk, by programmed I/O. */
 function writeIde() {
   return [
-    ...writes(0x1f6, 0xe0).concat(writes(0x1f2, 0x01), writes(0x1f3, 0x07), writes(0x1f4, 0x00), writes(0x1f5, 0x00)),
+    ...writes(0x1f6, 0xe0).concat(
+      writes(0x1f2, 0x01),
+      writes(0x1f3, 0x07),
+      writes(0x1f4, 0x00),
+      writes(0x1f5, 0x00),
+    ),
     ...writes(0x1f7, 0x30),
     ...pause(),
     ...bytes(`
@@ -175,7 +222,12 @@ function submit(nth, { readable, writable, queue }) {
     const more = index + 1 < buffers.length;
     const flags = (more ? 1 : 0) | (index < readable.length ? 0 : 2);
     const next = more ? head + index + 1 : 0;
-    return [...littleEndian(address, 8), ...littleEndian(length, 4), ...littleEndian(flags, 2), ...littleEndian(next, 2)];
+    return [
+      ...littleEndian(address, 8),
+      ...littleEndian(length, 4),
+      ...littleEndian(flags, 2),
+      ...littleEndian(next, 2),
+    ];
   });
   const available = RING + 256 * 16;
   return [
@@ -194,13 +246,10 @@ function submit(nth, { readable, writable, queue }) {
  */
 function store(address, ...values) {
   const segment = [0xb8, ...littleEndian(Math.floor(address / 16), 2), 0x8e, 0xd8]; // mov ax; mov ds, ax
-  return values.flat().reduce(
-    (code, value, index) => {
-      code.push(0xc6, 0x06, ...littleEndian((address % 16) + index, 2), value); // mov byte [index], value
-      return code;
-    },
-    segment,
-  );
+  return values.flat().reduce((code, value, index) => {
+    code.push(0xc6, 0x06, ...littleEndian((address % 16) + index, 2), value); // mov byte [index], value
+    return code;
+  }, segment);
 }
 
 /** Long enough for QEMU to complete a request. */
@@ -278,8 +327,8 @@ function littleEndian(value, width) {
  * @param {string} listing
  */
 function bytes(listing) {
-  return listing.split("\n").flatMap((line) => {
+  return listing.split('\n').flatMap((line) => {
     const code = /^\s*((?:[0-9a-f]{2} )*[0-9a-f]{2})(?:\s{2}|\s*$)/.exec(line)?.[1];
-    return code === undefined ? [] : code.split(" ").map((byte) => Number.parseInt(byte, 16));
+    return code === undefined ? [] : code.split(' ').map((byte) => Number.parseInt(byte, 16));
   });
 }

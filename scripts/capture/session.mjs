@@ -2,13 +2,13 @@
  * One capture: start QEMU, let it run, migrate it to a file, and ask its monitor for the truth.
  */
 
-import { createHash } from "node:crypto";
-import { createReadStream, existsSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { recordChannels } from "./channels.mjs";
-import { makeFiles } from "./files.mjs";
-import { lastLines, startQemu } from "./qemu.mjs";
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { recordChannels } from './channels.mjs';
+import { makeFiles } from './files.mjs';
+import { lastLines, startQemu } from './qemu.mjs';
 
 /**
  * A QMP command (`{ execute, arguments }`), a command of the human monitor (`{ monitor }`), or a pause (`{ sleepMs }`).
@@ -85,19 +85,19 @@ const UNLIMITED = 2 ** 40;
 export async function capture(entry, workspace, sources) {
   const began = Date.now();
   const timeoutMs = entry.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-  const args = entry.suppressVmdesc ? [...entry.args, "-machine", "suppress-vmdesc=on"] : entry.args;
+  const args = entry.suppressVmdesc ? [...entry.args, '-machine', 'suppress-vmdesc=on'] : entry.args;
   makeFiles(workspace, entry.files ?? {}, sources);
   const source = await startQemu(workspace, entry.target, args, { timeoutMs });
   try {
     const { qmp } = source;
     await takeSteps(qmp, entry.setup);
     if (entry.runMs !== undefined) {
-      await qmp.execute("cont");
+      await qmp.execute('cont');
       if (entry.runUntil !== undefined) {
-        await waitForText(join(workspace.outside, "serial.log"), entry.runUntil, timeoutMs);
+        await waitForText(join(workspace.outside, 'serial.log'), entry.runUntil, timeoutMs);
       }
       await sleep(entry.runMs);
-      if (entry.liveMs === undefined && entry.postcopyMs === undefined) await qmp.execute("stop");
+      if (entry.liveMs === undefined && entry.postcopyMs === undefined) await qmp.execute('stop');
     }
     await takeSteps(qmp, entry.beforeMigration);
     await configureMigration(qmp, entry);
@@ -110,13 +110,13 @@ export async function capture(entry, workspace, sources) {
       qemuVersion: await versionOf(qmp),
       target: entry.target,
       args,
-      commandLine: [`qemu-system-${entry.target}`, ...args].map(quoteForShell).join(" "),
+      commandLine: [`qemu-system-${entry.target}`, ...args].map(quoteForShell).join(' '),
       runMs: entry.runMs,
       capabilities: await enabledCapabilities(qmp),
-      parameters: await qmp.execute("query-migrate-parameters"),
-      status: (await qmp.execute("query-status")).status,
-      registers: await qmp.monitor("info registers -a"),
-      migration: entry.snapshot === undefined ? await qmp.execute("query-migrate") : undefined,
+      parameters: await qmp.execute('query-migrate-parameters'),
+      status: (await qmp.execute('query-status')).status,
+      registers: await qmp.monitor('info registers -a'),
+      migration: entry.snapshot === undefined ? await qmp.execute('query-migrate') : undefined,
       durationMs: Date.now() - began,
       size: statSync(files.stream).size,
       sha256: await sha256OfFile(files.stream),
@@ -127,7 +127,7 @@ export async function capture(entry, workspace, sources) {
   } catch (error) {
     await source.quit(); // what QEMU said is complete once it has ended
     const said = lastLines(source.stderr());
-    throw said === "" ? error : new Error(`${/** @type {Error} */ (error).message} (QEMU: ${said})`);
+    throw said === '' ? error : new Error(`${/** @type {Error} */ (error).message} (QEMU: ${said})`);
   } finally {
     await source.quit();
   }
@@ -140,7 +140,7 @@ export async function capture(entry, workspace, sources) {
  */
 async function waitForText(file, text, timeoutMs) {
   for (const deadline = Date.now() + timeoutMs; ; await sleep(100)) {
-    if (existsSync(file) && readFileSync(file, "latin1").includes(text)) return;
+    if (existsSync(file) && readFileSync(file, 'latin1').includes(text)) return;
     if (Date.now() > deadline) throw new Error(`the guest did not say "${text}" within ${timeoutMs} ms`);
   }
 }
@@ -151,8 +151,8 @@ async function waitForText(file, text, timeoutMs) {
  */
 async function takeSteps(qmp, steps = []) {
   for (const step of steps) {
-    if ("sleepMs" in step) await sleep(step.sleepMs);
-    else if ("monitor" in step) {
+    if ('sleepMs' in step) await sleep(step.sleepMs);
+    else if ('monitor' in step) {
       const answer = (await qmp.monitor(step.monitor)).trim();
       if (/^(Error|unknown command)/i.test(answer)) throw new Error(`${step.monitor}: ${answer}`);
     } else await qmp.execute(step.execute, step.arguments);
@@ -165,11 +165,11 @@ async function takeSteps(qmp, steps = []) {
  */
 async function configureMigration(qmp, { capabilities, parameters }) {
   if (capabilities !== undefined) {
-    await qmp.execute("migrate-set-capabilities", {
+    await qmp.execute('migrate-set-capabilities', {
       capabilities: capabilities.map((capability) => ({ capability, state: true })),
     });
   }
-  if (parameters !== undefined) await qmp.execute("migrate-set-parameters", parameters);
+  if (parameters !== undefined) await qmp.execute('migrate-set-parameters', parameters);
 }
 
 /**
@@ -183,16 +183,16 @@ async function migrate(entry, workspace, qmp, args, timeoutMs) {
   if (entry.destination || entry.postcopyMs !== undefined) {
     return migrateToDestination(entry, workspace, qmp, args, timeoutMs);
   }
-  const file = join(workspace.outside, "stream.qevm");
-  if (entry.via === "unix") {
-    const channels = await recordChannels(join(workspace.outside, "migration.sock"), `${file}.`, {
-      answerShut: entry.capabilities?.includes("return-path"),
+  const file = join(workspace.outside, 'stream.qevm');
+  if (entry.via === 'unix') {
+    const channels = await recordChannels(join(workspace.outside, 'migration.sock'), `${file}.`, {
+      answerShut: entry.capabilities?.includes('return-path'),
     });
-    await startMigration(entry, qmp, "unix:migration.sock");
+    await startMigration(entry, qmp, 'unix:migration.sock');
     await finishMigration(entry, qmp, timeoutMs);
     return sortChannels(await channels.close());
   }
-  await startMigration(entry, qmp, entry.via === "file" ? "file:stream.qevm" : "exec:cat > stream.qevm");
+  await startMigration(entry, qmp, entry.via === 'file' ? 'file:stream.qevm' : 'exec:cat > stream.qevm');
   await finishMigration(entry, qmp, timeoutMs);
   return { stream: file, channels: new Map() };
 }
@@ -205,22 +205,22 @@ async function migrate(entry, workspace, qmp, args, timeoutMs) {
  * @param {number} timeoutMs
  */
 async function migrateToDestination(entry, workspace, qmp, args, timeoutMs) {
-  const destination = await startQemu(workspace, entry.target, [...args, "-incoming", "defer"], {
-    role: "destination",
+  const destination = await startQemu(workspace, entry.target, [...args, '-incoming', 'defer'], {
+    role: 'destination',
     timeoutMs,
   });
   try {
     await configureMigration(destination.qmp, entry);
-    await destination.qmp.execute("migrate-incoming", { uri: "unix:incoming.sock" });
+    await destination.qmp.execute('migrate-incoming', { uri: 'unix:incoming.sock' });
     const channels = await recordChannels(
-      join(workspace.outside, "migration.sock"),
-      join(workspace.outside, "stream.qevm."),
-      { forwardTo: join(workspace.outside, "incoming.sock") },
+      join(workspace.outside, 'migration.sock'),
+      join(workspace.outside, 'stream.qevm.'),
+      { forwardTo: join(workspace.outside, 'incoming.sock') },
     );
-    await startMigration(entry, qmp, "unix:migration.sock");
+    await startMigration(entry, qmp, 'unix:migration.sock');
     if (entry.postcopyMs !== undefined) {
       await sleep(entry.postcopyMs);
-      await qmp.execute("migrate-start-postcopy");
+      await qmp.execute('migrate-start-postcopy');
     }
     await finishMigration(entry, qmp, timeoutMs);
     return sortChannels(await channels.close());
@@ -235,7 +235,7 @@ async function migrateToDestination(entry, workspace, qmp, args, timeoutMs) {
  * @param {string} uri
  */
 async function startMigration(entry, qmp, uri) {
-  await qmp.execute("migrate", { uri, ...entry.migrate });
+  await qmp.execute('migrate', { uri, ...entry.migrate });
 }
 
 /**
@@ -246,13 +246,13 @@ async function startMigration(entry, qmp, uri) {
 async function finishMigration(entry, qmp, timeoutMs) {
   if (entry.liveMs !== undefined) {
     await sleep(entry.liveMs);
-    await qmp.execute("stop");
-    await qmp.execute("migrate-set-parameters", { "max-bandwidth": UNLIMITED });
+    await qmp.execute('stop');
+    await qmp.execute('migrate-set-parameters', { 'max-bandwidth': UNLIMITED });
   }
   for (const deadline = Date.now() + timeoutMs; ; await sleep(20)) {
-    const { status, "error-desc": reason } = await qmp.execute("query-migrate");
-    if (status === "completed") return;
-    if (status === "failed") throw new Error(`migration failed: ${reason ?? "QEMU does not say why"}`);
+    const { status, 'error-desc': reason } = await qmp.execute('query-migrate');
+    if (status === 'completed') return;
+    if (status === 'failed') throw new Error(`migration failed: ${reason ?? 'QEMU does not say why'}`);
     if (Date.now() > deadline) throw new Error(`migration still "${status}" after ${timeoutMs} ms`);
   }
 }
@@ -265,20 +265,20 @@ async function finishMigration(entry, qmp, timeoutMs) {
 async function sortChannels(files) {
   /** @type {Map<string, string>} */
   const channels = new Map();
-  let stream = "";
+  let stream = '';
   for (const file of files) {
-    if (stream === "" && (await startsWithMagic(file))) {
+    if (stream === '' && (await startsWithMagic(file))) {
       stream = file;
-      if (existsSync(`${file}.reply`)) channels.set("reply", `${file}.reply`);
+      if (existsSync(`${file}.reply`)) channels.set('reply', `${file}.reply`);
     } else channels.set(`ch${channels.size}`, file);
   }
-  if (stream === "") throw new Error("no connection carried a stream");
+  if (stream === '') throw new Error('no connection carried a stream');
   return { stream, channels };
 }
 
 /** @param {string} file */
 async function startsWithMagic(file) {
-  for await (const chunk of createReadStream(file, { end: 3 })) return chunk.toString("latin1") === "QEVM";
+  for await (const chunk of createReadStream(file, { end: 3 })) return chunk.toString('latin1') === 'QEVM';
   return false;
 }
 
@@ -288,29 +288,29 @@ async function startsWithMagic(file) {
  * @param {import("./qmp.mjs").QmpClient} qmp
  */
 async function saveSnapshot(image, workspace, qmp) {
-  const answer = (await qmp.monitor("savevm snapshot")).trim();
-  if (answer !== "") throw new Error(`savevm: ${answer}`);
+  const answer = (await qmp.monitor('savevm snapshot')).trim();
+  if (answer !== '') throw new Error(`savevm: ${answer}`);
   return { stream: join(workspace.outside, image), channels: new Map() };
 }
 
 /** @param {import("./qmp.mjs").QmpClient} qmp */
 async function versionOf(qmp) {
-  const { qemu, package: packaged } = await qmp.execute("query-version");
-  return `${qemu.major}.${qemu.minor}.${qemu.micro}${packaged === "" ? "" : ` ${packaged}`}`;
+  const { qemu, package: packaged } = await qmp.execute('query-version');
+  return `${qemu.major}.${qemu.minor}.${qemu.micro}${packaged === '' ? '' : ` ${packaged}`}`;
 }
 
 /** @param {import("./qmp.mjs").QmpClient} qmp */
 async function enabledCapabilities(qmp) {
   /** @type {{ capability: string, state: boolean }[]} */
-  const all = await qmp.execute("query-migrate-capabilities");
+  const all = await qmp.execute('query-migrate-capabilities');
   return all.filter(({ state }) => state).map(({ capability }) => capability);
 }
 
 /** @param {string} file */
 async function sha256OfFile(file) {
-  const hash = createHash("sha256");
+  const hash = createHash('sha256');
   for await (const chunk of createReadStream(file)) hash.update(chunk);
-  return hash.digest("hex");
+  return hash.digest('hex');
 }
 
 /** @param {string} word */

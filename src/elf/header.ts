@@ -29,6 +29,8 @@ export interface ElfHeader {
   readonly loads: readonly LoadHeader[];
   readonly dynamic: ProgramRange | undefined;
   readonly notes: readonly ProgramRange[];
+  /** PT_GNU_RELRO: constants that hold addresses; read-only once they are relocated. */
+  readonly relro: ProgramRange | undefined;
   /** PT_GNU_EH_FRAME: the table of function starts. */
   readonly exceptionFrames: ProgramRange | undefined;
 }
@@ -46,8 +48,17 @@ const PT_LOAD = 1;
 const PT_DYNAMIC = 2;
 const PT_NOTE = 4;
 const PT_GNU_EH_FRAME = 0x6474e550;
+const PT_GNU_RELRO = 0x6474e552;
 const PF_X = 1;
 const PF_W = 2;
+
+const usedKinds: ReadonlySet<number> = new Set([
+  PT_LOAD,
+  PT_DYNAMIC,
+  PT_NOTE,
+  PT_GNU_EH_FRAME,
+  PT_GNU_RELRO,
+]);
 
 /** A problem in an ELF file. `start` and `end` are offsets in the file. */
 export function elfError(source: ByteSource, message: string, start: number, end = start): DecodeError {
@@ -96,10 +107,11 @@ export async function readElfHeader(source: ByteSource): Promise<ElfHeader> {
   const notes: ProgramRange[] = [];
   let dynamic: ProgramRange | undefined;
   let exceptionFrames: ProgramRange | undefined;
+  let relro: ProgramRange | undefined;
   for (let i = 0; i < count; i++) {
     const at = i * entrySize;
     const kind = table.getUint32(at, littleEndian);
-    if (kind !== PT_LOAD && kind !== PT_DYNAMIC && kind !== PT_NOTE && kind !== PT_GNU_EH_FRAME) continue;
+    if (!usedKinds.has(kind)) continue;
     const flags = table.getUint32(at + 4, littleEndian);
     const offset = readAddress(table, at + 8, littleEndian);
     const address = readAddress(table, at + 16, littleEndian);
@@ -131,13 +143,14 @@ export async function readElfHeader(source: ByteSource): Promise<ElfHeader> {
       const range = { offset, address, size: fileSize };
       if (kind === PT_DYNAMIC) dynamic = range;
       else if (kind === PT_NOTE) notes.push(range);
+      else if (kind === PT_GNU_RELRO) relro = range;
       else exceptionFrames = range;
     }
   }
   loads.sort((a, b) => a.address - b.address);
   checkLoads(source, loads);
   const positionIndependent = type === ET_DYN;
-  return { littleEndian, positionIndependent, machine, loads, dynamic, notes, exceptionFrames };
+  return { littleEndian, positionIndependent, machine, loads, dynamic, notes, relro, exceptionFrames };
 }
 
 function checkLoads(source: ByteSource, loads: readonly LoadHeader[]): void {

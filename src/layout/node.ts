@@ -21,6 +21,8 @@ interface NodeBase {
 export interface LeafNode extends NodeBase {
   readonly kind: 'leaf';
   readonly value: LeafValue;
+  /** What the value says to a person: names of set bits, a class, an address. Shown behind the value. */
+  readonly meaning?: string;
 }
 
 /** A VMSD and what else has parts with names: `struct`, `vstruct`, `subsection`, or a custom info opened up. */

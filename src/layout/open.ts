@@ -38,14 +38,15 @@ export async function openStream(source: ByteSource, options: OpenOptions = {}):
   const located = await locateVmDescription(source);
   let described =
     located && (await readVmdesc(source, { ...located, start: located.start + VMDESC_HEADER_LENGTH }));
-  let stream = await scan(source, described?.schema, options);
+  let stream = await scan(source, described?.schema, { ...options, vmdescription: located });
   const found = stream.vmdescription;
-  if (!described && found && rangeLength(found.json) > 0) {
-    // The blob was not at the very end. Sections that were framed by search are framed anew by description.
+  if (found && rangeLength(found.json) > 0 && found.range.start !== located?.start) {
+    // The blob was not at the very end; what is there may belong to an older, longer stream that this one was written
+    // over. Sections that were framed by search, or by that one, are framed anew by description.
     described = await readVmdesc(source, found.json);
-    const guessed = stream.sections.some(({ records }) =>
-      records.some(({ boundary }) => boundary === 'footer-search'),
-    );
+    const guessed =
+      located !== undefined ||
+      stream.sections.some(({ records }) => records.some(({ boundary }) => boundary === 'footer-search'));
     if (described?.schema && guessed && !options.sink) stream = await scan(source, described.schema, options);
   }
   const diagnostics = [...(described?.diagnostics ?? []), ...stream.diagnostics];
@@ -78,11 +79,12 @@ async function readVmdesc(
 function scan(
   source: ByteSource,
   schema: Schema | undefined,
-  options: OpenOptions,
+  options: OpenOptions & { readonly vmdescription?: Range | undefined },
 ): Promise<Stream<IterativeScanner>> {
-  const { sink, onProgress } = options;
+  const { sink, onProgress, vmdescription } = options;
   return scanStream<IterativeScanner>(source, {
     pageSize: schema?.pageSize,
+    vmdescription,
     bodyLength(idstr, instanceId, occurrence) {
       if (idstr === 'configuration') return schema?.configuration && structLength(schema.configuration);
       const device = schema && findDevice(schema, idstr, instanceId, occurrence);

@@ -148,7 +148,9 @@ function resolveRun(context: ResolveContext, run: readonly FieldSchema[], at: Ra
   const children: LayoutNode[] = [];
   let start = at.start;
   for (const field of run) {
-    for (let i = 0; i < (field.arrayLength ?? 1); i++) {
+    // Without bytes there is nothing to show of elements, however many are claimed.
+    const length = field.size === 0 && !isVariable(field) ? 0 : (field.arrayLength ?? 1);
+    for (let i = 0; i < length; i++) {
       if (isVariable(field) && start >= at.end) break;
       const index = children.length;
       const here = { ...context, path: [...context.path, index] };
@@ -227,6 +229,7 @@ function resolveElement(
   if (codec) {
     const node = codec(context, field, { name, start, end: isVariable(field) ? limit : end });
     if (node) return node;
+    if (isVariable(field)) return { ...gap(context, 'undecoded', start, limit), name };
   }
   const value = section.bytes.subarray(pos, pos + size);
   if (!codec && struct && structLength(struct) === size) {

@@ -83,7 +83,7 @@ function* nodeLines(
   const start = `${margin(offsets ? node : undefined, options)}${indent}${name}  `;
   switch (node.kind) {
     case 'leaf':
-      yield* wrap(start, typeText(node), valueWords(node, options), options);
+      yield* wrap(start, typeText(node), leafWords(node, options), options);
       return;
     case 'gap': {
       const words = node.value ? bufferWords(node.value, options) : [];
@@ -127,7 +127,7 @@ function leafValues(node: LayoutNode & { kind: 'array' }, options: DumpTextOptio
   const words: string[] = [];
   let shown = 0;
   for (const child of node.children) {
-    if (child.kind !== 'leaf' || child.type !== node.type) return undefined;
+    if (child.kind !== 'leaf' || child.type !== node.type || child.meaning !== undefined) return undefined;
     if (shown === limit) {
       words.push(`… ${node.length - shown} more`);
       break;
@@ -143,6 +143,13 @@ function typeText(node: LeafNode): string {
   return node.value instanceof Uint8Array && size > 8
     ? `${printable(node.type)} (${formatSize(size)})`
     : printable(node.type);
+}
+
+/** The value, and behind a colon what it means. */
+function leafWords(node: LeafNode, options: DumpTextOptions): string[] {
+  const words = valueWords(node, options);
+  if (node.meaning === undefined) return words;
+  return [...words.slice(0, -1), `${words.at(-1)}:`, ...printable(node.meaning).split(' ')];
 }
 
 function valueWords(node: LeafNode, options: DumpTextOptions): string[] {

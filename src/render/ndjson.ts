@@ -27,6 +27,7 @@ function* nodeMembers(node: LayoutNode, first: object): Generator<string> {
     yield ',"value":';
     yield* valueText(node.value);
   }
+  if (node.kind === 'leaf' && node.meaning !== undefined) yield `,"meaning":${JSON.stringify(node.meaning)}`;
 }
 
 /** One line of `dump --ndjson`, in pieces, its newline included. docs/ndjson.md is its contract. */

@@ -1,4 +1,5 @@
-import { forEachPointer, type Image } from '../elf/image.ts';
+import { forEachPointer } from '../elf/image.ts';
+import type { LoadedProgram } from '../elf/load.ts';
 import type { RawVmsd, TableReader } from './table-reader.ts';
 
 /** More VMSDs than this are a binary that lies; the largest real one has some 900. */
@@ -7,10 +8,10 @@ const MAX_VMSDS = 100_000;
 const MAX_TOTAL_FIELDS = 1_000_000;
 
 /**
- * All VMStateDescriptions of a program, sorted by address: those whose fields or subsections can be read, those that
- * only say that a device cannot be migrated, and those that another one points to.
+ * All VMStateDescriptions of a program, sorted by address: those with a list of fields, those that only have
+ * subsections or say that a device cannot be migrated, and those that another one points to.
  */
-export function findVmsds(reader: TableReader): readonly RawVmsd[] {
+export function findVmsds(program: LoadedProgram, reader: TableReader): readonly RawVmsd[] {
   const { image, layout } = reader;
   const found = new Map<number, RawVmsd>();
   let fields = 0;
@@ -21,16 +22,11 @@ export function findVmsds(reader: TableReader): readonly RawVmsd[] {
     return true;
   };
   forEachPointer(image, (place, target) => {
-    // A list of fields, of which at least the first is one.
-    const byFields = place - layout.vmsd.fields;
-    if (!found.has(byFields) && reader.isField(target)) {
-      const vmsd = reader.vmsdAt(byFields);
-      if (vmsd) add(vmsd);
-      return;
-    }
-    // The name of one without fields.
-    if (image.u64(place + layout.vmsd.fields) === 0 || reader.isLastField(image.pointer(place + layout.vmsd.fields))) {
-      if (found.has(place) || !isNamedWithoutFields(reader, place, target)) return;
+    if (reader.isField(target)) {
+      const address = place - layout.vmsd.fields;
+      const vmsd = found.has(address) ? undefined : reader.vmsdAt(address);
+      if (vmsd && isConvincing(reader, vmsd)) add(vmsd);
+    } else if (!found.has(place) && isNamedWithoutFields(reader, place, target) && isConstant(program, place)) {
       const vmsd = reader.vmsdAt(place);
       if (vmsd) add(vmsd);
     }
@@ -49,20 +45,39 @@ export function findVmsds(reader: TableReader): readonly RawVmsd[] {
   return [...found.values()].sort((a, b) => a.address - b.address);
 }
 
-function childrenOf(reader: TableReader, vmsd: RawVmsd): readonly number[] {
-  const { image, layout } = reader;
+function childrenOf({ image, layout }: TableReader, vmsd: RawVmsd): readonly number[] {
   return vmsd.fields.map((field) => image.pointer(field + layout.field.vmsd)).filter((child) => child !== 0);
 }
 
-const NAME = /^[\w][\w .,/:+-]*$/;
+/** It has a name, or a field of a plain type. */
+function isConvincing({ image, layout }: TableReader, { address, fields }: RawVmsd): boolean {
+  return (
+    image.pointer(address) !== 0 || fields.some((field) => image.pointer(field + layout.field.info) !== 0)
+  );
+}
 
-/** A name, then `unmigratable` or subsections, and nothing that would not be there in a VMSD. */
+const NAME = /^\w[\w .,/:+-]*$/;
+
+/** A name, then no fields but `unmigratable` or subsections. */
 function isNamedWithoutFields(reader: TableReader, address: number, name: number): boolean {
   const { image, layout } = reader;
   const { vmsd } = layout;
-  const unmigratable = image.u8(address + vmsd.unmigratable) + image.u8(address + vmsd.unmigratable + 3);
-  const subsections = image.pointer(address + vmsd.subsections);
-  if (unmigratable !== 1 && subsections === 0) return false;
-  if (!reader.hasVmsdShape(address)) return false;
-  return NAME.test(image.text(name) ?? '');
+  const list = image.u64(address + vmsd.fields);
+  if (list !== 0 && !reader.isLastField(list)) return false;
+  // The one byte or four bytes of `unmigratable` hold 1, in either byte order.
+  const flag = address + vmsd.unmigratable;
+  const isUnmigratable = image.u8(flag) === 1 || image.u32(flag) === 1;
+  if (!isUnmigratable && image.pointer(address + vmsd.subsections) === 0) return false;
+  return reader.hasVmsdShape(address) && NAME.test(image.text(name) ?? '');
+}
+
+/** Lies where the compiler puts constants: other tables (options, trace events) look much the same, but are not. */
+function isConstant({ image, objects }: LoadedProgram, address: number): boolean {
+  const segment = image.segmentAt(address);
+  if (!segment) return false;
+  const object = objects[segment.object];
+  const relro = object?.header.relro;
+  if (!segment.writable || !object || !relro) return true;
+  const offset = address - object.base - relro.address;
+  return offset >= 0 && offset < relro.size;
 }

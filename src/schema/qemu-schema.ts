@@ -22,7 +22,7 @@ export interface QemuSchema {
   readonly layout: string;
   /** The binary, then its modules. */
   readonly objects: readonly SchemaObject[];
-  /** The functions that the tables point to, sorted by object and address. */
+  /** The functions that the tables point to, in order of first use. */
   readonly functions: readonly HostFunction[];
   readonly infos: readonly VMStateInfo[];
   readonly vmsds: readonly VMStateDescription[];

@@ -52,6 +52,8 @@ export interface TableLayout {
   readonly name: string;
   readonly field: FieldLayout;
   readonly vmsd: VmsdLayout;
+  /** VMStateInfo has load and save behind get and put. */
+  readonly infoHasLoadAndSave: boolean;
 }
 
 /** QEMU 2.10 to 10.2. Before 2.12 or so the place of struct_version_id was padding. */
@@ -136,19 +138,20 @@ const withUnplug = [...loadAndSave, 'postSave', 'needed', 'devUnplugPending'] as
  * it best, whatever version it says it is: distributions carry patches over.
  */
 export const knownTableLayouts: readonly TableLayout[] = [
-  { name: '11.1', field: fieldWithCounterSizes, vmsd: vmsdLayout(20, 24, withErrp, 9) },
-  { name: '10.2', field: fieldWithErrHint, vmsd: vmsdLayout(20, 24, withErrp, 9) },
-  { name: '8.1', field: fieldWithErrHint, vmsd: vmsdLayout(20, 24, withUnplug, 9) },
-  { name: '7.0', field: fieldWithErrHint, vmsd: vmsdLayout(20, 24, withUnplug, undefined) },
-  { name: '4.2', field: fieldWithErrHint, vmsd: vmsdLayout(24, 32, ['loadStateOld', ...withUnplug], undefined) },
   {
-    name: '4.0',
-    field: fieldWithErrHint,
-    vmsd: vmsdLayout(24, 32, ['loadStateOld', ...loadAndSave, 'postSave', 'needed'], undefined),
+    name: '11.1',
+    field: fieldWithCounterSizes,
+    vmsd: vmsdLayout(20, 24, withErrp, 9),
+    infoHasLoadAndSave: true,
   },
-  {
-    name: '2.12',
-    field: fieldWithErrHint,
-    vmsd: vmsdLayout(24, 32, ['loadStateOld', ...loadAndSave, 'needed'], undefined),
-  },
+  ...(
+    [
+      ['10.2', vmsdLayout(20, 24, withErrp, 9)],
+      ['8.1', vmsdLayout(20, 24, withUnplug, 9)],
+      ['7.0', vmsdLayout(20, 24, withUnplug, undefined)],
+      ['4.2', vmsdLayout(24, 32, ['loadStateOld', ...withUnplug], undefined)],
+      ['4.0', vmsdLayout(24, 32, ['loadStateOld', ...loadAndSave, 'postSave', 'needed'], undefined)],
+      ['2.12', vmsdLayout(24, 32, ['loadStateOld', ...loadAndSave, 'needed'], undefined)],
+    ] as const
+  ).map(([name, vmsd]) => ({ name, field: fieldWithErrHint, vmsd, infoHasLoadAndSave: false })),
 ];

@@ -1,6 +1,6 @@
 import type { Image } from '../elf/image.ts';
-import type { TableLayout } from './table-layout.ts';
 import { VMS_ARRAY, VMS_MUST_EXIST, VMS_STRUCT, VMS_VSTRUCT } from './qemu-schema.ts';
+import type { TableLayout } from './table-layout.ts';
 
 /** A field list longer than this is none; the longest real one has some 200 fields. */
 const MAX_FIELDS = 4096;
@@ -56,7 +56,6 @@ export class TableReader {
     } else if ((flags & (VMS_STRUCT | VMS_VSTRUCT)) !== 0) {
       if (vmsd === 0) return false;
     } else if (flags !== (VMS_ARRAY | VMS_MUST_EXIST)) return false;
-    if (vmsd !== 0 && image.segmentAt(vmsd) === undefined) return false;
     const exists = image.pointer(address + field.fieldExists);
     if (exists === 0 ? image.u64(address + field.fieldExists) !== 0 : !image.isCode(exists)) return false;
     return image.text(name) !== undefined;
@@ -67,6 +66,8 @@ export class TableReader {
     const fields: number[] = [];
     for (let at = address; !this.isLastField(at); at += this.layout.field.stride) {
       if (fields.length >= MAX_FIELDS || !this.isField(at)) return undefined;
+      const child = this.image.pointer(at + this.layout.field.vmsd);
+      if (child !== 0 && !this.hasVmsdShape(child)) return undefined;
       fields.push(at);
     }
     return fields;

@@ -68,10 +68,8 @@ function nestingDepth(text: string): number {
   return deepest;
 }
 
-/** Where the description of a device begins. */
-const DEVICE_START = /\{\s*"name"\s*:\s*"((?:[^"\\]|\\.)*)"\s*,\s*"instance_id"\s*:/g;
-/** What follows the last device. */
-const DEVICES_END = /\s*\]\s*\}\s*$/;
+/** Where the description of a device begins. An idstr has 255 bytes at most, each of which may be written `\uNNNN`. */
+const DEVICE_START = /\{\s*"name"\s*:\s*"((?:[^"\\]|\\.){0,1530})"\s*,\s*"instance_id"\s*:/g;
 
 /**
  * Reads a damaged blob device by device, so that only those are lost that the damage is in: each begins in a way that
@@ -83,9 +81,7 @@ function salvage(text: string): { value: JsonObject; lost: readonly string[] } {
   const lost: string[] = [];
   for (const [i, match] of starts.entries()) {
     const next = starts[i + 1];
-    const chunk = next
-      ? text.slice(match.index, next.index).replace(/\s*,\s*$/, '')
-      : text.slice(match.index).replace(DEVICES_END, '');
+    const chunk = withoutTail(text.slice(match.index, next?.index), next ? ',' : ']}');
     try {
       devices.push(JSON.parse(chunk));
     } catch {
@@ -94,6 +90,16 @@ function salvage(text: string): { value: JsonObject; lost: readonly string[] } {
   }
   const pageSize = /"page_size"\s*:\s*([0-9]{1,9})\b/.exec(text)?.[1];
   return { value: { ...(pageSize === undefined ? {} : { page_size: Number(pageSize) }), devices }, lost };
+}
+
+/** Text without the characters of `tail` at its end and the white space around them; as it is where they are not. */
+function withoutTail(text: string, tail: string): string {
+  let rest = text.trimEnd();
+  for (let i = tail.length - 1; i >= 0; i--) {
+    if (!rest.endsWith(tail[i]!)) return text;
+    rest = rest.slice(0, -1).trimEnd();
+  }
+  return rest;
 }
 
 function isObject(value: unknown): value is JsonObject {

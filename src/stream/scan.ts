@@ -87,6 +87,8 @@ export interface Stream<Scanner extends SectionScanner = SectionScanner> {
 export interface ScanOptions<Scanner extends SectionScanner = SectionScanner> {
   /** Target page size in bytes, when the description says it. */
   readonly pageSize?: number | undefined;
+  /** Where the VMDESCRIPTION record is that ends the source, if one does: the end-of-file record is in front of it. */
+  readonly vmdescription?: Range | undefined;
   /** Length of the body of a FULL section by its description, to be checked against the bytes. */
   bodyLength?(idstr: string, instanceId: number, occurrence: number): number | undefined;
   /** The scanner for an iterative section, or undefined where its format is not known. */
@@ -207,6 +209,12 @@ class StreamScan<Scanner extends SectionScanner> {
     const type = await window.readU8('a record');
     switch (type) {
       case QEMU_VM_EOF:
+        if (await this.#isFalseEof()) {
+          throw window.error(
+            'bad-record',
+            'an end-of-file record, though the vmdesc of the stream is further on',
+          );
+        }
         records.push({ kind: 'eof', range: { start, end: start + 1 } });
         if (this.#packageDepth === 0) await this.#readVmDescription();
         return true;
@@ -236,6 +244,14 @@ class StreamScan<Scanner extends SectionScanner> {
         );
       }
     }
+  }
+
+  /** A zero where a damaged record begins. What follows an EOF record, if anything, is a VMDESCRIPTION. */
+  async #isFalseEof(): Promise<boolean> {
+    const window = this.#window;
+    const vmdescription = this.#options.vmdescription;
+    if (!vmdescription || this.#packageDepth > 0 || window.offset >= vmdescription.start) return false;
+    return !((await window.ensure(1)) && window.bytes[window.pos] === QEMU_VM_VMDESCRIPTION);
   }
 
   /** Goes on behind the next footer that a record follows; what is skipped becomes a gap. */

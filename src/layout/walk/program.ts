@@ -5,7 +5,6 @@
 export interface VmsdProgram {
   readonly name: string;
   readonly versionId: number;
-  readonly minimumVersionId: number;
   /** Filled after construction, as VMSDs refer to each other. */
   fields: readonly FieldProgram[];
   subsections: readonly VmsdProgram[];
@@ -20,45 +19,51 @@ export interface FieldProgram {
   readonly size: number;
   readonly count: CountProgram;
   /** VMS_VBUFFER: where the size of the buffer is, and what it is multiplied with. */
-  readonly bufferSize: { readonly offset: number; readonly width: number; readonly factor: number } | undefined;
+  readonly bufferSize: MemberProgram | undefined;
   /** VMS_POINTER: the object holds a pointer to the first element. */
   readonly pointer: boolean;
   /** VMS_ARRAY_OF_POINTER: each element is a pointer. */
   readonly pointers: boolean;
   /** QEMU 11.1: every element of an array of pointers has a marker before it. */
   readonly marked: boolean;
-  readonly element:
-    | { readonly kind: 'struct'; readonly vmsd: VmsdProgram; readonly type: 'struct' | 'vstruct'; readonly versionId: number }
-    | { readonly kind: 'info'; readonly info: string; readonly vmsd: VmsdProgram | undefined };
+  readonly element: ElementProgram;
   readonly exists: ExistsProgram;
   /** Version of the field; what `tmp` gives to its VMSD. */
   readonly versionId: number;
-  readonly flags: number;
+}
+
+export type ElementProgram =
+  | {
+      readonly kind: 'struct';
+      readonly type: 'struct' | 'vstruct';
+      readonly vmsd: VmsdProgram;
+      readonly versionId: number;
+    }
+  | { readonly kind: 'info'; readonly info: string; readonly vmsd: VmsdProgram | undefined };
+
+/** An integer of the object that counts something. */
+export interface MemberProgram {
+  readonly offset: number;
+  /** Bytes. */
+  readonly width: number;
+  readonly factor: number;
 }
 
 export type CountProgram =
-  | { readonly kind: 'one' }
-  | { readonly kind: 'fixed'; readonly count: number }
-  /** The counter is a member of the object. */
-  | {
-      readonly kind: 'member';
-      readonly offset: number;
-      readonly width: number;
-      readonly factor: number;
-    };
+  | { readonly kind: 'fixed'; readonly count: number; readonly array: boolean }
+  | ({ readonly kind: 'member' } & MemberProgram);
 
 export type ExistsProgram =
   | { readonly kind: 'version'; readonly from: number }
-  /** A function of the object and the version. */
   | { readonly kind: 'test'; readonly test: ExistenceTest };
 
-/** A field_exists function. */
+/** A field_exists function: of the object and the version. */
 export interface ExistenceTest {
   /** Distinguishes functions: the same one gives the same answer for the same object. */
-  readonly id: string;
+  readonly id: number;
   /**
-   * Its answer, or the members that it hangs on. `load` gives the value of `size` bytes at an offset from the object
-   * that the test is given, undefined when it is not known.
+   * Its answer, or what it hangs on. `load` gives the unsigned value of `size` bytes at an offset from the object that
+   * the test is given, undefined when it is not known.
    */
   evaluate(versionId: number, load: (offset: number, size: number) => bigint | undefined): TestAnswer;
 }

@@ -1,0 +1,74 @@
+import type { Image } from './image.ts';
+
+/** Calls `visit` for each address that the code in a range may refer to; most callers know which they look for. */
+export type ReferenceScanner = (
+  image: Image,
+  start: number,
+  end: number,
+  visit: (address: number) => void,
+) => void;
+
+/**
+ * How code refers to data, by host machine. These are no disassemblers: they find each reference, and some that are
+ * none. A machine that is missing here has no scanner.
+ */
+export const referenceScanners: ReadonlyMap<string, ReferenceScanner> = new Map<string, ReferenceScanner>([
+  ['x86_64', scanX86],
+  ['aarch64', scanAarch64],
+  ['s390x', scanS390x],
+  ['riscv64', scanRiscv],
+]);
+
+/** A displacement from the next instruction at any byte, or an absolute address where code is not relocated. */
+function scanX86(image: Image, start: number, end: number, visit: (address: number) => void): void {
+  for (let at = start; at + 4 <= end; at++) {
+    const value = image.u32(at);
+    visit(at + 4 + (value | 0));
+    visit(value);
+  }
+}
+
+/** ADRP of a register, then ADD of the same register, or a load from it. */
+function scanAarch64(image: Image, start: number, end: number, visit: (address: number) => void): void {
+  const pages = new Float64Array(32).fill(-1);
+  for (let at = start; at + 4 <= end; at += 4) {
+    const word = image.u32(at);
+    if ((word & 0x9f000000) >>> 0 === 0x90000000) {
+      // Bits 23 to 5 and 30 to 29, signed, in pages of 4 KiB.
+      const pageCount = (((word << 8) >> 13) << 2) | ((word >>> 29) & 3);
+      pages[word & 31] = Math.floor(at / 4096) * 4096 + pageCount * 4096;
+    } else if ((word & 0xffc00000) >>> 0 === 0x91000000) {
+      const page = pages[(word >>> 5) & 31]!;
+      if (page >= 0) visit(page + ((word >>> 10) & 0xfff));
+    } else if ((word & 0xffc00000) >>> 0 === 0xf9400000) {
+      const page = pages[(word >>> 5) & 31]!;
+      if (page >= 0) visit(page + ((word >>> 10) & 0xfff) * 8);
+    } else if ((word & 0x9f000000) >>> 0 === 0x10000000) {
+      visit(at + ((((word << 8) >> 13) << 2) | ((word >>> 29) & 3)));
+    }
+  }
+}
+
+/** LARL and LGRL: an offset in halfwords from the instruction. */
+function scanS390x(image: Image, start: number, end: number, visit: (address: number) => void): void {
+  for (let at = start; at + 6 <= end; at += 2) {
+    const first = image.u8(at);
+    const second = image.u8(at + 1) & 15;
+    if ((first === 0xc0 && second === 0) || (first === 0xc4 && second === 8))
+      visit(at + 2 * image.i32(at + 2));
+  }
+}
+
+/** AUIPC of a register, then ADDI or LD of the same register. */
+function scanRiscv(image: Image, start: number, end: number, visit: (address: number) => void): void {
+  const pages = new Float64Array(32).fill(-1);
+  for (let at = start; at + 4 <= end; at += 2) {
+    const word = image.u32(at);
+    const opcode = word & 0x7f;
+    if (opcode === 0x17) pages[(word >>> 7) & 31] = at + (word & ~0xfff);
+    else if ((opcode === 0x13 && ((word >>> 12) & 7) === 0) || (opcode === 0x03 && ((word >>> 12) & 7) === 3)) {
+      const page = pages[(word >>> 15) & 31]!;
+      if (page >= 0) visit(page + (word >> 20));
+    }
+  }
+}

@@ -1,0 +1,120 @@
+import {
+  type QemuSchema,
+  VMS_ARRAY,
+  VMS_ARRAY_OF_POINTER,
+  VMS_ARRAY_OF_POINTER_AUTO_ALLOC,
+  VMS_MULTIPLY,
+  VMS_MULTIPLY_ELEMENTS,
+  VMS_MUST_EXIST,
+  VMS_POINTER,
+  VMS_STRUCT,
+  VMS_VARRAY,
+  VMS_VBUFFER,
+  VMS_VSTRUCT,
+  type VMStateField,
+} from '../../schema/qemu-schema.ts';
+import type {
+  CountProgram,
+  ElementProgram,
+  ExistenceTest,
+  ExistsProgram,
+  FieldProgram,
+  VmsdProgram,
+} from './program.ts';
+
+/** Makes programs of VMSDs, each once. */
+export class VmsdCompiler {
+  readonly #schema: QemuSchema;
+  readonly #programs = new Map<number, VmsdProgram>();
+  readonly #tests = new Map<number, ExistenceTest>();
+
+  constructor(schema: QemuSchema) {
+    this.#schema = schema;
+  }
+
+  /** The program of a VMSD by its index. Throws RangeError for an index that is not in the schema. */
+  program(index: number): VmsdProgram {
+    const known = this.#programs.get(index);
+    if (known) return known;
+    const vmsd = this.#schema.vmsds[index];
+    if (!vmsd) throw new RangeError(`no VMSD ${index}`);
+    const program: VmsdProgram = {
+      name: vmsd.name ?? '',
+      versionId: vmsd.versionId,
+      fields: [],
+      subsections: [],
+    };
+    // Known before its fields are made, as a VMSD may embed itself.
+    this.#programs.set(index, program);
+    program.fields = vmsd.fields.flatMap((field, i) => this.#field(field, uniqueName(vmsd.fields, i)) ?? []);
+    program.subsections = vmsd.subsections.map((subsection) => this.program(subsection));
+    return program;
+  }
+
+  /** Undefined for fields that never put anything into a stream. */
+  #field(field: VMStateField, name: string): FieldProgram | undefined {
+    const { flags } = field;
+    // VMSTATE_VALIDATE: an array of no elements, there for its test.
+    if (flags & VMS_MUST_EXIST && flags & VMS_ARRAY && field.num === 0) return undefined;
+    const element = this.#element(field);
+    if (!element) return undefined;
+    return {
+      name,
+      offset: field.offset,
+      size: field.size,
+      count: countProgram(field),
+      bufferSize:
+        flags & VMS_VBUFFER
+          ? {
+              offset: field.sizeOffset,
+              width: field.sizeSize,
+              factor: flags & VMS_MULTIPLY ? field.size : 1,
+            }
+          : undefined,
+      pointer: (flags & VMS_POINTER) !== 0,
+      pointers: (flags & VMS_ARRAY_OF_POINTER) !== 0,
+      marked: (flags & VMS_ARRAY_OF_POINTER_AUTO_ALLOC) !== 0,
+      element,
+      exists: this.#exists(field),
+      versionId: field.versionId,
+    };
+  }
+
+  #element(field: VMStateField): ElementProgram | undefined {
+    const vmsd = field.vmsd === undefined ? undefined : this.program(field.vmsd);
+    if (field.flags & VMS_STRUCT && vmsd)
+      return { kind: 'struct', type: 'struct', vmsd, versionId: vmsd.versionId };
+    if (field.flags & VMS_VSTRUCT && vmsd) {
+      return { kind: 'struct', type: 'vstruct', vmsd, versionId: field.structVersionId };
+    }
+    const info = field.info === undefined ? undefined : this.#schema.infos[field.info];
+    return info && { kind: 'info', info: info.name, vmsd };
+  }
+
+  #exists(field: VMStateField): ExistsProgram {
+    if (field.fieldExists === undefined) return { kind: 'version', from: field.versionId };
+    let test = this.#tests.get(field.fieldExists);
+    if (!test) {
+      test = { id: field.fieldExists, evaluate: () => ({ known: false, member: undefined }) };
+      this.#tests.set(field.fieldExists, test);
+    }
+    return { kind: 'test', test };
+  }
+}
+
+/** migration/vmstate.c, vmfield_name_num: a name that a VMSD has more than once is numbered. */
+function uniqueName(fields: readonly VMStateField[], index: number): string {
+  const { name } = fields[index]!;
+  const same = fields.filter((field) => field.name === name);
+  return same.length > 1 ? `${name}[${same.indexOf(fields[index]!)}]` : name;
+}
+
+/** migration/vmstate.c, vmstate_n_elems. */
+function countProgram(field: VMStateField): CountProgram {
+  const { flags, num, numOffset, numSize } = field;
+  const factor = flags & VMS_MULTIPLY_ELEMENTS ? num : 1;
+  if (flags & VMS_ARRAY)
+    return { kind: 'fixed', count: num * (flags & VMS_MULTIPLY_ELEMENTS ? num : 1), array: true };
+  if (flags & VMS_VARRAY) return { kind: 'member', offset: numOffset, width: numSize, factor };
+  return { kind: 'fixed', count: factor, array: factor !== 1 };
+}

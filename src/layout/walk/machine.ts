@@ -1,0 +1,804 @@
+import { decodeText } from '../../bytes/window.ts';
+import { QEMU_VM_SUBSECTION } from '../../stream/records.ts';
+import type { SectionBytes } from '../context.ts';
+import type { LeafValue } from '../node.ts';
+import { scalarTypes } from '../scalars.ts';
+import { add, type FixedLengths, type StreamLength } from './fixed-length.ts';
+import { fixedInfoLength } from './info-lengths.ts';
+import type { FieldProgram, MemberProgram, VmsdProgram } from './program.ts';
+import type { InfoReader, Place, ReaderAnswer, ReaderArguments, ReaderRequest } from './reader.ts';
+import { infoReaders } from './readers/table.ts';
+import type { ObjectId, Objects, Shadow } from './shadow.ts';
+
+const NULL_MARKER = 0x30;
+const OBJECT_MARKER = 0x31;
+const MAX_DEPTH = 64;
+
+/** What is being loaded, innermost first. Frames are never changed: branches of a search share them. */
+export type Frame = StructFrame | SubsectionsFrame | ElementsFrame | ReaderFrame | CloseFrame;
+
+interface FrameBase {
+  readonly parent: Frame | undefined;
+  readonly depth: number;
+}
+
+interface StructFrame extends FrameBase {
+  readonly kind: 'struct';
+  readonly vmsd: VmsdProgram;
+  readonly versionId: number;
+  readonly place: Place;
+  /** Number of the next field. */
+  readonly field: number;
+}
+
+interface SubsectionsFrame extends FrameBase {
+  readonly kind: 'subsections';
+  readonly vmsd: VmsdProgram;
+  readonly place: Place;
+}
+
+interface ElementsFrame extends FrameBase {
+  readonly kind: 'elements';
+  readonly field: FieldProgram;
+  readonly versionId: number;
+  readonly place: Place;
+  /** Object and offset of element 0 (or of the pointer to it). */
+  readonly base: Place;
+  readonly size: number;
+  readonly index: number;
+  readonly count: number;
+}
+
+interface ReaderFrame extends FrameBase {
+  readonly kind: 'reader';
+  readonly reader: InfoReader;
+  readonly args: ReaderArguments;
+  /** The answers that the reader has had, newest first. */
+  readonly answers: AnswerList | undefined;
+  readonly live: LiveReader;
+}
+
+interface AnswerList {
+  readonly answer: ReaderAnswer;
+  readonly count: number;
+  readonly before: AnswerList | undefined;
+}
+
+/** A reader in progress, shared by the frames of one line; another line that falls behind it makes its own. */
+interface LiveReader {
+  generator: Generator<ReaderRequest, void, ReaderAnswer> | undefined;
+  /** Answers that it was given, and what it asked last. */
+  given: number;
+  asked: IteratorResult<ReaderRequest, void> | undefined;
+}
+
+/** Ends the node that was opened last. */
+interface CloseFrame extends FrameBase {
+  readonly kind: 'close';
+}
+
+/** Something that the stream does not say: a key into the shadow, and the values that it could have. */
+export interface Unknown {
+  readonly object: ObjectId;
+  readonly offset: number;
+  readonly size: number;
+  /** What is asked, for people. */
+  readonly question: 'count' | 'size' | 'exists' | 'pointer' | 'length' | 'reading';
+  readonly field: string;
+  readonly options: readonly UnknownOption[];
+}
+
+export interface UnknownOption {
+  readonly value: bigint;
+  /** Bits that it costs to say this value and not another one. */
+  readonly cost: number;
+}
+
+/** How a run ended. */
+export type Outcome =
+  | { readonly kind: 'done' }
+  /** The bytes are not what the tables say, or do not end where they should. */
+  | { readonly kind: 'dead'; readonly offset: number; readonly why: string }
+  | { readonly kind: 'unknown'; readonly unknown: Unknown };
+
+/** Takes the nodes of a run, a parent before its children. */
+export interface WalkSink {
+  open(
+    name: string | number,
+    type: string,
+    start: number,
+    vmsd: VmsdProgram | undefined,
+    versionId: number,
+  ): void;
+  openArray(name: string, type: string, start: number, length: number): void;
+  leaf(name: string | number, type: string, start: number, end: number, value: LeafValue): void;
+  close(end: number): void;
+}
+
+/** One run of the machine: what has been loaded, and what is still to load. */
+export interface Run {
+  readonly shadow: Shadow;
+  offset: number;
+  frame: Frame | undefined;
+  /** Bits that the values loaded so far cost: few where integers are small and buffers are zero. */
+  cost: number;
+}
+
+/** Numbers that guesses are stored under, where the thing guessed is no member of an object. */
+const GUESS_SPACE = -1_000_000_000;
+const POINTER_GUESS = -2_000_000_000;
+const LENGTH_GUESS = -3_000_000_000;
+const CHOICE_GUESS = -4_000_000_000;
+const MAX_CHOICES = 4096;
+/** Where the bytes of an object's PCI configuration space are kept, whatever member points to them. */
+const PCI_CONFIG = -500_000_000;
+
+/** Loads a section by its tables. All methods are functions of their arguments: a machine has no state of its own. */
+export class Machine {
+  readonly section: SectionBytes;
+  readonly end: number;
+  readonly #objects: Objects;
+  readonly #lengths: FixedLengths;
+  readonly #hints: CountHints;
+  readonly #surroundings: Surroundings;
+
+  constructor(
+    section: SectionBytes,
+    end: number,
+    objects: Objects,
+    lengths: FixedLengths,
+    hints: CountHints,
+    surroundings: Omit<Surroundings, 'behind'>,
+  ) {
+    const behind: Surroundings['behind'] = (object, offset, index) => objects.behind(object, offset, index);
+    this.#surroundings = { ...surroundings, behind };
+    this.section = section;
+    this.end = end;
+    this.#objects = objects;
+    this.#lengths = lengths;
+    this.#hints = hints;
+  }
+
+  /** The run that loads a section's VMSD from its beginning. */
+  start(vmsd: VmsdProgram, versionId: number, shadow: Shadow): Run {
+    const place = { object: this.#objects.root, offset: 0 };
+    const frame: Frame = { kind: 'struct', vmsd, versionId, place, field: 0, parent: undefined, depth: 0 };
+    return { shadow, offset: this.section.base, frame, cost: 0 };
+  }
+
+  /** Goes on until the section is loaded, cannot be, or something is not known. */
+  run(run: Run, sink: WalkSink | undefined): Outcome {
+    for (;;) {
+      const { frame } = run;
+      if (!frame) {
+        if (run.offset === this.end) return { kind: 'done' };
+        return { kind: 'dead', offset: run.offset, why: `${this.end - run.offset} bytes are left` };
+      }
+      if (frame.depth > MAX_DEPTH) return { kind: 'dead', offset: run.offset, why: 'structs nest too deep' };
+      const outcome = this.#step(run, frame, sink);
+      if (outcome) return outcome;
+    }
+  }
+
+  #step(run: Run, frame: Frame, sink: WalkSink | undefined): Outcome | undefined {
+    switch (frame.kind) {
+      case 'struct':
+        return this.#stepStruct(run, frame, sink);
+      case 'subsections':
+        return this.#stepSubsections(run, frame, sink);
+      case 'elements':
+        return this.#stepElements(run, frame, sink);
+      case 'reader':
+        return this.#stepReader(run, frame, sink);
+      case 'close':
+        sink?.close(run.offset);
+        run.frame = frame.parent;
+        return undefined;
+    }
+  }
+
+  #stepStruct(run: Run, frame: StructFrame, sink: WalkSink | undefined): Outcome | undefined {
+    const { vmsd, place, parent, depth } = frame;
+    const field = vmsd.fields[frame.field];
+    if (!field) {
+      run.frame = vmsd.subsections.length > 0 ? { kind: 'subsections', vmsd, place, parent, depth } : parent;
+      return undefined;
+    }
+    const exists = this.#exists(run, frame, field);
+    if (typeof exists !== 'boolean') return exists;
+    const next: Frame = { ...frame, field: frame.field + 1 };
+    if (!exists) {
+      run.frame = next;
+      return undefined;
+    }
+    const count = this.#count(run, frame, field);
+    if (typeof count !== 'number') return count;
+    const size = this.#size(run, frame, field, count);
+    if (typeof size !== 'number') return size;
+    const member = { object: place.object, offset: place.offset + field.offset };
+    const base = field.pointer
+      ? { object: this.#objects.behind(member.object, member.offset), offset: 0 }
+      : member;
+    const isArray = count > 1;
+    if (isArray) {
+      sink?.openArray(field.name, elementType(field), run.offset, count);
+      const close: Frame = { kind: 'close', parent: next, depth };
+      run.frame = {
+        kind: 'elements',
+        field,
+        versionId: frame.versionId,
+        place,
+        base,
+        size,
+        index: 0,
+        count,
+        parent: close,
+        depth,
+      };
+      return undefined;
+    }
+    run.frame = next;
+    if (count === 0) return undefined;
+    return this.#loadElement(
+      run,
+      {
+        kind: 'elements',
+        field,
+        versionId: frame.versionId,
+        place,
+        base,
+        size,
+        index: 0,
+        count,
+        parent: next,
+        depth,
+      },
+      field.name,
+      sink,
+    );
+  }
+
+  #exists(run: Run, frame: StructFrame, field: FieldProgram): boolean | Outcome {
+    if (field.exists.kind === 'version') return field.exists.from <= frame.versionId;
+    const { test } = field.exists;
+    const { object, offset } = frame.place;
+    const answer = test.evaluate(frame.versionId, (at, size) => run.shadow.load(object, offset + at, size));
+    if (answer.known) return answer.exists;
+    // The function as a whole is guessed: all fields of this object that ask it agree.
+    const key = GUESS_SPACE - test.id;
+    const guess = run.shadow.load(object, key, 1);
+    if (guess !== undefined) return guess !== 0n;
+    return {
+      kind: 'unknown',
+      unknown: {
+        object,
+        offset: key,
+        size: 1,
+        question: 'exists',
+        field: field.name,
+        options: [
+          { value: 1n, cost: 1 },
+          { value: 0n, cost: 1 },
+        ],
+      },
+    };
+  }
+
+  #member(run: Run, place: Place, member: MemberProgram): bigint | undefined {
+    return run.shadow.load(place.object, place.offset + member.offset, member.width);
+  }
+
+  /** Number of elements, which is checked against the bytes that are left. */
+  #count(run: Run, frame: StructFrame, field: FieldProgram): number | Outcome {
+    const { count } = field;
+    let elements: number;
+    if (count.kind === 'fixed') elements = count.count;
+    else {
+      const value = this.#member(run, frame.place, count);
+      if (value === undefined) return this.#unknownCount(run, frame, field, count);
+      elements = Number(BigInt.asIntN(32, value)) * count.factor;
+    }
+    if (elements < 0 || elements > this.end - run.offset + 1) {
+      const empty = this.#lengths.element(field);
+      if (elements < 0 || !(empty.exact && empty.min === 0)) {
+        return { kind: 'dead', offset: run.offset, why: `${elements} elements of ${field.name}` };
+      }
+    }
+    return elements;
+  }
+
+  /** Counts that fit what is left, the likely ones cheap: one that fills the section, a default, a power of two. */
+  #unknownCount(run: Run, frame: StructFrame, field: FieldProgram, count: MemberProgram): Outcome {
+    const element = field.pointers ? { min: 1, exact: false } : this.#lengths.element(field);
+    const rest = this.#rest({ ...frame, field: frame.field + 1 });
+    const left = this.end - run.offset - rest.min;
+    const { object, offset } = frame.place;
+    const unknown = {
+      object,
+      offset: offset + count.offset,
+      size: count.width,
+      question: 'count' as const,
+      field: field.name,
+    };
+    if (left < 0)
+      return { kind: 'dead', offset: run.offset, why: 'the fields behind need more than is left' };
+    const unit = Math.max(1, element.min) * count.factor;
+    if (rest.exact && element.exact && element.min > 0) {
+      const value = left / unit;
+      if (!Number.isInteger(value))
+        return { kind: 'dead', offset: run.offset, why: `no count of ${field.name} fits` };
+      return { kind: 'unknown', unknown: { ...unknown, options: [{ value: BigInt(value), cost: 0 }] } };
+    }
+    const options: UnknownOption[] = [];
+    const most = Math.min(Math.floor(left / unit), MAX_COUNT);
+    const known = this.#hints.defaults(object, offset + count.offset);
+    for (let value = 0; value <= most; value++) {
+      options.push({ value: BigInt(value), cost: countCost(value, known.has(value)) });
+    }
+    options.sort((a, b) => a.cost - b.cost);
+    return { kind: 'unknown', unknown: { ...unknown, options } };
+  }
+
+  /** Bytes that everything behind this frame takes. */
+  #rest(frame: Frame): StreamLength {
+    let length: StreamLength = { min: 0, exact: true };
+    for (let at: Frame | undefined = frame; at; at = at.parent) {
+      if (at.kind === 'struct') length = add(length, this.#lengths.rest(at.vmsd, at.versionId, at.field));
+      else if (at.kind === 'subsections') length = add(length, this.#lengths.subsections(at.vmsd));
+      else if (at.kind === 'elements') {
+        const element = at.field.pointers ? { min: 1, exact: false } : this.#lengths.element(at.field);
+        length = add(length, { min: element.min * (at.count - at.index), exact: element.exact });
+      }
+    }
+    return length;
+  }
+
+  /** Bytes of one element in memory. */
+  #size(run: Run, frame: StructFrame, field: FieldProgram, count: number): number | Outcome {
+    const { bufferSize } = field;
+    if (!bufferSize || count === 0) return field.size;
+    const value = this.#member(run, frame.place, bufferSize);
+    if (value === undefined) return this.#unknownSize(run, frame, field, bufferSize);
+    const size = Number(BigInt.asIntN(32, value)) * bufferSize.factor;
+    if (size < 0) return { kind: 'dead', offset: run.offset, why: `a buffer of ${size} bytes` };
+    return size;
+  }
+
+  #unknownSize(run: Run, frame: StructFrame, field: FieldProgram, member: MemberProgram): Outcome {
+    const rest = this.#rest({ ...frame, field: frame.field + 1 });
+    const left = this.end - run.offset - rest.min;
+    if (left < 0)
+      return { kind: 'dead', offset: run.offset, why: 'the fields behind need more than is left' };
+    const { object, offset } = frame.place;
+    const at = {
+      object,
+      offset: offset + member.offset,
+      size: member.width,
+      question: 'size' as const,
+      field: field.name,
+    };
+    const isBitmap = field.element.kind === 'info' && field.element.info === 'bitmap';
+    const options: UnknownOption[] = [];
+    const most = Math.min(left, MAX_COUNT);
+    for (let bytes = rest.exact ? left : 0; bytes <= (rest.exact ? left : most); bytes++) {
+      if (isBitmap && bytes % 8 !== 0) continue;
+      const value = isBitmap ? bytes * 8 : bytes / member.factor;
+      if (Number.isInteger(value)) options.push({ value: BigInt(value), cost: countCost(value, false) });
+    }
+    options.sort((a, b) => a.cost - b.cost);
+    return { kind: 'unknown', unknown: { ...at, options } };
+  }
+
+  #stepElements(run: Run, frame: ElementsFrame, sink: WalkSink | undefined): Outcome | undefined {
+    const { field, index, count, parent } = frame;
+    if (index >= count) {
+      run.frame = parent;
+      return undefined;
+    }
+    const scalar =
+      field.pointers || field.element.kind === 'struct' ? undefined : scalarTypes.get(field.element.info);
+    if (scalar) return this.#loadScalars(run, frame, sink);
+    run.frame = { ...frame, index: index + 1 };
+    return this.#loadElement(run, frame, index, sink);
+  }
+
+  /** All elements of an array of plain values at once. */
+  #loadScalars(run: Run, frame: ElementsFrame, sink: WalkSink | undefined): Outcome | undefined {
+    const { field, count, base, size } = frame;
+    const info = field.element.kind === 'info' ? field.element.info : '';
+    const scalar = scalarTypes.get(info)!;
+    const start = run.offset;
+    const end = start + count * scalar.size;
+    if (end > this.end) return this.#short(run, field, end);
+    const { view, base: sectionBase } = this.section;
+    const readAt = (i: number) => scalar.read(view, start - sectionBase + i * scalar.size);
+    for (let i = 0; i < count; i++) {
+      const value = readAt(i);
+      const cost = scalarCost(info, view, start - sectionBase + i * scalar.size, scalar.size);
+      if (cost === undefined)
+        return { kind: 'dead', offset: start + i * scalar.size, why: `${info} of ${field.name}` };
+      run.cost += cost;
+      sink?.leaf(i, info, start + i * scalar.size, start + (i + 1) * scalar.size, value);
+    }
+    run.shadow.storeArray({
+      object: base.object,
+      offset: base.offset,
+      size,
+      count,
+      read: (i) => BigInt.asUintN(size * 8, BigInt(readAt(i) as number | bigint | boolean)),
+    });
+    run.offset = end;
+    run.frame = frame.parent;
+    return undefined;
+  }
+
+  #loadElement(
+    run: Run,
+    frame: ElementsFrame,
+    name: string | number,
+    sink: WalkSink | undefined,
+  ): Outcome | undefined {
+    const { field, base, index, size, depth } = frame;
+    let place = { object: base.object, offset: base.offset + index * size };
+    if (field.pointers) {
+      const pointer = { object: base.object, offset: base.offset + index * 8 };
+      const isNull = this.#nullPointer(run, frame, pointer);
+      if (typeof isNull !== 'boolean') return isNull;
+      if (isNull) {
+        sink?.leaf(
+          name,
+          field.marked ? 'ptr-marker' : 'nullptr',
+          run.offset,
+          run.offset + 1,
+          this.#bytes(run.offset, 1),
+        );
+        run.offset++;
+        return undefined;
+      }
+      if (field.marked) {
+        sink?.leaf(name, 'ptr-marker', run.offset, run.offset + 1, this.#bytes(run.offset, 1));
+        run.offset++;
+      }
+      place = { object: this.#objects.behind(pointer.object, pointer.offset), offset: 0 };
+    }
+    const { element } = field;
+    if (element.kind === 'struct') {
+      sink?.open(name, element.type, run.offset, element.vmsd, element.versionId);
+      run.frame = this.#structFrame(run.frame, element.vmsd, element.versionId, place, depth);
+      return undefined;
+    }
+    return this.#loadInfo(run, frame, name, place, sink);
+  }
+
+  #structFrame(
+    parent: Frame | undefined,
+    vmsd: VmsdProgram,
+    versionId: number,
+    place: Place,
+    depth: number,
+  ): Frame {
+    const close: Frame = { kind: 'close', parent, depth };
+    return { kind: 'struct', vmsd, versionId, place, field: 0, parent: close, depth: depth + 1 };
+  }
+
+  /** Is this element of a pointer array NULL? Its marker may also be the first byte of a struct. */
+  #nullPointer(run: Run, frame: ElementsFrame, pointer: Place): boolean | Outcome {
+    const { field } = frame;
+    if (run.offset >= this.end) return this.#short(run, field, run.offset + 1);
+    const byte = this.section.bytes[run.offset - this.section.base];
+    if (field.marked) {
+      if (byte === NULL_MARKER) return true;
+      if (byte === OBJECT_MARKER) return false;
+      return {
+        kind: 'dead',
+        offset: run.offset,
+        why: `no pointer marker before an element of ${field.name}`,
+      };
+    }
+    if (byte !== NULL_MARKER) return false;
+    const key = POINTER_GUESS - pointer.offset;
+    const guess = run.shadow.load(pointer.object, key, 1);
+    if (guess !== undefined) return guess !== 0n;
+    return {
+      kind: 'unknown',
+      unknown: {
+        object: pointer.object,
+        offset: key,
+        size: 1,
+        question: 'pointer',
+        field: field.name,
+        options: [
+          { value: 1n, cost: 0 },
+          { value: 0n, cost: 8 },
+        ],
+      },
+    };
+  }
+
+  #loadInfo(
+    run: Run,
+    frame: ElementsFrame,
+    name: string | number,
+    place: Place,
+    sink: WalkSink | undefined,
+  ): Outcome | undefined {
+    const { field, size, depth } = frame;
+    if (field.element.kind !== 'info') return undefined;
+    const { info, vmsd } = field.element;
+    const start = run.offset;
+    const scalar = scalarTypes.get(info);
+    const { view, base } = this.section;
+    if (scalar) {
+      if (start + scalar.size > this.end) return this.#short(run, field, start + scalar.size);
+      const cost = scalarCost(info, view, start - base, scalar.size);
+      if (cost === undefined) return { kind: 'dead', offset: start, why: `${info} of ${field.name}` };
+      const value = scalar.read(view, start - base);
+      run.cost += cost;
+      run.offset += scalar.size;
+      const loaded = BigInt.asUintN(size * 8, BigInt(value as number | bigint | boolean));
+      const before = run.shadow.load(place.object, place.offset, size);
+      if (before !== undefined && before !== loaded) {
+        return { kind: 'dead', offset: start, why: `${field.name} is not what was taken for it` };
+      }
+      if (before === undefined) run.shadow.store(place.object, place.offset, size, loaded);
+      sink?.leaf(name, info, start, run.offset, value);
+      return undefined;
+    }
+    if (info === 'tmp' && vmsd) {
+      const object = this.#objects.behind(place.object, place.offset, TMP_OBJECT);
+      sink?.open(name, info, start, vmsd, field.versionId);
+      run.frame = this.#structFrame(run.frame, vmsd, field.versionId, { object, offset: 0 }, depth);
+      return undefined;
+    }
+    const reader = infoReaders.get(info);
+    if (reader) {
+      sink?.open(name, info, start, vmsd, field.versionId);
+      const args: ReaderArguments = { field, place, size, versionId: frame.versionId, ...this.#surroundings };
+      const close: Frame = { kind: 'close', parent: run.frame, depth };
+      const live: LiveReader = { generator: undefined, given: 0, asked: undefined };
+      run.frame = { kind: 'reader', reader, args, answers: undefined, live, parent: close, depth: depth + 1 };
+      return undefined;
+    }
+    const length = this.#infoLength(run, frame, info, place);
+    if (typeof length !== 'number') return length;
+    if (start + length > this.end) return this.#short(run, field, start + length);
+    if (info === 'unused_buffer' && this.#bytes(start, length).some((byte) => byte !== 0)) {
+      return { kind: 'dead', offset: start, why: 'an unused buffer that is not zero' };
+    }
+    const content = this.#bytes(start, length);
+    if (info === 'pci config') storePciConfig(run.shadow, place.object, content);
+    run.cost += bufferCost(content);
+    run.offset += length;
+    sink?.leaf(name, info, start, run.offset, content);
+    return undefined;
+  }
+
+  /** Answers one request of a reader. */
+  #stepReader(run: Run, frame: ReaderFrame, sink: WalkSink | undefined): Outcome | undefined {
+    const asked = advance(frame);
+    if (asked.done) {
+      run.frame = frame.parent;
+      return undefined;
+    }
+    const answered = (answer: ReaderAnswer): undefined => {
+      const count = (frame.answers?.count ?? 0) + 1;
+      run.frame = { ...frame, answers: { answer, count, before: frame.answers } };
+      return undefined;
+    };
+    const request = asked.value;
+    const start = run.offset;
+    switch (request.request) {
+      case 'scalar': {
+        const type = scalarTypes.get(request.type)!;
+        const pos = start - this.section.base;
+        if (start + type.size > this.end)
+          return { kind: 'dead', offset: start, why: `${request.name} is cut` };
+        const cost = scalarCost(request.type, this.section.view, pos, type.size);
+        if (cost === undefined)
+          return { kind: 'dead', offset: start, why: `${request.type} of ${request.name}` };
+        const value = type.read(this.section.view, pos) as number | bigint | boolean;
+        run.cost += cost;
+        run.offset += type.size;
+        sink?.leaf(request.name, request.type, start, run.offset, value);
+        return answered(BigInt.asUintN(type.size * 8, BigInt(value)));
+      }
+      case 'bytes': {
+        if (request.length < 0 || start + request.length > this.end) {
+          return { kind: 'dead', offset: start, why: `${request.name} of ${request.length} bytes is cut` };
+        }
+        const content = this.#bytes(start, request.length);
+        if (request.type === 'pci config') storePciConfig(run.shadow, frame.args.place.object, content);
+        run.cost += bufferCost(content);
+        run.offset += request.length;
+        sink?.leaf(request.name, request.type, start, run.offset, content);
+        return answered(content);
+      }
+      case 'struct': {
+        const { name, type, vmsd, versionId, place } = request;
+        sink?.open(name, type, start, vmsd, versionId);
+        answered(undefined);
+        run.frame = this.#structFrame(run.frame, vmsd, versionId, place, frame.depth);
+        return undefined;
+      }
+      case 'open':
+        sink?.open(request.name, request.type, start, undefined, 0);
+        return answered(undefined);
+      case 'openArray':
+        sink?.openArray(request.name, request.type, start, request.length);
+        return answered(undefined);
+      case 'close':
+        sink?.close(start);
+        return answered(undefined);
+      case 'peek':
+        return answered(this.#bytes(start, Math.max(0, Math.min(request.length, this.end - start))));
+      case 'remaining': {
+        const { min, exact } = this.#rest(frame.parent!);
+        return answered({ left: this.end - start, behind: min, exact });
+      }
+      case 'load':
+        return answered(run.shadow.load(request.place.object, request.place.offset, request.size));
+      case 'pciConfig':
+        return answered(loadPciConfig(run.shadow, request.object));
+      case 'choose': {
+        // One choice is told from others by where in the stream, and how far in its reader, it is made.
+        const offset = CHOICE_GUESS - start * MAX_CHOICES - ((frame.answers?.count ?? 0) % MAX_CHOICES);
+        const { object } = frame.args.place;
+        const guess = run.shadow.load(object, offset, 8);
+        if (guess !== undefined) return answered(guess);
+        const { question, options } = request;
+        const field = `${frame.args.field.name}: ${question}`;
+        return { kind: 'unknown', unknown: { object, offset, size: 8, question: 'reading', field, options } };
+      }
+      case 'fail':
+        return { kind: 'dead', offset: start, why: request.why };
+    }
+  }
+
+  #infoLength(run: Run, frame: ElementsFrame, info: string, place: Place): number | Outcome {
+    const { field, size } = frame;
+    if (info === 'bitmap') return Math.ceil(size / 64) * 8;
+    const fixed = fixedInfoLength(info, size);
+    if (fixed !== undefined) return fixed;
+    // An info that nobody knows: any length that lets the rest fit.
+    const key = LENGTH_GUESS - place.offset;
+    const guess = run.shadow.load(place.object, key, 8);
+    if (guess !== undefined) return Number(guess);
+    const rest = this.#rest(run.frame!);
+    const left = this.end - run.offset - rest.min;
+    if (left < 0)
+      return { kind: 'dead', offset: run.offset, why: 'the fields behind need more than is left' };
+    const most = Math.min(left, MAX_COUNT);
+    const options: UnknownOption[] = [];
+    for (let length = rest.exact ? left : 0; length <= (rest.exact ? left : most); length++) {
+      options.push({ value: BigInt(length), cost: countCost(length, false) });
+    }
+    options.sort((a, b) => a.cost - b.cost);
+    const unknown: Unknown = {
+      object: place.object,
+      offset: key,
+      size: 8,
+      question: 'length',
+      field: field.name,
+      options,
+    };
+    return { kind: 'unknown', unknown };
+  }
+
+  #stepSubsections(run: Run, frame: SubsectionsFrame, sink: WalkSink | undefined): Outcome | undefined {
+    const { vmsd, place, parent, depth } = frame;
+    const { bytes, view, base } = this.section;
+    const pos = run.offset - base;
+    run.frame = parent;
+    if (run.offset + 2 > this.end || bytes[pos] !== QEMU_VM_SUBSECTION) return undefined;
+    const length = bytes[pos + 1]!;
+    const headerEnd = run.offset + 2 + length + 4;
+    if (headerEnd > this.end) return undefined;
+    const name = decodeText(bytes.subarray(pos + 2, pos + 2 + length));
+    const subsection = vmsd.subsections.find((candidate) => candidate.name === name);
+    if (!subsection) return undefined;
+    const versionId = view.getUint32(pos + 2 + length);
+    sink?.open(name, 'subsection', run.offset, subsection, versionId);
+    sink?.leaf(
+      '(header)',
+      'subsection header',
+      run.offset,
+      headerEnd,
+      this.#bytes(run.offset, headerEnd - run.offset),
+    );
+    run.offset = headerEnd;
+    run.frame = this.#structFrame(frame, subsection, versionId, place, depth);
+    return undefined;
+  }
+
+  #bytes(offset: number, length: number): Uint8Array {
+    const pos = offset - this.section.base;
+    return this.section.bytes.subarray(pos, pos + length);
+  }
+
+  #short(run: Run, field: FieldProgram, end: number): Outcome {
+    return {
+      kind: 'dead',
+      offset: run.offset,
+      why: `${field.name} ends ${end - this.end} bytes behind the section`,
+    };
+  }
+}
+
+/** What the reader asks next. One that is behind or ahead of this frame is made anew, with the same answers. */
+function advance(frame: ReaderFrame): IteratorResult<ReaderRequest, void> {
+  const { live, answers, reader, args } = frame;
+  const count = answers?.count ?? 0;
+  if (live.generator && live.given === count && live.asked) return live.asked;
+  if (live.generator && live.given === count - 1 && !live.asked?.done) {
+    live.asked = live.generator.next(answers?.answer);
+    live.given = count;
+    return live.asked;
+  }
+  const generator = reader(args);
+  let asked = generator.next();
+  const given: ReaderAnswer[] = [];
+  for (let at = answers; at; at = at.before) given.push(at.answer);
+  for (const answer of given.reverse()) asked = generator.next(answer);
+  Object.assign(live, { generator, given: count, asked });
+  return asked;
+}
+
+function storePciConfig(shadow: Shadow, object: ObjectId, content: Uint8Array): void {
+  const read = (index: number) => BigInt(content[index]!);
+  shadow.storeArray({ object, offset: PCI_CONFIG, size: 1, count: content.length, read });
+}
+
+function loadPciConfig(shadow: Shadow, object: ObjectId): Uint8Array | undefined {
+  const content: number[] = [];
+  for (let at = 0; at < 4096; at++) {
+    const byte = shadow.load(object, PCI_CONFIG + at, 1);
+    if (byte === undefined) break;
+    content.push(Number(byte));
+  }
+  return content.length > 0 ? Uint8Array.from(content) : undefined;
+}
+
+/** What readers are told of the section and the schema. */
+export type Surroundings = Pick<ReaderArguments, 'idstr' | 'vmsds' | 'behind'>;
+
+/** Counts that are not tried beyond. */
+const MAX_COUNT = 1 << 16;
+/** Index of the object that an info of type `tmp` makes. */
+const TMP_OBJECT = -2;
+
+/** What is known of a device's configuration from elsewhere. */
+export interface CountHints {
+  /** Values that the member at an offset of an object has by default. */
+  defaults(object: ObjectId, offset: number): ReadonlySet<number>;
+}
+
+function elementType({ element }: FieldProgram): string {
+  return element.kind === 'struct' ? element.type : element.info;
+}
+
+function countCost(value: number, isDefault: boolean): number {
+  if (isDefault) return 1;
+  const bits = Math.log2(value + 1);
+  return Number.isInteger(Math.log2(value)) ? 2 + bits / 4 : 4 + bits;
+}
+
+/** Bits of a value by how large it is; undefined for one that cannot be. */
+function scalarCost(info: string, view: DataView, pos: number, size: number): number | undefined {
+  if (info === 'bool') return view.getUint8(pos) > 1 ? undefined : 0;
+  if (size === 1) return view.getUint8(pos) === 0 ? 0 : 1;
+  if (size === 8) {
+    const high = view.getUint32(pos);
+    const low = view.getUint32(pos + 4);
+    if (high === 0xffffffff && low === 0xffffffff) return 1;
+    return high === 0 ? (32 - Math.clz32(low)) / 8 : 4 + (32 - Math.clz32(high)) / 4;
+  }
+  const value = size === 2 ? view.getUint16(pos) : view.getUint32(pos);
+  if (value === (size === 2 ? 0xffff : 0xffffffff)) return 1;
+  return (32 - Math.clz32(value)) / 8;
+}
+
+function bufferCost(bytes: Uint8Array): number {
+  let cost = 0;
+  for (const byte of bytes) if (byte !== 0) cost += 1;
+  return cost;
+}

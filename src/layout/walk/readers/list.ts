@@ -1,0 +1,29 @@
+import { type InfoReader, integer, peek } from '../reader.ts';
+
+/** migration/vmstate-types.c, put_qtailq and put_qlist: u8 1 and an element, as often as there is one; u8 0. */
+export const readList: InfoReader = function* ({ field, place, behind }) {
+  const { element } = field;
+  if (element.kind !== 'info' || !element.vmsd) {
+    yield { request: 'fail', why: `${field.name} has no VMSD for its elements` };
+    return;
+  }
+  for (let index = 0; ; index++) {
+    const [more] = yield* peek(1);
+    if (more === undefined || more > 1) yield { request: 'fail', why: `${field.name} is no list` };
+    if (more !== 1) break;
+    yield { request: 'open', name: index, type: 'struct' };
+    yield* integer('(more)', 'uint8');
+    const object = behind(place.object, place.offset, index);
+    const { vmsd } = element;
+    yield {
+      request: 'struct',
+      name: 'element',
+      type: 'struct',
+      vmsd,
+      versionId: vmsd.versionId,
+      place: { object, offset: 0 },
+    };
+    yield { request: 'close' };
+  }
+  yield* integer('(more)', 'uint8');
+};

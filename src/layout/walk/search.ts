@@ -1,0 +1,171 @@
+import type { Machine, Run, Unknown } from './machine.ts';
+import type { VmsdProgram } from './program.ts';
+import { Shadow } from './shadow.ts';
+
+/** A VMSD that a section could be of, and what it costs to take it. */
+export interface Candidate {
+  readonly vmsd: VmsdProgram;
+  readonly cost: number;
+}
+
+/** A reading of a whole section. */
+export interface Solution {
+  readonly candidate: Candidate;
+  /** Holds all that was loaded and guessed: a run over it needs no guess. */
+  readonly shadow: Shadow;
+  readonly cost: number;
+  /** What was guessed, in order. */
+  readonly guesses: readonly Guess[];
+}
+
+export interface Guess {
+  readonly unknown: Unknown;
+  readonly value: bigint;
+}
+
+export interface SearchResult {
+  /** Cheapest first. */
+  readonly solutions: readonly Solution[];
+  /** No other solution exists. */
+  readonly exhausted: boolean;
+  /** Runs that were made. */
+  readonly states: number;
+  /** The failure that got furthest, for when there is no solution. */
+  readonly furthest: { readonly offset: number; readonly why: string } | undefined;
+}
+
+export interface SearchLimits {
+  /** Runs at the most. */
+  readonly states: number;
+  /** Solutions that cost this many bits more than the best are not looked for. */
+  readonly margin: number;
+}
+
+interface Entry {
+  readonly run: Run;
+  readonly candidate: Candidate;
+  /** The next option of this unknown is to be tried; without it the run goes on. */
+  readonly unknown: Unknown | undefined;
+  readonly option: number;
+  readonly guesses: GuessList | undefined;
+  /** Bits so far and expected. */
+  readonly rank: number;
+}
+
+interface GuessList {
+  readonly guess: Guess;
+  readonly before: GuessList | undefined;
+  readonly cost: number;
+}
+
+/** Looks for readings of a section, the likeliest first. */
+export function search(
+  machine: Machine,
+  versionId: number,
+  candidates: readonly Candidate[],
+  limits: SearchLimits,
+): SearchResult {
+  const expected = expectedCosts(machine);
+  const queue = new Heap();
+  for (const candidate of candidates) {
+    const run = machine.start(candidate.vmsd, versionId, Shadow.empty());
+    queue.push({ run, candidate, unknown: undefined, option: 0, guesses: undefined, rank: candidate.cost });
+  }
+  const solutions: Solution[] = [];
+  let states = 0;
+  let furthest: SearchResult['furthest'];
+  let best = Number.POSITIVE_INFINITY;
+  for (let entry = queue.pop(); entry; entry = queue.pop()) {
+    if (entry.rank > best + limits.margin) return finish(solutions, false, states, furthest);
+    if (states >= limits.states) return finish(solutions, false, states, furthest);
+    let { run, guesses } = entry;
+    const { candidate, unknown } = entry;
+    if (unknown) {
+      const { value, cost } = unknown.options[entry.option]!;
+      const next = unknown.options[entry.option + 1];
+      if (next) queue.push({ ...entry, option: entry.option + 1, rank: entry.rank - cost + next.cost });
+      run = { ...run, shadow: run.shadow.branch(), cost: run.cost + cost };
+      run.shadow.store(unknown.object, unknown.offset, unknown.size, value);
+      guesses = { guess: { unknown, value }, before: guesses, cost };
+    }
+    states++;
+    const outcome = machine.run(run, undefined);
+    if (outcome.kind === 'done') {
+      const cost = run.cost + candidate.cost;
+      best = Math.min(best, cost);
+      solutions.push({ candidate, shadow: run.shadow, cost, guesses: listGuesses(guesses) });
+    } else if (outcome.kind === 'dead') {
+      if (!furthest || outcome.offset > furthest.offset)
+        furthest = { offset: outcome.offset, why: outcome.why };
+    } else {
+      const [first] = outcome.unknown.options;
+      if (!first) continue;
+      const rank =
+        candidate.cost + run.cost + first.cost + (expected[run.offset - machine.section.base] ?? 0);
+      queue.push({ run, candidate, unknown: outcome.unknown, option: 0, guesses, rank });
+    }
+  }
+  return finish(solutions, true, states, furthest);
+}
+
+function finish(
+  solutions: Solution[],
+  exhausted: boolean,
+  states: number,
+  furthest: SearchResult['furthest'],
+): SearchResult {
+  return { solutions: solutions.sort((a, b) => a.cost - b.cost), exhausted, states, furthest };
+}
+
+function listGuesses(list: GuessList | undefined): Guess[] {
+  const guesses: Guess[] = [];
+  for (let at = list; at; at = at.before) guesses.push(at.guess);
+  return guesses.reverse();
+}
+
+/** Bits that a byte which is not zero will cost on the average, when its field is reached. */
+const EXPECTED_BITS = 0.5;
+
+/** By position: what the rest of the section will cost, so that a run which got further is not punished for it. */
+function expectedCosts({ section, end }: Machine): Float64Array {
+  const length = end - section.base;
+  const costs = new Float64Array(length + 1);
+  for (let i = length - 1; i >= 0; i--)
+    costs[i] = costs[i + 1]! + (section.bytes[i] === 0 ? 0 : EXPECTED_BITS);
+  return costs;
+}
+
+/** A binary heap by rank. */
+class Heap {
+  readonly #entries: Entry[] = [];
+
+  push(entry: Entry): void {
+    const entries = this.#entries;
+    let i = entries.push(entry) - 1;
+    while (i > 0) {
+      const parent = (i - 1) >> 1;
+      if (entries[parent]!.rank <= entry.rank) break;
+      entries[i] = entries[parent]!;
+      i = parent;
+    }
+    entries[i] = entry;
+  }
+
+  pop(): Entry | undefined {
+    const entries = this.#entries;
+    const top = entries[0];
+    const last = entries.pop();
+    if (!last || !top || entries.length === 0) return top;
+    let i = 0;
+    for (;;) {
+      let child = 2 * i + 1;
+      if (child >= entries.length) break;
+      if (child + 1 < entries.length && entries[child + 1]!.rank < entries[child]!.rank) child++;
+      if (entries[child]!.rank >= last.rank) break;
+      entries[i] = entries[child]!;
+      i = child;
+    }
+    entries[i] = last;
+    return top;
+  }
+}

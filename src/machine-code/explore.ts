@@ -1,0 +1,202 @@
+import { type Call, type CallEffect, type CallHandler, isNoReturn } from './calls.ts';
+import type { MachineImage } from './image.ts';
+import type { Flow, InstructionSet } from './instruction-set.ts';
+import type { Limits } from './limits.ts';
+import { Memory } from './memory.ts';
+import { mergeOutcomes, type Outcome } from './merge.ts';
+import { copyState, type MachineState } from './state.ts';
+import { isBoolean, type Term } from './term.ts';
+import { Terms } from './terms.ts';
+
+/** What is left of the limits. */
+interface Budget {
+  instructions: number;
+  branches: number;
+}
+
+const DEAD: Outcome = { kind: 'dead' };
+/** The part of what is left that one entered function may use up. */
+const CALL_SHARE = 0.5;
+
+/** Follows machine code with values that are terms, over all its paths, within limits. */
+export class Explorer {
+  readonly terms: Terms;
+  readonly #image: MachineImage;
+  readonly #set: InstructionSet;
+  readonly #limits: Limits;
+  readonly #handler: CallHandler;
+
+  constructor(image: MachineImage, set: InstructionSet, limits: Limits, handler: CallHandler) {
+    this.terms = new Terms(limits.nodes);
+    this.#image = image;
+    this.#set = set;
+    this.#limits = limits;
+    this.#handler = handler;
+  }
+
+  /** Follows the function at an address, called with these arguments. */
+  run(address: number, args: readonly Term[]): Outcome {
+    const { terms } = this;
+    const set = this.#set;
+    const state: MachineState = {
+      registers: Array.from({ length: set.registerCount }, () => terms.unknown('register')),
+      vectors: new Map(),
+      flags: set.unknownFlags(terms),
+      memory: new Memory(terms, this.#image),
+      assumptions: new Map(),
+      visits: new Map(),
+      trace: undefined,
+    };
+    for (const [i, argument] of args.entries()) state.registers[set.argumentRegisters[i]!] = argument;
+    const back = terms.symbol('return');
+    set.enter(state, terms, back);
+    const budget = { instructions: this.#limits.instructions, branches: this.#limits.branches };
+    return this.#follow(state, address, back, 0, budget);
+  }
+
+  /** Follows one path to the end of its function, which is where `back` is returned to. */
+  #follow(start: MachineState, from: number, back: Term, depth: number, budget: Budget): Outcome {
+    let state = start;
+    let address = from;
+    for (;;) {
+      if (budget.instructions-- <= 0) return { kind: 'lost', reason: 'limit' };
+      const visits = (state.visits.get(address) ?? 0) + 1;
+      if (visits > this.#limits.visits) return { kind: 'lost', reason: 'loop' };
+      state.visits.set(address, visits);
+      const flow = this.#set.step(state, this.terms, this.#image, address);
+      switch (flow.kind) {
+        case 'next':
+          address = flow.address;
+          break;
+        case 'branch': {
+          const holds = decide(state, flow.condition);
+          if (holds === undefined) return this.#fork(state, flow, back, depth, budget);
+          address = holds ? flow.target : flow.next;
+          break;
+        }
+        case 'call': {
+          const outcome = this.#call(state, flow.target, flow.next, depth, budget);
+          if (outcome.kind !== 'end') return outcome;
+          state = outcome.state;
+          address = flow.next;
+          break;
+        }
+        case 'jump': {
+          const outcome = this.#tailCall(state, flow.target, back);
+          if (outcome) return outcome;
+          address = Number(flow.target.value);
+          break;
+        }
+        case 'return':
+          return flow.target.id === back.id ? { kind: 'end', state } : { kind: 'lost', reason: 'memory' };
+        case 'trap':
+          return DEAD;
+        case 'invalid':
+          return { kind: 'lost', reason: 'instruction' };
+      }
+    }
+  }
+
+  #fork(
+    state: MachineState,
+    { condition, target, next }: Extract<Flow, { kind: 'branch' }>,
+    back: Term,
+    depth: number,
+    budget: Budget,
+  ): Outcome {
+    if (budget.branches-- <= 0) return { kind: 'lost', reason: 'limit' };
+    const other = copyState(state);
+    this.#assume(state, condition, true);
+    this.#assume(other, condition, false);
+    const otherwise = this.#follow(other, next, back, depth, budget);
+    const then = this.#follow(state, target, back, depth, budget);
+    return mergeOutcomes(this.terms, this.#set, condition, then, otherwise);
+  }
+
+  #assume(state: MachineState, condition: Term, holds: boolean): void {
+    if (condition.operator === 'constant') return;
+    state.assumptions.set(condition.id, holds);
+    state.assumptions.set(this.terms.not(condition).id, !holds);
+    if (condition.operator === (holds ? 'and' : 'or') && isBoolean(condition))
+      for (const part of condition.parts) this.#assume(state, part, holds);
+  }
+
+  /** A jump out of the function, to one that is not followed; undefined for a jump to follow. */
+  #tailCall(state: MachineState, target: Term, back: Term): Outcome | undefined {
+    if (isNoReturn(target)) return DEAD;
+    const leaves = this.#set.returnAddress(state).id === back.id;
+    const effect = leaves ? this.#handler(this.#describe(state, target)) : undefined;
+    if (effect) {
+      this.#apply(state, effect);
+      this.#set.leave(state, this.terms);
+      return { kind: 'end', state };
+    }
+    if (target.operator !== 'constant') return { kind: 'lost', reason: 'call' };
+    return undefined;
+  }
+
+  /** The state after a call; the state is used up. */
+  #call(state: MachineState, target: Term, next: number, depth: number, budget: Budget): Outcome {
+    if (isNoReturn(target)) return DEAD;
+    const call = this.#describe(state, target);
+    let effect = this.#handler(call);
+    if (!effect && target.operator === 'constant' && depth < this.#limits.callDepth) {
+      const share = {
+        instructions: Math.floor(budget.instructions * CALL_SHARE),
+        branches: Math.floor(budget.branches * CALL_SHARE),
+      };
+      const inner = { ...share };
+      const back = this.terms.constant(BigInt(next));
+      const outcome = this.#follow(copyState(state), Number(target.value), back, depth + 1, inner);
+      budget.instructions -= share.instructions - inner.instructions;
+      budget.branches -= share.branches - inner.branches;
+      if (outcome.kind === 'dead') return DEAD;
+      if (outcome.kind === 'end') return this.#resume(state, outcome.state);
+    }
+    effect ??= { result: this.terms.unknown('call'), keepsMemory: false };
+    if (call.args.some((argument) => argument.operator === 'symbol' && argument.name === 'file') && !effect.put)
+      state.trace = 'varies';
+    this.#apply(state, effect);
+    this.#set.leave(state, this.terms);
+    return { kind: 'end', state };
+  }
+
+  /** Back from an entered function: what its caller knew of the path still holds. */
+  #resume(before: MachineState, after: MachineState): Outcome {
+    for (const [id, holds] of before.assumptions) after.assumptions.set(id, holds);
+    return { kind: 'end', state: { ...after, visits: before.visits } };
+  }
+
+  /** What a call that is not entered does to the state. */
+  #apply(state: MachineState, effect: CallEffect): void {
+    const { terms } = this;
+    const set = this.#set;
+    const stackArguments = set.argumentRegisters.map((register) => state.registers[register]!);
+    if (!effect.keepsMemory) state.memory.lose();
+    if (!effect.put) state.memory.loseStack(stackArguments);
+    for (const register of set.volatileRegisters) state.registers[register] = terms.unknown('register');
+    state.registers[set.resultRegister] = effect.result;
+    state.vectors.clear();
+    state.flags = set.unknownFlags(terms);
+    if (effect.put && state.trace !== 'varies')
+      state.trace = { before: state.trace, item: effect.put, length: (state.trace?.length ?? 0) + 1 };
+  }
+
+  #describe(state: MachineState, target: Term): Call {
+    const args = this.#set.argumentRegisters.map((register) => state.registers[register]!);
+    return { image: this.#image, terms: this.terms, target, state, args };
+  }
+}
+
+/** Whether a condition holds on a path, where that is known. */
+function decide(state: MachineState, condition: Term): boolean | undefined {
+  if (condition.operator === 'constant') return condition.value !== 0n;
+  const known = state.assumptions.get(condition.id);
+  if (known !== undefined || !isBoolean(condition)) return known;
+  const deciding = condition.operator === 'or';
+  if (!deciding && condition.operator !== 'and') return undefined;
+  const left = decide(state, condition.parts[0]!);
+  const right = decide(state, condition.parts[1]!);
+  if (left === deciding || right === deciding) return deciding;
+  return left === undefined || right === undefined ? undefined : !deciding;
+}

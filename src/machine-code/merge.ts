@@ -1,0 +1,98 @@
+import type { UnknownReason } from './expression.ts';
+import type { InstructionSet } from './instruction-set.ts';
+import type { MachineState, PutCall, Trace } from './state.ts';
+import type { Term } from './term.ts';
+import type { Terms } from './terms.ts';
+
+/** What following a function from one place to its end led to. */
+export type Outcome =
+  | { readonly kind: 'end'; readonly state: MachineState }
+  /** The program stops there: an assertion failed. */
+  | { readonly kind: 'dead' }
+  /** Following was given up. */
+  | { readonly kind: 'lost'; readonly reason: UnknownReason };
+
+/** What comes out where one of two outcomes happens: the first where the condition is 1. */
+export function mergeOutcomes(
+  terms: Terms,
+  set: InstructionSet,
+  condition: Term,
+  then: Outcome,
+  otherwise: Outcome,
+): Outcome {
+  if (then.kind === 'dead') return otherwise;
+  if (otherwise.kind === 'dead') return then;
+  if (then.kind === 'end' && otherwise.kind === 'end')
+    return { kind: 'end', state: mergeStates(terms, set, condition, then.state, otherwise.state) };
+  if (then.kind === 'end' && otherwise.kind === 'lost')
+    return { kind: 'end', state: mergeLost(terms, set, condition, then.state, otherwise.reason) };
+  if (then.kind === 'lost' && otherwise.kind === 'end')
+    return { kind: 'end', state: mergeLost(terms, set, terms.not(condition), otherwise.state, then.reason) };
+  return then;
+}
+
+function mergeStates(
+  terms: Terms,
+  set: InstructionSet,
+  condition: Term,
+  a: MachineState,
+  b: MachineState,
+): MachineState {
+  const vectors = new Map<number, readonly [Term, Term]>();
+  for (const [register, value] of a.vectors) {
+    const other = b.vectors.get(register);
+    if (other && value[0].id === other[0].id && value[1].id === other[1].id) vectors.set(register, value);
+  }
+  return {
+    registers: a.registers.map((term, i) => terms.if(condition, term, b.registers[i]!)),
+    vectors,
+    flags: set.unknownFlags(terms),
+    memory: a.memory.merge(condition, b.memory),
+    assumptions: new Map([...a.assumptions].filter(([id, holds]) => b.assumptions.get(id) === holds)),
+    visits: a.visits,
+    trace: mergeTraces(terms, condition, a.trace, b.trace),
+  };
+}
+
+/** The other path got lost: a function preserves the registers that it has to, all else may be anything. */
+function mergeLost(
+  terms: Terms,
+  set: InstructionSet,
+  condition: Term,
+  state: MachineState,
+  reason: UnknownReason,
+): MachineState {
+  for (const register of set.volatileRegisters)
+    state.registers[register] = terms.if(condition, state.registers[register]!, terms.unknown(reason));
+  state.vectors.clear();
+  state.flags = set.unknownFlags(terms);
+  state.memory.lose();
+  state.assumptions.clear();
+  state.trace = 'varies';
+  return state;
+}
+
+function mergeTraces(
+  terms: Terms,
+  condition: Term,
+  a: MachineState['trace'],
+  b: MachineState['trace'],
+): MachineState['trace'] {
+  if (a === b) return a;
+  if (a === 'varies' || b === 'varies' || !a || !b || a.length !== b.length) return 'varies';
+  const pairs: [PutCall, PutCall][] = [];
+  let left: Trace<PutCall> | undefined = a;
+  let right: Trace<PutCall> | undefined = b;
+  while (left && right && left !== right) {
+    if (left.item.size !== right.item.size || left.item.buffer !== right.item.buffer) return 'varies';
+    pairs.push([left.item, right.item]);
+    left = left.before;
+    right = right.before;
+  }
+  let merged = left;
+  for (const [x, y] of pairs.reverse()) {
+    const value = x.value && y.value && terms.if(condition, x.value, y.value);
+    merged = { before: merged, item: { ...x, value }, length: (merged?.length ?? 0) + 1 };
+  }
+  return merged;
+}

@@ -1,0 +1,62 @@
+import type { Memory } from './memory.ts';
+import type { Term } from './term.ts';
+
+/** What the condition codes say, worked out only when asked. */
+export interface Flags {
+  /** Unsigned borrow of a subtraction, carry of an addition, or the bit that was shifted out or tested. */
+  carry(): Term;
+  /** The result was 0. */
+  zero(): Term;
+  /** The result was negative. */
+  sign(): Term;
+  /** A subtraction's left side was less, with sign (sign differs from overflow). */
+  less(): Term;
+  lessOrEqual(): Term;
+  /** Unsigned: carry or zero. */
+  belowOrEqual(): Term;
+}
+
+/** What was put into the stream, last first. */
+export interface Trace<Item> {
+  readonly before: Trace<Item> | undefined;
+  readonly item: Item;
+  readonly length: number;
+}
+
+/** The machine at one place of one path. */
+export interface MachineState {
+  /** General registers, numbered by the instruction set. */
+  readonly registers: Term[];
+  /** Vector registers: the low 16 bytes as two words. */
+  readonly vectors: Map<number, readonly [Term, Term]>;
+  flags: Flags;
+  memory: Memory;
+  /** Conditions that hold on this path: by term, whether it is true. */
+  readonly assumptions: Map<number, boolean>;
+  /** How often this path was at an address. */
+  readonly visits: Map<number, number>;
+  /** What `put` functions called on this path wrote; `varies` where paths that met again wrote different amounts. */
+  trace: Trace<PutCall> | 'varies' | undefined;
+}
+
+/** One call of a function that writes to the stream. */
+export interface PutCall {
+  /** Bytes that it writes. */
+  readonly size: number;
+  /** What it writes, or for a buffer the address of what it writes; undefined where paths differ. */
+  readonly value: Term | undefined;
+  readonly buffer: boolean;
+}
+
+/** A copy that can go its own way. */
+export function copyState(state: MachineState): MachineState {
+  return {
+    registers: [...state.registers],
+    vectors: new Map(state.vectors),
+    flags: state.flags,
+    memory: state.memory.copy(),
+    assumptions: new Map(state.assumptions),
+    visits: new Map(state.visits),
+    trace: state.trace,
+  };
+}

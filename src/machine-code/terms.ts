@@ -1,0 +1,670 @@
+import { compute, narrow } from './arithmetic.ts';
+import type { BinaryOperator, UnknownReason } from './expression.ts';
+import { ALL_ONES, bitLength, isBoolean, maskOf, type SymbolName, signed, type Term, wrap } from './term.ts';
+
+const SYMBOL_SIGNED_BITS: Partial<Record<SymbolName, number>> = { version: 32 };
+
+/**
+ * Makes terms, each only once, and in one form for many ways of writing the same thing: constants folded and to the
+ * right, range checks and bit tests as compilers mangle them turned back, conditions as comparisons.
+ */
+export class Terms {
+  readonly #known = new Map<string, Term>();
+  readonly #negations = new Map<number, Term>();
+  readonly #maxNodes: number;
+  #count = 0;
+
+  /** A term that would have more than `maxNodes` nodes becomes unknown. */
+  constructor(maxNodes: number) {
+    this.#maxNodes = maxNodes;
+  }
+
+  constant(value: bigint): Term {
+    const wrapped = wrap(value);
+    return this.#intern({
+      operator: 'constant',
+      parts: [],
+      value: wrapped,
+      size: 0,
+      name: '',
+      ones: wrapped,
+      signedBits: bitLength(signed(wrapped) < 0n ? -signed(wrapped) - 1n : wrapped) + 1,
+    });
+  }
+
+  symbol(name: SymbolName | `import ${string}`): Term {
+    const signedBits = SYMBOL_SIGNED_BITS[name as SymbolName] ?? 64;
+    return this.#intern({ operator: 'symbol', parts: [], value: 0n, size: 0, name, ones: ALL_ONES, signedBits });
+  }
+
+  /** A new value that nobody knows. */
+  unknown(reason: UnknownReason): Term {
+    return {
+      id: this.#count++,
+      operator: 'unknown',
+      parts: [],
+      value: 0n,
+      size: 0,
+      name: reason,
+      ones: ALL_ONES,
+      signedBits: 64,
+      nodes: 1,
+    };
+  }
+
+  /** `size` bytes at base + offset. */
+  load(base: Term, offset: bigint, size: number): Term {
+    return this.#intern({
+      operator: 'load',
+      parts: [base],
+      value: signed(offset),
+      size,
+      name: '',
+      ones: maskOf(size * 8),
+      signedBits: Math.min(64, size * 8 + 1),
+    });
+  }
+
+  /** An address as what it is relative to, and how far from there; base undefined for a constant. */
+  split(address: Term): { base: Term | undefined; offset: bigint } {
+    if (address.operator === 'constant') return { base: undefined, offset: address.value };
+    const [base, offset] = address.parts;
+    if (address.operator === 'add' && offset?.operator === 'constant')
+      return { base, offset: signed(offset.value) };
+    return { base: address, offset: 0n };
+  }
+
+  trunc(term: Term, bits: number): Term {
+    const mask = maskOf(bits);
+    if ((term.ones & ~mask) === 0n) return term;
+    const [a, b] = term.parts;
+    switch (term.operator) {
+      case 'constant':
+        return this.constant(term.value & mask);
+      case 'trunc':
+      case 'sext':
+        if (bits <= Number(term.value)) return this.trunc(a!, bits);
+        break;
+      case 'and':
+        if (b!.operator === 'constant') return this.binary('and', a!, this.constant(b!.value & mask));
+        return this.binary('and', this.trunc(a!, bits), this.trunc(b!, bits));
+      case 'or':
+      case 'xor':
+        return this.binary(term.operator, this.trunc(a!, bits), this.trunc(b!, bits));
+      case 'if':
+        return this.if(a!, this.trunc(b!, bits), this.trunc(term.parts[2]!, bits));
+      case 'add':
+      case 'sub':
+      case 'mul': {
+        const inner = this.binary(term.operator, this.#low(a!, bits), this.#low(b!, bits));
+        if (inner.id !== term.id) return this.trunc(inner, bits);
+        break;
+      }
+      case 'shl':
+        if (b!.operator === 'constant') {
+          const inner = this.binary('shl', this.#low(a!, bits), b!);
+          if (inner.id !== term.id) return this.trunc(inner, bits);
+        }
+        break;
+    }
+    return this.#intern({
+      operator: 'trunc',
+      parts: [term],
+      value: BigInt(bits),
+      size: 0,
+      name: '',
+      ones: term.ones & mask,
+      signedBits: Math.min(64, bits + 1),
+    });
+  }
+
+  sext(term: Term, bits: number): Term {
+    if (term.signedBits <= bits) return term;
+    const [a, b] = term.parts;
+    switch (term.operator) {
+      case 'constant':
+        return this.constant(narrow('sext', term.value, bits));
+      case 'trunc':
+      case 'sext':
+        if (bits <= Number(term.value)) return this.sext(a!, bits);
+        break;
+      case 'if':
+        return this.if(a!, this.sext(b!, bits), this.sext(term.parts[2]!, bits));
+      case 'add':
+      case 'sub':
+      case 'mul': {
+        const inner = this.binary(term.operator, this.#low(a!, bits), this.#low(b!, bits));
+        if (inner.id !== term.id) return this.sext(inner, bits);
+        break;
+      }
+    }
+    return this.#intern({
+      operator: 'sext',
+      parts: [term],
+      value: BigInt(bits),
+      size: 0,
+      name: '',
+      ones: ALL_ONES,
+      signedBits: bits,
+    });
+  }
+
+  /** A term with the same low bits. */
+  #low(term: Term, bits: number): Term {
+    if (term.operator === 'constant') return this.constant(signed(term.value, bits));
+    if ((term.operator === 'trunc' || term.operator === 'sext') && Number(term.value) >= bits)
+      return term.parts[0]!;
+    return term;
+  }
+
+  /** 1 where the term is not 0. */
+  truth(term: Term): Term {
+    return isBoolean(term) ? term : this.not(this.binary('eq', term, this.constant(0n)));
+  }
+
+  /** 1 where the boolean term is 0. */
+  not(term: Term): Term {
+    const known = this.#negations.get(term.id);
+    if (known) return known;
+    const negation = this.#negate(term);
+    this.#negations.set(term.id, negation);
+    if (isBoolean(term)) this.#negations.set(negation.id, term);
+    return negation;
+  }
+
+  #negate(term: Term): Term {
+    const [a, b, c] = term.parts;
+    switch (term.operator) {
+      case 'constant':
+        return this.constant(term.value === 0n ? 1n : 0n);
+      case 'eq':
+        return this.#comparison('ne', a!, b!);
+      case 'ne':
+        return this.#comparison('eq', a!, b!);
+      case 'ltu':
+        return this.binary('leu', b!, a!);
+      case 'leu':
+        return this.binary('ltu', b!, a!);
+      case 'lts':
+        return this.binary('les', b!, a!);
+      case 'les':
+        return this.binary('lts', b!, a!);
+      case 'and':
+        if (isBoolean(term)) return this.binary('or', this.not(a!), this.not(b!));
+        break;
+      case 'or':
+        if (isBoolean(term)) return this.binary('and', this.not(a!), this.not(b!));
+        break;
+      case 'if':
+        if (isBoolean(term)) return this.if(a!, this.not(b!), this.not(c!));
+        break;
+    }
+    return this.binary('eq', term, this.constant(0n));
+  }
+
+  /** `then` where the boolean condition is 1. */
+  if(condition: Term, then: Term, otherwise: Term): Term {
+    if (condition.operator === 'constant') return condition.value !== 0n ? then : otherwise;
+    if (then.id === otherwise.id) return then;
+    if (then.operator === 'if' && then.parts[0]!.id === condition.id)
+      return this.if(condition, then.parts[1]!, otherwise);
+    if (otherwise.operator === 'if' && otherwise.parts[0]!.id === condition.id)
+      return this.if(condition, then, otherwise.parts[2]!);
+    if (isBoolean(then) && isBoolean(otherwise)) {
+      if (then.operator === 'constant')
+        return then.value !== 0n
+          ? this.binary('or', condition, otherwise)
+          : this.binary('and', this.not(condition), otherwise);
+      if (otherwise.operator === 'constant')
+        return otherwise.value !== 0n
+          ? this.binary('or', this.not(condition), then)
+          : this.binary('and', condition, then);
+    }
+    if (otherwise.operator === 'if' && otherwise.parts[1]!.id === then.id)
+      return this.if(this.binary('or', condition, otherwise.parts[0]!), then, otherwise.parts[2]!);
+    if (condition.operator === 'ne') return this.if(this.not(condition), otherwise, then);
+    return this.#intern({
+      operator: 'if',
+      parts: [condition, then, otherwise],
+      value: 0n,
+      size: 0,
+      name: '',
+      ones: then.ones | otherwise.ones,
+      signedBits: Math.max(then.signedBits, otherwise.signedBits),
+    });
+  }
+
+  binary(operator: BinaryOperator, a: Term, b: Term): Term {
+    if (a.operator === 'constant' && b.operator === 'constant')
+      return this.constant(compute(operator, a.value, b.value));
+    const spread = this.#overArms(operator, a, b);
+    if (spread) return spread;
+    switch (operator) {
+      case 'add':
+        return this.#add(a, b);
+      case 'sub':
+        return this.#sub(a, b);
+      case 'mul':
+        return this.#mul(a, b);
+      case 'and':
+        return this.#and(a, b);
+      case 'or':
+        return this.#or(a, b);
+      case 'xor':
+        return this.#xor(a, b);
+      case 'shl':
+        return this.#shl(a, b);
+      case 'shr':
+        return this.#shr(a, b);
+      case 'sar':
+        return this.#sar(a, b);
+      case 'div':
+      case 'mod':
+        return this.#divide(operator, a, b);
+      case 'eq':
+        return this.#eq(a, b);
+      case 'ne':
+        return this.not(this.#eq(a, b));
+      case 'ltu':
+        return this.#ltu(a, b);
+      case 'leu':
+        return this.#leu(a, b);
+      case 'lts':
+        return this.#lts(a, b);
+      case 'les':
+        return this.#les(a, b);
+    }
+  }
+
+  /** An operator on a choice between two constants is a choice between two constants. */
+  #overArms(operator: BinaryOperator, a: Term, b: Term): Term | undefined {
+    const arms = (term: Term) =>
+      term.operator === 'if' &&
+      term.parts[1]!.operator === 'constant' &&
+      term.parts[2]!.operator === 'constant';
+    if (b.operator === 'constant' && arms(a)) {
+      const [condition, x, y] = a.parts;
+      return this.if(condition!, this.binary(operator, x!, b), this.binary(operator, y!, b));
+    }
+    if (a.operator === 'constant' && arms(b)) {
+      const [condition, x, y] = b.parts;
+      return this.if(condition!, this.binary(operator, a, x!), this.binary(operator, a, y!));
+    }
+    return undefined;
+  }
+
+  #add(a: Term, b: Term): Term {
+    if (a.operator === 'constant') return this.#add(b, a);
+    const [x, y] = a.parts;
+    if (b.operator === 'constant') {
+      if (b.value === 0n) return a;
+      if (a.operator === 'add' && y!.operator === 'constant')
+        return this.binary('add', x!, this.constant(y!.value + b.value));
+      return this.#arithmetic('add', a, b, this.#sumOnes(a, b));
+    }
+    if (a.operator === 'add' && y!.operator === 'constant')
+      return this.binary('add', this.binary('add', x!, b), y!);
+    if (b.operator === 'add' && b.parts[1]!.operator === 'constant')
+      return this.binary('add', this.binary('add', a, b.parts[0]!), b.parts[1]!);
+    if (a.id === b.id) return this.binary('shl', a, this.constant(1n));
+    if (a.operator === 'sub' && y!.id === b.id) return x!;
+    if (b.operator === 'sub' && b.parts[1]!.id === a.id) return b.parts[0]!;
+    const [first, second] = a.id < b.id ? [a, b] : [b, a];
+    return this.#arithmetic('add', first, second, this.#sumOnes(a, b));
+  }
+
+  #sumOnes(a: Term, b: Term): bigint {
+    const sum = a.ones + b.ones;
+    return sum > ALL_ONES ? ALL_ONES : maskOf(bitLength(sum));
+  }
+
+  #sub(a: Term, b: Term): Term {
+    if (b.operator === 'constant') return this.binary('add', a, this.constant(-b.value));
+    const left = this.split(a);
+    const right = this.split(b);
+    if (left.base && left.base.id === right.base?.id) return this.constant(left.offset - right.offset);
+    if (left.offset !== 0n && left.base && right.base)
+      return this.binary('add', this.binary('sub', left.base, b), this.constant(left.offset));
+    if (right.offset !== 0n && right.base)
+      return this.binary('add', this.binary('sub', a, right.base), this.constant(-right.offset));
+    return this.#arithmetic('sub', a, b, ALL_ONES);
+  }
+
+  #mul(a: Term, b: Term): Term {
+    if (a.operator === 'constant') return this.#mul(b, a);
+    if (b.operator === 'constant') {
+      if (b.value === 0n) return b;
+      if (b.value === 1n) return a;
+      const shift = bitLength(b.value) - 1;
+      if (b.value === 1n << BigInt(shift)) return this.binary('shl', a, this.constant(BigInt(shift)));
+      const [x, y] = a.parts;
+      if (a.operator === 'add' && y!.operator === 'constant')
+        return this.binary('add', this.binary('mul', x!, b), this.constant(y!.value * b.value));
+    }
+    const product = a.ones * b.ones;
+    const [first, second] = b.operator === 'constant' || a.id < b.id ? [a, b] : [b, a];
+    return this.#arithmetic(
+      'mul',
+      first,
+      second,
+      product > ALL_ONES ? ALL_ONES : maskOf(bitLength(product)),
+    );
+  }
+
+  #divide(operator: 'div' | 'mod', a: Term, b: Term): Term {
+    if (b.operator === 'constant' && b.value === 1n) return operator === 'div' ? a : this.constant(0n);
+    const most = operator === 'div' || b.operator !== 'constant' || b.value === 0n ? a.ones : b.value;
+    return this.#arithmetic(operator, a, b, maskOf(bitLength(most)));
+  }
+
+  #and(a: Term, b: Term): Term {
+    if (a.operator === 'constant') return this.#and(b, a);
+    if (a.id === b.id) return a;
+    const [x, y] = a.parts;
+    if (b.operator === 'constant') {
+      const mask = b.value & a.ones;
+      if (mask === 0n) return this.constant(0n);
+      if (mask === a.ones) return a;
+      if (a.operator === 'and' && y!.operator === 'constant')
+        return this.binary('and', x!, this.constant(y!.value & mask));
+      if ((a.operator === 'trunc' || a.operator === 'sext') && (mask & ~maskOf(Number(a.value))) === 0n)
+        return this.binary('and', x!, this.constant(mask));
+      if ((a.operator === 'or' || a.operator === 'xor') && y!.operator === 'constant' && (y!.value & mask) === 0n)
+        return this.binary('and', x!, this.constant(mask));
+      if (a.operator === 'or' || a.operator === 'xor') {
+        // A part that cannot reach the mask falls away: what is left of a register after a write to its low byte.
+        if ((x!.ones & mask) === 0n) return this.binary('and', y!, this.constant(mask));
+        if ((y!.ones & mask) === 0n) return this.binary('and', x!, this.constant(mask));
+      }
+      return this.#arithmetic('and', a, mask === b.value ? b : this.constant(mask), mask);
+    }
+    if (isBoolean(a) && isBoolean(b)) {
+      const joined = this.#bothOf(a, b);
+      if (joined) return joined;
+    }
+    const ones = a.ones & b.ones;
+    if (ones === 0n) return this.constant(0n);
+    const [first, second] = isBoolean(a) || a.id < b.id ? [a, b] : [b, a];
+    return this.#arithmetic('and', first, second, ones);
+  }
+
+  /** The conjunction of two conditions where one says all, or they contradict. */
+  #bothOf(a: Term, b: Term): Term | undefined {
+    if (this.not(a).id === b.id) return this.constant(0n);
+    if (b.operator === 'and' && (b.parts[0]!.id === a.id || b.parts[1]!.id === a.id)) return b;
+    if (a.operator === 'and' && (a.parts[0]!.id === b.id || a.parts[1]!.id === b.id)) return a;
+    for (const [p, q] of [
+      [a, b],
+      [b, a],
+    ] as const) {
+      if (p.operator !== 'eq' || p.parts[1]!.operator !== 'constant') continue;
+      // q tells of the same value: with x known, it is known.
+      const said = this.#given(q, p.parts[0]!, p.parts[1]!);
+      if (said?.operator === 'constant') return said.value === 0n ? said : p;
+    }
+    return undefined;
+  }
+
+  /** A comparison of `x` with a constant, for an `x` that is known. */
+  #given(q: Term, x: Term, value: Term): Term | undefined {
+    const [left, right] = q.parts;
+    if (q.parts.length !== 2 || !isBoolean(q)) return undefined;
+    if (left!.id === x.id && right!.operator === 'constant')
+      return this.binary(q.operator as BinaryOperator, value, right!);
+    if (right!.id === x.id && left!.operator === 'constant')
+      return this.binary(q.operator as BinaryOperator, left!, value);
+    return undefined;
+  }
+
+  #or(a: Term, b: Term): Term {
+    if (a.operator === 'constant') return this.#or(b, a);
+    if (a.id === b.id) return a;
+    if (b.operator === 'constant') {
+      if (b.value === 0n) return a;
+      if (b.value === ALL_ONES || (isBoolean(a) && b.value === 1n)) return b;
+      const [x, y] = a.parts;
+      if (a.operator === 'or' && y!.operator === 'constant')
+        return this.binary('or', x!, this.constant(y!.value | b.value));
+    }
+    if (isBoolean(a) && isBoolean(b)) {
+      const joined = this.#bothOf(this.not(a), this.not(b));
+      if (joined) return this.not(joined);
+      for (const [p, q] of [
+        [a, b],
+        [b, a],
+      ] as const) {
+        const same = p.parts[0]!.id === q.parts[0]!.id && p.parts[1]?.id === q.parts[1]?.id;
+        if (q.operator === 'eq' && same && p.operator === 'ltu') return this.binary('leu', p.parts[0]!, p.parts[1]!);
+        if (q.operator === 'eq' && same && p.operator === 'lts') return this.binary('les', p.parts[0]!, p.parts[1]!);
+      }
+      const [first, second] = [a, b];
+      return this.#arithmetic('or', first, second, 1n);
+    }
+    const [first, second] = b.operator === 'constant' || a.id < b.id ? [a, b] : [b, a];
+    return this.#arithmetic('or', first, second, a.ones | b.ones);
+  }
+
+  #xor(a: Term, b: Term): Term {
+    if (a.operator === 'constant') return this.#xor(b, a);
+    if (a.id === b.id) return this.constant(0n);
+    if (b.operator === 'constant') {
+      if (b.value === 0n) return a;
+      if (b.value === 1n && isBoolean(a)) return this.not(a);
+      const [x, y] = a.parts;
+      if (a.operator === 'xor' && y!.operator === 'constant')
+        return this.binary('xor', x!, this.constant(y!.value ^ b.value));
+    }
+    const [first, second] = b.operator === 'constant' || a.id < b.id ? [a, b] : [b, a];
+    return this.#arithmetic('xor', first, second, a.ones | b.ones);
+  }
+
+  #shl(a: Term, b: Term): Term {
+    if (b.operator !== 'constant') return this.#arithmetic('shl', a, b, ALL_ONES);
+    if (b.value === 0n) return a;
+    if (b.value > 63n) return this.constant(0n);
+    const [x, y] = a.parts;
+    if (a.operator === 'shl' && y!.operator === 'constant')
+      return this.binary('shl', x!, this.constant(y!.value + b.value));
+    if (a.operator === 'add' && y!.operator === 'constant')
+      return this.binary('add', this.binary('shl', x!, b), this.constant(y!.value << b.value));
+    return this.#arithmetic('shl', a, b, wrap(a.ones << b.value));
+  }
+
+  #shr(a: Term, b: Term): Term {
+    if (b.operator !== 'constant') return this.#arithmetic('shr', a, b, maskOf(bitLength(a.ones)));
+    if (b.value === 0n) return a;
+    if (b.value > 63n || a.ones >> b.value === 0n) return this.constant(0n);
+    const [x, y] = a.parts;
+    if (y?.operator === 'constant') {
+      if (a.operator === 'shr') return this.binary('shr', x!, this.constant(y.value + b.value));
+      if (a.operator === 'and')
+        return this.binary('and', this.binary('shr', x!, b), this.constant(y.value >> b.value));
+      if (a.operator === 'shl' && y.value === b.value && wrap(x!.ones << b.value) >> b.value === x!.ones) return x!;
+    }
+    if (a.operator === 'trunc') {
+      const bits = Number(a.value);
+      const shifted = this.binary('shr', x!, b);
+      return this.binary('and', shifted, this.constant(maskOf(bits - Number(b.value))));
+    }
+    return this.#arithmetic('shr', a, b, a.ones >> b.value);
+  }
+
+  #sar(a: Term, b: Term): Term {
+    if (a.ones >> 63n === 0n) return this.binary('shr', a, b);
+    if (b.operator === 'constant' && b.value === 0n) return a;
+    return this.#arithmetic('sar', a, b, ALL_ONES);
+  }
+
+  #eq(a: Term, b: Term): Term {
+    if (a.operator === 'constant') return this.#eq(b, a);
+    if (a.id === b.id) return this.constant(1n);
+    if (b.operator === 'constant') return this.#eqConstant(a, b);
+    const left = this.split(a);
+    const right = this.split(b);
+    if (left.base && left.base.id === right.base?.id)
+      return this.constant(left.offset === right.offset ? 1n : 0n);
+    if (a.operator === 'sext' && b.operator === 'sext' && a.value === b.value)
+      return this.#eq(this.trunc(a.parts[0]!, Number(a.value)), this.trunc(b.parts[0]!, Number(b.value)));
+    if (isBoolean(a) && isBoolean(b)) return this.if(a, b, this.not(b));
+    const [first, second] = a.id < b.id ? [a, b] : [b, a];
+    return this.#comparison('eq', first, second);
+  }
+
+  #eqConstant(a: Term, b: Term): Term {
+    const { value } = b;
+    if ((value & ~a.ones) !== 0n) return this.constant(0n);
+    if (isBoolean(a)) return value === 1n ? a : this.not(a);
+    const [x, y] = a.parts;
+    switch (a.operator) {
+      case 'add':
+        if (y!.operator === 'constant') return this.binary('eq', x!, this.constant(value - y!.value));
+        break;
+      case 'sub':
+        if (value === 0n) return this.binary('eq', x!, y!);
+        break;
+      case 'xor':
+        if (y!.operator === 'constant') return this.binary('eq', x!, this.constant(value ^ y!.value));
+        if (value === 0n) return this.binary('eq', x!, y!);
+        break;
+      case 'or':
+        if (value === 0n) return this.binary('and', this.binary('eq', x!, b), this.binary('eq', y!, b));
+        break;
+      case 'sext': {
+        const bits = Number(a.value);
+        if (narrow('sext', value, bits) !== value) return this.constant(0n);
+        return this.binary('eq', this.trunc(x!, bits), this.constant(value & maskOf(bits)));
+      }
+      case 'trunc': {
+        const bits = Number(a.value);
+        const [p, q] = x!.parts;
+        if (x!.operator === 'add' && q!.operator === 'constant')
+          return this.binary('eq', this.trunc(p!, bits), this.constant((value - q!.value) & maskOf(bits)));
+        if (x!.operator === 'sub' && value === 0n)
+          return this.binary('eq', this.trunc(p!, bits), this.trunc(q!, bits));
+        break;
+      }
+      case 'and':
+        if (y!.operator === 'constant') {
+          if (x!.operator === 'shr' && x!.parts[1]!.operator === 'constant') {
+            const count = x!.parts[1]!.value;
+            const mask = this.constant(wrap(y!.value << count));
+            return this.binary('eq', this.binary('and', x!.parts[0]!, mask), this.constant(value << count));
+          }
+          if (value !== 0n && (y!.value & (y!.value - 1n)) === 0n)
+            return this.#comparison('ne', a, this.constant(0n));
+        }
+        break;
+      case 'shr':
+        if (y!.operator === 'constant') {
+          const mask = this.constant(wrap(ALL_ONES << y!.value) & x!.ones);
+          const shifted = this.binary('and', x!, mask);
+          return this.binary('eq', shifted, this.constant(value << y!.value));
+        }
+        break;
+      case 'shl':
+        if (y!.operator === 'constant' && x!.ones << y!.value <= ALL_ONES)
+          return (value & maskOf(Number(y!.value))) !== 0n
+            ? this.constant(0n)
+            : this.binary('eq', x!, this.constant(value >> y!.value));
+        break;
+      case 'if':
+        return this.if(x!, this.binary('eq', y!, b), this.binary('eq', a.parts[2]!, b));
+    }
+    if (a.ones === 1n && value === 1n) return this.#comparison('ne', a, this.constant(0n));
+    return this.#comparison('eq', a, b);
+  }
+
+  #ltu(a: Term, b: Term): Term {
+    if (a.id === b.id) return this.constant(0n);
+    if (b.operator === 'constant') {
+      if (b.value === 0n) return b;
+      if (b.value === 1n) return this.binary('eq', a, this.constant(0n));
+      if (a.ones < b.value) return this.constant(1n);
+      if (a.operator === 'if') return this.#compareArms('ltu', a, b);
+    }
+    if (a.operator === 'constant') {
+      if (a.value >= b.ones) return this.constant(0n);
+      if (a.value === 0n) return this.binary('ne', b, a);
+    }
+    return this.#comparison('ltu', a, b);
+  }
+
+  #leu(a: Term, b: Term): Term {
+    if (a.id === b.id) return this.constant(1n);
+    if (b.operator === 'constant')
+      return b.value === ALL_ONES ? this.constant(1n) : this.binary('ltu', a, this.constant(b.value + 1n));
+    if (a.operator === 'constant')
+      return a.value === 0n ? this.constant(1n) : this.binary('ltu', this.constant(a.value - 1n), b);
+    return this.#comparison('leu', a, b);
+  }
+
+  #lts(a: Term, b: Term): Term {
+    if (a.id === b.id) return this.constant(0n);
+    if (a.ones >> 63n === 0n && b.ones >> 63n === 0n) return this.binary('ltu', a, b);
+    if (b.operator === 'constant') {
+      const limit = signed(b.value);
+      const most = a.ones >> 63n === 0n ? a.ones : maskOf(a.signedBits - 1);
+      const least = a.ones >> 63n === 0n ? 0n : -maskOf(a.signedBits - 1) - 1n;
+      if (limit > most) return this.constant(1n);
+      if (limit <= least) return this.constant(0n);
+      if (a.operator === 'if') return this.#compareArms('lts', a, b);
+    }
+    if (a.operator === 'constant') {
+      const limit = signed(a.value);
+      const most = b.ones >> 63n === 0n ? b.ones : maskOf(b.signedBits - 1);
+      const least = b.ones >> 63n === 0n ? 0n : -maskOf(b.signedBits - 1) - 1n;
+      if (limit >= most) return this.constant(0n);
+      if (limit < least) return this.constant(1n);
+    }
+    return this.#comparison('lts', a, b);
+  }
+
+  #les(a: Term, b: Term): Term {
+    if (a.id === b.id) return this.constant(1n);
+    if (b.operator === 'constant')
+      return b.value === ALL_ONES >> 1n
+        ? this.constant(1n)
+        : this.binary('lts', a, this.constant(b.value + 1n));
+    if (a.operator === 'constant')
+      return a.value === 1n << 63n
+        ? this.constant(1n)
+        : this.binary('lts', this.constant(a.value - 1n), b);
+    return this.#comparison('les', a, b);
+  }
+
+  #compareArms(operator: 'ltu' | 'lts', a: Term, b: Term): Term {
+    const [condition, x, y] = a.parts;
+    return this.if(condition!, this.binary(operator, x!, b), this.binary(operator, y!, b));
+  }
+
+  #arithmetic(operator: BinaryOperator, a: Term, b: Term, ones: bigint): Term {
+    return this.#intern({
+      operator,
+      parts: [a, b],
+      value: 0n,
+      size: 0,
+      name: '',
+      ones,
+      signedBits: Math.min(64, bitLength(ones) + 1),
+    });
+  }
+
+  #comparison(operator: BinaryOperator, a: Term, b: Term): Term {
+    return this.#arithmetic(operator, a, b, 1n);
+  }
+
+  #intern(term: Omit<Term, 'id' | 'nodes'>): Term {
+    const { operator, parts, value, size, name } = term;
+    let key = `${operator} ${value} ${size} ${name}`;
+    let nodes = 1;
+    for (const part of parts) {
+      key += ` ${part.id}`;
+      nodes += part.nodes;
+    }
+    const known = this.#known.get(key);
+    if (known) return known;
+    const made: Term = nodes > this.#maxNodes ? this.unknown('size') : { ...term, id: this.#count++, nodes };
+    this.#known.set(key, made);
+    return made;
+  }
+}

@@ -1,0 +1,87 @@
+import { forEachPointer, type Image } from '../elf/image.ts';
+
+/** A TypeInfo in the image. */
+export interface RawType {
+  readonly address: number;
+  readonly name: string;
+  readonly parent: string;
+  readonly instanceSize: number;
+  readonly abstract: boolean;
+  /** Address of class_init, or 0. */
+  readonly classInit: number;
+}
+
+/** Byte offsets in a TypeInfo (include/qom/object.h). */
+interface TypeLayout {
+  /** size_t, or undefined before QEMU 5.2 */
+  readonly instanceAlign: number | undefined;
+  /** Function pointers: instance_init, instance_post_init, instance_finalize, class_init, class_base_init */
+  readonly functions: readonly number[];
+  readonly abstract: number;
+  readonly classInit: number;
+}
+
+const layouts: readonly TypeLayout[] = [
+  { instanceAlign: 24, functions: [32, 40, 48, 72, 80], abstract: 56, classInit: 72 },
+  { instanceAlign: undefined, functions: [24, 32, 40, 64, 72], abstract: 48, classInit: 64 },
+];
+
+const MAX_INSTANCE_SIZE = 1 << 28;
+const MAX_ALIGN = 4096;
+/** More than this are a binary that lies; real ones have some 2000. */
+const MAX_TYPES = 100_000;
+
+/** All TypeInfos of device types that lie in the image; some (CPU models) are only made at run time. */
+export function findDeviceTypes(image: Image): readonly RawType[] {
+  let best: readonly RawType[] = [];
+  for (const layout of layouts) {
+    const types = descendantsOf('device', candidates(image, layout));
+    if (types.length > best.length) best = types;
+  }
+  return best;
+}
+
+function candidates(image: Image, layout: TypeLayout): readonly RawType[] {
+  const types: RawType[] = [];
+  forEachPointer(image, (address, target) => {
+    const parent = image.pointer(address + 8);
+    if (parent === 0 || types.length >= MAX_TYPES) return;
+    const instanceSize = image.u64(address + 16);
+    if (instanceSize > MAX_INSTANCE_SIZE) return;
+    if (layout.instanceAlign !== undefined && image.u64(address + layout.instanceAlign) > MAX_ALIGN) return;
+    if (image.u64(address + layout.abstract) % 256 > 1) return;
+    for (const at of layout.functions) {
+      const code = image.pointer(address + at);
+      if (code === 0 ? image.u64(address + at) !== 0 : !image.isCode(code)) return;
+    }
+    const name = image.text(target);
+    const parentName = image.text(parent);
+    if (!name || !parentName) return;
+    types.push({
+      address,
+      name,
+      parent: parentName,
+      instanceSize,
+      abstract: image.u8(address + layout.abstract) === 1,
+      classInit: image.pointer(address + layout.classInit),
+    });
+  });
+  return types;
+}
+
+function descendantsOf(root: string, types: readonly RawType[]): readonly RawType[] {
+  const byParent = new Map<string, RawType[]>();
+  for (const type of types) {
+    const siblings = byParent.get(type.parent);
+    if (siblings) siblings.push(type);
+    else byParent.set(type.parent, [type]);
+  }
+  const found = new Map<string, RawType>();
+  const pending = [...(byParent.get(root) ?? [])];
+  for (let type = pending.pop(); type !== undefined; type = pending.pop()) {
+    if (found.has(type.name)) continue;
+    found.set(type.name, type);
+    pending.push(...(byParent.get(type.name) ?? []));
+  }
+  return [...found.values()].sort((a, b) => a.address - b.address);
+}

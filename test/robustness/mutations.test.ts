@@ -1,0 +1,96 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { walk } from '../../src/layout/node.ts';
+import { streamInfo } from '../../src/ops/info.ts';
+import { dumpText } from '../../src/render/dump-text.ts';
+import { infoText } from '../../src/render/info-text.ts';
+import { ndjsonLine } from '../../src/render/ndjson.ts';
+import { plainStyle } from '../../src/render/style.ts';
+import { readFixture } from '../fixtures.ts';
+import { type Decoded, decode, violations } from './decode.ts';
+import { campaign, specimens } from './specimens.ts';
+
+/** Type bytes, terminators and NULL markers: bytes that mean something somewhere. */
+const MEANINGFUL = [0x00, 0xff, 0x7e, 0x05, 0x30, 0x04, 0x07, 0x08, 0x7b, 0x22, 0x5d];
+const SLOWEST = 10_000;
+
+/** One change to bytes; places are parts of a million of the length, so that a change fits any stream. */
+type Change = (bytes: Uint8Array) => Uint8Array;
+
+const place = fc.nat(999_999);
+const at = (bytes: Uint8Array, millionth: number) => Math.floor((bytes.length * millionth) / 1_000_000);
+const filler = fc.oneof(
+  fc.uint8Array({ minLength: 1, maxLength: 40 }),
+  fc
+    .tuple(fc.constantFrom(...MEANINGFUL), fc.integer({ min: 1, max: 300 }))
+    .map(([byte, length]) => new Uint8Array(length).fill(byte)),
+);
+
+const overwrite = fc.tuple(place, filler).map(
+  ([where, bytes]): Change =>
+    (old) => {
+      const changed = Uint8Array.from(old);
+      const start = at(old, where);
+      changed.set(bytes.subarray(0, old.length - start), start);
+      return changed;
+    },
+);
+const insert = fc.tuple(place, filler).map(
+  ([where, bytes]): Change =>
+    (old) =>
+      Buffer.concat([old.subarray(0, at(old, where)), bytes, old.subarray(at(old, where))]),
+);
+const remove = fc.tuple(place, fc.integer({ min: 1, max: 2000 })).map(
+  ([where, length]): Change =>
+    (old) =>
+      Buffer.concat([old.subarray(0, at(old, where)), old.subarray(at(old, where) + length)]),
+);
+const repeat = fc.tuple(place, place).map(
+  ([a, b]): Change =>
+    (old) => {
+      const [start, end] = [at(old, Math.min(a, b)), at(old, Math.max(a, b))];
+      return Buffer.concat([old.subarray(0, end), old.subarray(start)]);
+    },
+);
+const splice = fc.tuple(fc.nat(specimens.length - 1), place, place).map(
+  ([which, a, b]): Change =>
+    (old) => {
+      const other = readFixture(specimens[which]!.name);
+      return Buffer.concat([old.subarray(0, at(old, a)), other.subarray(at(other, b))]);
+    },
+);
+const change = fc.oneof({ weight: 4, arbitrary: overwrite }, insert, remove, repeat, splice);
+
+describe.each(specimens)('$name, mangled', ({ name }) => {
+  test('is decoded and printed without an exception', async () => {
+    const original = readFixture(name);
+    await fc.assert(
+      fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 5 }), async (changes) => {
+        const mangled = changes.reduce((bytes, apply) => apply(bytes), original as Uint8Array);
+        const started = performance.now();
+        const decoded = await decode(mangled);
+        if (decoded) {
+          expect(violations(decoded)).toEqual([]);
+          await print(decoded);
+        }
+        expect(performance.now() - started).toBeLessThan(SLOWEST);
+      }),
+      { numRuns: 60 * campaign },
+    );
+  });
+});
+
+/** Everything that `info` and `dump` print, as text and as JSON. */
+async function print({ opened, sections }: Decoded): Promise<void> {
+  const style = { style: plainStyle, width: 100 };
+  const lines = [...infoText(await streamInfo(opened), { ...style, sort: 'name', depth: 9 })];
+  for (const { layout } of sections) {
+    lines.push(...dumpText(layout, { ...style, offsets: true, raw: true, full: false }));
+    for (const { node, path } of walk(layout.root)) {
+      const line = JSON.parse([...ndjsonLine(layout, node, path)].join(''));
+      expect(line.size).toBeGreaterThanOrEqual(0);
+    }
+  }
+  // A stream can neither move the cursor of a terminal nor begin a line of its own.
+  expect(lines.filter((line) => /\p{C}/u.test(line))).toEqual([]);
+}
