@@ -22,6 +22,8 @@ export type DiagnosticCode =
   | 'bad-iterative' // another iterative section (htab, dirty-bitmap …) that does not parse
   | 'duplicate-section' // the same idstr and instance id twice
   | 'no-schema' // the stream carries no description of its device state
+  | 'schema-mismatch' // the VMSD tables do not fit the bytes of a section
+  | 'chosen-reading' // bytes and tables leave several readings; the likeliest is shown
   | 'trailing-bytes' // bytes after the end of the stream
   | 'unsupported' // a valid encoding that this version does not read
   | 'io'; // the source could not be read

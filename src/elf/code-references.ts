@@ -66,7 +66,10 @@ function scanRiscv(image: Image, start: number, end: number, visit: (address: nu
     const word = image.u32(at);
     const opcode = word & 0x7f;
     if (opcode === 0x17) pages[(word >>> 7) & 31] = at + (word & ~0xfff);
-    else if ((opcode === 0x13 && ((word >>> 12) & 7) === 0) || (opcode === 0x03 && ((word >>> 12) & 7) === 3)) {
+    else if (
+      (opcode === 0x13 && ((word >>> 12) & 7) === 0) ||
+      (opcode === 0x03 && ((word >>> 12) & 7) === 3)
+    ) {
       const page = pages[(word >>> 15) & 31]!;
       if (page >= 0) visit(page + (word >> 20));
     }

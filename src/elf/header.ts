@@ -52,13 +52,7 @@ const PT_GNU_RELRO = 0x6474e552;
 const PF_X = 1;
 const PF_W = 2;
 
-const usedKinds: ReadonlySet<number> = new Set([
-  PT_LOAD,
-  PT_DYNAMIC,
-  PT_NOTE,
-  PT_GNU_EH_FRAME,
-  PT_GNU_RELRO,
-]);
+const usedKinds: ReadonlySet<number> = new Set([PT_LOAD, PT_DYNAMIC, PT_NOTE, PT_GNU_EH_FRAME, PT_GNU_RELRO]);
 
 /** A problem in an ELF file. `start` and `end` are offsets in the file. */
 export function elfError(source: ByteSource, message: string, start: number, end = start): DecodeError {

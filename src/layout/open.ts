@@ -10,10 +10,15 @@ import { type Section, type Stream, scanStream } from '../stream/scan.ts';
 import { locateVmDescription, MAX_VMDESC_LENGTH, VMDESC_HEADER_LENGTH } from '../stream/vmdescription.ts';
 import type { Layout } from './node.ts';
 import { resolveConfiguration, resolveSection } from './section.ts';
+import type { SchemaTables } from './tables.ts';
 
 export interface OpenOptions {
   /** Takes the pages of RAM while they are scanned. */
   readonly sink?: PageSink;
+  /** VMSD tables of the QEMU that wrote the stream, for what its vmdesc does not describe. */
+  readonly tables?: SchemaTables;
+  /** Do not use the stream's own description. */
+  readonly ignoreVmdesc?: boolean;
   /** Called with the number of bytes scanned so far, after each record. */
   onProgress?(offset: number): void;
 }
@@ -24,6 +29,7 @@ export interface OpenedStream {
   readonly stream: Stream<IterativeScanner>;
   /** Undefined when the stream has no usable vmdesc. */
   readonly schema: Schema | undefined;
+  readonly tables: SchemaTables | undefined;
   /** The vmdesc blob as JSON. */
   readonly vmdesc: JsonObject | undefined;
   /** Problems of framing and description; those of each section are in its layout. */
@@ -35,7 +41,8 @@ export interface OpenedStream {
  * diagnostics; only a source that is no migration stream, or cannot be read, throws.
  */
 export async function openStream(source: ByteSource, options: OpenOptions = {}): Promise<OpenedStream> {
-  const located = await locateVmDescription(source);
+  const { tables, ignoreVmdesc = false } = options;
+  const located = ignoreVmdesc ? undefined : await locateVmDescription(source);
   let described =
     located && (await readVmdesc(source, { ...located, start: located.start + VMDESC_HEADER_LENGTH }));
   let stream = await scan(source, described?.schema, { ...options, vmdescription: located });
@@ -50,7 +57,7 @@ export async function openStream(source: ByteSource, options: OpenOptions = {}):
     if (described?.schema && guessed && !options.sink) stream = await scan(source, described.schema, options);
   }
   const diagnostics = [...(described?.diagnostics ?? []), ...stream.diagnostics];
-  if (!described?.schema) {
+  if (!described?.schema && !tables) {
     diagnostics.push({
       severity: 'warning',
       code: 'no-schema',
@@ -59,7 +66,7 @@ export async function openStream(source: ByteSource, options: OpenOptions = {}):
         : 'the stream has no vmdesc, so that its device state cannot be decoded (suppress-vmdesc=on, postcopy or a cut stream)',
     });
   }
-  return { source, stream, schema: described?.schema, vmdesc: described?.json, diagnostics };
+  return { source, stream, schema: described?.schema, tables, vmdesc: described?.json, diagnostics };
 }
 
 async function readVmdesc(
@@ -97,7 +104,7 @@ function scan(
 
 /** The layout of one section. */
 export function layoutOf(opened: OpenedStream, section: Section): Promise<Layout> {
-  return resolveSection(opened.source, section, opened.schema);
+  return resolveSection(opened.source, section, opened);
 }
 
 /** The layouts of the configuration and all sections, in stream order, each resolved when it is asked for. */

@@ -8,9 +8,18 @@ import type { Section } from '../stream/scan.ts';
 import { gap, type ResolveContext, sectionBytes } from './context.ts';
 import type { GapNode, Layout, LayoutNode, StructNode } from './node.ts';
 import { resolveStruct } from './resolve.ts';
+import { resolveByTables, type SchemaTables } from './tables.ts';
 
 /** A gap of more bytes than this is not read. */
 const MAX_GAP_VALUE = 1 << 20;
+
+/** What says how the bytes of device state are to be read. */
+export interface Knowledge {
+  /** The stream's own description. */
+  readonly schema: Schema | undefined;
+  /** The tables of the QEMU that wrote it. */
+  readonly tables: SchemaTables | undefined;
+}
 
 /** How the end of a section that nothing describes was found. */
 const foundBy: Partial<Record<BoundaryOrigin, string>> = {
@@ -21,11 +30,14 @@ const foundBy: Partial<Record<BoundaryOrigin, string>> = {
 /** Section name of the configuration's layout. */
 export const CONFIGURATION_SECTION = 'configuration';
 
-/** Resolves a section against a schema. Total: what the schema does not describe becomes gaps. */
+/**
+ * Resolves a section by its description, or else by the VMSD tables of the QEMU that wrote it. Total: what nothing
+ * describes becomes gaps.
+ */
 export async function resolveSection(
   source: ByteSource,
   section: Section,
-  schema: Schema | undefined,
+  { schema, tables }: Knowledge,
 ): Promise<Layout> {
   const { idstr, instanceId, versionId } = section;
   const diagnostics: Diagnostic[] = [];
@@ -44,6 +56,10 @@ export async function resolveSection(
     }
     return layout(await resolveBody(source, device, record, report));
   }
+  if (tables && record && section.records.length === 1 && !section.scanner) {
+    const root = await resolveByTables(source, tables, record, report);
+    if (root) return layout(root);
+  }
   const children: LayoutNode[] = [];
   for (const [i, { type, body }] of section.records.entries()) {
     const name = section.records.length === 1 ? type : i;
@@ -51,7 +67,7 @@ export async function resolveSection(
     if (section.scanner) children.push({ ...place, kind: 'leaf', type: idstr, value: null });
     else children.push(await unreadGap(source, 'no description', place));
   }
-  if (!section.scanner && schema && record) {
+  if (!section.scanner && (schema || tables) && record) {
     const end = foundBy[record.boundary];
     const message = `nothing describes this section${end === undefined ? '' : `; its end was found by ${end}`}`;
     report({ severity: 'warning', code: 'unknown-section', message, range: record.range });

@@ -95,7 +95,8 @@ export const handleKnownCalls: CallHandler = (call) => {
  */
 function isCast({ image, args: [, type, file, line, func] }: Call): boolean {
   if (line?.operator !== 'constant' || line.value === 0n || line.value > 1_000_000n) return false;
-  if (file?.operator !== 'constant' || type?.operator !== 'constant' || func?.operator !== 'constant') return false;
+  if (file?.operator !== 'constant' || type?.operator !== 'constant' || func?.operator !== 'constant')
+    return false;
   return (
     /\.(c|h|cc|cpp|inc)$/.test(readText(image, file)) &&
     /^[A-Za-z_]\w*$/.test(readText(image, func)) &&

@@ -154,7 +154,10 @@ export class Explorer {
       if (outcome.kind === 'end') return this.#resume(state, outcome.state);
     }
     effect ??= { result: this.terms.unknown('call'), keepsMemory: false };
-    if (call.args.some((argument) => argument.operator === 'symbol' && argument.name === 'file') && !effect.put)
+    if (
+      call.args.some((argument) => argument.operator === 'symbol' && argument.name === 'file') &&
+      !effect.put
+    )
       state.trace = 'varies';
     this.#apply(state, effect);
     this.#set.leave(state, this.terms);
@@ -171,9 +174,9 @@ export class Explorer {
   #apply(state: MachineState, effect: CallEffect): void {
     const { terms } = this;
     const set = this.#set;
-    const stackArguments = set.argumentRegisters.map((register) => state.registers[register]!);
+    const args = set.argumentRegisters.map((register) => state.registers[register]!);
     if (!effect.keepsMemory) state.memory.lose();
-    if (!effect.put) state.memory.loseStack(stackArguments);
+    if (!effect.put) state.memory.loseReachable(args);
     for (const register of set.volatileRegisters) state.registers[register] = terms.unknown('register');
     state.registers[set.resultRegister] = effect.result;
     state.vectors.clear();

@@ -16,4 +16,10 @@ export interface Limits {
 export const testLimits: Limits = { instructions: 4000, branches: 128, callDepth: 8, visits: 20, nodes: 300 };
 
 /** A put may go around a loop for each register of a file. */
-export const putLimits: Limits = { instructions: 20_000, branches: 64, callDepth: 8, visits: 1100, nodes: 100 };
+export const putLimits: Limits = {
+  instructions: 20_000,
+  branches: 64,
+  callDepth: 8,
+  visits: 1100,
+  nodes: 100,
+};

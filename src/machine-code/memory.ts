@@ -17,23 +17,23 @@ export class Memory {
   readonly #terms: Terms;
   readonly #image: MachineImage;
   /** By offset from the stack pointer at the start. */
-  #stack: Map<bigint, Slot>;
+  readonly #stack = new Map<bigint, Slot>();
   /** What was written to objects: by address term, then offset. */
-  #objects: Map<number, Map<bigint, Slot>>;
+  readonly #objects = new Map<number, Map<bigint, Slot>>();
   /** Something wrote to a place that is not known. */
-  #lost: boolean;
+  #lost = false;
 
-  constructor(terms: Terms, image: MachineImage, from?: Memory) {
+  constructor(terms: Terms, image: MachineImage) {
     this.#terms = terms;
     this.#image = image;
-    this.#stack = new Map(from?.#stack);
-    this.#objects = new Map();
-    for (const [id, slots] of from?.#objects ?? []) this.#objects.set(id, new Map(slots));
-    this.#lost = from?.#lost ?? false;
   }
 
   copy(): Memory {
-    return new Memory(this.#terms, this.#image, this);
+    const copy = new Memory(this.#terms, this.#image);
+    for (const [at, slot] of this.#stack) copy.#stack.set(at, slot);
+    for (const [id, slots] of this.#objects) copy.#objects.set(id, new Map(slots));
+    copy.#lost = this.#lost;
+    return copy;
   }
 
   /** From here on nothing outside the stack is known, because a function ran that was not followed. */
@@ -89,17 +89,26 @@ export class Memory {
   }
 
   /** A function that is not followed got these values: local variables that one points to may hold anything. */
-  loseStack(values: readonly Term[]): void {
+  loseReachable(values: readonly Term[]): void {
     let from: bigint | undefined;
     for (const value of values) {
       const { base, offset } = this.#terms.split(value);
       if (base?.operator !== 'symbol' || base.name !== 'stack') continue;
       if (from === undefined || offset < from) from = offset;
     }
-    if (from === undefined) return;
+    if (from !== undefined) this.#loseLocals(from);
+  }
+
+  /** From here on no local variable is known either. */
+  loseAll(): void {
+    this.lose();
+    this.#loseLocals(undefined);
+  }
+
+  #loseLocals(from: bigint | undefined): void {
     for (const [at, slot] of this.#stack) {
       const canary = slot.term.operator === 'symbol' && slot.term.name === 'canary';
-      if (at >= from && !slot.saved && !canary) this.#stack.delete(at);
+      if ((from === undefined || at >= from) && !slot.saved && !canary) this.#stack.delete(at);
     }
   }
 
@@ -177,7 +186,8 @@ function isObject(base: Term): boolean {
 }
 
 function overlaps(slots: ReadonlyMap<bigint, Slot>, offset: bigint, size: number): boolean {
-  for (const [at, slot] of slots) if (at < offset + BigInt(size) && offset < at + BigInt(slot.size)) return true;
+  for (const [at, slot] of slots)
+    if (at < offset + BigInt(size) && offset < at + BigInt(slot.size)) return true;
   return false;
 }
 
@@ -187,7 +197,10 @@ function clear(slots: Map<bigint, Slot>, offset: bigint, size: number): void {
     if (at < offset + BigInt(size) && offset < at + BigInt(old.size)) slots.delete(at);
 }
 
-function sameObjects(a: ReadonlyMap<number, Map<bigint, Slot>>, b: ReadonlyMap<number, Map<bigint, Slot>>): boolean {
+function sameObjects(
+  a: ReadonlyMap<number, Map<bigint, Slot>>,
+  b: ReadonlyMap<number, Map<bigint, Slot>>,
+): boolean {
   if (a.size !== b.size) return false;
   for (const [id, slots] of a) {
     const others = b.get(id);

@@ -29,7 +29,11 @@ export function toExpression(term: Term): Expression {
       return isUnknown(part) ? part : [term.operator, part, Number(term.value)];
     }
     case 'if': {
-      const [condition, then, otherwise] = term.parts.map(toExpression) as [Expression, Expression, Expression];
+      const [condition, then, otherwise] = term.parts.map(toExpression) as [
+        Expression,
+        Expression,
+        Expression,
+      ];
       return ['if', condition, then, otherwise];
     }
     default: {

@@ -34,7 +34,15 @@ export class Terms {
 
   symbol(name: SymbolName | `import ${string}`): Term {
     const signedBits = SYMBOL_SIGNED_BITS[name as SymbolName] ?? 64;
-    return this.#intern({ operator: 'symbol', parts: [], value: 0n, size: 0, name, ones: ALL_ONES, signedBits });
+    return this.#intern({
+      operator: 'symbol',
+      parts: [],
+      value: 0n,
+      size: 0,
+      name,
+      ones: ALL_ONES,
+      signedBits,
+    });
   }
 
   /** A new value that nobody knows. */
@@ -206,6 +214,10 @@ export class Terms {
   if(condition: Term, then: Term, otherwise: Term): Term {
     if (condition.operator === 'constant') return condition.value !== 0n ? then : otherwise;
     if (then.id === otherwise.id) return then;
+    if (condition.operator === 'ne') return this.if(this.not(condition), otherwise, then);
+    const sure = this.#restrict(then, condition, true);
+    const rest = this.#restrict(otherwise, condition, false);
+    if (sure.id !== then.id || rest.id !== otherwise.id) return this.if(condition, sure, rest);
     if (then.operator === 'if' && then.parts[0]!.id === condition.id)
       return this.if(condition, then.parts[1]!, otherwise);
     if (otherwise.operator === 'if' && otherwise.parts[0]!.id === condition.id)
@@ -222,7 +234,6 @@ export class Terms {
     }
     if (otherwise.operator === 'if' && otherwise.parts[1]!.id === then.id)
       return this.if(this.binary('or', condition, otherwise.parts[0]!), then, otherwise.parts[2]!);
-    if (condition.operator === 'ne') return this.if(this.not(condition), otherwise, then);
     return this.#intern({
       operator: 'if',
       parts: [condition, then, otherwise],
@@ -232,6 +243,60 @@ export class Terms {
       ones: then.ones | otherwise.ones,
       signedBits: Math.max(then.signedBits, otherwise.signedBits),
     });
+  }
+
+  /** A term where a condition holds, or does not: what only repeats the condition falls away. */
+  #restrict(term: Term, condition: Term, holds: boolean): Term {
+    if (term.parts.length === 0) return term;
+    const facts = new Map<number, Term>();
+    const learn = (fact: Term, isTrue: boolean): void => {
+      if (fact.operator === 'constant') return;
+      facts.set(fact.id, this.constant(isTrue ? 1n : 0n));
+      facts.set(this.not(fact).id, this.constant(isTrue ? 0n : 1n));
+      const [a, b] = fact.parts;
+      if (fact.operator === (isTrue ? 'eq' : 'ne') && b!.operator === 'constant') facts.set(a!.id, b!);
+      if (fact.operator === (isTrue ? 'and' : 'or') && isBoolean(fact)) {
+        learn(a!, isTrue);
+        learn(b!, isTrue);
+      }
+    };
+    learn(condition, holds);
+    return this.#replace(term, facts);
+  }
+
+  #replace(term: Term, facts: Map<number, Term>): Term {
+    const known = facts.get(term.id);
+    if (known) return known;
+    const parts = term.parts.map((part) => this.#replace(part, facts));
+    const replaced = parts.every((part, i) => part.id === term.parts[i]!.id)
+      ? term
+      : this.#rebuild(term, parts);
+    facts.set(term.id, replaced);
+    return replaced;
+  }
+
+  /** The same term of other parts. */
+  #rebuild(term: Term, parts: readonly Term[]): Term {
+    const [a, b, c] = parts;
+    switch (term.operator) {
+      case 'constant':
+      case 'symbol':
+      case 'unknown':
+        return term;
+      case 'load': {
+        // A pointer that is known is NULL, or nobody follows it.
+        const { base, offset } = this.split(a!);
+        return base ? this.load(base, offset + term.value, term.size) : this.unknown('memory');
+      }
+      case 'trunc':
+        return this.trunc(a!, Number(term.value));
+      case 'sext':
+        return this.sext(a!, Number(term.value));
+      case 'if':
+        return this.if(a!, b!, c!);
+      default:
+        return this.binary(term.operator, a!, b!);
+    }
   }
 
   binary(operator: BinaryOperator, a: Term, b: Term): Term {
@@ -343,12 +408,7 @@ export class Terms {
     }
     const product = a.ones * b.ones;
     const [first, second] = b.operator === 'constant' || a.id < b.id ? [a, b] : [b, a];
-    return this.#arithmetic(
-      'mul',
-      first,
-      second,
-      product > ALL_ONES ? ALL_ONES : maskOf(bitLength(product)),
-    );
+    return this.#arithmetic('mul', first, second, product > ALL_ONES ? ALL_ONES : maskOf(bitLength(product)));
   }
 
   #divide(operator: 'div' | 'mod', a: Term, b: Term): Term {
@@ -369,9 +429,19 @@ export class Terms {
         return this.binary('and', x!, this.constant(y!.value & mask));
       if ((a.operator === 'trunc' || a.operator === 'sext') && (mask & ~maskOf(Number(a.value))) === 0n)
         return this.binary('and', x!, this.constant(mask));
-      if ((a.operator === 'or' || a.operator === 'xor') && y!.operator === 'constant' && (y!.value & mask) === 0n)
+      if (
+        (a.operator === 'or' || a.operator === 'xor') &&
+        y!.operator === 'constant' &&
+        (y!.value & mask) === 0n
+      )
         return this.binary('and', x!, this.constant(mask));
       if (a.operator === 'or' || a.operator === 'xor') {
+        if (a.operator === 'xor' && y!.operator === 'constant' && mask !== ALL_ONES)
+          return this.binary(
+            'xor',
+            this.binary('and', x!, this.constant(mask)),
+            this.constant(y!.value & mask),
+          );
         // A part that cannot reach the mask falls away: what is left of a register after a write to its low byte.
         if ((x!.ones & mask) === 0n) return this.binary('and', y!, this.constant(mask));
         if ((y!.ones & mask) === 0n) return this.binary('and', x!, this.constant(mask));
@@ -434,8 +504,10 @@ export class Terms {
         [b, a],
       ] as const) {
         const same = p.parts[0]!.id === q.parts[0]!.id && p.parts[1]?.id === q.parts[1]?.id;
-        if (q.operator === 'eq' && same && p.operator === 'ltu') return this.binary('leu', p.parts[0]!, p.parts[1]!);
-        if (q.operator === 'eq' && same && p.operator === 'lts') return this.binary('les', p.parts[0]!, p.parts[1]!);
+        if (q.operator === 'eq' && same && p.operator === 'ltu')
+          return this.binary('leu', p.parts[0]!, p.parts[1]!);
+        if (q.operator === 'eq' && same && p.operator === 'lts')
+          return this.binary('les', p.parts[0]!, p.parts[1]!);
       }
       const [first, second] = [a, b];
       return this.#arithmetic('or', first, second, 1n);
@@ -479,7 +551,8 @@ export class Terms {
       if (a.operator === 'shr') return this.binary('shr', x!, this.constant(y.value + b.value));
       if (a.operator === 'and')
         return this.binary('and', this.binary('shr', x!, b), this.constant(y.value >> b.value));
-      if (a.operator === 'shl' && y.value === b.value && wrap(x!.ones << b.value) >> b.value === x!.ones) return x!;
+      if (a.operator === 'shl' && y.value === b.value && wrap(x!.ones << b.value) >> b.value === x!.ones)
+        return x!;
     }
     if (a.operator === 'trunc') {
       const bits = Number(a.value);
@@ -536,6 +609,7 @@ export class Terms {
       }
       case 'trunc': {
         const bits = Number(a.value);
+        if (x!.signedBits <= bits) return this.binary('eq', x!, this.constant(signed(value, bits)));
         const [p, q] = x!.parts;
         if (x!.operator === 'add' && q!.operator === 'constant')
           return this.binary('eq', this.trunc(p!, bits), this.constant((value - q!.value) & maskOf(bits)));
@@ -626,9 +700,7 @@ export class Terms {
         ? this.constant(1n)
         : this.binary('lts', a, this.constant(b.value + 1n));
     if (a.operator === 'constant')
-      return a.value === 1n << 63n
-        ? this.constant(1n)
-        : this.binary('lts', this.constant(a.value - 1n), b);
+      return a.value === 1n << 63n ? this.constant(1n) : this.binary('lts', this.constant(a.value - 1n), b);
     return this.#comparison('les', a, b);
   }
 

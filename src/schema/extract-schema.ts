@@ -6,6 +6,7 @@ import { findVmsds } from './find-vmsds.ts';
 import { fitKnownLayout } from './fit-layout.ts';
 import { QEMU_SCHEMA_FORMAT, QEMU_SCHEMA_FORMAT_VERSION, type QemuSchema } from './qemu-schema.ts';
 import { readTables } from './read-tables.ts';
+import { readTypes } from './read-types.ts';
 import { TableReader } from './table-reader.ts';
 
 /** The files of a QEMU: its binary, and the modules that it would load (`hw-*.so`). */
@@ -41,8 +42,7 @@ export function schemaOfProgram(program: LoadedProgram): QemuSchema {
     layout: layout.name,
     objects: objects.map((object) => ({ name: fileName(object.name), buildId: object.buildId })),
     ...readTables(program, layout, infos, vmsds),
-    propertyLists: [],
-    types: [],
+    ...readTypes(program, new Map(vmsds.map(({ address }, i) => [address, i]))),
   };
 }
 

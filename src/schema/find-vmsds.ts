@@ -26,7 +26,11 @@ export function findVmsds(program: LoadedProgram, reader: TableReader): readonly
       const address = place - layout.vmsd.fields;
       const vmsd = found.has(address) ? undefined : reader.vmsdAt(address);
       if (vmsd && isConvincing(reader, vmsd)) add(vmsd);
-    } else if (!found.has(place) && isNamedWithoutFields(reader, place, target) && isConstant(program, place)) {
+    } else if (
+      !found.has(place) &&
+      isNamedWithoutFields(reader, place, target) &&
+      isConstant(program, place)
+    ) {
       const vmsd = reader.vmsdAt(place);
       if (vmsd) add(vmsd);
     }

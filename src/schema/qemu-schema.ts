@@ -179,15 +179,21 @@ export interface Property {
   readonly defaultValue: bigint | undefined;
 }
 
-/** A QOM type, from its TypeInfo. */
+/**
+ * A QOM type of a device, from its TypeInfo. A device has the properties of its type and of all parents; its VMSD is
+ * that of its type, or of the nearest parent that has one.
+ */
 export interface QomType {
   readonly name: string;
-  readonly parent: string | undefined;
+  readonly parent: string;
   /** Bytes of its struct; 0 where it is that of the parent. */
   readonly instanceSize: number;
   readonly abstract: boolean;
-  /** VMSD that its class_init sets, where that could be read from the code: an index into `vmsds`. */
-  readonly vmsd: number | undefined;
-  /** Properties that its class_init sets, likewise: an index into `propertyLists`. */
-  readonly propertyList: number | undefined;
+  /**
+   * VMSDs that its class_init names: indexes into `vmsds`. One, where it sets `dc->vmsd`; none where it sets none, or
+   * its code could not be looked through.
+   */
+  readonly vmsds: readonly number[];
+  /** Properties that its class_init sets: indexes into `propertyLists`. */
+  readonly propertyLists: readonly number[];
 }

@@ -31,14 +31,26 @@ const MAX_ALIGN = 4096;
 /** More than this are a binary that lies; real ones have some 2000. */
 const MAX_TYPES = 100_000;
 
-/** All TypeInfos of device types that lie in the image; some (CPU models) are only made at run time. */
-export function findDeviceTypes(image: Image): readonly RawType[] {
+/**
+ * All TypeInfos that lie in the image, sorted by address; some (CPU models, machine types) are only made at run time.
+ * Things that look like one are among them.
+ */
+export function findTypes(image: Image): readonly RawType[] {
   let best: readonly RawType[] = [];
+  let bestCount = -1;
   for (const layout of layouts) {
-    const types = descendantsOf('device', candidates(image, layout));
-    if (types.length > best.length) best = types;
+    const types = candidates(image, layout);
+    const count = deviceTypes(types).length;
+    if (count <= bestCount) continue;
+    best = types;
+    bestCount = count;
   }
   return best;
+}
+
+/** Those that descend from `device`, sorted by address. */
+export function deviceTypes(types: readonly RawType[]): readonly RawType[] {
+  return descendantsOf('device', types);
 }
 
 function candidates(image: Image, layout: TypeLayout): readonly RawType[] {

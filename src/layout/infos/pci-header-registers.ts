@@ -1,16 +1,7 @@
 import { bits, choice, count, flag, flags, hex, unlessZero } from './bits.ts';
 import { baseClassName, interfaceName, subclassName } from './pci-classes.ts';
 import { pciDeviceName, pciSubsystemName, pciVendorName } from './pci-devices.ts';
-import {
-  baseAddresses,
-  le16,
-  le32,
-  peek8,
-  peek16,
-  peek32,
-  type Register,
-  u8,
-} from './pci-register.ts';
+import { baseAddresses, le16, le32, peek8, peek16, peek32, type Register, u8 } from './pci-register.ts';
 
 const HEADER_TYPE = 0x0e;
 const HEADER_TYPE_MASK = 0x7f;

@@ -83,9 +83,7 @@ function addressMeaning(value: number | bigint): string | undefined {
   const low = bits(value, 0, 32);
   if (BigInt(value) === 0n) return undefined;
   const isIo = bits(low, 0, 1) === 1;
-  const kind = isIo
-    ? 'I/O'
-    : `${MEMORY_KINDS[bits(low, 1, 2)]}${bits(low, 3, 1) ? ', prefetchable' : ''}`;
+  const kind = isIo ? 'I/O' : `${MEMORY_KINDS[bits(low, 1, 2)]}${bits(low, 3, 1) ? ', prefetchable' : ''}`;
   const address = BigInt(value) & (isIo ? ~3n : ~15n);
   return address === 0n ? kind : `${kind} at ${hex(address)}`;
 }

@@ -221,13 +221,13 @@ export function virtioPciDeviceType(pciDeviceId: number): number | undefined {
 }
 
 const TRANSITIONAL: Readonly<Record<number, number>> = {
-  0x1000: 1,
-  0x1001: 2,
-  0x1002: 5,
-  0x1003: 3,
-  0x1004: 8,
-  0x1005: 4,
-  0x1009: 9,
+  4096: 1,
+  4097: 2,
+  4098: 5,
+  4099: 3,
+  4100: 8,
+  4101: 4,
+  4105: 9,
 };
 
 /** Section "Device Status Field". */

@@ -112,6 +112,8 @@ export interface WalkSink {
   ): void;
   openArray(name: string, type: string, start: number, length: number): void;
   leaf(name: string | number, type: string, start: number, end: number, value: LeafValue): void;
+  /** All elements of the array that was opened last: plain values of `size` bytes from `start` on. */
+  leaves(type: string, start: number, size: number, count: number): void;
   close(end: number): void;
 }
 
@@ -413,13 +415,12 @@ export class Machine {
     const { view, base: sectionBase } = this.section;
     const readAt = (i: number) => scalar.read(view, start - sectionBase + i * scalar.size);
     for (let i = 0; i < count; i++) {
-      const value = readAt(i);
       const cost = scalarCost(info, view, start - sectionBase + i * scalar.size, scalar.size);
       if (cost === undefined)
         return { kind: 'dead', offset: start + i * scalar.size, why: `${info} of ${field.name}` };
       run.cost += cost;
-      sink?.leaf(i, info, start + i * scalar.size, start + (i + 1) * scalar.size, value);
     }
+    sink?.leaves(info, start, scalar.size, count);
     run.shadow.storeArray({
       object: base.object,
       offset: base.offset,

@@ -31,7 +31,15 @@ export interface SearchResult {
   /** Runs that were made. */
   readonly states: number;
   /** The failure that got furthest, for when there is no solution. */
-  readonly furthest: { readonly offset: number; readonly why: string } | undefined;
+  readonly furthest: Failure | undefined;
+}
+
+/** A reading that came to an end before the section did. A run over its shadow fails at the same place. */
+export interface Failure {
+  readonly candidate: Candidate;
+  readonly shadow: Shadow;
+  readonly offset: number;
+  readonly why: string;
 }
 
 export interface SearchLimits {
@@ -95,8 +103,9 @@ export function search(
       best = Math.min(best, cost);
       solutions.push({ candidate, shadow: run.shadow, cost, guesses: listGuesses(guesses) });
     } else if (outcome.kind === 'dead') {
-      if (!furthest || outcome.offset > furthest.offset)
-        furthest = { offset: outcome.offset, why: outcome.why };
+      if (!furthest || outcome.offset > furthest.offset) {
+        furthest = { candidate, shadow: run.shadow, offset: outcome.offset, why: outcome.why };
+      }
     } else {
       const [first] = outcome.unknown.options;
       if (!first) continue;

@@ -4,10 +4,15 @@ import type { Condition, DecodeInstruction, Instruction, Operand, Written } from
 /** Longest instruction of the architecture. */
 const MAX_LENGTH = 15;
 
-/** The decoder of iced-x86, a WebAssembly library: loaded when code is first looked at, and only here. */
-export async function loadIcedDecoder(): Promise<DecodeInstruction> {
+/**
+ * The decoder of iced-x86, a WebAssembly library: loaded when code is first looked at, and only here. `wantsWritten`
+ * tells of which mnemonics it shall say what they write.
+ */
+export async function loadIcedDecoder(
+  wantsWritten: (mnemonic: string) => boolean,
+): Promise<DecodeInstruction> {
   const iced = await import('iced-x86');
-  const translate = translator(iced);
+  const translate = translator(iced, wantsWritten);
   return (bytes, address) => {
     const decoder = new iced.Decoder(64, bytes.subarray(0, MAX_LENGTH), iced.DecoderOptions.None);
     try {
@@ -25,7 +30,10 @@ export async function loadIcedDecoder(): Promise<DecodeInstruction> {
 }
 
 /** From the library's instructions to ours. */
-function translator(iced: typeof Iced): (instruction: Iced.Instruction, address: number) => Instruction {
+function translator(
+  iced: typeof Iced,
+  wantsWritten: (mnemonic: string) => boolean,
+): (instruction: Iced.Instruction, address: number) => Instruction {
   const { Register, OpKind, Mnemonic, ConditionCode } = iced;
   const general = new Map<number, Operand & { kind: 'register' }>();
   for (let i = 0; i < 16; i++) {
@@ -95,7 +103,8 @@ function translator(iced: typeof Iced): (instruction: Iced.Instruction, address:
       return general.get(register) ?? vectors.get(register) ?? { kind: 'other' };
     }
     if (kind === OpKind.Memory) return memory(instruction);
-    if (immediates.has(kind)) return { kind: 'immediate', value: BigInt.asUintN(64, instruction.immediate(i)) };
+    if (immediates.has(kind))
+      return { kind: 'immediate', value: BigInt.asUintN(64, instruction.immediate(i)) };
     if (targets.has(kind)) return { kind: 'target', address: Number(instruction.nearBranchTarget) };
     return { kind: 'other' };
   };
@@ -144,7 +153,7 @@ function translator(iced: typeof Iced): (instruction: Iced.Instruction, address:
           : (ConditionCode[conditionCode] as Condition | undefined),
       repeated: instruction.hasRepPrefix || instruction.hasRepnePrefix,
       next: address + length,
-      written: isModelled(name) ? undefined : written(instruction),
+      written: wantsWritten(name) ? written(instruction) : undefined,
     };
   };
 }

@@ -3,7 +3,12 @@ export type GeneralRegister = number;
 
 export type Operand =
   /** `high`: bits 8 to 15 (ah, ch, dh, bh). */
-  | { readonly kind: 'register'; readonly register: GeneralRegister; readonly size: number; readonly high: boolean }
+  | {
+      readonly kind: 'register';
+      readonly register: GeneralRegister;
+      readonly size: number;
+      readonly high: boolean;
+    }
   | { readonly kind: 'vector'; readonly register: number; readonly size: number }
   /** Sign-extended to 64 bits as the instruction does it. */
   | { readonly kind: 'immediate'; readonly value: bigint }
@@ -56,8 +61,8 @@ export interface Instruction {
   readonly repeated: boolean;
   /** Address of the one after it. */
   readonly next: number;
-  /** What it may write, for instructions that are not modelled one by one. */
-  readonly writes: () => Written;
+  /** What it may change; only for mnemonics that the decoder was asked for. */
+  readonly written: Written | undefined;
 }
 
 /** All that an instruction may change. */

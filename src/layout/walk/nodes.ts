@@ -1,0 +1,110 @@
+import type { PathComponent } from '../../bytes/diagnostic.ts';
+import { gap, type ResolveContext } from '../context.ts';
+import { infoCodecs } from '../infos/table.ts';
+import type { LayoutNode, LeafNode, LeafValue, StructNode } from '../node.ts';
+import { scalarTypes } from '../scalars.ts';
+import type { WalkSink } from './machine.ts';
+import type { VmsdProgram } from './program.ts';
+
+/** A node whose end is not known yet. */
+interface OpenNode {
+  readonly kind: 'struct' | 'array';
+  readonly name: PathComponent;
+  readonly type: string;
+  readonly start: number;
+  readonly vmsdName: string | undefined;
+  readonly versionId: number | undefined;
+  readonly length: number;
+  children: LayoutNode[];
+  elements: Iterable<LayoutNode> | undefined;
+}
+
+/** Types of structs that are VMSDs, not infos. */
+const VMSD_TYPES: ReadonlySet<string> = new Set(['section', 'struct', 'vstruct', 'subsection']);
+
+/** Makes the nodes of a section while it is walked. */
+export class NodeBuilder implements WalkSink {
+  readonly #context: ResolveContext;
+  readonly #open: OpenNode[] = [];
+
+  constructor(context: ResolveContext, vmsd: VmsdProgram, versionId: number) {
+    this.#context = context;
+    this.open('', 'section', context.section.base, vmsd, versionId);
+  }
+
+  open(
+    name: PathComponent,
+    type: string,
+    start: number,
+    vmsd: VmsdProgram | undefined,
+    versionId: number,
+  ): void {
+    this.#open.push({
+      kind: 'struct',
+      name,
+      type,
+      start,
+      vmsdName: vmsd?.name,
+      versionId: vmsd && versionId,
+      length: 0,
+      children: [],
+      elements: undefined,
+    });
+  }
+
+  openArray(name: string, type: string, start: number, length: number): void {
+    const nothing = { vmsdName: undefined, versionId: undefined, children: [], elements: undefined };
+    this.#open.push({ kind: 'array', name, type, start, length, ...nothing });
+  }
+
+  leaf(name: PathComponent, type: string, start: number, end: number, value: LeafValue): void {
+    const opened = value instanceof Uint8Array ? this.#openInfo(name, type, start, end) : undefined;
+    this.#open.at(-1)!.children.push(opened ?? { kind: 'leaf', name, type, start, end, value });
+  }
+
+  /** A custom info whose bytes alone say what is in it. */
+  #openInfo(name: PathComponent, type: string, start: number, end: number): LayoutNode | undefined {
+    const nothing = { arrayLength: undefined, index: undefined, struct: undefined };
+    return infoCodecs.get(type)?.(
+      this.#context,
+      { name: String(name), type, size: end - start, ...nothing },
+      { name, start, end },
+    );
+  }
+
+  leaves(type: string, start: number, size: number, count: number): void {
+    const { view, base } = this.#context.section;
+    const scalar = scalarTypes.get(type)!;
+    function* elements(): Generator<LeafNode> {
+      for (let i = 0; i < count; i++) {
+        const at = start + i * size;
+        yield { kind: 'leaf', name: i, type, start: at, end: at + size, value: scalar.read(view, at - base) };
+      }
+    }
+    this.#open.at(-1)!.elements = { [Symbol.iterator]: elements };
+  }
+
+  close(end: number): void {
+    const node = this.#open.pop()!;
+    this.#open.at(-1)!.children.push(this.#closed(node, end));
+  }
+
+  #closed(node: OpenNode, end: number): LayoutNode {
+    const { kind, name, type, start, vmsdName, versionId, length, children, elements } = node;
+    if (kind === 'array') return { kind, name, type, start, end, length, children: elements ?? children };
+    const { bytes, base } = this.#context.section;
+    if (VMSD_TYPES.has(type)) return { kind, name, type, start, end, vmsdName, versionId, children };
+    const value = bytes.subarray(start - base, end - base);
+    if (children.length === 0) return { kind: 'leaf', name, type, start, end, value };
+    return { kind, name, type, start, end, vmsdName, versionId, value, children };
+  }
+
+  /** The section's root; from `reached` to `end` is a gap, when the walk did not get further. */
+  finish(reached: number, end: number): StructNode {
+    if (reached < end) this.#open.at(-1)!.children.push(gap(this.#context, 'undecoded', reached, end));
+    while (this.#open.length > 1) this.close(end);
+    const root = this.#closed(this.#open[0]!, end);
+    if (root.kind !== 'struct') throw new Error('the root of a section is a struct');
+    return root;
+  }
+}
