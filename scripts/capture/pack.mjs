@@ -32,7 +32,7 @@ if (options.help || options.manifest === undefined || options.from === undefined
 const { from, to } = { from: options.from, to: options.to };
 for (const folder of ['streams', 'script']) mkdirSync(join(to, folder), { recursive: true });
 
-/** @type {(import("./session.mjs").ManifestEntry & { keepRegisters?: boolean })[]} */
+/** @type {import("./session.mjs").ManifestEntry[]} */
 const entries = JSON.parse(readFileSync(options.manifest, 'utf8'));
 const packed = entries.map(pack);
 writeFileSync(join(to, 'manifest.json'), `${JSON.stringify(packed, null, 2)}\n`);

@@ -38,6 +38,7 @@ import { lastLines, startQemu } from './qemu.mjs';
  * @property {boolean} [destination]   Migrate to a second QEMU (implied by postcopyMs).
  * @property {Record<string, unknown>} [migrate]  More arguments for the migrate command (`blk`).
  * @property {string} [snapshot]       Instead of migrating, `savevm` into the qcow2 of this name.
+ * @property {boolean} [keepRegisters]  Keep what the monitor said of the registers in the fixtures' manifest.
  * @property {number} [timeoutMs]
  * @property {string} [note]
  */

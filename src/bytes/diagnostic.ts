@@ -16,6 +16,7 @@ export type DiagnosticCode =
   | 'bad-vmdesc' // the vmdesc blob is not valid JSON, or has the wrong shape, size or depth
   | 'bad-elf' // an ELF file whose headers or tables cannot be, or none at all
   | 'not-qemu' // an ELF file that is no QEMU system emulator
+  | 'bad-schema' // a schema file, or tables, that cannot be
   | 'vmdesc-mismatch' // the bytes of a section disagree with its description
   | 'vmdesc-incomplete' // the description is known to leave out bytes that QEMU wrote
   | 'bad-ram' // a RAM record that cannot be

@@ -28,23 +28,31 @@ function scanX86(image: Image, start: number, end: number, visit: (address: numb
   }
 }
 
-/** ADRP of a register, then ADD of the same register, or a load from it. */
+/**
+ * ADRP puts a page into a register, ADD and MOV carry it on, loads use it; compilers take several addresses from one
+ * anchor. What a register holds is followed in the order of the code, branches or not.
+ */
 function scanAarch64(image: Image, start: number, end: number, visit: (address: number) => void): void {
-  const pages = new Float64Array(32).fill(-1);
+  const registers = new Float64Array(32).fill(-1);
   for (let at = start; at + 4 <= end; at += 4) {
     const word = image.u32(at);
+    const target = word & 31;
+    const source = registers[(word >>> 5) & 31]!;
+    // The immediate of ADR and ADRP: bits 23 to 5, then 30 and 29; signed.
+    const relative = (((word << 8) >> 13) << 2) | ((word >>> 29) & 3);
     if ((word & 0x9f000000) >>> 0 === 0x90000000) {
-      // Bits 23 to 5 and 30 to 29, signed, in pages of 4 KiB.
-      const pageCount = (((word << 8) >> 13) << 2) | ((word >>> 29) & 3);
-      pages[word & 31] = Math.floor(at / 4096) * 4096 + pageCount * 4096;
-    } else if ((word & 0xffc00000) >>> 0 === 0x91000000) {
-      const page = pages[(word >>> 5) & 31]!;
-      if (page >= 0) visit(page + ((word >>> 10) & 0xfff));
-    } else if ((word & 0xffc00000) >>> 0 === 0xf9400000) {
-      const page = pages[(word >>> 5) & 31]!;
-      if (page >= 0) visit(page + ((word >>> 10) & 0xfff) * 8);
+      registers[target] = (Math.floor(at / 4096) + relative) * 4096;
     } else if ((word & 0x9f000000) >>> 0 === 0x10000000) {
-      visit(at + ((((word << 8) >> 13) << 2) | ((word >>> 29) & 3)));
+      registers[target] = at + relative;
+      visit(at + relative);
+    } else if ((word & 0xff800000) >>> 0 === 0x91000000) {
+      const immediate = ((word >>> 10) & 0xfff) * ((word >>> 22) & 1 ? 4096 : 1);
+      registers[target] = source < 0 ? -1 : source + immediate;
+      if (source >= 0) visit(source + immediate);
+    } else if ((word & 0xffe0ffe0) >>> 0 === 0xaa0003e0) {
+      registers[target] = registers[(word >>> 16) & 31]!;
+    } else if ((word & 0xffc00000) >>> 0 === 0xf9400000 && source >= 0) {
+      visit(source + ((word >>> 10) & 0xfff) * 8);
     }
   }
 }

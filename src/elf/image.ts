@@ -16,6 +16,12 @@ export interface Segment {
 }
 
 const WORD = 8;
+/** Words that hold an address: where they are, and what they hold. */
+export interface PointerList {
+  readonly places: Float64Array;
+  readonly targets: Float64Array;
+}
+
 /** Strings in tables are names; the longest is a description of some hundred characters. */
 const MAX_TEXT = 1024;
 
@@ -29,6 +35,7 @@ export class Image {
   /** Sorted by address. */
   readonly segments: Segment[] = [];
   #last: Segment | undefined;
+  #pointers: PointerList | undefined;
   readonly #texts = new Map<number, string | undefined>();
 
   constructor(littleEndian: boolean) {
@@ -109,6 +116,12 @@ export class Image {
     return (segment.pointers[word >>> 3]! & (1 << (word & 7))) === 0 ? 0 : this.u64(address);
   }
 
+  /** All words that hold an address, in order, and what they hold. To be asked for when all is relocated. */
+  pointerList(): PointerList {
+    this.#pointers ??= listPointers(this);
+    return this.#pointers;
+  }
+
   /**
    * The C string at an address: printable, and not longer than a name in a table is. Undefined where there is none.
    * Names come from the file: they may hold anything but control characters.
@@ -142,30 +155,43 @@ export class Image {
   }
 }
 
+function listPointers({ segments, littleEndian }: Image): PointerList {
+  let count = 0;
+  for (const { pointers } of segments) for (const bits of pointers) count += bitCount(bits);
+  const places = new Float64Array(count);
+  const targets = new Float64Array(count);
+  let next = 0;
+  for (const { start, pointers, view } of segments) {
+    const first = Math.floor(start / WORD) * WORD;
+    for (let i = 0; i < pointers.length; i++) {
+      for (let bits = pointers[i]!; bits !== 0; bits &= bits - 1) {
+        const address = first + (i * 8 + 31 - Math.clz32(bits & -bits)) * WORD;
+        const at = address - start;
+        const high = view.getUint32(littleEndian ? at + 4 : at, littleEndian);
+        places[next] = address;
+        targets[next++] = high * 0x1_0000_0000 + view.getUint32(littleEndian ? at : at + 4, littleEndian);
+      }
+    }
+  }
+  return { places, targets };
+}
+
+function bitCount(byte: number): number {
+  let count = 0;
+  for (let bits = byte; bits !== 0; bits &= bits - 1) count++;
+  return count;
+}
+
 /** Marks the word at an aligned address of a segment as one that holds an address. */
 export function markPointer(segment: Segment, address: number): void {
   const word = address / WORD - Math.floor(segment.start / WORD);
   segment.pointers[word >>> 3]! |= 1 << (word & 7);
 }
 
-/** Calls `visit` for each word of the image that holds an address, in order of address. */
+/** Calls `visit` for each word of a loaded image that holds an address, in order of address. */
 export function forEachPointer(image: Image, visit: (address: number, target: number) => void): void {
-  const { littleEndian } = image;
-  for (const { start, pointers, view } of image.segments) {
-    const first = Math.floor(start / WORD) * WORD;
-    for (let i = 0; i < pointers.length; i++) {
-      let bits = pointers[i]!;
-      while (bits !== 0) {
-        const bit = 31 - Math.clz32(bits & -bits);
-        bits &= bits - 1;
-        const address = first + (i * 8 + bit) * WORD;
-        const at = address - start;
-        const high = view.getUint32(littleEndian ? at + 4 : at, littleEndian);
-        const low = view.getUint32(littleEndian ? at : at + 4, littleEndian);
-        visit(address, high * 0x1_0000_0000 + low);
-      }
-    }
-  }
+  const { places, targets } = image.pointerList();
+  for (let i = 0; i < places.length; i++) visit(places[i]!, targets[i]!);
 }
 
 /** Calls `visit` for each aligned 8-byte word of a segment. */

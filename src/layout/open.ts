@@ -47,7 +47,7 @@ export async function openStream(source: ByteSource, options: OpenOptions = {}):
     located && (await readVmdesc(source, { ...located, start: located.start + VMDESC_HEADER_LENGTH }));
   let stream = await scan(source, described?.schema, { ...options, vmdescription: located });
   const found = stream.vmdescription;
-  if (found && rangeLength(found.json) > 0 && found.range.start !== located?.start) {
+  if (!ignoreVmdesc && found && rangeLength(found.json) > 0 && found.range.start !== located?.start) {
     // The blob was not at the very end; what is there may belong to an older, longer stream that this one was written
     // over. Sections that were framed by search, or by that one, are framed anew by description.
     described = await readVmdesc(source, found.json);

@@ -4,7 +4,7 @@ import type { Flow, InstructionSet } from './instruction-set.ts';
 import type { Limits } from './limits.ts';
 import { Memory } from './memory.ts';
 import { mergeOutcomes, type Outcome } from './merge.ts';
-import { copyState, type MachineState } from './state.ts';
+import { append, copyState, type MachineState } from './state.ts';
 import { isBoolean, type Term } from './term.ts';
 import { Terms } from './terms.ts';
 
@@ -25,13 +25,22 @@ export class Explorer {
   readonly #set: InstructionSet;
   readonly #limits: Limits;
   readonly #handler: CallHandler;
+  readonly #fails: (result: Term) => boolean;
 
-  constructor(image: MachineImage, set: InstructionSet, limits: Limits, handler: CallHandler) {
+  /** Paths whose result `fails` are as if the program stopped there. */
+  constructor(
+    image: MachineImage,
+    set: InstructionSet,
+    limits: Limits,
+    handler: CallHandler,
+    fails: (result: Term) => boolean = () => false,
+  ) {
     this.terms = new Terms(limits.nodes);
     this.#image = image;
     this.#set = set;
     this.#limits = limits;
     this.#handler = handler;
+    this.#fails = fails;
   }
 
   /** Follows the function at an address, called with these arguments. */
@@ -64,6 +73,7 @@ export class Explorer {
       if (visits > this.#limits.visits) return { kind: 'lost', reason: 'loop' };
       state.visits.set(address, visits);
       const flow = this.#set.step(state, this.terms, this.#image, address);
+      if (this.#fillsCache(state)) return DEAD;
       switch (flow.kind) {
         case 'next':
           address = flow.address;
@@ -83,12 +93,13 @@ export class Explorer {
         }
         case 'jump': {
           const outcome = this.#tailCall(state, flow.target, back);
-          if (outcome) return outcome;
+          if (outcome) return this.#judged(outcome, depth);
           address = Number(flow.target.value);
           break;
         }
         case 'return':
-          return flow.target.id === back.id ? { kind: 'end', state } : { kind: 'lost', reason: 'memory' };
+          if (flow.target.id !== back.id) return { kind: 'lost', reason: 'memory' };
+          return this.#judged({ kind: 'end', state }, depth);
         case 'trap':
           return DEAD;
         case 'invalid':
@@ -111,6 +122,25 @@ export class Explorer {
     const otherwise = this.#follow(other, next, back, depth, budget);
     const then = this.#follow(state, target, back, depth, budget);
     return mergeOutcomes(this.terms, this.#set, condition, then, otherwise);
+  }
+
+  /** An end of the function that all is about may be a failure. */
+  #judged(outcome: Outcome, depth: number): Outcome {
+    if (depth > 0 || outcome.kind !== 'end') return outcome;
+    return this.#fails(outcome.state.registers[this.#set.resultRegister]!) ? DEAD : outcome;
+  }
+
+  /**
+   * Whether the path is one that looks up what a static variable shall hold, which it found 0 (`static Object *machine;
+   * if (!machine) machine = …`). A variable of the program stands for what it holds when it is set: this path is no
+   * other value, it is where that one comes from.
+   */
+  #fillsCache(state: MachineState): boolean {
+    const store = state.memory.takeGlobalStore();
+    if (!store || store.term.operator === 'constant') return false;
+    const { terms } = this;
+    const before = terms.load(terms.symbol('global'), store.address, store.size);
+    return state.assumptions.get(terms.binary('eq', before, terms.constant(0n)).id) === true;
   }
 
   #assume(state: MachineState, condition: Term, holds: boolean): void {
@@ -158,7 +188,7 @@ export class Explorer {
       call.args.some((argument) => argument.operator === 'symbol' && argument.name === 'file') &&
       !effect.put
     )
-      state.trace = 'varies';
+      state.trace = 'unclear';
     this.#apply(state, effect);
     this.#set.leave(state, this.terms);
     return { kind: 'end', state };
@@ -181,8 +211,7 @@ export class Explorer {
     state.registers[set.resultRegister] = effect.result;
     state.vectors.clear();
     state.flags = set.unknownFlags(terms);
-    if (effect.put && state.trace !== 'varies')
-      state.trace = { before: state.trace, item: effect.put, length: (state.trace?.length ?? 0) + 1 };
+    if (effect.put && state.trace !== 'unclear') state.trace = append(state.trace, effect.put);
   }
 
   #describe(state: MachineState, target: Term): Call {

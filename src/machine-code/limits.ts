@@ -13,7 +13,7 @@ export interface Limits {
 }
 
 /** Real tests take some 20 instructions; one that runs through casts, traces and helpers takes several hundred. */
-export const testLimits: Limits = { instructions: 4000, branches: 128, callDepth: 8, visits: 20, nodes: 300 };
+export const testLimits: Limits = { instructions: 4000, branches: 128, callDepth: 8, visits: 20, nodes: 600 };
 
 /** A put may go around a loop for each register of a file. */
 export const putLimits: Limits = {

@@ -9,6 +9,13 @@ interface Slot {
   readonly saved: boolean;
 }
 
+/** A store to a variable of the program. */
+export interface GlobalStore {
+  readonly address: bigint;
+  readonly size: number;
+  readonly term: Term;
+}
+
 /** Places of one object or of the stack that are followed. */
 const MAX_SLOTS = 1024;
 
@@ -22,6 +29,7 @@ export class Memory {
   readonly #objects = new Map<number, Map<bigint, Slot>>();
   /** Something wrote to a place that is not known. */
   #lost = false;
+  #globalStore: GlobalStore | undefined;
 
   constructor(terms: Terms, image: MachineImage) {
     this.#terms = terms;
@@ -76,11 +84,19 @@ export class Memory {
       return;
     }
     const id = base?.id ?? GLOBAL;
+    if (!base) this.#globalStore = { address: offset, size, term };
     const slots = this.#objects.get(id) ?? new Map<bigint, Slot>();
     clear(slots, offset, size);
     slots.set(offset, { size, term, saved });
     this.#objects.set(id, slots);
     if (slots.size > MAX_SLOTS) this.lose();
+  }
+
+  /** The last store to a variable of the program since this was asked. */
+  takeGlobalStore(): GlobalStore | undefined {
+    const store = this.#globalStore;
+    this.#globalStore = undefined;
+    return store;
   }
 
   /** Puts a return address or a register to preserve on the stack. */

@@ -1,6 +1,6 @@
 import type { UnknownReason } from './expression.ts';
 import type { InstructionSet } from './instruction-set.ts';
-import type { MachineState, PutCall, Trace } from './state.ts';
+import { append, type MachineState, type PutCall, type PutFork, type Trace } from './state.ts';
 import type { Term } from './term.ts';
 import type { Terms } from './terms.ts';
 
@@ -68,9 +68,11 @@ function mergeLost(
   state.flags = set.unknownFlags(terms);
   state.memory.lose();
   state.assumptions.clear();
-  state.trace = 'varies';
+  state.trace = 'unclear';
   return state;
 }
+
+type Item = PutCall | PutFork;
 
 function mergeTraces(
   terms: Terms,
@@ -79,20 +81,38 @@ function mergeTraces(
   b: MachineState['trace'],
 ): MachineState['trace'] {
   if (a === b) return a;
-  if (a === 'varies' || b === 'varies' || !a || !b || a.length !== b.length) return 'varies';
-  const pairs: [PutCall, PutCall][] = [];
-  let left: Trace<PutCall> | undefined = a;
-  let right: Trace<PutCall> | undefined = b;
-  while (left && right && left !== right) {
-    if (left.item.size !== right.item.size || left.item.buffer !== right.item.buffer) return 'varies';
-    pairs.push([left.item, right.item]);
-    left = left.before;
-    right = right.before;
+  if (a === 'unclear' || b === 'unclear') return 'unclear';
+  const { shared, left, right } = sinceParted(a, b);
+  const pairs = left.map((item, i) => mergeItems(terms, condition, item, right[i]));
+  if (left.length === right.length && pairs.every((item) => item !== undefined))
+    return pairs.reduce((trace: Trace | undefined, item) => append(trace, item), shared);
+  return append(shared, { kind: 'fork', condition, whenTrue: chain(left), whenFalse: chain(right) });
+}
+
+/** What two paths wrote before they parted, and each since, first first. */
+function sinceParted(a: Trace | undefined, b: Trace | undefined) {
+  const left: Item[] = [];
+  const right: Item[] = [];
+  let x = a;
+  let y = b;
+  while (x !== y) {
+    if (x && (!y || x.length >= y.length)) {
+      left.push(x.item);
+      x = x.before;
+    } else if (y) {
+      right.push(y.item);
+      y = y.before;
+    }
   }
-  let merged = left;
-  for (const [x, y] of pairs.reverse()) {
-    const value = x.value && y.value && terms.if(condition, x.value, y.value);
-    merged = { before: merged, item: { ...x, value }, length: (merged?.length ?? 0) + 1 };
-  }
-  return merged;
+  return { shared: x, left: left.reverse(), right: right.reverse() };
+}
+
+function chain(items: readonly Item[]): Trace | undefined {
+  return items.reduce((trace: Trace | undefined, item) => append(trace, item), undefined);
+}
+
+/** One call for two of the same kind. */
+function mergeItems(terms: Terms, condition: Term, a: Item, b: Item | undefined): PutCall | undefined {
+  if (a.kind === 'fork' || a.kind !== b?.kind || a.size !== b.size) return undefined;
+  return { ...a, value: terms.if(condition, a.value, b.value) };
 }

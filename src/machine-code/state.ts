@@ -17,9 +17,10 @@ export interface Flags {
 }
 
 /** What was put into the stream, last first. */
-export interface Trace<Item> {
-  readonly before: Trace<Item> | undefined;
-  readonly item: Item;
+export interface Trace {
+  readonly before: Trace | undefined;
+  readonly item: PutCall | PutFork;
+  /** Items up to here. */
   readonly length: number;
 }
 
@@ -35,17 +36,30 @@ export interface MachineState {
   readonly assumptions: Map<number, boolean>;
   /** How often this path was at an address. */
   readonly visits: Map<number, number>;
-  /** What `put` functions called on this path wrote; `varies` where paths that met again wrote different amounts. */
-  trace: Trace<PutCall> | 'varies' | undefined;
+  /** What was put into the stream on this path; `unclear` where a function that is not followed may have written. */
+  trace: Trace | 'unclear' | undefined;
 }
 
 /** One call of a function that writes to the stream. */
 export interface PutCall {
+  readonly kind: 'integer' | 'bytes';
   /** Bytes that it writes. */
   readonly size: number;
-  /** What it writes, or for a buffer the address of what it writes; undefined where paths differ. */
-  readonly value: Term | undefined;
-  readonly buffer: boolean;
+  /** What it writes, or for bytes their address. */
+  readonly value: Term;
+}
+
+/** Paths that met again and had written different amounts. */
+export interface PutFork {
+  readonly kind: 'fork';
+  readonly condition: Term;
+  /** What was written since the paths parted, where the condition is 1. */
+  readonly whenTrue: Trace | undefined;
+  readonly whenFalse: Trace | undefined;
+}
+
+export function append(trace: Trace | undefined, item: PutCall | PutFork): Trace {
+  return { before: trace, item, length: (trace?.length ?? 0) + 1 };
 }
 
 /** A copy that can go its own way. */

@@ -51,9 +51,11 @@ export function signed(value: bigint, bits = 64): bigint {
   return BigInt.asIntN(bits, value);
 }
 
-/** How many bits a number without sign takes. */
+/** How many bits a number without sign, of 64 bits or few more, takes. */
 export function bitLength(value: bigint): number {
-  return value === 0n ? 0 : value.toString(2).length;
+  if (value > ALL_ONES) return 64 + bitLength(value >> 64n);
+  const high = Number(value >> 32n);
+  return high === 0 ? 32 - Math.clz32(Number(value)) : 64 - Math.clz32(high);
 }
 
 /** A comparison, or a combination of comparisons: the value is 0 or 1. */

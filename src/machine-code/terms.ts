@@ -4,12 +4,16 @@ import { ALL_ONES, bitLength, isBoolean, maskOf, type SymbolName, signed, type T
 
 const SYMBOL_SIGNED_BITS: Partial<Record<SymbolName, number>> = { version: 32 };
 
+/** Nodes of a term that is searched for repetitions of a condition: the work is that for each condition above it. */
+const MAX_RESTRICTED = 60;
+
 /**
  * Makes terms, each only once, and in one form for many ways of writing the same thing: constants folded and to the
  * right, range checks and bit tests as compilers mangle them turned back, conditions as comparisons.
  */
 export class Terms {
   readonly #known = new Map<string, Term>();
+  readonly #constants = new Map<bigint, Term>();
   readonly #negations = new Map<number, Term>();
   readonly #maxNodes: number;
   #count = 0;
@@ -21,15 +25,22 @@ export class Terms {
 
   constant(value: bigint): Term {
     const wrapped = wrap(value);
-    return this.#intern({
+    const known = this.#constants.get(wrapped);
+    if (known) return known;
+    const number = signed(wrapped);
+    const constant: Term = {
+      id: this.#count++,
       operator: 'constant',
       parts: [],
       value: wrapped,
       size: 0,
       name: '',
       ones: wrapped,
-      signedBits: bitLength(signed(wrapped) < 0n ? -signed(wrapped) - 1n : wrapped) + 1,
-    });
+      signedBits: bitLength(number < 0n ? -number - 1n : number) + 1,
+      nodes: 1,
+    };
+    this.#constants.set(wrapped, constant);
+    return constant;
   }
 
   symbol(name: SymbolName | `import ${string}`): Term {
@@ -232,8 +243,17 @@ export class Terms {
           ? this.binary('or', this.not(condition), then)
           : this.binary('and', condition, then);
     }
-    if (otherwise.operator === 'if' && otherwise.parts[1]!.id === then.id)
-      return this.if(this.binary('or', condition, otherwise.parts[0]!), then, otherwise.parts[2]!);
+    if (otherwise.operator === 'if') {
+      const [inner, x, y] = otherwise.parts;
+      if (x!.id === then.id) return this.if(this.binary('or', condition, inner!), then, y!);
+      if (y!.id === then.id) return this.if(this.binary('or', condition, this.not(inner!)), then, x!);
+    }
+    if (then.operator === 'if') {
+      const [inner, x, y] = then.parts;
+      if (y!.id === otherwise.id) return this.if(this.binary('and', condition, inner!), x!, otherwise);
+      if (x!.id === otherwise.id)
+        return this.if(this.binary('and', condition, this.not(inner!)), y!, otherwise);
+    }
     return this.#intern({
       operator: 'if',
       parts: [condition, then, otherwise],
@@ -247,7 +267,7 @@ export class Terms {
 
   /** A term where a condition holds, or does not: what only repeats the condition falls away. */
   #restrict(term: Term, condition: Term, holds: boolean): Term {
-    if (term.parts.length === 0) return term;
+    if (term.parts.length === 0 || term.nodes > MAX_RESTRICTED) return term;
     const facts = new Map<number, Term>();
     const learn = (fact: Term, isTrue: boolean): void => {
       if (fact.operator === 'constant') return;
@@ -727,10 +747,11 @@ export class Terms {
 
   #intern(term: Omit<Term, 'id' | 'nodes'>): Term {
     const { operator, parts, value, size, name } = term;
-    let key = `${operator} ${value} ${size} ${name}`;
+    let key = value === 0n ? `${operator} ${name}` : `${operator} ${name} ${value}`;
+    if (size !== 0) key += ` ${size}`;
     let nodes = 1;
     for (const part of parts) {
-      key += ` ${part.id}`;
+      key += `,${part.id}`;
       nodes += part.nodes;
     }
     const known = this.#known.get(key);

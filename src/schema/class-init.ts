@@ -13,18 +13,18 @@ export interface ClassData {
 
 /**
  * Which VMSD and properties each class_init function sets (`dc->vmsd = …`, `device_class_set_props`), as far as its
- * code names them itself. Empty for a host machine whose code cannot be looked through.
+ * code names them itself. Undefined for a host machine whose code cannot be looked through.
  */
 export function readClassInits(
   program: LoadedProgram,
   functions: Iterable<number>,
   isVmsd: (address: number) => boolean,
   isPropertyList: (address: number) => boolean,
-): ReadonlyMap<number, ClassData> {
-  const found = new Map<number, ClassData>();
+): ReadonlyMap<number, ClassData> | undefined {
   const { image, objects } = program;
   const scan = referenceScanners.get(program.machine);
-  if (!scan) return found;
+  if (!scan) return undefined;
+  const found = new Map<number, ClassData>();
   const starts = objects.map(({ header, base }) => readFunctionStarts(header, image, base));
   for (const start of functions) {
     const segment = image.segmentAt(start);

@@ -2,14 +2,22 @@ import { DecodeError } from '../bytes/diagnostic.ts';
 import type { ByteSource } from '../bytes/source.ts';
 import { type LoadedProgram, loadProgram } from '../elf/load.ts';
 import { findInfos } from './find-infos.ts';
-import { findVmsds } from './find-vmsds.ts';
-import { fitKnownLayout } from './fit-layout.ts';
+import { withoutStrays } from './find-vmsds.ts';
+import { fitTables } from './fit-layout.ts';
 import { QEMU_SCHEMA_FORMAT, QEMU_SCHEMA_FORMAT_VERSION, type QemuSchema } from './qemu-schema.ts';
+import { readQemuTarget } from './qemu-target.ts';
+import { parseQemuVersion, readModuleStamp, readQemuVersion } from './qemu-version.ts';
 import { readTables } from './read-tables.ts';
-import { readTypes } from './read-types.ts';
-import { TableReader } from './table-reader.ts';
+import { findClasses, readTypes } from './read-types.ts';
+import { vmsdGraphProblem } from './vmsd-graph.ts';
 
-/** The files of a QEMU: its binary, and the modules that it would load (`hw-*.so`). */
+/** The smallest real system emulator (avr, 5.2) has 25. */
+const MIN_VMSDS = 5;
+
+/**
+ * The files of a QEMU: its binary, and modules that it may load (`hw-*.so`). Modules of another build are left out, as
+ * QEMU itself leaves them out.
+ */
 export interface QemuSources {
   readonly binary: ByteSource;
   readonly modules: readonly ByteSource[];
@@ -21,28 +29,48 @@ export interface QemuSources {
  * tables.
  */
 export async function extractSchema(sources: QemuSources): Promise<QemuSchema> {
-  return schemaOfProgram(await loadProgram(sources.binary, sources.modules));
+  return schemaOfProgram(await loadQemu(sources));
 }
 
-/** The same for a program that is loaded already, for callers that also need its code. */
+/** Loads the files of a QEMU, for callers that need its code as well as its tables. */
+export async function loadQemu({ binary, modules }: QemuSources): Promise<LoadedProgram> {
+  const program = await loadProgram(binary, modules);
+  if (modules.length === 0) return program;
+  const stamp = readModuleStamp(program.image);
+  const own = modules.filter((_, i) => {
+    const symbols = program.objects[i + 1]?.symbols;
+    return stamp !== undefined && symbols?.find(stamp) !== undefined;
+  });
+  return own.length === modules.length ? program : loadProgram(binary, own);
+}
+
+/** The same for a program that is loaded already. */
 export function schemaOfProgram(program: LoadedProgram): QemuSchema {
   const { image, objects } = program;
-  const infos = findInfos(image);
-  const addresses = new Set(infos.keys());
-  const layout = fitKnownLayout(image, addresses);
   const name = objects[0]?.name ?? '';
-  if (!layout) throw notQemu(name);
-  const vmsds = findVmsds(program, new TableReader(image, layout, addresses));
+  const infos = findInfos(image);
+  const qemuVersion = readQemuVersion(image);
+  const fit = fitTables(program, infos, parseQemuVersion(qemuVersion));
+  if (!fit || fit.vmsds.length < MIN_VMSDS) throw notQemu(name);
+  const { reader } = fit;
+  const types = findClasses(program, fit.vmsds);
+  const referenced = types.classes && new Set([...types.classes.values()].flatMap((data) => data.vmsds));
+  const vmsds = referenced ? withoutStrays(reader, fit.vmsds, referenced) : fit.vmsds;
+  const tables = readTables(program, reader.layout, infos, vmsds);
+  const problem = vmsdGraphProblem(tables.vmsds);
+  if (problem !== undefined) {
+    throw new DecodeError({ severity: 'error', code: 'bad-schema', message: `${name}: its ${problem}` });
+  }
   return {
     format: QEMU_SCHEMA_FORMAT,
     formatVersion: QEMU_SCHEMA_FORMAT_VERSION,
-    qemuVersion: undefined,
-    target: undefined,
+    qemuVersion,
+    target: readQemuTarget(program),
     host: { machine: program.machine, byteOrder: image.littleEndian ? 'little' : 'big' },
-    layout: layout.name,
+    layout: reader.layout.name,
     objects: objects.map((object) => ({ name: fileName(object.name), buildId: object.buildId })),
-    ...readTables(program, layout, infos, vmsds),
-    ...readTypes(program, new Map(vmsds.map(({ address }, i) => [address, i]))),
+    ...tables,
+    ...readTypes(program, types, new Map(vmsds.map(({ address }, i) => [address, i]))),
   };
 }
 

@@ -75,6 +75,25 @@ function isNamedWithoutFields(reader: TableReader, address: number, name: number
   return reader.hasVmsdShape(address) && NAME.test(image.text(name) ?? '');
 }
 
+/**
+ * Leaves out what has neither fields nor subsections and that nothing refers to: a constant of another kind can look
+ * like a VMSD that only says `unmigratable`. `referenced` are the addresses that code refers to.
+ */
+export function withoutStrays(
+  { image, layout }: TableReader,
+  vmsds: readonly RawVmsd[],
+  referenced: ReadonlySet<number>,
+): readonly RawVmsd[] {
+  const used = new Set(referenced);
+  for (const { fields, subsections } of vmsds) {
+    for (const field of fields) used.add(image.pointer(field + layout.field.vmsd));
+    for (const subsection of subsections) used.add(subsection);
+  }
+  return vmsds.filter(
+    ({ address, fields, subsections }) => fields.length > 0 || subsections.length > 0 || used.has(address),
+  );
+}
+
 /** Lies where the compiler puts constants: other tables (options, trace events) look much the same, but are not. */
 function isConstant({ image, objects }: LoadedProgram, address: number): boolean {
   const segment = image.segmentAt(address);

@@ -1,25 +1,67 @@
 import { forEachPointer, type Image } from '../elf/image.ts';
+import type { LoadedProgram } from '../elf/load.ts';
 import { baseInfoNames, type RawInfo } from './find-infos.ts';
+import { findVmsds } from './find-vmsds.ts';
+import { inferLayout } from './infer-layout.ts';
 import { knownTableLayouts, type TableLayout } from './table-layout.ts';
 import { type RawVmsd, TableReader } from './table-reader.ts';
+
+/** A known layout that explains this part of the fields is right; with less, another is tried to be worked out. */
+const CONVINCING = 0.9;
+
+/** Tables, read with the layout that fits them. */
+export interface Fit {
+  readonly reader: TableReader;
+  readonly vmsds: readonly RawVmsd[];
+}
+
+/** Finds the tables with the known layout that fits best, or with one that is worked out from the binary itself. */
+export function fitTables(
+  program: LoadedProgram,
+  infos: ReadonlyMap<number, RawInfo>,
+  version: readonly [number, number] | undefined,
+): Fit | undefined {
+  const { image } = program;
+  const addresses = new Set(infos.keys());
+  const readWith = (layout: TableLayout | undefined): (Fit & { readonly explained: number }) | undefined => {
+    if (!layout) return undefined;
+    const reader = new TableReader(image, layout, addresses);
+    const vmsds = findVmsds(program, reader);
+    return { reader, vmsds, explained: coverage(image, layout, infos, vmsds) };
+  };
+  const known = readWith(fitKnownLayout(image, addresses, version));
+  if (known && known.explained >= CONVINCING) return known;
+  const inferred = readWith(inferLayout(image, infos));
+  return inferred && inferred.explained > (known?.explained ?? 0) ? inferred : known;
+}
 
 /**
  * The known layout that reads most VMStateDescriptions, or undefined when none reads any. Layouts that put the lists
  * at the same place are told apart by what is rare in a right one (a priority) and frequent (a subsection with
- * `needed`).
+ * `needed`); two that differ in nothing that this binary uses by the version that it prints.
  */
-export function fitKnownLayout(image: Image, infos: ReadonlySet<number>): TableLayout | undefined {
+export function fitKnownLayout(
+  image: Image,
+  infos: ReadonlySet<number>,
+  version: readonly [number, number] | undefined,
+): TableLayout | undefined {
+  const expected = knownTableLayouts.find(({ since }) => version && isNotBelow(version, since));
   let best: { readonly layout: TableLayout; readonly score: number } | undefined;
   const families = new Map(knownTableLayouts.map((layout) => [layout.field, layout]));
   for (const [family, first] of families) {
     const heads = listHeads(new TableReader(image, first, infos));
     for (const layout of knownTableLayouts) {
       if (layout.field !== family) continue;
-      const score = layoutScore(new TableReader(image, layout, infos), heads);
+      const reader = new TableReader(image, layout, infos);
+      const score = layoutScore(reader, heads) + (layout === expected ? 0.25 : 0);
       if (score > (best?.score ?? 0)) best = { layout, score };
     }
   }
   return best?.layout;
+}
+
+function isNotBelow(version: readonly [number, number], since: readonly [number, number]): boolean {
+  return version[0] > since[0] || (version[0] === since[0] && version[1] >= since[1]);
 }
 
 /** Addresses of the words that point to a VMStateField. */
@@ -49,7 +91,7 @@ function layoutScore(reader: TableReader, heads: readonly number[]): number {
 }
 
 /** Which part, 0 to 1, of the pointers to infos of plain types lies in the fields of these VMSDs. */
-export function coverage(
+function coverage(
   image: Image,
   layout: TableLayout,
   infos: ReadonlyMap<number, RawInfo>,

@@ -1,9 +1,18 @@
 import type { LoadedProgram } from '../elf/load.ts';
 import { hostAddress } from './address-table.ts';
-import { readClassInits } from './class-init.ts';
+import { type ClassData, readClassInits } from './class-init.ts';
 import { PropertyReader } from './qdev-properties.ts';
 import type { PropertyList, QomType } from './qemu-schema.ts';
-import { deviceTypes, findTypes } from './qom-types.ts';
+import { deviceTypes, findTypes, type RawType } from './qom-types.ts';
+import type { RawVmsd } from './table-reader.ts';
+
+/** The QOM types of a program, and what their class_init functions name. */
+export interface RawTypes {
+  readonly types: readonly RawType[];
+  readonly properties: PropertyReader;
+  /** By address of class_init; undefined where the code of the host machine cannot be looked through. */
+  readonly classes: ReadonlyMap<number, ClassData> | undefined;
+}
 
 /** Device types and their properties, as data. */
 export interface Types {
@@ -11,25 +20,35 @@ export interface Types {
   readonly propertyLists: readonly PropertyList[];
 }
 
-/** Reads the device types of a program. `vmsds` has the address of each VMSD and its index. */
-export function readTypes(program: LoadedProgram, vmsds: ReadonlyMap<number, number>): Types {
+/** Finds the types, and looks for these VMSDs in their code. */
+export function findClasses(program: LoadedProgram, vmsds: readonly RawVmsd[]): RawTypes {
   const { image } = program;
-  const all = findTypes(image);
-  const reader = new PropertyReader(image);
-  const functions = new Set(all.map(({ classInit }) => classInit).filter((address) => address !== 0));
+  const types = findTypes(image);
+  const properties = new PropertyReader(image);
+  const known = new Set(vmsds.map(({ address }) => address));
+  const functions = new Set(types.map(({ classInit }) => classInit).filter((address) => address !== 0));
   const classes = readClassInits(
     program,
     functions,
-    (address) => vmsds.has(address),
-    (address) => reader.isProperty(address),
+    (address) => known.has(address),
+    (address) => properties.isProperty(address),
   );
-  const heads = new Set([...classes.values()].flatMap(({ propertyLists }) => propertyLists));
-  const lists = reader.lists(heads);
+  return { types, properties, classes };
+}
+
+/** The device types as data. `vmsds` has the index of the VMSD at each address. */
+export function readTypes(program: LoadedProgram, raw: RawTypes, vmsds: ReadonlyMap<number, number>): Types {
+  const { types, properties, classes } = raw;
+  const heads = new Set([...(classes?.values() ?? [])].flatMap(({ propertyLists }) => propertyLists));
+  const lists = properties.lists(heads);
   const indexes = new Map(lists.map(({ address }, i) => [address, i]));
   return {
-    propertyLists: lists.map(({ address, properties }) => ({ ...hostAddress(program, address), properties })),
-    types: deviceTypes(all).map(({ name, parent, instanceSize, abstract, classInit }) => {
-      const data = classes.get(classInit);
+    propertyLists: lists.map((list) => ({
+      ...hostAddress(program, list.address),
+      properties: list.properties,
+    })),
+    types: deviceTypes(types).map(({ name, parent, instanceSize, abstract, classInit }) => {
+      const data = classes?.get(classInit);
       return {
         name,
         parent,

@@ -48,8 +48,9 @@ export interface VmsdLayout {
 
 /** How the tables of a range of QEMU versions lie in memory, on a 64-bit host. */
 export interface TableLayout {
-  /** The first version that has it. */
+  /** The first version that has it, as text and as numbers. */
   readonly name: string;
+  readonly since: readonly [number, number];
   readonly field: FieldLayout;
   readonly vmsd: VmsdLayout;
   /** VMStateInfo has load and save behind get and put. */
@@ -133,25 +134,37 @@ const withErrp = [
 ] as const;
 const withUnplug = [...loadAndSave, 'postSave', 'needed', 'devUnplugPending'] as const;
 
+/** The orders in which VMStateDescription has had its functions, by version. */
+export const vmsdCallbackOrders: readonly (readonly VmsdCallback[])[] = [
+  withErrp,
+  withUnplug,
+  ['loadStateOld', ...withUnplug],
+  ['loadStateOld', ...loadAndSave, 'needed'],
+];
+
 /**
  * The layouts of include/migration/vmstate.h in QEMU's releases, newest first. A binary is read with the one that fits
  * it best, whatever version it says it is: distributions carry patches over.
  */
-export const knownTableLayouts: readonly TableLayout[] = [
-  {
-    name: '11.1',
-    field: fieldWithCounterSizes,
-    vmsd: vmsdLayout(20, 24, withErrp, 9),
-    infoHasLoadAndSave: true,
-  },
-  ...(
+export const knownTableLayouts: readonly TableLayout[] = (
+  [
+    [11, 1, fieldWithCounterSizes, vmsdLayout(20, 24, withErrp, 9)],
+    [10, 2, fieldWithErrHint, vmsdLayout(20, 24, withErrp, 9)],
+    [8, 0, fieldWithErrHint, vmsdLayout(20, 24, withUnplug, 9)],
+    [7, 0, fieldWithErrHint, vmsdLayout(20, 24, withUnplug, undefined)],
+    [4, 2, fieldWithErrHint, vmsdLayout(24, 32, ['loadStateOld', ...withUnplug], undefined)],
     [
-      ['10.2', vmsdLayout(20, 24, withErrp, 9)],
-      ['8.1', vmsdLayout(20, 24, withUnplug, 9)],
-      ['7.0', vmsdLayout(20, 24, withUnplug, undefined)],
-      ['4.2', vmsdLayout(24, 32, ['loadStateOld', ...withUnplug], undefined)],
-      ['4.0', vmsdLayout(24, 32, ['loadStateOld', ...loadAndSave, 'postSave', 'needed'], undefined)],
-      ['2.12', vmsdLayout(24, 32, ['loadStateOld', ...loadAndSave, 'needed'], undefined)],
-    ] as const
-  ).map(([name, vmsd]) => ({ name, field: fieldWithErrHint, vmsd, infoHasLoadAndSave: false })),
-];
+      4,
+      0,
+      fieldWithErrHint,
+      vmsdLayout(24, 32, ['loadStateOld', ...loadAndSave, 'postSave', 'needed'], undefined),
+    ],
+    [2, 10, fieldWithErrHint, vmsdLayout(24, 32, ['loadStateOld', ...loadAndSave, 'needed'], undefined)],
+  ] as const
+).map(([major, minor, field, vmsd]) => ({
+  name: `${major}.${minor}`,
+  since: [major, minor],
+  field,
+  vmsd,
+  infoHasLoadAndSave: field === fieldWithCounterSizes,
+}));

@@ -13,6 +13,10 @@ const END_FLAGS: readonly number[] = [0x10000, 0x20000];
 /** The largest version ids are dates (eeprom: 20061112). */
 const MAX_VERSION = 100_000_000;
 const MAX_PRIORITY = 64;
+/** Bytes of a struct of QEMU's, with the buffers in it. */
+const MAX_STRUCT_SIZE = 2 ** 40;
+/** Widths of a counter, in bytes. */
+const COUNTER_SIZES: readonly number[] = [0, 1, 2, 4, 8];
 
 /** Reads the structs of tables with one layout, and says whether they can be what they are taken for. */
 export class TableReader {
@@ -56,9 +60,27 @@ export class TableReader {
     } else if ((flags & (VMS_STRUCT | VMS_VSTRUCT)) !== 0) {
       if (vmsd === 0) return false;
     } else if (flags !== (VMS_ARRAY | VMS_MUST_EXIST)) return false;
+    for (const at of [field.offset, field.size, field.start]) {
+      if (at !== undefined && image.u64(address + at) > MAX_STRUCT_SIZE) return false;
+    }
     const exists = image.pointer(address + field.fieldExists);
     if (exists === 0 ? image.u64(address + field.fieldExists) !== 0 : !image.isCode(exists)) return false;
-    return image.text(name) !== undefined;
+    return this.#hasCounters(address) && image.text(name) !== undefined;
+  }
+
+  /** Are the places of the number of elements and of their size, and the widths of those, possible? */
+  #hasCounters(address: number): boolean {
+    const { image } = this;
+    const { numOffset, numSize, sizeOffset, sizeSize } = this.layout.field;
+    for (const [offset, size] of [
+      [numOffset, numSize],
+      [sizeOffset, sizeSize],
+    ] as const) {
+      if (size === undefined) {
+        if (image.u64(address + offset) > MAX_STRUCT_SIZE) return false;
+      } else if (!COUNTER_SIZES.includes(image.u8(address + size))) return false;
+    }
+    return true;
   }
 
   /** Addresses of the fields of a list; undefined when something that is no field comes before its end. */
@@ -97,7 +119,7 @@ export class TableReader {
     } else if (
       image.u8(address + vmsd.unmigratable) > 1 ||
       image.u8(address + vmsd.earlySetup) > 1 ||
-      image.u8(address + vmsd.unmigratable + 2) !== 0
+      image.u8(address + vmsd.unmigratable + 2) + image.u8(address + vmsd.unmigratable + 3) !== 0
     )
       return false;
     if (vmsd.priority !== undefined && image.u32(address + vmsd.priority) > MAX_PRIORITY) return false;

@@ -136,6 +136,8 @@ class StreamScan<Scanner extends SectionScanner> {
   readonly #records: StreamRecord[] = [];
   readonly #sections: Section<Scanner>[] = [];
   readonly #byId = new Map<number, Section<Scanner>>();
+  /** Those that a PART or END record can belong to: begun by a START record. */
+  readonly #started = new Map<number, Section<Scanner>>();
   readonly #occurrences = new Map<string, number>();
   #configuration: ConfigurationRecord | undefined;
   #vmdescription: VmDescriptionRecord | undefined;
@@ -212,7 +214,7 @@ class StreamScan<Scanner extends SectionScanner> {
         if (await this.#isFalseEof()) {
           throw window.error(
             'bad-record',
-            'an end-of-file record, though the vmdesc of the stream is further on',
+            'an end-of-file record that the vmdesc of the stream does not follow',
           );
         }
         records.push({ kind: 'eof', range: { start, end: start + 1 } });
@@ -246,11 +248,10 @@ class StreamScan<Scanner extends SectionScanner> {
     }
   }
 
-  /** A zero where a damaged record begins. What follows an EOF record, if anything, is a VMDESCRIPTION. */
+  /** A zero where a damaged record begins: where there is a VMDESCRIPTION, it follows the EOF record. */
   async #isFalseEof(): Promise<boolean> {
     const window = this.#window;
-    const vmdescription = this.#options.vmdescription;
-    if (!vmdescription || this.#packageDepth > 0 || window.offset >= vmdescription.start) return false;
+    if (!this.#options.vmdescription || this.#packageDepth > 0) return false;
     return !((await window.ensure(1)) && window.bytes[window.pos] === QEMU_VM_VMDESCRIPTION);
   }
 
@@ -274,8 +275,9 @@ class StreamScan<Scanner extends SectionScanner> {
       const instanceId = await window.readU32('a section header');
       const versionId = await window.readU32('a section header');
       section = this.#addSection({ id, idstr, instanceId, versionId }, start);
+      if (type === 'SECTION_START') this.#started.set(id, section);
     } else {
-      section = this.#byId.get(id);
+      section = this.#started.get(id);
       if (!section) throw window.error('bad-record', `${type} of section ${id}, which was never started`);
     }
     const bodyStart = window.offset;
@@ -545,7 +547,7 @@ class StreamScan<Scanner extends SectionScanner> {
   }
 
   #plausibility(): { knownIds: ReadonlyMap<number, unknown>; packaged: boolean } {
-    return { knownIds: this.#byId, packaged: this.#packageDepth > 0 };
+    return { knownIds: this.#started, packaged: this.#packageDepth > 0 };
   }
 
   #here(): Range {

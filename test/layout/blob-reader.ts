@@ -73,52 +73,55 @@ export function readBlob(bytes: Buffer): { blob: Blob; start: number } | undefin
 /** What must be printed for the configuration and each described section, in stream order. */
 export function readByBlob(bytes: Buffer, { blob, start }: { blob: Blob; start: number }): ExpectedSection[] {
   const sections: ExpectedSection[] = [];
-  let from = 8;
   if (blob.configuration && bytes[8] === 7) {
-    const reader = new SectionReader(bytes, 'configuration', 0, 9);
-    const end = reader.root(blob.configuration);
-    sections.push({ idstr: 'configuration', instanceId: 0, start: 9, end, ...reader });
-    from = end;
+    const reader = new SectionReader(bytes, 'configuration', 0, 9, false);
+    sections.push({ ...reader.read(blob.configuration), misdescribed: false });
   }
-  for (const device of blob.devices) {
-    const { reader, begin, end } = findDevice(bytes, device, from, start);
-    sections.push({ idstr: device.name, instanceId: device.instance_id >>> 0, start: begin, end, ...reader });
-    from = end;
-  }
+  for (const device of blob.devices)
+    sections.push(findDevice(bytes, device, sections.at(-1)?.end ?? 8, start));
   return sections;
 }
 
 /** The next section with a device's header whose described bytes end before a footer, or where the next record begins. */
-function findDevice(bytes: Buffer, device: BlobDevice, from: number, blobStart: number) {
-  const name = Buffer.from(device.name);
+function findDevice(bytes: Buffer, device: BlobDevice, from: number, blobStart: number): ExpectedSection {
+  const { name: idstr, instance_id, version } = device;
+  const instanceId = instance_id >>> 0;
+  const name = Buffer.from(idstr);
   const header = Buffer.alloc(1 + name.length + 4);
   header[0] = name.length;
   name.copy(header, 1);
-  header.writeUInt32BE(device.instance_id >>> 0, 1 + name.length);
+  header.writeUInt32BE(instanceId, 1 + name.length);
   for (let at = bytes.indexOf(header, from); at >= 0; at = bytes.indexOf(header, at + 1)) {
-    const begin = at + header.length + 4;
+    const start = at + header.length + 4;
     const type = bytes[at - 5];
-    if ((type !== 1 && type !== 4) || begin > blobStart) continue;
-    if (device.version !== undefined && bytes.readUInt32BE(begin - 4) !== device.version) continue;
+    if ((type !== 1 && type !== 4) || start > blobStart) continue;
+    if (version !== undefined && bytes.readUInt32BE(start - 4) !== version) continue;
     const footer = Buffer.concat([Buffer.from([0x7e]), bytes.subarray(at - 4, at)]);
-    const reader = new SectionReader(bytes, device.name, device.instance_id >>> 0, begin);
-    if (reader.misdescribes(device)) {
-      const end = bytes.indexOf(footer, begin);
-      return { reader: { lines: [], misdescribed: true }, begin, end };
+    if (misdescribes(device)) {
+      return { idstr, instanceId, start, end: bytes.indexOf(footer, start), lines: [], misdescribed: true };
     }
-    let end: number;
-    try {
-      end = reader.root(device);
-    } catch (error) {
-      if (error instanceof RangeError) continue;
-      throw error;
+    for (const firstIsWhole of [false, true]) {
+      try {
+        const section = new SectionReader(bytes, idstr, instanceId, start, firstIsWhole).read(device);
+        const { end } = section;
+        const isRecord = bytes[end] === 4 || (bytes[end] === 0 && end + 1 === blobStart);
+        if (isRecord || bytes.subarray(end, end + 5).equals(footer))
+          return { ...section, misdescribed: false };
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+      }
     }
-    const next = bytes[end];
-    if (bytes.subarray(end, end + 5).equals(footer) || next === 4 || (next === 0 && end + 1 === blobStart))
-      return { reader: { lines: reader.lines, misdescribed: false }, begin, end };
   }
-  throw new Error(
-    `no section ${device.name} instance ${device.instance_id} with the bytes that QEMU describes`,
+  throw new Error(`no section ${idstr} instance ${instanceId} with the bytes that QEMU describes`);
+}
+
+/** QEMU before 10.0 describes a pointer array by its first element, even where that is NULL and others are not. */
+function misdescribes({ fields = [] }: BlobStruct): boolean {
+  return fields.some(
+    ({ type, size, array_len, struct }) =>
+      struct !== undefined &&
+      ((type === 'struct' && array_len !== undefined && size === 1 && (struct.fields ?? []).length === 0) ||
+        misdescribes(struct)),
   );
 }
 
@@ -146,35 +149,37 @@ const SIGNED = new Set(['int8', 'int16', 'int32', 'int32 equal', 'int32 le', 'in
 type Path = readonly (string | number)[];
 
 class SectionReader {
-  readonly lines: Line[] = [];
-  readonly misdescribed = false;
+  readonly #lines: Line[] = [];
   readonly #bytes: Buffer;
   readonly #section: string;
   readonly #instance: number;
+  readonly #start: number;
+  readonly #firstIsWhole: boolean;
   #at: number;
 
-  constructor(bytes: Buffer, section: string, instance: number, start: number) {
+  /**
+   * `firstIsWhole`: of a pointer array of which some elements, but not the first, are NULL, QEMU 10 and 11 give the
+   * length of the whole in the place of that of the first part.
+   */
+  constructor(bytes: Buffer, section: string, instance: number, start: number, firstIsWhole: boolean) {
     this.#bytes = bytes;
     this.#section = section;
     this.#instance = instance;
+    this.#start = start;
+    this.#firstIsWhole = firstIsWhole;
     this.#at = start;
   }
 
-  /** Reads a section. The offset behind it. */
-  root(struct: BlobStruct): number {
+  /** Reads a section. Throws RangeError where the bytes are not what is described. */
+  read(struct: BlobStruct): Omit<ExpectedSection, 'misdescribed'> {
     this.#struct(struct, [], 'section', () => this.#body(struct, []));
-    return this.#at;
-  }
-
-  misdescribes(struct: BlobStruct): boolean {
-    return (struct.fields ?? []).some(
-      (field) =>
-        (field.type === 'struct' &&
-          field.array_len !== undefined &&
-          field.size === 1 &&
-          (field.struct?.fields ?? []).length === 0) ||
-        (field.struct !== undefined && this.misdescribes(field.struct)),
-    );
+    return {
+      idstr: this.#section,
+      instanceId: this.#instance,
+      start: this.#start,
+      end: this.#at,
+      lines: this.#lines,
+    };
   }
 
   #body(struct: BlobStruct, path: Path): void {
@@ -196,13 +201,16 @@ class SectionReader {
       this.#value(first!, path);
       return;
     }
-    const elements = entries.flatMap((entry) => Array<BlobField>(entry.array_len ?? 1).fill(entry));
+    const counts = entries.map((entry) => entry.array_len ?? 1);
+    const behind = counts.slice(1).reduce((sum, count) => sum + count, 0);
+    if (this.#firstIsWhole && behind > 0 && counts[0]! > behind) counts[0]! -= behind;
+    const elements = entries.flatMap((entry, i) => Array<BlobField>(counts[i]!).fill(entry));
     const line = this.#open('array', '', path, { length: elements.length });
     for (const [i, element] of elements.entries()) {
       // Elements without bytes are counted only.
       if (element.size > 0) this.#value(element, [...path, i]);
     }
-    this.#close(line, { type: this.lines[line + 1]?.type ?? first!.type });
+    this.#close(line, { type: this.#lines[line + 1]?.type ?? first!.type });
   }
 
   #value(field: BlobField, path: Path): void {
@@ -274,12 +282,12 @@ class SectionReader {
 
   #open(kind: string, type: string, path: Path, more: Partial<Line>): number {
     const [section, instance] = [this.#section, this.#instance];
-    this.lines.push({ section, instance, path, kind, type, offset: this.#at, size: 0, ...more });
-    return this.lines.length - 1;
+    this.#lines.push({ section, instance, path, kind, type, offset: this.#at, size: 0, ...more });
+    return this.#lines.length - 1;
   }
 
   #close(line: number, more: Partial<Line>): void {
-    const opened = this.lines[line]!;
-    this.lines[line] = { ...opened, size: this.#at - opened.offset, ...more };
+    const opened = this.#lines[line]!;
+    this.#lines[line] = { ...opened, size: this.#at - opened.offset, ...more };
   }
 }

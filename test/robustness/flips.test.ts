@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Range } from '../../src/bytes/range.ts';
 import { contents, type Decoded, decode, violations } from './decode.ts';
-import { places, readSpecimen, type Specimen, smallest, specimens } from './specimens.ts';
+import { cases, places, readSpecimen, type Specimen, specimens } from './specimens.ts';
 
 /** All bits of a byte, its lowest and its highest. */
 const MASKS = [0xff, 0x01, 0x80];
@@ -18,12 +18,13 @@ function sectionAt({ intact }: Specimen, place: number): string | undefined {
 /** What a flipped byte must leave alone: keys of the sections whose leaves stay the same. */
 function untouched(specimen: Specimen, place: number): string[] {
   const { intact } = specimen;
+  // Without footers the end of RAM, and of whatever is not described, is found by what follows it.
+  if (!intact.opened.stream.footers) return [];
   const hit = sectionAt(specimen, place);
   // The configuration says how RAM is written, so that it alone spoils another section.
   if (hit !== undefined && !hit.startsWith('configuration/'))
     return intact.sections.map(({ key }) => key).filter((key) => key !== hit);
-  // A section that ends with a footer is read without a look at what follows it.
-  if (!intact.opened.stream.footers || place >= specimen.eof) return [];
+  if (place >= specimen.eof) return [];
   return intact.sections.filter(({ bodies }) => bodies.at(-1)!.end + 5 <= place).map(({ key }) => key);
 }
 
@@ -34,13 +35,11 @@ async function decodeFlipped(bytes: Uint8Array, place: number, mask: number): Pr
 }
 
 describe.each(specimens)('$name with a byte changed', ({ name }) => {
-  const most = name === smallest.name ? Number.POSITIVE_INFINITY : 150;
-
   test('loses nothing outside the section that the byte is in', async () => {
     const specimen = await readSpecimen(name);
     const { bytes, intact } = specimen;
     const before = contents(intact);
-    for (const [i, place] of places(0, bytes.length, 1, most).entries()) {
+    for (const [i, place] of places(0, bytes.length, 1, cases(specimen)).entries()) {
       const mask = MASKS[i % MASKS.length]!;
       const decoded = await decodeFlipped(bytes, place, mask);
       expect(decoded === undefined, `byte ${place}`).toBe(place < 8);
@@ -57,7 +56,7 @@ describe.each(specimens)('$name with a byte changed', ({ name }) => {
     const specimen = await readSpecimen(name);
     const { bytes, intact, devices, eof } = specimen;
     const before = contents(intact);
-    for (const place of places(devices, eof, 1, most)) {
+    for (const place of places(devices, eof, 1, cases(specimen))) {
       const hit = sectionAt(specimen, place);
       if (hit === undefined) continue;
       const after = contents((await decodeFlipped(bytes, place, 0xff))!)

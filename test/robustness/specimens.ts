@@ -1,4 +1,6 @@
+import { walk } from '../../src/layout/node.ts';
 import { type Fixture, fixtures, readFixture } from '../fixtures.ts';
+import { readBlob } from '../layout/blob-reader.ts';
 import { type Decoded, decode } from './decode.ts';
 
 /**
@@ -23,6 +25,11 @@ export const specimens: readonly Fixture[] = [
     ...firstOfEach(bySize, ({ target }) => target).filter(({ size }) => size <= SMALL),
   ]),
 ].slice(0, MOST * Math.max(1, campaign));
+
+/** Those whose description is in the stream. */
+export const described: readonly Fixture[] = specimens.filter(
+  ({ name }) => readBlob(Buffer.from(readFixture(name))) !== undefined,
+);
 
 function firstOfEach(of: readonly Fixture[], key: (fixture: Fixture) => string): Fixture[] {
   const first = new Map<string, Fixture>();
@@ -56,9 +63,26 @@ export async function readSpecimen(name: string): Promise<Specimen> {
   };
 }
 
+/** Leaves that a test may decode of one specimen; a case costs about as much as the stream has leaves. */
+const LEAVES = 300_000;
+
+/** How many cases of damage a specimen is worth; all that there are of the smallest. */
+export function cases({ bytes, intact }: Specimen): number {
+  if (bytes.length === smallest.size) return Number.POSITIVE_INFINITY;
+  return campaign * Math.min(150, Math.ceil(LEAVES / leafCount(intact)));
+}
+
+function leafCount({ sections }: Decoded): number {
+  let count = 1;
+  for (const { layout } of sections) {
+    for (const { node } of walk(layout.root)) if (node.kind === 'leaf') count++;
+  }
+  return count;
+}
+
 /** Every `step`th number of `[start, end)`, with a larger step where there would be more than `most` of them. */
-export function places(start: number, end: number, step: number, most = Number.POSITIVE_INFINITY): number[] {
-  const stride = Math.max(step, Math.ceil((end - start) / (most * campaign)));
+export function places(start: number, end: number, step: number, most: number): number[] {
+  const stride = Math.max(step, Math.ceil((end - start) / most));
   const found: number[] = [];
   for (let place = start; place < end; place += stride) found.push(place);
   return found;

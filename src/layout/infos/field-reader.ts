@@ -9,8 +9,8 @@ export type Meaning<T> = readonly BitField[] | ((value: T) => string | undefined
 
 export type FieldPlace = { readonly name: PathComponent } & Range;
 
-/** A list longer than this is not opened up: QEMU's own have a few thousand elements at most. */
-export const MAX_ELEMENTS = 1 << 16;
+/** A field of more nodes than this is not opened up, as they are all held. Real ones have some ten thousand at most. */
+const MAX_NODES = 1 << 20;
 
 /**
  * Takes nodes off the bytes of a custom info one after another. Past the end it takes nothing and remembers, so that a
@@ -22,6 +22,7 @@ export class FieldReader {
   readonly #end: number;
   #offset: number;
   #children: LayoutNode[] = [];
+  #nodes = 0;
   #ok = true;
 
   constructor(section: SectionBytes, range: Range) {
@@ -30,7 +31,7 @@ export class FieldReader {
     this.#end = range.end;
   }
 
-  /** False once something was read past the end. */
+  /** False once something was read past the end, or too much was read. */
   get ok(): boolean {
     return this.#ok;
   }
@@ -84,9 +85,8 @@ export class FieldReader {
     this.#children.push(structNode({ name, start, end: this.#offset }, 'struct', children));
   }
 
-  /** `length` elements, each taken by `read` under its index. Nothing for more elements than are believed. */
+  /** `length` elements, each taken by `read` under its index. */
   array(name: PathComponent, length: number, read: (index: number) => void): void {
-    if (length > MAX_ELEMENTS) this.#ok = false;
     const { start, children } = this.#nested(() => {
       for (let i = 0; i < length && this.#ok; i++) read(i);
     });
@@ -131,7 +131,7 @@ export class FieldReader {
     meaning: Meaning<T> | undefined,
     read: (view: DataView, pos: number) => T,
   ): T | undefined {
-    if (length > this.left) this.#ok = false;
+    if (length > this.left || ++this.#nodes > MAX_NODES) this.#ok = false;
     if (!this.#ok) return undefined;
     const start = this.#offset;
     const value = read(this.#section.view, start - this.#section.base);

@@ -60,12 +60,12 @@ function powerManagement(): readonly Register[] {
 
 const AGP_RATES = flags({ 0: '1x', 1: '2x', 2: '4x', 4: 'fast writes', 5: '64 bit', 9: 'sideband' });
 
-/** Accelerated Graphics Port Interface Specification 2.0, section 6.1; the same for the target of a bridge. */
+/** Accelerated Graphics Port Interface Specification 2.0; the same for the target of a bridge. */
 function agp(): readonly Register[] {
   return [
     u8(0x02, 'revision', (value) => `${value >> 4}.${value & 15}`),
     le32(0x04, 'status', [...AGP_RATES, count(24, 8, 'requests', (n) => n + 1)]),
-    le32(0x08, 'command', [...AGP_RATES, flag(8, 'enabled'), count(24, 8, 'requests', unlessZero)]),
+    le32(0x08, 'command', [...AGP_RATES, flag(8, 'enabled'), count(24, 8, 'requests', (n) => n + 1)]),
   ];
 }
 
@@ -74,7 +74,7 @@ function vitalProductData(): readonly Register[] {
   return [le16(0x02, 'address', [count(0, 15, 'offset', hex), flag(15, 'done')]), le32(0x04, 'data')];
 }
 
-/** PCI-to-PCI Bridge Architecture Specification 1.2, section 13. */
+/** PCI-to-PCI Bridge Architecture Specification 1.2. */
 function slotIdentification(): readonly Register[] {
   return [
     u8(0x02, 'expansion_slot', [count(0, 5, 'slots'), flag(5, 'first in chassis')]),
@@ -114,7 +114,7 @@ function msix(): readonly Register[] {
   ];
 }
 
-/** PCI-X Protocol Addendum 2.0, section 7. */
+/** PCI-X Protocol Addendum 2.0. */
 function pcix(at: DataView, { headerType }: PciDevice): readonly Register[] {
   if (headerType === 1) {
     return [
@@ -177,24 +177,23 @@ const PCIX_STATUS_START: readonly BitField[] = [
 
 /** EHCI Specification for USB 1.0, appendix C. */
 function debugPort(): readonly Register[] {
-  return [le16(0x02, 'port', [count(13, 3, 'BAR', (n) => n - 1), count(0, 13, 'offset', hex)])];
+  return [le16(0x02, 'port', [
+      choice(13, 3, 'BAR', ['', 'BAR0', 'BAR1', 'BAR2', 'BAR3', 'BAR4', 'BAR5']),
+      count(0, 13, 'offset', hex),
+    ])];
 }
 
-/** PCI Standard Hot-Plug Controller and Subsystem Specification 1.0, section 4.2. */
+/** PCI Standard Hot-Plug Controller and Subsystem Specification 1.0. */
 function hotPlugController(): readonly Register[] {
-  return [
-    u8(0x02, 'dword_select'),
-    u8(0x03, 'pending'),
-    le32(0x04, 'dword_data'),
-  ];
+  return [u8(0x02, 'dword_select'), u8(0x03, 'pending'), le32(0x04, 'dword_data')];
 }
 
-/** PCI-to-PCI Bridge Architecture Specification 1.2, section 3.2.5.13: subsystem ids of a bridge. */
+/** PCI-to-PCI Bridge Architecture Specification 1.2: subsystem ids of a bridge. */
 function bridgeSubsystem(): readonly Register[] {
   return [le16(0x04, 'subsystem_vendor_id', pciVendorName), le16(0x06, 'subsystem_id')];
 }
 
-/** AMD I/O Virtualization Technology (IOMMU) Specification 3.0, section 3.2: the only secure device there is. */
+/** AMD I/O Virtualization Technology (IOMMU) Specification 3.0: the only secure device there is. */
 function secureDevice(at: DataView): readonly Register[] {
   const isIommu = bits(peek16(at, 0x02), 0, 3) === 3;
   const information = le16(0x02, 'information', [
@@ -539,7 +538,7 @@ const ALLOCATIONS = [
   'bridge I/O',
 ];
 
-/** PCI Express Base Specification 6.0, section 7.8.5: entries of 2 to 9 dwords. */
+/** PCI Express Base Specification 6.0, enhanced allocation: entries of 1 to 8 dwords. */
 function enhancedAllocation(at: DataView, { headerType }: PciDevice): readonly Register[] {
   const registers = [u8(0x02, 'entries', [count(0, 6, 'entries')])];
   let offset = 0x04;
@@ -569,7 +568,7 @@ function enhancedAllocation(at: DataView, { headerType }: PciDevice): readonly R
   return registers;
 }
 
-/** The same, section 7.8.11. */
+/** The same, flattening portal bridge. */
 function flatteningPortalBridge(): readonly Register[] {
   return [
     le32(0x04, 'capabilities', flags({ 0: 'RID decode', 1: 'low memory decode', 2: 'high memory decode' })),
@@ -587,7 +586,7 @@ function only(...registers: readonly Register[]): () => readonly Register[] {
   return () => registers;
 }
 
-/** By capability id: PCI Code and ID Assignment Specification, section 2. Vendor-specific ones are apart. */
+/** By capability id: PCI Code and ID Assignment Specification. Vendor-specific ones are apart. */
 const capabilities: Readonly<Record<number, Capability>> = {
   0: { name: 'null', title: 'null', registers: only() },
   1: { name: 'pm', title: 'power management', registers: powerManagement },

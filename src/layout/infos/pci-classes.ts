@@ -5,7 +5,7 @@ interface PciClass {
   readonly interfaces?: Readonly<Record<number, Readonly<Record<number, string>>>>;
 }
 
-/** PCI Code and ID Assignment Specification, section 1: class codes. */
+/** PCI Code and ID Assignment Specification, class codes. */
 const classes: Readonly<Record<number, PciClass>> = {
   0: { name: 'unclassified', subclasses: { 0: 'not VGA', 1: 'VGA compatible' } },
   1: {

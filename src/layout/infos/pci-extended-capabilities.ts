@@ -53,7 +53,7 @@ const CORRECTABLE_ERRORS = flags({
   15: 'header log overflow',
 });
 
-/** Section 7.8.4. Root registers are those of root ports and event collectors, the prefix log is where bit 11 is set. */
+/** Root registers are those of root ports and event collectors, the prefix log is where bit 11 is set. */
 function advancedErrorReporting(at: DataView, { express }: PciDevice): readonly Register[] {
   const isRoot = express?.portType === ROOT_PORT || express?.portType === EVENT_COLLECTOR;
   const hasPrefixLog = bits(peek32(at, 0x18), 11, 1) === 1;
@@ -110,10 +110,13 @@ function requester(id: number): string | undefined {
   return `${digits(id >> 8)}:${digits((id >> 3) & 31)}.${id & 7}`;
 }
 
-/** Section 7.9.1, and 7.9.2 of a multi-function device. */
+/** Also that of a multi-function device. */
 function virtualChannel(at: DataView): readonly Register[] {
   const registers = [
-    le32(0x04, 'port_capabilities1', [count(0, 3, 'extended channels'), count(4, 3, 'low priority', unlessZero)]),
+    le32(0x04, 'port_capabilities1', [
+      count(0, 3, 'extended channels'),
+      count(4, 3, 'low priority', unlessZero),
+    ]),
     le32(0x08, 'port_capabilities2'),
     le16(0x0c, 'port_control'),
     le16(0x0e, 'port_status'),
@@ -134,13 +137,11 @@ function virtualChannel(at: DataView): readonly Register[] {
   return registers;
 }
 
-/** Section 7.9.3. */
 function deviceSerialNumber(): readonly Register[] {
   const text = (value: bigint) => value.toString(16).padStart(16, '0').match(/../g)!.join('-');
   return [le64(0x04, 'serial_number', text)];
 }
 
-/** Section 7.8.1. */
 function powerBudgeting(): readonly Register[] {
   return [
     u8(0x04, 'data_select'),
@@ -149,7 +150,7 @@ function powerBudgeting(): readonly Register[] {
   ];
 }
 
-/** Section 7.9.8: links are entries of 16 bytes. */
+/** Links are entries of 16 bytes. */
 function rootComplexLinks(at: DataView): readonly Register[] {
   const registers: Register[] = [
     le32(0x04, 'self', [count(0, 4, 'type'), count(8, 8, 'links'), count(24, 8, 'port', unlessZero)]),
@@ -161,26 +162,19 @@ function rootComplexLinks(at: DataView): readonly Register[] {
   return registers;
 }
 
-/** Section 7.9.10. */
 function eventCollectorAssociation(at: DataView): readonly Register[] {
   const version = bits(peek32(at, 0x00), 16, 4);
   return [
     le32(0x04, 'devices'),
-    ...(version >= 2
-      ? [le32(0x08, 'buses', [count(8, 8, 'first', hex), count(16, 8, 'last', hex)])]
-      : []),
+    ...(version >= 2 ? [le32(0x08, 'buses', [count(8, 8, 'first', hex), count(16, 8, 'last', hex)])] : []),
   ];
 }
 
-/** Section 7.9.5: the length in its header counts from the capability's begin. */
+/** The length in its header counts from the capability's begin. */
 function vendorSpecific(at: DataView): readonly Register[] {
   const length = Math.min(bits(peek32(at, 0x04), 20, 12), at.byteLength);
   return [
-    le32(0x04, 'vendor_header', [
-      count(0, 16, 'id', hex),
-      count(16, 4, 'revision'),
-      count(20, 12, 'length'),
-    ]),
+    le32(0x04, 'vendor_header', [count(0, 16, 'id', hex), count(16, 4, 'revision'), count(20, 12, 'length')]),
     ...(length > 8 ? [buffer(0x08, 'data', length - 8)] : []),
   ];
 }
@@ -200,7 +194,6 @@ const CXL_STRUCTURES: Readonly<Record<number, string>> = {
   10: 'CXL test capability',
 };
 
-/** Section 7.9.6. */
 function designatedVendorSpecific(at: DataView): readonly Register[] {
   const vendorId = peek16(at, 0x04);
   const length = Math.min(bits(peek32(at, 0x04), 20, 12), at.byteLength);
@@ -214,7 +207,6 @@ function designatedVendorSpecific(at: DataView): readonly Register[] {
   ];
 }
 
-/** Section 7.9.7. */
 function rootComplexRegisterBlock(): readonly Register[] {
   return [
     le16(0x04, 'vendor_id', pciVendorName),
@@ -234,7 +226,6 @@ const ACCESS_CONTROL = flags({
   6: 'direct translated',
 });
 
-/** Section 7.7.11. */
 function accessControlServices(at: DataView): readonly Register[] {
   const capabilities = peek16(at, 0x04);
   // A vector of 0 bits is one of 256.
@@ -248,7 +239,6 @@ function accessControlServices(at: DataView): readonly Register[] {
   ];
 }
 
-/** Section 7.8.8. */
 function alternativeRoutingId(): readonly Register[] {
   const groups = flags({ 0: 'MFVC function groups', 1: 'ACS function groups' });
   return [
@@ -257,14 +247,16 @@ function alternativeRoutingId(): readonly Register[] {
   ];
 }
 
-/** Section 10.5.1. */
 function addressTranslationServices(): readonly Register[] {
   return [
     le16(0x04, 'capabilities', [
       count(0, 5, 'invalidate queue depth', (n) => n || 32),
       ...flags({ 5: 'page aligned', 6: 'global invalidate', 7: 'relaxed ordering' }),
     ]),
-    le16(0x06, 'control', [count(0, 5, 'smallest translation unit', (n) => hex(2 ** (n + 12))), flag(15, 'enabled')]),
+    le16(0x06, 'control', [
+      count(0, 5, 'smallest translation unit', (n) => hex(2 ** (n + 12))),
+      flag(15, 'enabled'),
+    ]),
   ];
 }
 
@@ -275,7 +267,6 @@ function pageSizes(value: number): string | undefined {
   return sizes.length === 0 ? undefined : sizes.join(', ');
 }
 
-/** Section 9.3.3. */
 function singleRootIov(at: DataView): readonly Register[] {
   return [
     le32(0x04, 'capabilities', [
@@ -283,7 +274,13 @@ function singleRootIov(at: DataView): readonly Register[] {
       count(21, 11, 'interrupt message', unlessZero),
     ]),
     le16(0x08, 'control', [
-      ...flags({ 0: 'VFs enabled', 1: 'VF migration', 2: 'VF migration interrupt', 3: 'VF memory', 4: 'ARI' }),
+      ...flags({
+        0: 'VFs enabled',
+        1: 'VF migration',
+        2: 'VF migration interrupt',
+        3: 'VF memory',
+        4: 'ARI',
+      }),
       flag(5, '10 bit tag requester'),
     ]),
     le16(0x0a, 'status', flags({ 0: 'VF migration' })),
@@ -301,7 +298,7 @@ function singleRootIov(at: DataView): readonly Register[] {
   ];
 }
 
-/** Section 7.9.11; only a port has an overlay BAR. */
+/** Only a port has an overlay BAR. */
 function multicast(_: DataView, { express }: PciDevice): readonly Register[] {
   const isPort = express !== undefined && express.portType >= ROOT_PORT && express.portType <= 6;
   return [
@@ -315,17 +312,20 @@ function multicast(_: DataView, { express }: PciDevice): readonly Register[] {
   ];
 }
 
-/** Section 10.5.2. */
 function pageRequestInterface(): readonly Register[] {
   return [
     le16(0x04, 'control', flags({ 0: 'enabled', 1: 'reset' })),
-    le16(0x06, 'status', flags({ 0: 'response failure', 1: 'unexpected group index', 8: 'stopped', 15: 'PASID required' })),
+    le16(
+      0x06,
+      'status',
+      flags({ 0: 'response failure', 1: 'unexpected group index', 8: 'stopped', 15: 'PASID required' }),
+    ),
     le32(0x08, 'outstanding_capacity'),
     le32(0x0c, 'outstanding_allocation'),
   ];
 }
 
-/** Section 7.8.6, and 7.8.7 for virtual functions: up to six BARs, their number in the first control register. */
+/** Up to six BARs, their number in the first control register. */
 function resizableBar(at: DataView): readonly Register[] {
   const registers: Register[] = [];
   const n = Math.min(bits(peek32(at, 0x08), 5, 3), 6);
@@ -341,7 +341,6 @@ function resizableBar(at: DataView): readonly Register[] {
   return registers;
 }
 
-/** Section 7.9.12. */
 function dynamicPowerAllocation(at: DataView): readonly Register[] {
   const substates = 1 + bits(peek32(at, 0x04), 0, 5);
   return [
@@ -353,7 +352,7 @@ function dynamicPowerAllocation(at: DataView): readonly Register[] {
   ];
 }
 
-/** Section 7.9.13: the table of steering tags is here where location is 1. */
+/** The table of steering tags is here where location is 1. */
 function tphRequester(at: DataView): readonly Register[] {
   const capabilities = peek32(at, 0x04);
   const isHere = bits(capabilities, 9, 2) === 1;
@@ -368,7 +367,7 @@ function tphRequester(at: DataView): readonly Register[] {
   ];
 }
 
-/** Section 7.8.2: a value of ns, scaled by powers of 32. */
+/** A value of ns, scaled by powers of 32. */
 function latencyToleranceReporting(): readonly Register[] {
   const latency = (value: number) => `${bits(value, 0, 10) * 32 ** bits(value, 10, 3)} ns`;
   return [le16(0x04, 'maximum_snoop_latency', latency), le16(0x06, 'maximum_no_snoop_latency', latency)];
@@ -380,7 +379,6 @@ function laneRegisters(offset: number, name: string, size: number, device: PciDe
   return lanes === 0 ? [] : [buffer(offset, name, size * lanes)];
 }
 
-/** Section 7.7.3. */
 function secondaryExpress(_: DataView, device: PciDevice): readonly Register[] {
   return [
     le32(0x04, 'link_control3', flags({ 0: 'perform equalization', 1: 'equalization interrupt' })),
@@ -389,7 +387,6 @@ function secondaryExpress(_: DataView, device: PciDevice): readonly Register[] {
   ];
 }
 
-/** Section 7.7.5. */
 function physicalLayer16(_: DataView, device: PciDevice): readonly Register[] {
   return [
     le32(0x04, 'capabilities'),
@@ -402,7 +399,6 @@ function physicalLayer16(_: DataView, device: PciDevice): readonly Register[] {
   ];
 }
 
-/** Section 7.7.6. */
 function physicalLayer32(_: DataView, device: PciDevice): readonly Register[] {
   return [
     le32(0x04, 'capabilities'),
@@ -416,7 +412,6 @@ function physicalLayer32(_: DataView, device: PciDevice): readonly Register[] {
   ];
 }
 
-/** Section 7.7.7. */
 function physicalLayer64(_: DataView, device: PciDevice): readonly Register[] {
   return [
     le32(0x04, 'capabilities'),
@@ -426,7 +421,6 @@ function physicalLayer64(_: DataView, device: PciDevice): readonly Register[] {
   ];
 }
 
-/** Section 7.7.8. */
 function laneMargining(_: DataView, device: PciDevice): readonly Register[] {
   return [
     le16(0x04, 'port_capabilities', flags({ 0: 'uses driver software' })),
@@ -435,7 +429,6 @@ function laneMargining(_: DataView, device: PciDevice): readonly Register[] {
   ];
 }
 
-/** Section 7.8.9. */
 function processAddressSpace(): readonly Register[] {
   return [
     le16(0x04, 'capabilities', [...flags({ 1: 'execute', 2: 'privileged' }), count(8, 5, 'width')]),
@@ -443,7 +436,7 @@ function processAddressSpace(): readonly Register[] {
   ];
 }
 
-/** Section 7.9.14: RP PIO registers are those of a root port with extensions. */
+/** RP PIO registers are those of a root port with extensions. */
 function downstreamPortContainment(at: DataView): readonly Register[] {
   const capabilities = peek16(at, 0x04);
   const logSize = bits(capabilities, 8, 4);
@@ -490,7 +483,6 @@ function downstreamPortContainment(at: DataView): readonly Register[] {
 
 const SUBSTATES = flags({ 0: 'PCI-PM L1.2', 1: 'PCI-PM L1.1', 2: 'ASPM L1.2', 3: 'ASPM L1.1' });
 
-/** Section 7.8.3. */
 function l1Substates(at: DataView): readonly Register[] {
   const version = bits(peek32(at, 0x00), 16, 4);
   return [
@@ -505,7 +497,6 @@ function l1Substates(at: DataView): readonly Register[] {
   ];
 }
 
-/** Section 7.9.15. */
 function precisionTimeMeasurement(): readonly Register[] {
   return [
     le32(0x04, 'capabilities', [
@@ -516,7 +507,6 @@ function precisionTimeMeasurement(): readonly Register[] {
   ];
 }
 
-/** Section 7.8.10. */
 function frsQueueing(): readonly Register[] {
   return [
     le32(0x04, 'capabilities', [count(0, 12, 'queue depth'), count(16, 5, 'interrupt message', unlessZero)]),
@@ -526,7 +516,6 @@ function frsQueueing(): readonly Register[] {
   ];
 }
 
-/** Section 7.7.4. */
 function dataLinkFeature(): readonly Register[] {
   return [
     le32(0x04, 'capabilities', flags({ 0: 'scaled flow control', 31: 'exchange' })),
@@ -547,7 +536,6 @@ const ENCLOSURE: readonly BitField[] = flags({
   11: 'disabled',
 });
 
-/** Section 7.9.19. */
 function enclosureManagement(): readonly Register[] {
   return [
     le32(0x04, 'capabilities', [flag(0, 'capable'), flag(1, 'reset'), ...ENCLOSURE]),
@@ -556,7 +544,6 @@ function enclosureManagement(): readonly Register[] {
   ];
 }
 
-/** Section 7.9.24. */
 function dataObjectExchange(): readonly Register[] {
   return [
     le32(0x04, 'capabilities', [flag(0, 'interrupt'), count(1, 11, 'interrupt message', unlessZero)]),
@@ -567,7 +554,6 @@ function dataObjectExchange(): readonly Register[] {
   ];
 }
 
-/** Section 7.7.9. */
 function device3(): readonly Register[] {
   return [le32(0x04, 'capabilities'), le32(0x08, 'control'), le32(0x0c, 'status')];
 }
@@ -577,70 +563,71 @@ function only(...registers: readonly Register[]): () => readonly Register[] {
 }
 
 /**
- * By extended capability id: PCI Code and ID Assignment Specification, section 3. Sections are those of the PCI Express
- * Base Specification 6.0. Those that no emulated device has are named only.
+ * By extended capability id, all as in the PCI Express Base Specification 6.0: ids as in the PCI Code and ID Assignment
+ * Specification, registers from chapter 7, of SR-IOV from chapter 9, of ATS and the page request interface from
+ * chapter 10. Some that no emulated device has are named only.
  */
 const extendedCapabilities: Readonly<Record<number, Capability>> = {
-  0x00: { name: 'null', title: 'null', registers: only() },
-  0x01: { name: 'aer', title: 'advanced error reporting', registers: advancedErrorReporting },
-  0x02: { name: 'vc', title: 'virtual channel', registers: virtualChannel },
-  0x03: { name: 'dsn', title: 'device serial number', registers: deviceSerialNumber },
-  0x04: { name: 'power_budgeting', title: 'power budgeting', registers: powerBudgeting },
-  0x05: { name: 'rc_links', title: 'root complex link declaration', registers: rootComplexLinks },
-  0x06: {
+  0: { name: 'null', title: 'null', registers: only() },
+  1: { name: 'aer', title: 'advanced error reporting', registers: advancedErrorReporting },
+  2: { name: 'vc', title: 'virtual channel', registers: virtualChannel },
+  3: { name: 'dsn', title: 'device serial number', registers: deviceSerialNumber },
+  4: { name: 'power_budgeting', title: 'power budgeting', registers: powerBudgeting },
+  5: { name: 'rc_links', title: 'root complex link declaration', registers: rootComplexLinks },
+  6: {
     name: 'rc_internal_link',
     title: 'root complex internal link control',
     registers: only(le32(0x04, 'link_capabilities'), le16(0x08, 'link_control'), le16(0x0a, 'link_status')),
   },
-  0x07: {
+  7: {
     name: 'rcec',
     title: 'root complex event collector association',
     registers: eventCollectorAssociation,
   },
-  0x08: { name: 'mfvc', title: 'multi-function virtual channel', registers: virtualChannel },
-  0x09: { name: 'vc_mfvc', title: 'virtual channel beside MFVC', registers: virtualChannel },
-  0x0a: { name: 'rcrb', title: 'root complex register block', registers: rootComplexRegisterBlock },
-  0x0b: { name: 'vendor_specific', title: 'vendor-specific', registers: vendorSpecific },
-  0x0c: { name: 'configuration_access', title: 'configuration access correlation', registers: only() },
-  0x0d: { name: 'acs', title: 'access control services', registers: accessControlServices },
-  0x0e: { name: 'ari', title: 'alternative routing-ID interpretation', registers: alternativeRoutingId },
-  0x0f: { name: 'ats', title: 'address translation services', registers: addressTranslationServices },
-  0x10: { name: 'sriov', title: 'single root I/O virtualization', registers: singleRootIov },
-  0x11: { name: 'mriov', title: 'multi-root I/O virtualization', registers: only() },
-  0x12: { name: 'multicast', title: 'multicast', registers: multicast },
-  0x13: { name: 'pri', title: 'page request interface', registers: pageRequestInterface },
-  0x15: { name: 'resizable_bar', title: 'resizable BAR', registers: resizableBar },
-  0x16: { name: 'dpa', title: 'dynamic power allocation', registers: dynamicPowerAllocation },
-  0x17: { name: 'tph', title: 'TPH requester', registers: tphRequester },
-  0x18: { name: 'ltr', title: 'latency tolerance reporting', registers: latencyToleranceReporting },
-  0x19: { name: 'secondary_pcie', title: 'secondary PCI Express', registers: secondaryExpress },
-  0x1a: { name: 'pmux', title: 'protocol multiplexing', registers: only() },
-  0x1b: { name: 'pasid', title: 'process address space ID', registers: processAddressSpace },
-  0x1c: { name: 'lnr', title: 'LN requester', registers: only() },
-  0x1d: { name: 'dpc', title: 'downstream port containment', registers: downstreamPortContainment },
-  0x1e: { name: 'l1_substates', title: 'L1 PM substates', registers: l1Substates },
-  0x1f: { name: 'ptm', title: 'precision time measurement', registers: precisionTimeMeasurement },
-  0x20: { name: 'mpcie', title: 'PCI Express over M-PHY', registers: only() },
-  0x21: { name: 'frs_queueing', title: 'FRS queueing', registers: frsQueueing },
-  0x22: { name: 'readiness_time', title: 'readiness time reporting', registers: only() },
-  0x23: { name: 'dvsec', title: 'designated vendor-specific', registers: designatedVendorSpecific },
-  0x24: { name: 'vf_resizable_bar', title: 'VF resizable BAR', registers: resizableBar },
-  0x25: { name: 'data_link_feature', title: 'data link feature', registers: dataLinkFeature },
-  0x26: { name: 'physical_16gt', title: 'physical layer 16 GT/s', registers: physicalLayer16 },
-  0x27: { name: 'lane_margining', title: 'lane margining at the receiver', registers: laneMargining },
-  0x28: { name: 'hierarchy_id', title: 'hierarchy ID', registers: only() },
-  0x29: { name: 'npem', title: 'native PCIe enclosure management', registers: enclosureManagement },
-  0x2a: { name: 'physical_32gt', title: 'physical layer 32 GT/s', registers: physicalLayer32 },
-  0x2b: { name: 'alternate_protocol', title: 'alternate protocol', registers: only() },
-  0x2c: { name: 'sfi', title: 'system firmware intermediary', registers: only() },
-  0x2d: { name: 'shadow_functions', title: 'shadow functions', registers: only() },
-  0x2e: { name: 'doe', title: 'data object exchange', registers: dataObjectExchange },
-  0x2f: { name: 'device3', title: 'device 3', registers: device3 },
-  0x30: { name: 'ide', title: 'integrity and data encryption', registers: only() },
-  0x31: { name: 'physical_64gt', title: 'physical layer 64 GT/s', registers: physicalLayer64 },
-  0x32: { name: 'flit_logging', title: 'flit logging', registers: only() },
-  0x33: { name: 'flit_performance', title: 'flit performance measurement', registers: only() },
-  0x34: { name: 'flit_error_injection', title: 'flit error injection', registers: only() },
+  8: { name: 'mfvc', title: 'multi-function virtual channel', registers: virtualChannel },
+  9: { name: 'vc_mfvc', title: 'virtual channel beside MFVC', registers: virtualChannel },
+  10: { name: 'rcrb', title: 'root complex register block', registers: rootComplexRegisterBlock },
+  11: { name: 'vendor_specific', title: 'vendor-specific', registers: vendorSpecific },
+  12: { name: 'configuration_access', title: 'configuration access correlation', registers: only() },
+  13: { name: 'acs', title: 'access control services', registers: accessControlServices },
+  14: { name: 'ari', title: 'alternative routing-ID interpretation', registers: alternativeRoutingId },
+  15: { name: 'ats', title: 'address translation services', registers: addressTranslationServices },
+  16: { name: 'sriov', title: 'single root I/O virtualization', registers: singleRootIov },
+  17: { name: 'mriov', title: 'multi-root I/O virtualization', registers: only() },
+  18: { name: 'multicast', title: 'multicast', registers: multicast },
+  19: { name: 'pri', title: 'page request interface', registers: pageRequestInterface },
+  21: { name: 'resizable_bar', title: 'resizable BAR', registers: resizableBar },
+  22: { name: 'dpa', title: 'dynamic power allocation', registers: dynamicPowerAllocation },
+  23: { name: 'tph', title: 'TPH requester', registers: tphRequester },
+  24: { name: 'ltr', title: 'latency tolerance reporting', registers: latencyToleranceReporting },
+  25: { name: 'secondary_pcie', title: 'secondary PCI Express', registers: secondaryExpress },
+  26: { name: 'pmux', title: 'protocol multiplexing', registers: only() },
+  27: { name: 'pasid', title: 'process address space ID', registers: processAddressSpace },
+  28: { name: 'lnr', title: 'LN requester', registers: only() },
+  29: { name: 'dpc', title: 'downstream port containment', registers: downstreamPortContainment },
+  30: { name: 'l1_substates', title: 'L1 PM substates', registers: l1Substates },
+  31: { name: 'ptm', title: 'precision time measurement', registers: precisionTimeMeasurement },
+  32: { name: 'mpcie', title: 'PCI Express over M-PHY', registers: only() },
+  33: { name: 'frs_queueing', title: 'FRS queueing', registers: frsQueueing },
+  34: { name: 'readiness_time', title: 'readiness time reporting', registers: only() },
+  35: { name: 'dvsec', title: 'designated vendor-specific', registers: designatedVendorSpecific },
+  36: { name: 'vf_resizable_bar', title: 'VF resizable BAR', registers: resizableBar },
+  37: { name: 'data_link_feature', title: 'data link feature', registers: dataLinkFeature },
+  38: { name: 'physical_16gt', title: 'physical layer 16 GT/s', registers: physicalLayer16 },
+  39: { name: 'lane_margining', title: 'lane margining at the receiver', registers: laneMargining },
+  40: { name: 'hierarchy_id', title: 'hierarchy ID', registers: only() },
+  41: { name: 'npem', title: 'native PCIe enclosure management', registers: enclosureManagement },
+  42: { name: 'physical_32gt', title: 'physical layer 32 GT/s', registers: physicalLayer32 },
+  43: { name: 'alternate_protocol', title: 'alternate protocol', registers: only() },
+  44: { name: 'sfi', title: 'system firmware intermediary', registers: only() },
+  45: { name: 'shadow_functions', title: 'shadow functions', registers: only() },
+  46: { name: 'doe', title: 'data object exchange', registers: dataObjectExchange },
+  47: { name: 'device3', title: 'device 3', registers: device3 },
+  48: { name: 'ide', title: 'integrity and data encryption', registers: only() },
+  49: { name: 'physical_64gt', title: 'physical layer 64 GT/s', registers: physicalLayer64 },
+  50: { name: 'flit_logging', title: 'flit logging', registers: only() },
+  51: { name: 'flit_performance', title: 'flit performance measurement', registers: only() },
+  52: { name: 'flit_error_injection', title: 'flit error injection', registers: only() },
 };
 
 /** What an extended capability of an id is. */

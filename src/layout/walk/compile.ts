@@ -22,6 +22,9 @@ import type {
   VmsdProgram,
 } from './program.ts';
 
+/** VMSDs that embed each other deeper than this are no real ones. */
+const MAX_DEPTH = 32;
+
 /** Makes programs of VMSDs, each once. */
 export class VmsdCompiler {
   readonly #schema: QemuSchema;
@@ -75,6 +78,7 @@ export class VmsdCompiler {
       pointers: (flags & VMS_ARRAY_OF_POINTER) !== 0,
       marked: (flags & VMS_ARRAY_OF_POINTER_AUTO_ALLOC) !== 0,
       element,
+      described: flags & VMS_ARRAY_OF_POINTER ? 'pointers' : this.#compressible(field) ? 'first' : 'each',
       exists: this.#exists(field),
       versionId: field.versionId,
     };
@@ -88,7 +92,30 @@ export class VmsdCompiler {
       return { kind: 'struct', type: 'vstruct', vmsd, versionId: field.structVersionId };
     }
     const info = field.info === undefined ? undefined : this.#schema.infos[field.info];
-    return info && { kind: 'info', info: info.name, vmsd };
+    const key = info?.name === 'gtree' && field.start !== 0 ? this.#behind(field.vmsd) : undefined;
+    return info && { kind: 'info', info: info.name, vmsd, key };
+  }
+
+  /** The VMSD behind another one in memory: VMSTATE_GTREE_V takes an array of two, of the value and of the key. */
+  #behind(index: number | undefined): VmsdProgram | undefined {
+    const { vmsds } = this.#schema;
+    const before = index === undefined ? undefined : vmsds[index];
+    if (!before) return undefined;
+    let next: number | undefined;
+    for (const [i, { object, address }] of vmsds.entries()) {
+      if (object !== before.object || address <= before.address) continue;
+      if (next === undefined || address < vmsds[next]!.address) next = i;
+    }
+    return next === undefined ? undefined : this.program(next);
+  }
+
+  /** migration/vmstate.c, vmsd_can_compress: whether all elements of an array look alike. */
+  #compressible(field: VMStateField, depth = 0): boolean {
+    if (field.fieldExists !== undefined || depth > MAX_DEPTH) return false;
+    if ((field.flags & VMS_STRUCT) === 0 || field.vmsd === undefined) return true;
+    const vmsd = this.#schema.vmsds[field.vmsd];
+    if (!vmsd || vmsd.subsections.length > 0) return false;
+    return vmsd.fields.every((inner) => this.#compressible(inner, depth + 1));
   }
 
   #exists(field: VMStateField): ExistsProgram {

@@ -1,4 +1,4 @@
-import { fixedInfoLength } from './info-lengths.ts';
+import { alternativeInfoLengths, fixedInfoLength } from './info-lengths.ts';
 import type { FieldProgram, VmsdProgram } from './program.ts';
 
 /** Bytes that something takes in the stream: at least `min`, and no other number when `exact`. */
@@ -72,7 +72,8 @@ export class FixedLengths {
     const length = fixedInfoLength(element.info, field.size);
     if (length !== undefined) return { min: length, exact: true };
     if (element.info === 'tmp' && element.vmsd) return this.rest(element.vmsd, field.versionId, 0, depth + 1);
-    return { min: 0, exact: false };
+    const lengths = alternativeInfoLengths(element.info);
+    return { min: lengths ? Math.min(...lengths) : 0, exact: false };
   }
 }
 

@@ -1,7 +1,13 @@
 import { scalarTypes } from '../scalars.ts';
 
 /** Infos that put as many bytes as the field has in memory. */
-const BY_SIZE: ReadonlySet<string> = new Set(['buffer', 'unused_buffer', 'pci config']);
+const BY_SIZE: ReadonlySet<string> = new Set([
+  'buffer',
+  'unused_buffer',
+  'pci config',
+  // target/sparc: target_ulong.
+  'fsr',
+]);
 
 /** Infos of fixed length that are no plain integer; the same in all versions (their put functions). */
 const FIXED: ReadonlyMap<string, number> = new Map([
@@ -30,6 +36,26 @@ const FIXED: ReadonlyMap<string, number> = new Map([
   ['vsr', 8],
   ['xcc', 4],
 ]);
+
+/**
+ * Infos of which there are several of one name, or which changed between versions: lengths that they had. Which one it
+ * is shows in the bytes, since all elements of a field have the same.
+ */
+const ALTERNATIVES: ReadonlyMap<string, readonly number[]> = new Map([
+  // target/mips and target/ppc.
+  ['fpr', [8, 16]],
+  // target/hppa: target_ureg, since 8.2 always 64 bits.
+  ['psw', [4, 8]],
+  // target/hppa, before and since 8.2.
+  ['tlb entry', [16, 32]],
+  // target/mips: EntryHi of 32 or 64 bits; since 5.1 or so with MMID.
+  ['tlb_entry', [28, 32, 36]],
+]);
+
+/** Bytes that an info can put for one value, when it is one of several. */
+export function alternativeInfoLengths(info: string): readonly number[] | undefined {
+  return ALTERNATIVES.get(info);
+}
 
 /** Bytes that an info puts for one value of `size` bytes in memory; undefined where that depends on more. */
 export function fixedInfoLength(info: string, size: number): number | undefined {

@@ -4,9 +4,10 @@ import type { SectionBytes } from '../context.ts';
 import type { LeafValue } from '../node.ts';
 import { scalarTypes } from '../scalars.ts';
 import { add, type FixedLengths, type StreamLength } from './fixed-length.ts';
-import { fixedInfoLength } from './info-lengths.ts';
+import { alternativeInfoLengths, fixedInfoLength } from './info-lengths.ts';
 import type { FieldProgram, MemberProgram, VmsdProgram } from './program.ts';
 import type { InfoReader, Place, ReaderAnswer, ReaderArguments, ReaderRequest } from './reader.ts';
+import { hasPcieCapability } from './readers/pci-config.ts';
 import { infoReaders } from './readers/table.ts';
 import type { ObjectId, Objects, Shadow } from './shadow.ts';
 
@@ -110,7 +111,13 @@ export interface WalkSink {
     vmsd: VmsdProgram | undefined,
     versionId: number,
   ): void;
-  openArray(name: string, type: string, start: number, length: number): void;
+  openArray(
+    name: string,
+    type: string,
+    start: number,
+    length: number,
+    described?: FieldProgram['described'],
+  ): void;
   leaf(name: string | number, type: string, start: number, end: number, value: LeafValue): void;
   /** All elements of the array that was opened last: plain values of `size` bytes from `start` on. */
   leaves(type: string, start: number, size: number, count: number): void;
@@ -223,7 +230,7 @@ export class Machine {
       : member;
     const isArray = count > 1;
     if (isArray) {
-      sink?.openArray(field.name, elementType(field), run.offset, count);
+      sink?.openArray(field.name, elementType(field), run.offset, count, field.described);
       const close: Frame = { kind: 'close', parent: next, depth };
       run.frame = {
         kind: 'elements',
@@ -350,7 +357,7 @@ export class Machine {
       else if (at.kind === 'elements') {
         const element = at.field.pointers ? { min: 1, exact: false } : this.#lengths.element(at.field);
         length = add(length, { min: element.min * (at.count - at.index), exact: element.exact });
-      }
+      } else if (at.kind === 'reader') length = add(length, UNKNOWN_LENGTH);
     }
     return length;
   }
@@ -560,14 +567,17 @@ export class Machine {
       run.frame = { kind: 'reader', reader, args, answers: undefined, live, parent: close, depth: depth + 1 };
       return undefined;
     }
-    const length = this.#infoLength(run, frame, info, place);
+    const length = this.#infoLength(run, frame, info);
     if (typeof length !== 'number') return length;
     if (start + length > this.end) return this.#short(run, field, start + length);
     if (info === 'unused_buffer' && this.#bytes(start, length).some((byte) => byte !== 0)) {
       return { kind: 'dead', offset: start, why: 'an unused buffer that is not zero' };
     }
     const content = this.#bytes(start, length);
-    if (info === 'pci config') storePciConfig(run.shadow, place.object, content);
+    if (info === 'pci config') {
+      storePciConfig(run.shadow, place.object, content);
+      run.cost += pciConfigCost(content);
+    }
     run.cost += bufferCost(content);
     run.offset += length;
     sink?.leaf(name, info, start, run.offset, content);
@@ -655,15 +665,24 @@ export class Machine {
     }
   }
 
-  #infoLength(run: Run, frame: ElementsFrame, info: string, place: Place): number | Outcome {
+  #infoLength(run: Run, frame: ElementsFrame, info: string): number | Outcome {
     const { field, size } = frame;
     if (info === 'bitmap') return Math.ceil(size / 64) * 8;
     const fixed = fixedInfoLength(info, size);
     if (fixed !== undefined) return fixed;
-    // An info that nobody knows: any length that lets the rest fit.
-    const key = LENGTH_GUESS - place.offset;
-    const guess = run.shadow.load(place.object, key, 8);
+    // All values of one info are taken to be of one length: elements of an array could else be cut in any way.
+    const key = LENGTH_GUESS - this.#objects.nameId(`${info} ${size}`);
+    const object = this.#objects.root;
+    const guess = run.shadow.load(object, key, 8);
     if (guess !== undefined) return Number(guess);
+    const options = alternativeInfoLengths(info)?.map((length) => ({ value: BigInt(length), cost: 1 }));
+    const unknown = { object, offset: key, size: 8, question: 'length' as const, field: field.name };
+    if (options) return { kind: 'unknown', unknown: { ...unknown, options } };
+    return this.#unknownLength(run, unknown);
+  }
+
+  /** An info that nobody knows: any length that lets the rest fit. */
+  #unknownLength(run: Run, unknown: Omit<Unknown, 'options'>): Outcome {
     const rest = this.#rest(run.frame!);
     const left = this.end - run.offset - rest.min;
     if (left < 0)
@@ -674,15 +693,7 @@ export class Machine {
       options.push({ value: BigInt(length), cost: countCost(length, false) });
     }
     options.sort((a, b) => a.cost - b.cost);
-    const unknown: Unknown = {
-      object: place.object,
-      offset: key,
-      size: 8,
-      question: 'length',
-      field: field.name,
-      options,
-    };
-    return { kind: 'unknown', unknown };
+    return { kind: 'unknown', unknown: { ...unknown, options } };
   }
 
   #stepSubsections(run: Run, frame: SubsectionsFrame, sink: WalkSink | undefined): Outcome | undefined {
@@ -749,9 +760,14 @@ function storePciConfig(shadow: Shadow, object: ObjectId, content: Uint8Array): 
   shadow.storeArray({ object, offset: PCI_CONFIG, size: 1, count: content.length, read });
 }
 
+/** PCIDevice has two fields of which one is there: 4096 bytes for a device with the PCI Express capability. */
+function pciConfigCost(content: Uint8Array): number {
+  return hasPcieCapability(content) === content.length > PCI_CONFIG_HEADERS ? 0 : PCI_CONFIG_MISMATCH;
+}
+
 function loadPciConfig(shadow: Shadow, object: ObjectId): Uint8Array | undefined {
   const content: number[] = [];
-  for (let at = 0; at < 4096; at++) {
+  for (let at = 0; at < PCI_CONFIG_HEADERS; at++) {
     const byte = shadow.load(object, PCI_CONFIG + at, 1);
     if (byte === undefined) break;
     content.push(Number(byte));
@@ -762,6 +778,11 @@ function loadPciConfig(shadow: Shadow, object: ObjectId): Uint8Array | undefined
 /** What readers are told of the section and the schema. */
 export type Surroundings = Pick<ReaderArguments, 'idstr' | 'vmsds' | 'behind'>;
 
+const UNKNOWN_LENGTH: StreamLength = { min: 0, exact: false };
+/** Bytes of a configuration space that capabilities can be in; what is behind is PCIe's own. */
+const PCI_CONFIG_HEADERS = 256;
+/** Bits that it costs to say that a configuration space is longer or shorter than its capabilities are. */
+const PCI_CONFIG_MISMATCH = 16;
 /** Counts that are not tried beyond. */
 const MAX_COUNT = 1 << 16;
 /** Index of the object that an info of type `tmp` makes. */

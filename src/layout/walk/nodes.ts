@@ -4,7 +4,7 @@ import { infoCodecs } from '../infos/table.ts';
 import type { LayoutNode, LeafNode, LeafValue, StructNode } from '../node.ts';
 import { scalarTypes } from '../scalars.ts';
 import type { WalkSink } from './machine.ts';
-import type { VmsdProgram } from './program.ts';
+import type { FieldProgram, VmsdProgram } from './program.ts';
 
 /** A node whose end is not known yet. */
 interface OpenNode {
@@ -15,6 +15,7 @@ interface OpenNode {
   readonly vmsdName: string | undefined;
   readonly versionId: number | undefined;
   readonly length: number;
+  readonly described?: FieldProgram['described'] | undefined;
   children: LayoutNode[];
   elements: Iterable<LayoutNode> | undefined;
 }
@@ -52,9 +53,15 @@ export class NodeBuilder implements WalkSink {
     });
   }
 
-  openArray(name: string, type: string, start: number, length: number): void {
+  openArray(
+    name: string,
+    type: string,
+    start: number,
+    length: number,
+    described?: FieldProgram['described'],
+  ): void {
     const nothing = { vmsdName: undefined, versionId: undefined, children: [], elements: undefined };
-    this.#open.push({ kind: 'array', name, type, start, length, ...nothing });
+    this.#open.push({ kind: 'array', name, type, start, length, described, ...nothing });
   }
 
   leaf(name: PathComponent, type: string, start: number, end: number, value: LeafValue): void {
@@ -91,7 +98,11 @@ export class NodeBuilder implements WalkSink {
 
   #closed(node: OpenNode, end: number): LayoutNode {
     const { kind, name, type, start, vmsdName, versionId, length, children, elements } = node;
-    if (kind === 'array') return { kind, name, type, start, end, length, children: elements ?? children };
+    if (kind === 'array') {
+      const { described } = node;
+      const array = { kind, name, type, start, end, length, children: elements ?? children };
+      return described ? { ...array, described } : array;
+    }
     const { bytes, base } = this.#context.section;
     if (VMSD_TYPES.has(type)) return { kind, name, type, start, end, vmsdName, versionId, children };
     const value = bytes.subarray(start - base, end - base);

@@ -27,6 +27,8 @@ export interface FieldProgram {
   /** QEMU 11.1: every element of an array of pointers has a marker before it. */
   readonly marked: boolean;
   readonly element: ElementProgram;
+  /** How a vmdesc describes it, when it is an array. */
+  readonly described: 'first' | 'each' | 'pointers';
   readonly exists: ExistsProgram;
   /** Version of the field; what `tmp` gives to its VMSD. */
   readonly versionId: number;
@@ -39,7 +41,13 @@ export type ElementProgram =
       readonly vmsd: VmsdProgram;
       readonly versionId: number;
     }
-  | { readonly kind: 'info'; readonly info: string; readonly vmsd: VmsdProgram | undefined };
+  | {
+      readonly kind: 'info';
+      readonly info: string;
+      readonly vmsd: VmsdProgram | undefined;
+      /** Of a `gtree` whose keys are structs. */
+      readonly key: VmsdProgram | undefined;
+    };
 
 /** An integer of the object that counts something. */
 export interface MemberProgram {

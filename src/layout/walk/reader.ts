@@ -81,41 +81,39 @@ export interface Remaining {
 export type ReaderAnswer = bigint | Uint8Array | Remaining | undefined;
 
 /** Reads a field with a custom VMStateInfo. Its requests make the nodes inside the field's own node. */
-export type InfoReader = (args: ReaderArguments) => Generator<ReaderRequest, void, ReaderAnswer>;
+export type InfoReader = (args: ReaderArguments) => ReaderSteps<void>;
+
+/** A reader, or a part of one that comes to a result. */
+export type ReaderSteps<T> = Generator<ReaderRequest, T, ReaderAnswer>;
 
 /** An integer; `name` is that of its node. */
-export function* scalar(name: string | number, type: string): Generator<ReaderRequest, bigint, ReaderAnswer> {
+export function* scalar(name: string | number, type: string): ReaderSteps<bigint> {
   return (yield { request: 'scalar', name, type }) as bigint;
 }
 
 /** An integer of up to 32 bits, as a number. */
-export function* integer(
-  name: string | number,
-  type: 'uint8' | 'uint16' | 'uint32',
-): Generator<ReaderRequest, number, ReaderAnswer> {
+export function* integer(name: string | number, type: 'uint8' | 'uint16' | 'uint32'): ReaderSteps<number> {
   return Number(yield* scalar(name, type));
 }
 
-export function* bytes(
-  name: string | number,
-  type: string,
-  length: number,
-): Generator<ReaderRequest, Uint8Array, ReaderAnswer> {
+export function* bytes(name: string | number, type: string, length: number): ReaderSteps<Uint8Array> {
   return (yield { request: 'bytes', name, type, length }) as Uint8Array;
 }
 
-export function* peek(length: number): Generator<ReaderRequest, Uint8Array, ReaderAnswer> {
+export function* peek(length: number): ReaderSteps<Uint8Array> {
   return (yield { request: 'peek', length }) as Uint8Array;
 }
 
-export function* remaining(): Generator<ReaderRequest, Remaining, ReaderAnswer> {
+export function* remaining(): ReaderSteps<Remaining> {
   return (yield { request: 'remaining' }) as Remaining;
 }
 
 /** One of several readings: the number of the option that is tried. */
-export function* choose(
-  question: string,
-  options: readonly UnknownOption[],
-): Generator<ReaderRequest, number, ReaderAnswer> {
+export function* choose(question: string, options: readonly UnknownOption[]): ReaderSteps<number> {
   return Number((yield { request: 'choose', question, options }) as bigint);
+}
+
+/** A VMSD at the version that it is saved with. */
+export function* struct(name: string | number, vmsd: VmsdProgram, place: Place): ReaderSteps<void> {
+  yield { request: 'struct', name, type: 'struct', vmsd, versionId: vmsd.versionId, place };
 }

@@ -72,6 +72,7 @@ function key(object: ObjectId, offset: number, size: number): string {
 /** Gives objects their ids: the same pointer of the same object is the same object in every branch of a search. */
 export class Objects {
   readonly #ids = new Map<string, ObjectId>();
+  readonly #names = new Map<string, number>();
 
   /** The object that a section belongs to. */
   readonly root: ObjectId = 0;
@@ -83,6 +84,16 @@ export class Objects {
     if (id === undefined) {
       id = this.#ids.size + 1;
       this.#ids.set(name, id);
+    }
+    return id;
+  }
+
+  /** A number for a name: the same for the same name. */
+  nameId(name: string): number {
+    let id = this.#names.get(name);
+    if (id === undefined) {
+      id = this.#names.size;
+      this.#names.set(name, id);
     }
     return id;
   }

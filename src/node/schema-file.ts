@@ -1,0 +1,80 @@
+import { writeFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { gunzip, gzip } from 'node:zlib';
+import { DecodeError } from '../bytes/diagnostic.ts';
+import type { ByteSource } from '../bytes/source.ts';
+import { decodeText } from '../bytes/window.ts';
+import { extractSchema } from '../schema/extract-schema.ts';
+import { parseSchema } from '../schema/parse-schema.ts';
+import type { QemuSchema } from '../schema/qemu-schema.ts';
+import { serializeSchema } from '../schema/serialize-schema.ts';
+import { type FileSource, openFile } from './file-source.ts';
+import { findQemuModules } from './qemu-modules.ts';
+
+/** Bytes of a schema file, and of the text in a compressed one. */
+const MAX_SCHEMA = 64 << 20;
+const ELF_MAGIC = 0x7f454c46;
+const GZIP_MAGIC = 0x1f8b;
+
+/**
+ * The schema of a file: a QEMU binary, with the modules beside it or those given, or a schema file (`.json`, or
+ * compressed by gzip; told apart by content). Throws DecodeError `io`, `bad-elf`, `not-qemu` or `bad-schema`.
+ */
+export async function openSchema(path: string, modules?: readonly string[]): Promise<QemuSchema> {
+  const source = await openFile(path);
+  try {
+    const start = await source.read(0, 4);
+    const magic = start.length < 4 ? 0 : new DataView(start.buffer, start.byteOffset, 4).getUint32(0);
+    if (magic === ELF_MAGIC) return await extractFrom(source, modules ?? (await findQemuModules(path)));
+    return await readSchemaFile(source, magic >>> 16 === GZIP_MAGIC);
+  } finally {
+    await source.close();
+  }
+}
+
+/** The schema of a QEMU binary. Modules that are of another build are left out. */
+export async function extractSchemaOfFile(path: string, modules?: readonly string[]): Promise<QemuSchema> {
+  const source = await openFile(path);
+  try {
+    return await extractFrom(source, modules ?? (await findQemuModules(path)));
+  } finally {
+    await source.close();
+  }
+}
+
+async function extractFrom(binary: ByteSource, paths: readonly string[]): Promise<QemuSchema> {
+  const modules: FileSource[] = [];
+  try {
+    for (const path of paths) modules.push(await openFile(path));
+    return await extractSchema({ binary, modules });
+  } finally {
+    await Promise.all(modules.map((module) => module.close()));
+  }
+}
+
+async function readSchemaFile(source: ByteSource, compressed: boolean): Promise<QemuSchema> {
+  if (source.size > MAX_SCHEMA) throw badSchema(source.name, `it has ${source.size} bytes, more than can be`);
+  let bytes = await source.read(0, source.size);
+  if (compressed) {
+    try {
+      bytes = await promisify(gunzip)(bytes, { maxOutputLength: MAX_SCHEMA });
+    } catch (error) {
+      throw badSchema(source.name, error instanceof Error ? error.message : String(error));
+    }
+  }
+  return parseSchema(decodeText(bytes), source.name);
+}
+
+function badSchema(name: string, reason: string): DecodeError {
+  return new DecodeError({
+    severity: 'error',
+    code: 'bad-schema',
+    message: `${name} is no usable schema: ${reason}`,
+  });
+}
+
+/** Writes a schema as JSON, compressed by gzip when the name ends in `.gz`. */
+export async function writeSchemaFile(path: string, schema: QemuSchema): Promise<void> {
+  const text = serializeSchema(schema);
+  await writeFile(path, path.endsWith('.gz') ? await promisify(gzip)(text, { level: 9 }) : text);
+}

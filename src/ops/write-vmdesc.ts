@@ -1,0 +1,127 @@
+import { rangeLength } from '../bytes/range.ts';
+import { type ArrayNode, childrenOf, type Layout, type LayoutNode, type StructNode } from '../layout/node.ts';
+import { layouts, type OpenedStream } from '../layout/open.ts';
+import { CONFIGURATION_SECTION } from '../layout/section.ts';
+import type { JsonObject, JsonValue } from '../schema/vmdesc.ts';
+
+/** What QEMU's way to write a vmdesc depends on. */
+export interface VmdescForm {
+  /** Is the configuration described (QEMU 8.1 and later)? */
+  readonly configuration: boolean;
+  /**
+   * NULL elements of pointer arrays: before 10.0 a whole array is described by its first element, NULL or not; later
+   * NULL elements are of this type, and parts of the array are described each for itself.
+   */
+  readonly nullPointer: 'first-element' | 'nullptr' | 'ptr-marker';
+}
+
+/** The form of a QEMU version, as `10.0.13 (Debian …)`. Of an unknown one that of the latest. */
+export function vmdescForm(qemuVersion: string | undefined): VmdescForm {
+  const [major, minor] = (qemuVersion?.match(/\d+/g) ?? ['11', '1']).map(Number);
+  const version = (major ?? 0) * 100 + (minor ?? 0);
+  return {
+    configuration: version >= 801,
+    nullPointer: version < 1000 ? 'first-element' : version < 1100 ? 'nullptr' : 'ptr-marker',
+  };
+}
+
+/**
+ * Writes the vmdesc that QEMU would have appended to a stream (migration/savevm.c and vmstate.c), from the layouts of
+ * its sections. Sections that could not be resolved are left out.
+ */
+export async function writeVmdesc(
+  opened: OpenedStream,
+  form: VmdescForm,
+  pageSize: number,
+): Promise<JsonObject> {
+  const devices: JsonValue[] = [];
+  let configuration: JsonObject | undefined;
+  for await (const layout of layouts(opened)) {
+    if (layout.section === CONFIGURATION_SECTION && form.configuration)
+      configuration = structKeys(layout.root, form);
+    else if (layout.section !== CONFIGURATION_SECTION) devices.push(...deviceEntry(layout, form));
+  }
+  return { ...(configuration ? { configuration } : {}), page_size: pageSize, devices };
+}
+
+function deviceEntry(layout: Layout, form: VmdescForm): JsonObject[] {
+  const { root, section: name, instanceId: instance_id } = layout;
+  if (root.vmsdName !== undefined) return [{ name, instance_id, ...structKeys(root, form) }];
+  const [body] = root.children;
+  const isOldStyle = root.children.length === 1 && (body?.name === 'data' || body?.name === 'SECTION_FULL');
+  if (!body || !isOldStyle) return [];
+  const size = rangeLength({ start: body.start, end: body.end });
+  return [{ name, instance_id, size, fields: [{ name: 'data', size, type: 'buffer' }] }];
+}
+
+function structKeys(struct: StructNode, form: VmdescForm): JsonObject {
+  const fields: JsonValue[] = [];
+  const subsections: JsonValue[] = [];
+  for (const child of struct.children) {
+    if (child.kind === 'struct' && child.type === 'subsection') subsections.push(structKeys(child, form));
+    else if (child.type !== 'subsection header' && child.kind !== 'gap')
+      fields.push(...fieldEntries(child, form));
+  }
+  const keys = { vmsd_name: struct.vmsdName ?? '', version: struct.versionId ?? 0, fields };
+  return subsections.length > 0 ? { ...keys, subsections } : keys;
+}
+
+function fieldEntries(node: LayoutNode, form: VmdescForm): JsonObject[] {
+  if (node.kind !== 'array') return [fieldEntry(String(node.name), {}, node, form)];
+  const name = String(node.name);
+  if (node.described === 'pointers' && form.nullPointer !== 'first-element') return pointerParts(node, form);
+  const entries: JsonObject[] = [];
+  for (const child of childrenOf(node)) {
+    if (node.described !== 'each') return [fieldEntry(name, { array_len: node.length }, child, form)];
+    // Since 10.0 QEMU takes the elements that are left for the length, so that the last one seems to be no array.
+    const isLast = entries.length === node.length - 1 && form.nullPointer !== 'first-element';
+    entries.push(fieldEntry(name, isLast ? {} : { index: child.name }, child, form));
+  }
+  return entries;
+}
+
+/**
+ * Parts of a pointer array between NULL and not NULL. The first part of one that does not begin with NULL is described
+ * with the length of the whole array: QEMU only looks for the end of a part where NULL and not NULL change, and takes
+ * the element before the first for not NULL.
+ */
+function pointerParts(node: ArrayNode, form: VmdescForm): JsonObject[] {
+  const elements = [...node.children];
+  const isNull = (element: LayoutNode | undefined) =>
+    element?.kind === 'leaf' && NULL_TYPES.has(element.type);
+  const entries: JsonObject[] = [];
+  for (let i = 0; i < elements.length; ) {
+    let end = i + 1;
+    while (end < elements.length && isNull(elements[end]) === isNull(elements[i])) end++;
+    const length = i === 0 && !isNull(elements[0]) ? elements.length : end - i;
+    const keys = length > 1 ? { array_len: length } : {};
+    entries.push(fieldEntry(String(node.name), keys, elements[i]!, form));
+    i = end;
+  }
+  return entries;
+}
+
+const NULL_TYPES: ReadonlySet<string> = new Set(['nullptr', 'ptr-marker']);
+/** Infos that walk a VMSD put its keys into their own entry; of a list those of the last element are left. */
+const LISTS: ReadonlySet<string> = new Set(['qtailq', 'qlist', 'gtree']);
+
+function fieldEntry(name: string, array: JsonObject, node: LayoutNode, form: VmdescForm): JsonObject {
+  const size = rangeLength({ start: node.start, end: node.end });
+  if (node.kind === 'leaf' && NULL_TYPES.has(node.type)) {
+    return form.nullPointer === 'first-element'
+      ? { name, ...array, type: 'struct', struct: {}, size }
+      : { name, ...array, type: form.nullPointer, size };
+  }
+  if (node.kind === 'struct' && node.type === 'struct') {
+    return { name, ...array, type: 'struct', struct: structKeys(node, form), size };
+  }
+  if (node.kind === 'struct' && (node.type === 'vstruct' || node.type === 'tmp')) {
+    return { name, ...array, type: node.type, ...structKeys(node, form), size };
+  }
+  if (node.kind === 'struct' && LISTS.has(node.type)) {
+    const last = node.children.findLast((child): child is StructNode => child.kind === 'struct');
+    const element = last?.children.find((child): child is StructNode => child.kind === 'struct');
+    return { name, ...array, type: node.type, ...(element ? structKeys(element, form) : {}), size };
+  }
+  return { name, ...array, type: node.type, size };
+}

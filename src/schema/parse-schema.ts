@@ -1,0 +1,351 @@
+import { DecodeError, printable } from '../bytes/diagnostic.ts';
+import {
+  type HostAddress,
+  type Property,
+  type PropertyList,
+  QEMU_SCHEMA_FORMAT,
+  QEMU_SCHEMA_FORMAT_VERSION,
+  type QemuSchema,
+  type QomType,
+  type SchemaObject,
+  type VMStateDescription,
+  type VMStateField,
+  type VMStateInfo,
+  type VmsdCallback,
+} from './qemu-schema.ts';
+import { fieldColumns, infoColumns, vmsdCallbacks } from './schema-json.ts';
+import { vmsdGraphProblem } from './vmsd-graph.ts';
+
+/** Characters of a schema; the largest real one has 500,000. */
+const MAX_TEXT = 64 << 20;
+/** Brackets inside each other; the format has 5, and room for more. */
+const MAX_DEPTH = 32;
+const MAX_STRING = 1024;
+/** Rows of any table. */
+const MAX_ROWS = 1_000_000;
+const INT32_MIN = -0x8000_0000;
+const INT32_MAX = 0x7fff_ffff;
+const UINT32_MAX = 0xffff_ffff;
+/** Bytes of a counter. */
+const COUNTER_SIZES: readonly number[] = [0, 1, 2, 4, 8];
+
+/**
+ * Reads the published JSON of a schema, which may come from anybody: every type, range, index and count is checked, and
+ * VMSDs must not contain themselves. Members that are not known are ignored. `name` is for messages. Throws DecodeError
+ * `bad-schema`.
+ *
+ * Checked by hand, not by a schema library: most of what can be wrong is an index out of range, which no library would
+ * check, and a schema is read each time a stream is.
+ */
+export function parseSchema(text: string, name = '<schema>'): QemuSchema {
+  try {
+    return new SchemaParser(parseJson(text)).schema();
+  } catch (error) {
+    if (!(error instanceof SchemaProblem)) throw error;
+    throw new DecodeError({
+      severity: 'error',
+      code: 'bad-schema',
+      message: `${printable(name)} is no usable schema: ${error.message}`,
+    });
+  }
+}
+
+/** Turned into a DecodeError with the name of the file. */
+class SchemaProblem extends Error {}
+
+function parseJson(text: string): unknown {
+  if (text.length > MAX_TEXT) throw new SchemaProblem(`it has ${text.length} characters, more than can be`);
+  checkDepth(text);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const reason = printable(error instanceof Error ? error.message : String(error)).slice(0, 100);
+    throw new SchemaProblem(`it is not valid JSON (${reason})`);
+  }
+}
+
+function checkDepth(text: string): void {
+  let depth = 0;
+  let inString = false;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (inString) {
+      if (code === 0x5c) i++;
+      else if (code === 0x22) inString = false;
+    } else if (code === 0x22) inString = true;
+    else if (code === 0x7b || code === 0x5b) {
+      if (++depth > MAX_DEPTH) throw new SchemaProblem(`it nests deeper than ${MAX_DEPTH} levels`);
+    } else if (code === 0x7d || code === 0x5d) depth--;
+  }
+}
+
+type JsonObject = Readonly<Record<string, unknown>>;
+
+/** Numbers of rows of the tables that others refer to. */
+interface TableSizes {
+  readonly objects: number;
+  readonly strings: number;
+  readonly functions: number;
+  readonly infos: number;
+  readonly vmsds: number;
+  readonly propertyLists: number;
+}
+
+class SchemaParser {
+  readonly #json: JsonObject;
+  readonly #strings: readonly string[];
+  readonly #sizes: TableSizes;
+
+  constructor(value: unknown) {
+    const json = asObject(value, 'the file');
+    if (json['format'] !== QEMU_SCHEMA_FORMAT)
+      throw new SchemaProblem(`"format" is not "${QEMU_SCHEMA_FORMAT}"`);
+    if (json['formatVersion'] !== QEMU_SCHEMA_FORMAT_VERSION)
+      throw new SchemaProblem(
+        `"formatVersion" is ${printable(String(json['formatVersion'])).slice(0, 20)}, this program reads ${QEMU_SCHEMA_FORMAT_VERSION}`,
+      );
+    this.#json = json;
+    this.#strings = asArray(json['strings'], 'strings').map((text, i) => asString(text, `strings[${i}]`));
+    const size = (name: string) => asArray(json[name], name).length;
+    this.#sizes = {
+      objects: size('objects'),
+      strings: this.#strings.length,
+      functions: size('functions'),
+      infos: size('infos'),
+      vmsds: size('vmsds'),
+      propertyLists: size('propertyLists'),
+    };
+  }
+
+  schema(): QemuSchema {
+    const json = this.#json;
+    const host = asObject(json['host'], 'host');
+    const byteOrder = host['byteOrder'];
+    if (byteOrder !== 'little' && byteOrder !== 'big')
+      throw new SchemaProblem('"host.byteOrder" is neither "little" nor "big"');
+    const vmsds = this.#rows('vmsds', (row, path) => this.#vmsd(row, path));
+    const problem = vmsdGraphProblem(vmsds);
+    if (problem !== undefined) throw new SchemaProblem(problem);
+    return {
+      format: QEMU_SCHEMA_FORMAT,
+      formatVersion: QEMU_SCHEMA_FORMAT_VERSION,
+      qemuVersion: asOptionalString(json['qemuVersion'], 'qemuVersion'),
+      target: asOptionalString(json['target'], 'target'),
+      host: { machine: asString(host['machine'], 'host.machine'), byteOrder },
+      layout: asString(json['layout'], 'layout'),
+      objects: this.#rows('objects', (row, path) => parseObject(row, path)),
+      functions: this.#rows('functions', (row, path) => this.#address(row, path)),
+      infos: this.#rows('infos', (row, path) => this.#info(row, path)),
+      vmsds,
+      propertyLists: this.#rows('propertyLists', (row, path) => this.#propertyList(row, path)),
+      types: this.#rows('types', (row, path) => this.#type(row, path)),
+    };
+  }
+
+  #rows<T>(name: string, parse: (row: unknown, path: string) => T): T[] {
+    return asArray(this.#json[name], name).map((row, i) => parse(row, `${name}[${i}]`));
+  }
+
+  /** An index into a table. */
+  #index(value: unknown, table: keyof TableSizes, path: string): number {
+    const index = asInteger(value, 0, Number.MAX_SAFE_INTEGER, path);
+    if (index >= this.#sizes[table])
+      throw new SchemaProblem(`"${path}" is ${index}, but ${table} has ${this.#sizes[table]} rows`);
+    return index;
+  }
+
+  #indexes(value: unknown, table: keyof TableSizes, path: string): number[] {
+    if (value === undefined) return [];
+    return asArray(value, path).map((index, i) => this.#index(index, table, `${path}[${i}]`));
+  }
+
+  /** An index + 1 in a row; 0 and what is missing is none. */
+  #reference(value: unknown, table: keyof TableSizes, path: string): number | undefined {
+    if (value === undefined || value === 0) return undefined;
+    return this.#index(asInteger(value, 1, Number.MAX_SAFE_INTEGER, path) - 1, table, path);
+  }
+
+  #string(value: unknown, path: string): string {
+    return this.#strings[this.#index(value, 'strings', path)] ?? '';
+  }
+
+  #address(value: unknown, path: string): HostAddress {
+    const row = asArray(value, path);
+    return {
+      object: this.#index(row[0], 'objects', `${path}[0]`),
+      address: asInteger(row[1], 0, Number.MAX_SAFE_INTEGER, `${path}[1]`),
+    };
+  }
+
+  #info(value: unknown, path: string): VMStateInfo {
+    const row = asRow(value, infoColumns.length, path);
+    const at = (column: number) => `${path}.${infoColumns[column]?.[0]}`;
+    return {
+      name: this.#string(row[0], at(0)),
+      object: this.#index(row[1] ?? 0, 'objects', at(1)),
+      address: asInteger(row[2] ?? 0, 0, Number.MAX_SAFE_INTEGER, at(2)),
+      get: this.#reference(row[3], 'functions', at(3)),
+      put: this.#reference(row[4], 'functions', at(4)),
+      load: this.#reference(row[5], 'functions', at(5)),
+      save: this.#reference(row[6], 'functions', at(6)),
+    };
+  }
+
+  #vmsd(value: unknown, path: string): VMStateDescription {
+    const json = asObject(value, path);
+    const { name, at, versionId, minimumVersionId, priority, callbacks, fields, subsections } = json;
+    return {
+      ...this.#address(at, `${path}.at`),
+      name: name === undefined ? undefined : this.#string(name, `${path}.name`),
+      versionId: asInteger(versionId, INT32_MIN, INT32_MAX, `${path}.versionId`),
+      minimumVersionId: asInteger(minimumVersionId, INT32_MIN, INT32_MAX, `${path}.minimumVersionId`),
+      unmigratable: asFlag(json['unmigratable'], `${path}.unmigratable`),
+      earlySetup: asFlag(json['earlySetup'], `${path}.earlySetup`),
+      priority: asInteger(priority ?? 0, 0, UINT32_MAX, `${path}.priority`),
+      callbacks: this.#callbacks(callbacks, `${path}.callbacks`),
+      fields: asArray(fields ?? [], `${path}.fields`).map((row, i) =>
+        this.#field(row, `${path}.fields[${i}]`),
+      ),
+      subsections: this.#indexes(subsections, 'vmsds', `${path}.subsections`),
+    };
+  }
+
+  #callbacks(value: unknown, path: string): Readonly<Partial<Record<VmsdCallback, number>>> {
+    const json = asObject(value ?? {}, path);
+    const callbacks: Partial<Record<VmsdCallback, number>> = {};
+    for (const name of vmsdCallbacks) {
+      if (json[name] !== undefined) callbacks[name] = this.#index(json[name], 'functions', `${path}.${name}`);
+    }
+    return callbacks;
+  }
+
+  #field(value: unknown, path: string): VMStateField {
+    const row = asRow(value, fieldColumns.length, path);
+    const at = (column: number) => `${path}.${fieldColumns[column]?.[0]}`;
+    const integer = (column: number, minimum: number, maximum: number) =>
+      asInteger(row[column] ?? 0, minimum, maximum, at(column));
+    const size = (column: number) => integer(column, 0, Number.MAX_SAFE_INTEGER);
+    const counterSize = (column: number) => {
+      const bytes = integer(column, 0, 8);
+      if (!COUNTER_SIZES.includes(bytes)) throw new SchemaProblem(`"${at(column)}" is not 0, 1, 2, 4 or 8`);
+      return bytes;
+    };
+    const errHint = this.#reference(row[15], 'strings', at(15));
+    return {
+      name: this.#string(row[0], at(0)),
+      offset: size(1),
+      size: size(2),
+      flags: integer(3, 0, UINT32_MAX),
+      info: this.#reference(row[4], 'infos', at(4)),
+      vmsd: this.#reference(row[5], 'vmsds', at(5)),
+      num: integer(6, INT32_MIN, INT32_MAX),
+      versionId: integer(7, INT32_MIN, INT32_MAX),
+      fieldExists: this.#reference(row[8], 'functions', at(8)),
+      numOffset: size(9),
+      numSize: counterSize(10),
+      sizeOffset: size(11),
+      sizeSize: counterSize(12),
+      start: size(13),
+      structVersionId: integer(14, INT32_MIN, INT32_MAX),
+      errHint: errHint === undefined ? undefined : this.#strings[errHint],
+    };
+  }
+
+  #propertyList(value: unknown, path: string): PropertyList {
+    const { at, properties } = asObject(value, path);
+    return {
+      ...this.#address(at, `${path}.at`),
+      properties: asArray(properties, `${path}.properties`).map((row, i) =>
+        this.#property(row, `${path}.properties[${i}]`),
+      ),
+    };
+  }
+
+  #property(value: unknown, path: string): Property {
+    const row = asRow(value, 5, path);
+    const bit = asInteger(row[3] ?? 0, 0, 64, `${path}[3]`);
+    return {
+      name: this.#string(row[0], `${path}[0]`),
+      type: this.#string(row[1], `${path}[1]`),
+      offset: asInteger(row[2] ?? 0, 0, Number.MAX_SAFE_INTEGER, `${path}[2]`),
+      bit: bit === 0 ? undefined : bit - 1,
+      defaultValue: row.length > 4 ? asInt64(row[4], `${path}[4]`) : undefined,
+    };
+  }
+
+  #type(value: unknown, path: string): QomType {
+    const json = asObject(value, path);
+    const size = json['instanceSize'] ?? 0;
+    return {
+      name: this.#string(json['name'], `${path}.name`),
+      parent: this.#string(json['parent'], `${path}.parent`),
+      instanceSize: asInteger(size, 0, Number.MAX_SAFE_INTEGER, `${path}.instanceSize`),
+      abstract: asFlag(json['abstract'], `${path}.abstract`),
+      vmsds: this.#indexes(json['vmsds'], 'vmsds', `${path}.vmsds`),
+      propertyLists: this.#indexes(json['propertyLists'], 'propertyLists', `${path}.propertyLists`),
+    };
+  }
+}
+
+function parseObject(value: unknown, path: string): SchemaObject {
+  const { name, buildId } = asObject(value, path);
+  return { name: asString(name, `${path}.name`), buildId: asOptionalString(buildId, `${path}.buildId`) };
+}
+
+function asObject(value: unknown, path: string): JsonObject {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new SchemaProblem(`${quoted(path)} is not an object`);
+  return value as JsonObject;
+}
+
+function asArray(value: unknown, path: string): readonly unknown[] {
+  if (!Array.isArray(value)) throw new SchemaProblem(`${quoted(path)} is not an array`);
+  if (value.length > MAX_ROWS)
+    throw new SchemaProblem(`${quoted(path)} has ${value.length} rows, more than can be`);
+  return value;
+}
+
+function asRow(value: unknown, columns: number, path: string): readonly unknown[] {
+  const row = asArray(value, path);
+  if (row.length === 0 || row.length > columns)
+    throw new SchemaProblem(`${quoted(path)} has ${row.length} columns, not 1 to ${columns}`);
+  return row;
+}
+
+function asInteger(value: unknown, minimum: number, maximum: number, path: string): number {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < minimum || value > maximum)
+    throw new SchemaProblem(`${quoted(path)} is no integer from ${minimum} to ${maximum}`);
+  // Not minus zero.
+  return value + 0;
+}
+
+function asInt64(value: unknown, path: string): bigint {
+  if (typeof value === 'number' && Number.isSafeInteger(value)) return BigInt(value);
+  if (typeof value === 'string' && /^-?[0-9]{1,20}$/.test(value)) {
+    const number = BigInt(value);
+    if (BigInt.asIntN(64, number) === number) return number;
+  }
+  throw new SchemaProblem(`${quoted(path)} is no 64-bit integer`);
+}
+
+function asString(value: unknown, path: string): string {
+  if (typeof value !== 'string') throw new SchemaProblem(`${quoted(path)} is not a string`);
+  if (value.length > MAX_STRING)
+    throw new SchemaProblem(`${quoted(path)} has ${value.length} characters, more than ${MAX_STRING}`);
+  return value;
+}
+
+function asOptionalString(value: unknown, path: string): string | undefined {
+  return value === undefined ? undefined : asString(value, path);
+}
+
+/** True, or not there. */
+function asFlag(value: unknown, path: string): boolean {
+  if (value !== undefined && typeof value !== 'boolean')
+    throw new SchemaProblem(`${quoted(path)} is no boolean`);
+  return value === true;
+}
+
+function quoted(path: string): string {
+  return path === 'the file' ? path : `"${path}"`;
+}

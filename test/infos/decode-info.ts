@@ -1,0 +1,79 @@
+import { sectionBytes } from '../../src/layout/context.ts';
+import { infoCodecs } from '../../src/layout/infos/table.ts';
+import { childrenOf, type LayoutNode, type LeafNode, walk } from '../../src/layout/node.ts';
+
+/** Where the field begins in its stream: not at 0, so that a mix-up of offsets shows. */
+export const FIELD_START = 0x1234;
+
+/** What the codec for a VMStateInfo makes of a field's bytes. */
+export function decodeInfo(type: string, bytes: Uint8Array): LayoutNode | undefined {
+  const codec = infoCodecs.get(type);
+  if (!codec) throw new Error(`no codec for ${type}`);
+  // The field lies between others.
+  const around = new Uint8Array(bytes.length + 14).fill(0xee);
+  around.set(bytes, 7);
+  const context = {
+    section: sectionBytes(around, FIELD_START - 7),
+    path: ['field'],
+    report: () => {},
+    resolveStruct: () => {
+      throw new Error('no struct is described');
+    },
+  };
+  const field = {
+    name: 'field',
+    type,
+    size: bytes.length,
+    arrayLength: undefined,
+    index: undefined,
+    struct: undefined,
+  };
+  return codec(context, field, { name: 'field', start: FIELD_START, end: FIELD_START + bytes.length });
+}
+
+export function decodeHex(type: string, hex: string): LayoutNode | undefined {
+  return decodeInfo(type, Buffer.from(hex, 'hex'));
+}
+
+/** Bytes from rows of offset and 16 bytes in hex; those without a row are zero. */
+export function bytesOf(size: number, rows: string): Uint8Array {
+  const bytes = Buffer.alloc(size);
+  for (const row of rows.trim().split('\n')) {
+    const [offset, hex] = row.trim().split(' ');
+    bytes.write(hex!, Number.parseInt(offset!, 16), 'hex');
+  }
+  return bytes;
+}
+
+/** The node at a path below a node. */
+export function at(node: LayoutNode | undefined, ...path: readonly (string | number)[]): LayoutNode {
+  let found = node;
+  for (const name of path) found = found && [...childrenOf(found)].find((child) => child.name === name);
+  if (!found) throw new Error(`nothing at ${path.join('/')}`);
+  return found;
+}
+
+/** Value and meaning of the leaf at a path. */
+export function leaf(node: LayoutNode | undefined, ...path: readonly (string | number)[]) {
+  const { value, meaning } = at(node, ...path) as LeafNode;
+  return { value, meaning };
+}
+
+export function meaning(node: LayoutNode | undefined, ...path: readonly (string | number)[]) {
+  return leaf(node, ...path).meaning;
+}
+
+/** Asserts that leaves lie one behind the other over the field, and that no two siblings have one name. */
+export function checkTree(node: LayoutNode, length: number): void {
+  let end = FIELD_START;
+  for (const { node: child } of walk(node)) {
+    const names = [...childrenOf(child)].map(({ name }) => name);
+    if (new Set(names).size !== names.length) throw new Error(`names twice: ${names.join(', ')}`);
+    if (child.kind !== 'leaf' && child.kind !== 'gap') continue;
+    if (child.start !== end) throw new Error(`${child.name} begins at ${child.start}, not at ${end}`);
+    if (child.end <= child.start && length > 0) throw new Error(`${child.name} is empty`);
+    ({ end } = child);
+  }
+  if (end !== FIELD_START + length) throw new Error(`ends at ${end}, not at ${FIELD_START + length}`);
+  if (node.start !== FIELD_START || node.end !== end) throw new Error('the field has another range');
+}
