@@ -14,7 +14,8 @@ export type DiagnosticCode =
   | 'bad-command' // a known MIG_CMD_* with an impossible payload
   | 'bad-configuration' // the CONFIGURATION record does not parse
   | 'bad-vmdesc' // the vmdesc blob is not valid JSON, or has the wrong shape, size or depth
-  | 'bad-elf' // an ELF file whose headers or tables cannot be, or none at all
+  | 'not-elf' // no ELF file
+  | 'bad-elf' // an ELF file whose headers or tables cannot be, or of a kind that is not read
   | 'not-qemu' // an ELF file that is no QEMU system emulator
   | 'bad-schema' // a schema file, or tables, that cannot be
   | 'vmdesc-mismatch' // the bytes of a section disagree with its description
@@ -50,10 +51,13 @@ export interface Diagnostic {
 export class DecodeError extends Error {
   override readonly name = 'DecodeError';
   readonly diagnostic: Diagnostic;
+  /** Name of the source, where one is to blame and the message does not have it. */
+  readonly source: string | undefined;
 
-  constructor(diagnostic: Diagnostic, options?: { cause?: unknown }) {
+  constructor(diagnostic: Diagnostic, options?: { cause?: unknown; source?: string }) {
     super(formatDiagnostic(diagnostic), options);
     this.diagnostic = diagnostic;
+    this.source = options?.source;
   }
   get code(): DiagnosticCode {
     return this.diagnostic.code;

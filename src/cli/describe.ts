@@ -1,31 +1,62 @@
 import { Command } from '@commander-js/extra-typings';
+import type { OpenedStream } from '../layout/open.ts';
+import { appendVmdesc } from '../node/append-vmdesc.ts';
 import { describe } from '../ops/describe.ts';
+import type { JsonObject } from '../schema/vmdesc.ts';
 import { withStream } from './input.ts';
-import { jsonOption, strictOption } from './options.ts';
+import {
+  jsonOption,
+  noBlobOption,
+  openKnowledge,
+  qemuOption,
+  schemaOption,
+  strictOption,
+} from './options.ts';
 import { EXIT_DATA, hasErrors, Output, printDiagnostics, toJson } from './output.ts';
 import { enforceStrict } from './strict.ts';
 
 export const describeCommand = new Command('describe')
-  .description("the stream's description of itself (vmdesc) as JSON")
+  .description("the stream's description of itself (vmdesc) as JSON; one is made for a stream that has none")
   .argument('<file>', 'migration stream; - is standard input')
+  .option('--append', 'write a copy of the stream that has this description, to the file of -o')
+  .option('-o, --output <file>', 'with --append: the file to write, which must not exist')
   .addOption(jsonOption())
+  .addOption(qemuOption())
+  .addOption(schemaOption())
+  .addOption(noBlobOption())
   .addOption(strictOption())
   .addHelpText(
     'after',
     `
+Without a vmdesc, or with --no-blob, the one that QEMU would have written is made from its tables: --qemu or --schema
+says where they are.
+
 Examples:
   vmwalk describe vm.qevm
-  vmwalk describe vm.qevm | jq '.devices[].name'`,
+  vmwalk describe vm.qevm | jq '.devices[].name'
+  vmwalk describe --qemu /usr/bin/qemu-system-x86_64 no-vmdesc.qevm
+  vmwalk describe --qemu ./qemu-system-x86_64 no-vmdesc.qevm --append -o with-vmdesc.qevm`,
   )
-  .action(async (file, { strict }) => {
-    await withStream(file, async (opened) => {
+  .action(async (file, { strict, append, output: target, ...knowledge }, command) => {
+    if (append !== (target === undefined ? undefined : true))
+      command.error('error: --append and -o go together');
+    const use = async (opened: OpenedStream) => {
       enforceStrict(strict, opened.diagnostics);
-      const vmdesc = describe(opened);
-      printDiagnostics(opened.source.name, opened.diagnostics);
-      const output = new Output();
-      if (vmdesc) await output.line(toJson(vmdesc));
-      else process.exitCode = EXIT_DATA;
-      await output.flush();
-      if (hasErrors(opened.diagnostics)) process.exitCode = EXIT_DATA;
-    });
+      const { vmdesc, diagnostics } = await describe(opened);
+      const problems = [...opened.diagnostics, ...diagnostics];
+      printDiagnostics(opened.source.name, problems);
+      if (hasErrors(problems) || !vmdesc) process.exitCode = EXIT_DATA;
+      if (vmdesc) await write(opened, vmdesc, target);
+    };
+    await withStream(file, use, await openKnowledge(knowledge));
   });
+
+async function write(opened: OpenedStream, vmdesc: JsonObject, target: string | undefined): Promise<void> {
+  if (target !== undefined) {
+    await appendVmdesc(opened, vmdesc, target);
+    return;
+  }
+  const output = new Output();
+  await output.line(toJson(vmdesc));
+  await output.flush();
+}

@@ -6,7 +6,14 @@ import { analyzeMigrationDesc, analyzeMigrationState } from '../render/analyze-m
 import { dumpText } from '../render/dump-text.ts';
 import { ndjsonLine, nodeJson } from '../render/ndjson.ts';
 import { withStream } from './input.ts';
-import { jsonOption, strictOption } from './options.ts';
+import {
+  jsonOption,
+  noBlobOption,
+  openKnowledge,
+  qemuOption,
+  schemaOption,
+  strictOption,
+} from './options.ts';
 import {
   EXIT_DATA,
   EXIT_TROUBLE,
@@ -47,6 +54,9 @@ export const dumpCommand = new Command('dump')
       .choices(['state', 'desc'] as const)
       .default('state' as const),
   )
+  .addOption(qemuOption())
+  .addOption(schemaOption())
+  .addOption(noBlobOption())
   .addOption(strictOption())
   .addHelpText(
     'after',
@@ -60,22 +70,24 @@ Examples:
   vmwalk dump vm.qevm virtio-net                the same as '*/virtio-net'
   vmwalk dump vm.qevm 'cpu@1/env.regs[*]'       fields of the second CPU
   vmwalk dump --ndjson vm.qevm | jq -r 'select(.type == "timer") | [.section, .value] | @tsv'
-  vmwalk dump --analyze-migration -d desc vm.qevm`,
+  vmwalk dump --analyze-migration -d desc vm.qevm
+  vmwalk dump --qemu /usr/bin/qemu-system-x86_64 no-vmdesc.qevm`,
   )
   .action(async (file, selectors, options) => {
     const selection = compileSelectors(selectors);
-    await withStream(file, async (opened) => {
+    const use = async (opened: OpenedStream) => {
       if (options.analyzeMigration) {
         enforceStrict(options.strict, opened.diagnostics);
         await analyze(opened, options.dump);
       } else await dump(opened, selection, options);
-    });
+    };
+    await withStream(file, use, await openKnowledge(options));
   });
 
 async function analyze(opened: OpenedStream, what: 'state' | 'desc'): Promise<void> {
   const output = new Output();
   if (what === 'desc') {
-    const text = analyzeMigrationDesc(opened);
+    const text = await analyzeMigrationDesc(opened);
     if (text !== undefined) await output.write(text);
   } else {
     for await (const text of analyzeMigrationState(opened)) await output.write(text);

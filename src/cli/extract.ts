@@ -2,7 +2,14 @@ import { Command } from '@commander-js/extra-typings';
 import { extractStream } from '../node/extract.ts';
 import { formatSize } from '../render/size.ts';
 import { openInput, progressLine } from './input.ts';
-import { jsonOption, strictOption } from './options.ts';
+import {
+  jsonOption,
+  noBlobOption,
+  openKnowledge,
+  qemuOption,
+  schemaOption,
+  strictOption,
+} from './options.ts';
 import { EXIT_DATA, hasErrors, Output, printDiagnostics, toJson } from './output.ts';
 import { enforceStrict } from './strict.ts';
 
@@ -12,6 +19,9 @@ export const extractCommand = new Command('extract')
   .requiredOption('-o, --output <dir>', 'folder to write into; it is made, or must be empty')
   .option('--force', 'write into a folder that is not empty')
   .addOption(jsonOption())
+  .addOption(qemuOption())
+  .addOption(schemaOption())
+  .addOption(noBlobOption())
   .addOption(strictOption())
   .addHelpText(
     'after',
@@ -25,11 +35,12 @@ Examples:
   vmwalk extract vm.qevm -o vm
   vmwalk extract --json vm.qevm -o vm | jq -r '.files[].file'`,
   )
-  .action(async (file, { output: folder, force, json, strict }) => {
+  .action(async (file, { output: folder, force, json, strict, ...knowledge }) => {
+    const openOptions = await openKnowledge(knowledge);
     const source = await openInput(file);
     const progress = progressLine(source.size);
     try {
-      const options = { ...(force ? { force } : {}), onProgress: progress.update };
+      const options = { ...openOptions, ...(force ? { force } : {}), onProgress: progress.update };
       const extraction = await extractStream(source, folder, options);
       progress.clear();
       const { files, diagnostics } = extraction;

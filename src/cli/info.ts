@@ -1,8 +1,16 @@
 import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
+import type { OpenedStream } from '../layout/open.ts';
 import { streamInfo } from '../ops/info.ts';
 import { infoText } from '../render/info-text.ts';
 import { withStream } from './input.ts';
-import { jsonOption, strictOption } from './options.ts';
+import {
+  jsonOption,
+  noBlobOption,
+  openKnowledge,
+  qemuOption,
+  schemaOption,
+  strictOption,
+} from './options.ts';
 import { EXIT_DATA, hasErrors, Output, styleFor, terminalWidth, toJson } from './output.ts';
 import { enforceStrict } from './strict.ts';
 
@@ -18,6 +26,9 @@ export const infoCommand = new Command('info')
   )
   .option('--depth <levels>', 'levels of the byte shares', parseDepth, 2)
   .addOption(jsonOption())
+  .addOption(qemuOption())
+  .addOption(schemaOption())
+  .addOption(noBlobOption())
   .addOption(strictOption())
   .addHelpText(
     'after',
@@ -27,11 +38,12 @@ Examples:
   vmwalk info --sort size --depth 4 vm.qevm
   vmwalk info --json *.qevm | jq '.[].configuration.machineType'`,
   )
-  .action(async (files, { sort, depth, json, strict }) => {
+  .action(async (files, { sort, depth, json, strict, ...knowledge }) => {
+    const openOptions = await openKnowledge(knowledge);
     const output = new Output();
     const infos: unknown[] = [];
     for (const [i, file] of files.entries()) {
-      await withStream(file, async (opened) => {
+      const use = async (opened: OpenedStream) => {
         enforceStrict(strict, opened.diagnostics);
         const info = await streamInfo(opened);
         enforceStrict(strict, info.diagnostics);
@@ -41,8 +53,11 @@ Examples:
           if (i > 0) await output.line('');
           const options = { style: styleFor(process.stdout), width: terminalWidth(), sort, depth };
           for (const line of infoText(info, options)) await output.line(line);
+          // A file that cannot be read takes nothing from those before it.
+          await output.flush();
         }
-      });
+      };
+      await withStream(file, use, openOptions);
     }
     if (json) await output.line(toJson(infos.length === 1 ? infos[0] : infos));
     await output.flush();

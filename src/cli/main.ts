@@ -1,12 +1,13 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from '@commander-js/extra-typings';
-import { DecodeError } from '../bytes/diagnostic.ts';
+import { DecodeError, printable } from '../bytes/diagnostic.ts';
 import { describeCommand } from './describe.ts';
 import { dumpCommand } from './dump.ts';
 import { extractCommand } from './extract.ts';
 import { infoCommand } from './info.ts';
 import { EXIT_TROUBLE } from './output.ts';
+import { schemaCommand } from './schema.ts';
 
 function version(): string {
   const manifest: { version: string } = JSON.parse(
@@ -30,7 +31,7 @@ Examples:
   vmwalk dump vm.qevm cpu
   zcat vm.qevm.gz | vmwalk dump -`,
   );
-for (const command of [infoCommand, dumpCommand, describeCommand, extractCommand]) {
+for (const command of [infoCommand, dumpCommand, describeCommand, extractCommand, schemaCommand]) {
   program.addCommand(
     command.exitOverride().showHelpAfterError(`(vmwalk ${command.name()} --help shows the usage)`),
   );
@@ -38,9 +39,11 @@ for (const command of [infoCommand, dumpCommand, describeCommand, extractCommand
 
 // A reader that has seen enough (head, less) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit();
-  throw error;
+  process.exit(error.code === 'EPIPE' ? undefined : exitStatus(error));
 });
+
+/** Problems with the file as such, not with what is in it. */
+const troubleCodes: ReadonlySet<string> = new Set(['io', 'not-a-stream', 'not-elf', 'not-qemu']);
 
 try {
   await program.parseAsync();
@@ -51,11 +54,12 @@ try {
 function exitStatus(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_TROUBLE;
   if (error instanceof DecodeError) {
-    process.stderr.write(`vmwalk: error: ${error.message}\n`);
-    return error.code === 'io' || error.code === 'not-a-stream' ? EXIT_TROUBLE : 1;
+    const name = error.source === undefined ? '' : `${error.source}: `;
+    process.stderr.write(`vmwalk: error: ${printable(name + error.message)}\n`);
+    return troubleCodes.has(error.code) ? EXIT_TROUBLE : 1;
   }
-  const reason =
-    error instanceof Error ? (process.env['DEBUG'] ? error.stack : error.message) : String(error);
-  process.stderr.write(`vmwalk: error: ${reason}\n`);
+  const stack = process.env['DEBUG'] && error instanceof Error ? error.stack : undefined;
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`vmwalk: error: ${stack ?? printable(message)}\n`);
   return EXIT_TROUBLE;
 }

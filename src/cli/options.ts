@@ -1,5 +1,31 @@
 import { Option } from '@commander-js/extra-typings';
+import type { OpenOptions } from '../layout/open.ts';
 
 /** Options that mean the same in every command. */
 export const jsonOption = () => new Option('--json', 'print JSON');
 export const strictOption = () => new Option('--strict', 'stop at the first problem of severity error');
+
+export const qemuOption = () =>
+  new Option(
+    '--qemu <binary>',
+    'the QEMU that wrote the stream, to decode what has no vmdesc; it is not run',
+  ).conflicts('schema');
+export const schemaOption = () =>
+  new Option('--schema <file>', 'the same from a file that "vmwalk schema extract" wrote');
+export const noBlobOption = () => new Option('--no-blob', "do not use the stream's own vmdesc");
+
+export interface KnowledgeOptions {
+  readonly qemu?: string | undefined;
+  readonly schema?: string | undefined;
+  readonly blob: boolean;
+}
+
+/** What the options above say, ready for opening a stream. Throws DecodeError where a file is not what it should be. */
+export async function openKnowledge({ qemu, schema, blob }: KnowledgeOptions): Promise<OpenOptions> {
+  const path = qemu ?? schema;
+  if (path === undefined) return { ignoreVmdesc: !blob };
+  // Loaded only here: most streams describe themselves.
+  const { openSchema } = await import('../node/schema-file.ts');
+  const { SchemaTables } = await import('../layout/tables.ts');
+  return { tables: new SchemaTables(await openSchema(path)), ignoreVmdesc: !blob };
+}

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import pc from 'picocolors';
-import { type Diagnostic, formatDiagnostic } from '../bytes/diagnostic.ts';
+import { type Diagnostic, formatDiagnostic, printable } from '../bytes/diagnostic.ts';
 import { severityText } from '../render/info-text.ts';
 import { plainStyle, type Style } from '../render/style.ts';
 
@@ -72,7 +72,7 @@ export function printDiagnostics(name: string, diagnostics: readonly Diagnostic[
   for (const diagnostic of diagnostics) {
     if (diagnostic.severity === 'note') continue;
     process.stderr.write(
-      `vmwalk: ${severityText(diagnostic.severity, style)} ${name}: ${formatDiagnostic(diagnostic)}\n`,
+      `vmwalk: ${severityText(diagnostic.severity, style)} ${printable(name)}: ${formatDiagnostic(diagnostic)}\n`,
     );
   }
 }

@@ -35,10 +35,11 @@ export interface ElfHeader {
   readonly exceptionFrames: ProgramRange | undefined;
 }
 
+const ELF_MAGIC = 0x7f454c46;
 const HEADER_SIZE = 64;
 const PROGRAM_HEADER_SIZE = 56;
 /** Real binaries have about a dozen program headers. */
-const MAX_PROGRAM_HEADERS = 512;
+const MAX_PROGRAM_HEADERS = 128;
 /** Bytes that all PT_LOADs together may take in memory: real QEMUs have 40 MiB, with debug information apart. */
 const MAX_LOADED = 1 << 30;
 
@@ -66,12 +67,15 @@ export function elfError(source: ByteSource, message: string, start: number, end
 
 /**
  * Reads the headers of an ELF64 executable or shared library of either byte order (System V gABI, chapters 4 and 5).
- * Throws DecodeError `bad-elf` for anything else, and for headers that point outside the file or at each other.
+ * Throws DecodeError `not-elf` for a file of another kind, and `bad-elf` for other ELF files and for headers that point
+ * outside the file or at each other.
  */
 export async function readElfHeader(source: ByteSource): Promise<ElfHeader> {
-  if (source.size < HEADER_SIZE) throw elfError(source, 'not an ELF file: it has no ELF header', 0);
-  const header = viewOf(await readExactly(source, 0, HEADER_SIZE));
-  if (header.getUint32(0) !== 0x7f454c46) throw elfError(source, 'not an ELF file', 0, 4);
+  const start = await source.read(0, HEADER_SIZE);
+  if (start.byteLength < 4 || viewOf(start).getUint32(0) !== ELF_MAGIC) throw notElf(source, start);
+  if (start.byteLength < HEADER_SIZE)
+    throw elfError(source, 'the file ends inside the ELF header', 0, source.size);
+  const header = viewOf(start);
   if (header.getUint8(4) !== 2) throw elfError(source, 'not a 64-bit ELF file', 4, 5);
   const order = header.getUint8(5);
   if (order !== 1 && order !== 2) throw elfError(source, `unknown ELF byte order ${order}`, 5, 6);
@@ -145,6 +149,12 @@ export async function readElfHeader(source: ByteSource): Promise<ElfHeader> {
   checkLoads(source, loads);
   const positionIndependent = type === ET_DYN;
   return { littleEndian, positionIndependent, machine, loads, dynamic, notes, relro, exceptionFrames };
+}
+
+function notElf(source: ByteSource, start: Uint8Array): DecodeError {
+  const isScript = start[0] === 0x23 && start[1] === 0x21;
+  const what = isScript ? 'a script, not a binary: name the binary that it starts' : 'not an ELF file';
+  return new DecodeError({ severity: 'error', code: 'not-elf', message: `${source.name} is ${what}` });
 }
 
 function checkLoads(source: ByteSource, loads: readonly LoadHeader[]): void {

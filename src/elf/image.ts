@@ -1,3 +1,4 @@
+import { DecodeError } from '../bytes/diagnostic.ts';
 import { decodeText } from '../bytes/window.ts';
 
 /** A loaded part of an ELF file: `bytes` at `[start, end)`, zeros up to `memoryEnd`. */
@@ -24,6 +25,8 @@ export interface PointerList {
 
 /** Strings in tables are names; the longest is a description of some hundred characters. */
 const MAX_TEXT = 1024;
+/** Bytes that are read for strings; in real binaries some 5 MB. */
+const MAX_TEXT_TOTAL = 128 << 20;
 
 /**
  * The memory of a program as the dynamic loader would lay it out, made from files and never run: one address space for
@@ -36,6 +39,7 @@ export class Image {
   readonly segments: Segment[] = [];
   #last: Segment | undefined;
   #pointers: PointerList | undefined;
+  #textTotal = 0;
   readonly #texts = new Map<number, string | undefined>();
 
   constructor(littleEndian: boolean) {
@@ -129,6 +133,12 @@ export class Image {
   text(address: number): string | undefined {
     const known = this.#texts.get(address);
     if (known !== undefined || this.#texts.has(address)) return known;
+    if (this.#textTotal > MAX_TEXT_TOTAL)
+      throw new DecodeError({
+        severity: 'error',
+        code: 'bad-elf',
+        message: 'its strings overlap, and are too many',
+      });
     const text = this.#readText(address);
     this.#texts.set(address, text);
     return text;
@@ -143,6 +153,7 @@ export class Image {
     let seen = 0;
     for (let i = start; i < limit; i++) {
       const byte = bytes[i]!;
+      this.#textTotal++;
       if (byte === 0) {
         const part = bytes.subarray(start, i);
         // Names are ASCII; a decoder costs more than the rest of a scan.

@@ -3,7 +3,7 @@ import type { Image } from './image.ts';
 
 const SYMBOL_SIZE = 24;
 /** Longest chain of a hash bucket that is followed; real ones have a handful. */
-const MAX_CHAIN = 10_000;
+const MAX_CHAIN = 500;
 
 /** The dynamic symbols of one loaded object. */
 export interface Symbols {

@@ -40,10 +40,10 @@ export interface ArrayNode extends NodeBase {
   readonly kind: 'array';
   readonly length: number;
   /**
-   * How QEMU describes it in a vmdesc: by its first element, each element for itself, or as an array of pointers. Known
-   * for what was read by VMSD tables.
+   * How QEMU describes it in a vmdesc: by its first element, each element for itself, as an array of pointers, or as
+   * one with a marker for each element. Known for what was read by VMSD tables.
    */
-  readonly described?: 'first' | 'each' | 'pointers';
+  readonly described?: 'first' | 'each' | 'pointers' | 'markers';
   /** Made on demand, and anew at each iteration: an array may have millions of elements. */
   readonly children: Iterable<LayoutNode>;
 }

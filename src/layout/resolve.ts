@@ -11,7 +11,7 @@ import { QEMU_VM_SUBSECTION } from '../stream/records.ts';
 import { gap, type NodePlace, type ResolveContext, type SectionBytes } from './context.ts';
 import { infoCodecs } from './infos/table.ts';
 import type { ArrayNode, LayoutNode, StructNode } from './node.ts';
-import { NULL_POINTER_MARKER, resolvePointerArray } from './pointer-array.ts';
+import { NULL_POINTER_MARKER, OBJECT_POINTER_MARKER, resolvePointerArray } from './pointer-array.ts';
 import { scalarTypes } from './scalars.ts';
 
 /**
@@ -147,15 +147,17 @@ function resolveRun(context: ResolveContext, run: readonly FieldSchema[], at: Ra
   }
   const children: LayoutNode[] = [];
   let start = at.start;
+  let index = 0;
   for (const field of run) {
     // Without bytes there is nothing to show of elements, however many are claimed.
     const length = field.size === 0 && !isVariable(field) ? 0 : (field.arrayLength ?? 1);
     for (let i = 0; i < length; i++) {
       if (isVariable(field) && start >= at.end) break;
-      const index = children.length;
       const here = { ...context, path: [...context.path, index] };
       const element = resolveElement(here, field, index, start, at.end);
       children.push(element);
+      // The marker of an element that is not NULL stands before it and is no element of its own.
+      if (!isObjectMarker(context.section, element)) index++;
       start = element.end;
     }
   }
@@ -165,9 +167,14 @@ function resolveRun(context: ResolveContext, run: readonly FieldSchema[], at: Ra
     type: children[0]?.type ?? first.type,
     start: at.start,
     end: start,
-    length: children.length,
+    length: index,
     children,
   };
+}
+
+/** QEMU 11: each element of some pointer arrays has a marker, `'1'` where a struct follows. */
+function isObjectMarker(section: SectionBytes, { type, start }: LayoutNode): boolean {
+  return type === 'ptr-marker' && section.bytes[start - section.base] === OBJECT_POINTER_MARKER;
 }
 
 /** An array of equal elements. The first is resolved now, so that problems of the description show; all on demand. */

@@ -53,6 +53,7 @@ export class Explorer {
       flags: set.unknownFlags(terms),
       memory: new Memory(terms, this.#image),
       assumptions: new Map(),
+      bounds: new Map(),
       visits: new Map(),
       trace: undefined,
     };
@@ -92,8 +93,8 @@ export class Explorer {
           break;
         }
         case 'jump': {
-          const outcome = this.#tailCall(state, flow.target, back);
-          if (outcome) return this.#judged(outcome, depth);
+          const outcome = this.#jump(state, flow.target, back, depth, budget);
+          if (outcome) return outcome;
           address = Number(flow.target.value);
           break;
         }
@@ -146,9 +147,33 @@ export class Explorer {
   #assume(state: MachineState, condition: Term, holds: boolean): void {
     if (condition.operator === 'constant') return;
     state.assumptions.set(condition.id, holds);
-    state.assumptions.set(this.terms.not(condition).id, !holds);
+    const negation = this.terms.not(condition);
+    state.assumptions.set(negation.id, !holds);
+    const fact = holds ? condition : negation;
+    if (fact.operator === 'ltu' && fact.parts[1]!.operator === 'constant')
+      state.bounds.set(fact.parts[0]!.id, fact.parts[1]!.value);
     if (condition.operator === (holds ? 'and' : 'or') && isBoolean(condition))
       for (const part of condition.parts) this.#assume(state, part, holds);
+  }
+
+  /** A jump to a computed target; undefined for one to follow. */
+  #jump(state: MachineState, target: Term, back: Term, depth: number, budget: Budget): Outcome | undefined {
+    const condition = target.operator === 'constant' ? undefined : findCondition(target);
+    if (!condition) {
+      const outcome = this.#tailCall(state, target, back);
+      return outcome && this.#judged(outcome, depth);
+    }
+    // One of several, as through the table of a switch.
+    if (budget.branches-- <= 0) return { kind: 'lost', reason: 'limit' };
+    const other = copyState(state);
+    const follow = (path: MachineState, holds: boolean): Outcome => {
+      this.#assume(path, condition, holds);
+      const to = this.terms.given(target, condition, holds);
+      const outcome = this.#jump(path, to, back, depth, budget);
+      return outcome ?? this.#follow(path, Number(to.value), back, depth, budget);
+    };
+    const whenFalse = follow(other, false);
+    return mergeOutcomes(this.terms, this.#set, condition, follow(state, true), whenFalse);
   }
 
   /** A jump out of the function, to one that is not followed; undefined for a jump to follow. */
@@ -218,6 +243,16 @@ export class Explorer {
     const args = this.#set.argumentRegisters.map((register) => state.registers[register]!);
     return { image: this.#image, terms: this.terms, target, state, args };
   }
+}
+
+/** The condition of the first choice in a term. */
+function findCondition(term: Term): Term | undefined {
+  if (term.operator === 'if') return term.parts[0];
+  for (const part of term.parts) {
+    const condition = findCondition(part);
+    if (condition) return condition;
+  }
+  return undefined;
 }
 
 /** Whether a condition holds on a path, where that is known. */

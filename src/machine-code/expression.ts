@@ -67,7 +67,7 @@ export type UnknownReason = (typeof unknownReasons)[number];
 
 /** Limits of an expression that may be stored. */
 export const MAX_EXPRESSION_NODES = 2000;
-export const MAX_EXPRESSION_DEPTH = 100;
+export const MAX_EXPRESSION_DEPTH = 1000;
 
 /** Whether an expression has a part that nobody knows. */
 export function hasUnknown(expression: Expression): boolean {

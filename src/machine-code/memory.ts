@@ -56,7 +56,7 @@ export class Memory {
     if (base.operator === 'unknown') return base;
     if (base.operator === 'symbol' && base.name === 'stack')
       return this.#find(this.#stack, offset, size) ?? this.#terms.unknown('register');
-    if (!isObject(base) || offset >= FAR || offset < -FAR) return this.#terms.unknown('memory');
+    if (!isObjectAddress(base) || offset >= FAR || offset < -FAR) return this.#terms.unknown('memory');
     return this.#loadObject(base.id, offset, size, () => this.#terms.load(base, offset, size));
   }
 
@@ -79,7 +79,7 @@ export class Memory {
       if (this.#stack.size < MAX_SLOTS) this.#stack.set(offset, { size, term, saved });
       return;
     }
-    if (base && !isObject(base)) {
+    if (base && !isObjectAddress(base)) {
       this.lose();
       return;
     }
@@ -184,18 +184,18 @@ const GLOBAL = -1;
 const FAR = 1n << 20n;
 
 /** Whether a value can be the address of an object: the argument, a pointer from memory, or a place relative to one. */
-function isObject(base: Term): boolean {
+export function isObjectAddress(base: Term): boolean {
   switch (base.operator) {
     case 'symbol':
       return base.name === 'opaque' || base.name === 'field' || base.name === 'file';
     case 'load':
       return base.size === 8;
     case 'add':
-      return isObject(base.parts[0]!) || isObject(base.parts[1]!);
+      return isObjectAddress(base.parts[0]!) || isObjectAddress(base.parts[1]!);
     case 'sub':
-      return isObject(base.parts[0]!);
+      return isObjectAddress(base.parts[0]!);
     case 'if':
-      return isObject(base.parts[1]!) && isObject(base.parts[2]!);
+      return isObjectAddress(base.parts[1]!) && isObjectAddress(base.parts[2]!);
     default:
       return false;
   }

@@ -49,6 +49,7 @@ function mergeStates(
     flags: set.unknownFlags(terms),
     memory: a.memory.merge(condition, b.memory),
     assumptions: new Map([...a.assumptions].filter(([id, holds]) => b.assumptions.get(id) === holds)),
+    bounds: new Map([...a.bounds].filter(([id, bound]) => b.bounds.get(id) === bound)),
     visits: a.visits,
     trace: mergeTraces(terms, condition, a.trace, b.trace),
   };
@@ -68,6 +69,7 @@ function mergeLost(
   state.flags = set.unknownFlags(terms);
   state.memory.lose();
   state.assumptions.clear();
+  state.bounds.clear();
   state.trace = 'unclear';
   return state;
 }

@@ -34,6 +34,8 @@ export interface MachineState {
   memory: Memory;
   /** Conditions that hold on this path: by term, whether it is true. */
   readonly assumptions: Map<number, boolean>;
+  /** By term, what it is below on this path. */
+  readonly bounds: Map<number, bigint>;
   /** How often this path was at an address. */
   readonly visits: Map<number, number>;
   /** What was put into the stream on this path; `unclear` where a function that is not followed may have written. */
@@ -70,6 +72,7 @@ export function copyState(state: MachineState): MachineState {
     flags: state.flags,
     memory: state.memory.copy(),
     assumptions: new Map(state.assumptions),
+    bounds: new Map(state.bounds),
     visits: new Map(state.visits),
     trace: state.trace,
   };

@@ -1,8 +1,6 @@
-import { comparisons, type Expression, type Load, toConstant } from './expression.ts';
+import { type Expression, type Load, toConstant } from './expression.ts';
 import { isBoolean, signed, type Term } from './term.ts';
 import { Terms } from './terms.ts';
-
-const comparisonNames: ReadonlySet<string> = new Set(comparisons);
 
 /** A term as data. What stays inside the analysis (stack addresses and the like) becomes unknown. */
 export function toExpression(term: Term): Expression {
@@ -108,9 +106,4 @@ function toLoad(terms: Terms, [, base, offset, size]: Load): Term {
 /** An equal expression, folded and in the form in which the analysis gives expressions. */
 export function simplify(expression: Expression, maxNodes = 10_000): Expression {
   return toExpression(toTerm(new Terms(maxNodes), expression));
-}
-
-/** Whether an operator compares. */
-export function isComparison(operator: string): boolean {
-  return comparisonNames.has(operator);
 }

@@ -265,9 +265,18 @@ export class Terms {
     });
   }
 
-  /** A term where a condition holds, or does not: what only repeats the condition falls away. */
+  /** A term with one of its parts replaced. */
+  substitute(term: Term, part: Term, by: Term): Term {
+    return this.#replace(term, new Map([[part.id, by]]));
+  }
+
   #restrict(term: Term, condition: Term, holds: boolean): Term {
-    if (term.parts.length === 0 || term.nodes > MAX_RESTRICTED) return term;
+    return term.nodes > MAX_RESTRICTED ? term : this.given(term, condition, holds);
+  }
+
+  /** A term where a condition holds, or does not: what only repeats the condition falls away. */
+  given(term: Term, condition: Term, holds: boolean): Term {
+    if (term.parts.length === 0) return term;
     const facts = new Map<number, Term>();
     const learn = (fact: Term, isTrue: boolean): void => {
       if (fact.operator === 'constant') return;

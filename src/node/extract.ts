@@ -4,14 +4,13 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Diagnostic } from '../bytes/diagnostic.ts';
-import { type Range, rangeLength } from '../bytes/range.ts';
+import { rangeLength } from '../bytes/range.ts';
 import type { ByteSource } from '../bytes/source.ts';
 import { type OpenedStream, type OpenOptions, openStream } from '../layout/open.ts';
 import { analyzeMigrationDesc, analyzeMigrationState } from '../render/analyze-migration-text.ts';
 import { FileNames } from './file-names.ts';
 import { RamFiles } from './ram-files.ts';
-
-const PIECE = 1 << 20;
+import { readRanges } from './read-ranges.ts';
 
 export interface ExtractedFile {
   /** Path inside the folder. */
@@ -65,7 +64,7 @@ export async function extractStream(
   await pipeline(Readable.from(analyzeMigrationState(opened)), createWriteStream(join(folder, 'state.json')));
   const { size } = await stat(join(folder, 'state.json'));
   files.push({ file: 'state.json', size, content: { kind: 'state' } });
-  const desc = analyzeMigrationDesc(opened);
+  const desc = await analyzeMigrationDesc(opened);
   if (desc !== undefined) {
     await writeFile(join(folder, 'desc.json'), desc);
     files.push({ file: 'desc.json', size: desc.length, content: { kind: 'desc' } });
@@ -101,13 +100,4 @@ async function extractSections(opened: OpenedStream, folder: string): Promise<Ex
     });
   }
   return files;
-}
-
-/** The bytes of ranges of a source, in pieces. */
-async function* readRanges(source: ByteSource, ranges: readonly Range[]): AsyncGenerator<Uint8Array> {
-  for (const { start, end } of ranges) {
-    for (let offset = start; offset < end; offset += PIECE) {
-      yield (await source.read(offset, Math.min(PIECE, end - offset))).slice();
-    }
-  }
 }

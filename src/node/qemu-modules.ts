@@ -25,7 +25,10 @@ export async function findQemuModules(binary: string): Promise<string[]> {
   const multiarch = (await list(libraries[0]!))
     .filter((name) => MULTIARCH.test(name))
     .map((name) => join(libraries[0]!, name));
-  const folders = [folder, ...[...libraries, ...multiarch].flatMap((library) => names.map((name) => join(library, name)))];
+  const folders = [
+    folder,
+    ...[...libraries, ...multiarch].flatMap((library) => names.map((name) => join(library, name))),
+  ];
   for (const candidate of folders) {
     const modules = (await list(candidate)).filter((name) => DEVICE_MODULE.test(name));
     if (modules.length > 0) return modules.sort().map((name) => join(candidate, name));

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createReadStream, fstatSync } from 'node:fs';
-import { open, stat, unlink } from 'node:fs/promises';
+import { open, readFile, stat, unlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -37,11 +37,13 @@ export async function openPath(path: string): Promise<FileSource> {
   return spoolToFile(createReadStream(path), path);
 }
 
-/** Standard input as a source: read in place when it is a file, otherwise spooled. */
+/** Standard input as a source: read in place when it is a file from its beginning, otherwise spooled. */
 export async function openStandardInput(): Promise<FileSource> {
   const name = '<stdin>';
-  if (fstatSync(0).isFile() && process.platform === 'linux') {
-    return { ...(await openFile('/dev/stdin')), name };
+  if (process.platform === 'linux' && fstatSync(0).isFile()) {
+    // Another process may have read a header from it already.
+    const atStart = /^pos:\s*0$/m.test(await readFile('/proc/self/fdinfo/0', 'utf8').catch(() => ''));
+    if (atStart) return { ...(await openFile('/dev/stdin')), name };
   }
   return spoolToFile(process.stdin, name);
 }

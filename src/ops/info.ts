@@ -10,6 +10,7 @@ import type {
   SectionType,
   StreamRecord,
 } from '../stream/records.ts';
+import { type PageSize, streamPageSize } from './page-size.ts';
 
 /** What `info` tells of a stream. Sizes and offsets in bytes. */
 export interface StreamInfo {
@@ -18,9 +19,7 @@ export interface StreamInfo {
   /** Version of the stream format. */
   readonly version: 3;
   readonly configuration: Configuration | undefined;
-  readonly pageSize:
-    | { readonly bytes: number; readonly origin: 'vmdesc' | 'configuration' | 'found' }
-    | undefined;
+  readonly pageSize: PageSize | undefined;
   readonly footers: boolean | undefined;
   /** Where the meaning of the device state comes from. */
   readonly schema: { readonly origin: 'vmdesc'; readonly size: number; readonly devices: number } | undefined;
@@ -105,7 +104,7 @@ export async function streamInfo(opened: OpenedStream): Promise<StreamInfo> {
     size: source.size,
     version: 3,
     configuration: stream.configuration && configurationInfo(stream.configuration),
-    pageSize: pageSizeInfo(opened, sections),
+    pageSize: streamPageSize(opened),
     footers: stream.footers,
     schema: schema && {
       origin: schema.origin,
@@ -130,20 +129,6 @@ function configurationInfo({
   uuid,
 }: Configuration): Configuration {
   return { machineType, capabilities, targetPageBits, uuid };
-}
-
-function pageSizeInfo(
-  { schema, stream }: OpenedStream,
-  sections: readonly SectionInfo[],
-): StreamInfo['pageSize'] {
-  if (schema?.pageSize !== undefined) return { bytes: schema.pageSize, origin: 'vmdesc' };
-  const bits = stream.configuration?.targetPageBits;
-  if (bits !== undefined) return { bytes: 2 ** bits, origin: 'configuration' };
-  for (const { summary } of sections) {
-    if (summary?.kind === 'ram' && summary.pageSize !== undefined)
-      return { bytes: summary.pageSize, origin: 'found' };
-  }
-  return undefined;
 }
 
 /** All command records, those inside packages included, in stream order. */

@@ -1,3 +1,4 @@
+import type { Diagnostic } from '../bytes/diagnostic.ts';
 import { rangeLength } from '../bytes/range.ts';
 import { type ArrayNode, childrenOf, type Layout, type LayoutNode, type StructNode } from '../layout/node.ts';
 import { layouts, type OpenedStream } from '../layout/open.ts';
@@ -33,15 +34,19 @@ export async function writeVmdesc(
   opened: OpenedStream,
   form: VmdescForm,
   pageSize: number,
-): Promise<JsonObject> {
+): Promise<{ vmdesc: JsonObject; diagnostics: readonly Diagnostic[] }> {
   const devices: JsonValue[] = [];
+  const diagnostics: Diagnostic[] = [];
   let configuration: JsonObject | undefined;
   for await (const layout of layouts(opened)) {
-    if (layout.section === CONFIGURATION_SECTION && form.configuration)
-      configuration = structKeys(layout.root, form);
-    else if (layout.section !== CONFIGURATION_SECTION) devices.push(...deviceEntry(layout, form));
+    diagnostics.push(...layout.diagnostics);
+    if (layout.section !== CONFIGURATION_SECTION) devices.push(...deviceEntry(layout, form));
+    else if (form.configuration) configuration = structKeys(layout.root, form);
   }
-  return { ...(configuration ? { configuration } : {}), page_size: pageSize, devices };
+  return {
+    vmdesc: { ...(configuration ? { configuration } : {}), page_size: pageSize, devices },
+    diagnostics,
+  };
 }
 
 function deviceEntry(layout: Layout, form: VmdescForm): JsonObject[] {
@@ -69,13 +74,17 @@ function structKeys(struct: StructNode, form: VmdescForm): JsonObject {
 function fieldEntries(node: LayoutNode, form: VmdescForm): JsonObject[] {
   if (node.kind !== 'array') return [fieldEntry(String(node.name), {}, node, form)];
   const name = String(node.name);
+  if (node.described === 'markers')
+    return [...node.children].map((child) => fieldEntry(name, {}, child, form));
   if (node.described === 'pointers' && form.nullPointer !== 'first-element') return pointerParts(node, form);
   const entries: JsonObject[] = [];
   for (const child of childrenOf(node)) {
     if (node.described !== 'each') return [fieldEntry(name, { array_len: node.length }, child, form)];
-    // Since 10.0 QEMU takes the elements that are left for the length, so that the last one seems to be no array.
-    const isLast = entries.length === node.length - 1 && form.nullPointer !== 'first-element';
-    entries.push(fieldEntry(name, isLast ? {} : { index: child.name }, child, form));
+    // QEMU 10 takes the elements that are left for the length, so that the last one seems to be no array; 11 shows
+    // no index at all.
+    const isLast = entries.length === node.length - 1;
+    const hasIndex = form.nullPointer === 'first-element' || (form.nullPointer === 'nullptr' && !isLast);
+    entries.push(fieldEntry(name, hasIndex ? { index: child.name } : {}, child, form));
   }
   return entries;
 }

@@ -10,7 +10,7 @@ export async function* analyzeMigrationState(opened: OpenedStream): AsyncGenerat
 }
 
 /** What `analyze-migration.py -d desc` prints; undefined where the stream has no vmdesc. */
-export function analyzeMigrationDesc(opened: OpenedStream): string | undefined {
-  const vmdesc = describe(opened);
+export async function analyzeMigrationDesc(opened: OpenedStream): Promise<string | undefined> {
+  const { vmdesc } = await describe(opened);
   return vmdesc && `${pythonJson(vmdesc)}\n`;
 }

@@ -73,6 +73,7 @@ const pageSizeOrigin = {
   vmdesc: 'from the vmdesc',
   configuration: 'from the configuration',
   found: 'found by trial',
+  target: 'of the target',
 } as const;
 
 function formatUuid(hex: string): string {

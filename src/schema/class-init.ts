@@ -4,6 +4,8 @@ import type { LoadedProgram } from '../elf/load.ts';
 
 /** A class_init has some hundred bytes; where no table says where it ends, this much is looked at. */
 const MAX_FUNCTION = 4096;
+/** Bytes of all of them that are looked through; in real binaries some 300 KB. */
+const MAX_CODE = 16 << 20;
 
 /** What a class_init refers to: addresses in the image, in order of first use. */
 export interface ClassData {
@@ -26,13 +28,17 @@ export function readClassInits(
   if (!scan) return undefined;
   const found = new Map<number, ClassData>();
   const starts = objects.map(({ header, base }) => readFunctionStarts(header, image, base));
+  let looked = 0;
   for (const start of functions) {
     const segment = image.segmentAt(start);
     if (found.has(start) || !segment) continue;
     const next = nextStart(starts[segment.object] ?? new Float64Array(0), start) ?? segment.end;
     const vmsds = new Set<number>();
     const propertyLists = new Set<number>();
-    scan(image, start, Math.min(next, start + MAX_FUNCTION, segment.end), (address) => {
+    const end = Math.min(next, start + MAX_FUNCTION, segment.end);
+    looked += end - start;
+    if (looked > MAX_CODE) break;
+    scan(image, start, end, (address) => {
       if (isVmsd(address)) vmsds.add(address);
       else if (address % 8 === 0 && isPropertyList(address)) propertyLists.add(address);
       else {

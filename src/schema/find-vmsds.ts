@@ -2,10 +2,10 @@ import { forEachPointer } from '../elf/image.ts';
 import type { LoadedProgram } from '../elf/load.ts';
 import type { RawVmsd, TableReader } from './table-reader.ts';
 
-/** More VMSDs than this are a binary that lies; the largest real one has some 900. */
-const MAX_VMSDS = 100_000;
+/** More VMSDs than this are a binary that lies; the largest real one has some 730. */
+const MAX_VMSDS = 20_000;
 /** Fields of all VMSDs together: bounds the work on lists that overlap. */
-const MAX_TOTAL_FIELDS = 1_000_000;
+const MAX_TOTAL_FIELDS = 200_000;
 
 /**
  * All VMStateDescriptions of a program, sorted by address: those with a list of fields, those that only have

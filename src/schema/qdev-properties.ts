@@ -43,8 +43,8 @@ const plainTypes: ReadonlySet<string> = new Set([
 ]);
 const MAX_STRUCT_SIZE = 1 << 28;
 const MAX_PROPERTIES = 4096;
-/** Lists of all devices together: a binary with more lies. */
-const MAX_LISTS = 100_000;
+/** Properties of all devices together: real binaries have some 1300. */
+const MAX_TOTAL = 50_000;
 
 /** A list of Properties in the image. */
 export interface RawPropertyList {
@@ -66,7 +66,8 @@ export class PropertyReader {
     this.#image = image;
     const candidates: number[] = [];
     forEachPointer(image, (place, target) => {
-      if (image.pointer(place - INFO) !== 0 && this.#isInfo(target)) candidates.push(place - INFO);
+      if (candidates.length < MAX_TOTAL && image.pointer(place - INFO) !== 0 && this.#isInfo(target))
+        candidates.push(place - INFO);
     });
     this.#layout = layouts[0]!;
     this.#places = [];
@@ -102,7 +103,7 @@ export class PropertyReader {
       const last = lists.at(-1);
       if (last && address === expected && !heads.has(address) && last.properties.length < MAX_PROPERTIES)
         last.properties.push(this.#property(address));
-      else if (lists.length < MAX_LISTS) lists.push({ address, properties: [this.#property(address)] });
+      else lists.push({ address, properties: [this.#property(address)] });
       expected = address + this.#layout.stride;
     }
     return lists.filter(

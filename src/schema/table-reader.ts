@@ -1,3 +1,4 @@
+import { DecodeError } from '../bytes/diagnostic.ts';
 import type { Image } from '../elf/image.ts';
 import { VMS_ARRAY, VMS_MUST_EXIST, VMS_STRUCT, VMS_VSTRUCT } from './qemu-schema.ts';
 import type { TableLayout } from './table-layout.ts';
@@ -6,6 +7,8 @@ import type { TableLayout } from './table-layout.ts';
 const MAX_FIELDS = 4096;
 /** A list of subsections longer than this is none; the longest real one has some 40. */
 const MAX_SUBSECTIONS = 1024;
+/** Structs that are looked at; in real binaries a million. */
+const MAX_LOOKS = 30_000_000;
 /** All flags there are, the marker of the last field of a list apart. */
 const ALL_FLAGS = 0x1ffff;
 /** VMS_END of QEMU 10.0 and of 11.1. */
@@ -22,6 +25,7 @@ const COUNTER_SIZES: readonly number[] = [0, 1, 2, 4, 8];
 export class TableReader {
   readonly image: Image;
   readonly layout: TableLayout;
+  #looked = 0;
   /** Addresses of all VMStateInfos. */
   readonly #infos: ReadonlySet<number>;
 
@@ -29,6 +33,16 @@ export class TableReader {
     this.image = image;
     this.layout = layout;
     this.#infos = infos;
+  }
+
+  /** Bounds the time that overlapping tables of a file that lies can take. */
+  #count(): void {
+    if (++this.#looked <= MAX_LOOKS) return;
+    throw new DecodeError({
+      severity: 'error',
+      code: 'bad-schema',
+      message: 'the tables are larger than those of any QEMU, and overlap',
+    });
   }
 
   /** Is this the field that ends a list? */
@@ -47,6 +61,7 @@ export class TableReader {
 
   /** Can a VMStateField be at this address? */
   isField(address: number): boolean {
+    this.#count();
     const { image } = this;
     const { field } = this.layout;
     const name = image.pointer(address + field.name);
@@ -108,6 +123,7 @@ export class TableReader {
 
   /** Could the numbers and pointers at this address be those of a VMStateDescription? Its lists are not read. */
   hasVmsdShape(address: number): boolean {
+    this.#count();
     const { image } = this;
     const { vmsd } = this.layout;
     const name = image.pointer(address);

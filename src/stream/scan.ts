@@ -115,7 +115,10 @@ export async function scanStream<Scanner extends SectionScanner>(
 /** Reads magic and version. Throws DecodeError `not-a-stream`. */
 async function readHeader(window: Window): Promise<void> {
   const fail = (message: string) =>
-    new DecodeError({ severity: 'error', code: 'not-a-stream', message, range: { start: 0, end: 8 } });
+    new DecodeError(
+      { severity: 'error', code: 'not-a-stream', message, range: { start: 0, end: 8 } },
+      { source: window.source.name },
+    );
   if (!(await window.ensure(8)))
     throw fail('too short for a QEMU migration stream (magic and version are 8 bytes)');
   const magic = await window.readU32('the header');

@@ -37,10 +37,10 @@ export function decodeHex(type: string, hex: string): LayoutNode | undefined {
 
 /** Bytes from rows of offset and 16 bytes in hex; those without a row are zero. */
 export function bytesOf(size: number, rows: string): Uint8Array {
-  const bytes = Buffer.alloc(size);
+  const bytes = new Uint8Array(size);
   for (const row of rows.trim().split('\n')) {
     const [offset, hex] = row.trim().split(' ');
-    bytes.write(hex!, Number.parseInt(offset!, 16), 'hex');
+    bytes.set(Buffer.from(hex!, 'hex'), Number.parseInt(offset!, 16));
   }
   return bytes;
 }

@@ -6,9 +6,14 @@ export interface BitField {
   text(value: number): string | undefined;
 }
 
-/** Single bits, named when they are set; by bit number. */
+/** Single bits, named when they are set; by bit number, the lowest first. */
 export function flags(names: Readonly<Record<number, string>>): readonly BitField[] {
   return Object.entries(names).map(([bit, name]) => flag(Number(bit), name));
+}
+
+/** The same in the order in which manuals of processors print them. */
+export function highFirst(names: Readonly<Record<number, string>>): readonly BitField[] {
+  return flags(names).toReversed();
 }
 
 export function flag(bit: number, name: string): BitField {

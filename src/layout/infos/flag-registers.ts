@@ -1,4 +1,4 @@
-import { type BitField, bits, bitsMeaning, choice, count, flags, unlessZero } from './bits.ts';
+import { type BitField, bits, bitsMeaning, choice, count, highFirst, unlessZero } from './bits.ts';
 import { leafNode } from './field-reader.ts';
 import type { InfoCodec } from './table.ts';
 
@@ -7,11 +7,6 @@ interface FlagRegister {
   /** Bytes that it may have. */
   readonly sizes: readonly number[];
   readonly meaning: readonly BitField[] | ((value: bigint) => string | undefined);
-}
-
-/** Single bits in the order in which manuals print them: the highest first. */
-function highFirst(names: Readonly<Record<number, string>>): readonly BitField[] {
-  return flags(names).toReversed();
 }
 
 /** Arm Architecture Reference Manuals: condition flags are the same in CPSR, PSTATE and the XPSR of M profile. */
@@ -61,7 +56,17 @@ const CPSR = [
 
 const PSTATE = [
   ...ARM_CONDITIONS,
-  ...highFirst({ 25: 'TCO', 24: 'DIT', 23: 'UAO', 22: 'PAN', 21: 'SS', 20: 'IL', 12: 'SSBS' }),
+  ...highFirst({
+    34: 'EXLOCK',
+    25: 'TCO',
+    24: 'DIT',
+    23: 'UAO',
+    22: 'PAN',
+    21: 'SS',
+    20: 'IL',
+    13: 'ALLINT',
+  }),
+  ...highFirst({ 12: 'SSBS' }),
   count(10, 2, 'BTYPE', unlessZero),
   ...ARM_MASKS,
   choice(0, 4, 'mode', AARCH64_MODES),

@@ -177,10 +177,12 @@ const PCIX_STATUS_START: readonly BitField[] = [
 
 /** EHCI Specification for USB 1.0, appendix C. */
 function debugPort(): readonly Register[] {
-  return [le16(0x02, 'port', [
+  return [
+    le16(0x02, 'port', [
       choice(13, 3, 'BAR', ['', 'BAR0', 'BAR1', 'BAR2', 'BAR3', 'BAR4', 'BAR5']),
       count(0, 13, 'offset', hex),
-    ])];
+    ]),
+  ];
 }
 
 /** PCI Standard Hot-Plug Controller and Subsystem Specification 1.0. */
@@ -665,7 +667,7 @@ function virtioStructure(...more: readonly Register[]): () => readonly Register[
     u8(0x02, 'length'),
     u8(0x03, 'cfg_type'),
     u8(0x04, 'bar'),
-    u8(0x05, 'id'),
+    u8(0x05, 'structure_id'),
     le32(0x08, 'offset'),
     le32(0x0c, 'size'),
     ...more,

@@ -1,13 +1,13 @@
-import { type BitField, bitsMeaning, choice, count, flags, unlessZero } from './bits.ts';
+import { type BitField, bitsMeaning, choice, count, flags, highFirst, unlessZero } from './bits.ts';
 import { FieldReader } from './field-reader.ts';
 import type { InfoCodec } from './table.ts';
 
 /** MIPS32 and MIPS64 Architecture, volume III, EntryLo and EntryHi: 0 and 1 are the even and the odd page. */
 const MIPS_FLAGS: readonly BitField[] = [
-  ...flags({ 15: 'EHINV', 14: 'RI1', 13: 'RI0', 12: 'XI1', 11: 'XI0', 10: 'G' }),
+  ...highFirst({ 15: 'EHINV', 14: 'RI1', 13: 'RI0', 12: 'XI1', 11: 'XI0', 10: 'G' }),
   count(7, 2, 'C0', unlessZero),
   count(4, 2, 'C1', unlessZero),
-  ...flags({ 3: 'V0', 2: 'V1', 1: 'D0', 0: 'D1' }),
+  ...highFirst({ 3: 'V0', 2: 'V1', 1: 'D0', 0: 'D1' }),
 ];
 
 /**
@@ -70,7 +70,7 @@ export const resolveSlbEntry: InfoCodec = ({ section }, { type }, place) => {
   reader.uint64('esid', flags({ 27: 'valid' }));
   reader.uint64('vsid', [
     choice(62, 2, 'size', ['', '1 TiB']),
-    ...flags({ 11: 'Ks', 10: 'Kp', 9: 'N', 8: 'L', 7: 'C' }),
+    ...highFirst({ 11: 'Ks', 10: 'Kp', 9: 'N', 8: 'L', 7: 'C' }),
     count(4, 2, 'LP', unlessZero),
   ]);
   return reader.finish(place, type);

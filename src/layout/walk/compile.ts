@@ -78,7 +78,7 @@ export class VmsdCompiler {
       pointers: (flags & VMS_ARRAY_OF_POINTER) !== 0,
       marked: (flags & VMS_ARRAY_OF_POINTER_AUTO_ALLOC) !== 0,
       element,
-      described: flags & VMS_ARRAY_OF_POINTER ? 'pointers' : this.#compressible(field) ? 'first' : 'each',
+      described: this.#described(field),
       exists: this.#exists(field),
       versionId: field.versionId,
     };
@@ -107,6 +107,12 @@ export class VmsdCompiler {
       if (next === undefined || address < vmsds[next]!.address) next = i;
     }
     return next === undefined ? undefined : this.program(next);
+  }
+
+  #described(field: VMStateField): FieldProgram['described'] {
+    if (field.flags & VMS_ARRAY_OF_POINTER_AUTO_ALLOC) return 'markers';
+    if (field.flags & VMS_ARRAY_OF_POINTER) return 'pointers';
+    return this.#compressible(field) ? 'first' : 'each';
   }
 
   /** migration/vmstate.c, vmsd_can_compress: whether all elements of an array look alike. */

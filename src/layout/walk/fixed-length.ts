@@ -18,8 +18,23 @@ export class FixedLengths {
   readonly #sent: (subsection: string) => boolean;
   readonly #known = new Map<VmsdProgram, Map<number, StreamLength[]>>();
 
-  constructor(sent: (subsection: string) => boolean) {
+  /** What tests are taken to say; undefined while that is open. */
+  readonly #tests: boolean | undefined;
+  readonly #variants = new Map<boolean, FixedLengths>();
+
+  constructor(sent: (subsection: string) => boolean, tests?: boolean) {
     this.#sent = sent;
+    this.#tests = tests;
+  }
+
+  /** Lengths where all tests find their fields, or none does. */
+  withTests(exist: boolean): FixedLengths {
+    let variant = this.#variants.get(exist);
+    if (!variant) {
+      variant = new FixedLengths(this.#sent, exist);
+      this.#variants.set(exist, variant);
+    }
+    return variant;
   }
 
   /** Of a VMSD from field number `from` on, its subsections included. */
@@ -55,8 +70,10 @@ export class FixedLengths {
   }
 
   #field(field: FieldProgram, versionId: number, depth: number): StreamLength {
-    if (field.exists.kind === 'test') return { min: 0, exact: false };
-    if (field.exists.from > versionId) return NOTHING;
+    if (field.exists.kind === 'test') {
+      if (this.#tests === undefined) return { min: 0, exact: false };
+      if (!this.#tests) return NOTHING;
+    } else if (field.exists.from > versionId) return NOTHING;
     if (field.count.kind === 'member') return { min: 0, exact: false };
     const { count } = field.count;
     if (field.pointers) return { min: count, exact: false };

@@ -2,6 +2,7 @@ import { decodeText } from '../../bytes/window.ts';
 import { QEMU_VM_SUBSECTION } from '../../stream/records.ts';
 import type { SectionBytes } from '../context.ts';
 import type { LeafValue } from '../node.ts';
+import { NULL_POINTER_MARKER, OBJECT_POINTER_MARKER } from '../pointer-array.ts';
 import { scalarTypes } from '../scalars.ts';
 import { add, type FixedLengths, type StreamLength } from './fixed-length.ts';
 import { alternativeInfoLengths, fixedInfoLength } from './info-lengths.ts';
@@ -11,8 +12,6 @@ import { hasPcieCapability } from './readers/pci-config.ts';
 import { infoReaders } from './readers/table.ts';
 import type { ObjectId, Objects, Shadow } from './shadow.ts';
 
-const NULL_MARKER = 0x30;
-const OBJECT_MARKER = 0x31;
 const MAX_DEPTH = 64;
 
 /** What is being loaded, innermost first. Frames are never changed: branches of a search share them. */
@@ -338,24 +337,41 @@ export class Machine {
         return { kind: 'dead', offset: run.offset, why: `no count of ${field.name} fits` };
       return { kind: 'unknown', unknown: { ...unknown, options: [{ value: BigInt(value), cost: 0 }] } };
     }
+    const filling = this.#fillingCounts(field, frame, left + rest.min, count.factor);
     const options: UnknownOption[] = [];
     const most = Math.min(Math.floor(left / unit), MAX_COUNT);
-    const known = this.#hints.defaults(object, offset + count.offset);
+    const known = this.#hints.defaults(field.name, offset + count.offset);
     for (let value = 0; value <= most; value++) {
-      options.push({ value: BigInt(value), cost: countCost(value, known.has(value)) });
+      const cost = countCost(value, known.has(value));
+      options.push({ value: BigInt(value), cost: filling.has(value) ? Math.min(cost, FILLING_COST) : cost });
     }
     options.sort((a, b) => a.cost - b.cost);
     return { kind: 'unknown', unknown: { ...unknown, options } };
   }
 
+  /** Counts that fill the section to its end, when either all or none of the tests inside find their fields. */
+  #fillingCounts(field: FieldProgram, frame: StructFrame, left: number, factor: number): ReadonlySet<number> {
+    const counts = new Set<number>();
+    if (field.pointers) return counts;
+    const behind: Frame = { ...frame, field: frame.field + 1 };
+    for (const lengths of [this.#lengths.withTests(true), this.#lengths.withTests(false)]) {
+      const element = lengths.element(field);
+      const rest = this.#rest(behind, lengths);
+      if (!element.exact || element.min === 0 || !rest.exact) continue;
+      const count = (left - rest.min) / (element.min * factor);
+      if (Number.isInteger(count) && count >= 0) counts.add(count);
+    }
+    return counts;
+  }
+
   /** Bytes that everything behind this frame takes. */
-  #rest(frame: Frame): StreamLength {
+  #rest(frame: Frame, lengths = this.#lengths): StreamLength {
     let length: StreamLength = { min: 0, exact: true };
     for (let at: Frame | undefined = frame; at; at = at.parent) {
-      if (at.kind === 'struct') length = add(length, this.#lengths.rest(at.vmsd, at.versionId, at.field));
-      else if (at.kind === 'subsections') length = add(length, this.#lengths.subsections(at.vmsd));
+      if (at.kind === 'struct') length = add(length, lengths.rest(at.vmsd, at.versionId, at.field));
+      else if (at.kind === 'subsections') length = add(length, lengths.subsections(at.vmsd));
       else if (at.kind === 'elements') {
-        const element = at.field.pointers ? { min: 1, exact: false } : this.#lengths.element(at.field);
+        const element = at.field.pointers ? { min: 1, exact: false } : lengths.element(at.field);
         length = add(length, { min: element.min * (at.count - at.index), exact: element.exact });
       } else if (at.kind === 'reader') length = add(length, UNKNOWN_LENGTH);
     }
@@ -495,15 +511,15 @@ export class Machine {
     if (run.offset >= this.end) return this.#short(run, field, run.offset + 1);
     const byte = this.section.bytes[run.offset - this.section.base];
     if (field.marked) {
-      if (byte === NULL_MARKER) return true;
-      if (byte === OBJECT_MARKER) return false;
+      if (byte === NULL_POINTER_MARKER) return true;
+      if (byte === OBJECT_POINTER_MARKER) return false;
       return {
         kind: 'dead',
         offset: run.offset,
         why: `no pointer marker before an element of ${field.name}`,
       };
     }
-    if (byte !== NULL_MARKER) return false;
+    if (byte !== NULL_POINTER_MARKER) return false;
     const key = POINTER_GUESS - pointer.offset;
     const guess = run.shadow.load(pointer.object, key, 1);
     if (guess !== undefined) return guess !== 0n;
@@ -570,10 +586,9 @@ export class Machine {
     const length = this.#infoLength(run, frame, info);
     if (typeof length !== 'number') return length;
     if (start + length > this.end) return this.#short(run, field, start + length);
-    if (info === 'unused_buffer' && this.#bytes(start, length).some((byte) => byte !== 0)) {
-      return { kind: 'dead', offset: start, why: 'an unused buffer that is not zero' };
-    }
     const content = this.#bytes(start, length);
+    const why = this.#fault(run, info, place, content);
+    if (why !== undefined) return { kind: 'dead', offset: start, why };
     if (info === 'pci config') {
       storePciConfig(run.shadow, place.object, content);
       run.cost += pciConfigCost(content);
@@ -582,6 +597,28 @@ export class Machine {
     run.offset += length;
     sink?.leaf(name, info, start, run.offset, content);
     return undefined;
+  }
+
+  /** Why these cannot be the bytes of an info. */
+  #fault(run: Run, info: string, { object }: Place, content: Uint8Array): string | undefined {
+    switch (info) {
+      case 'unused_buffer':
+        return content.some((byte) => byte !== 0) ? 'an unused buffer that is not zero' : undefined;
+      // PCIDevice has two fields for its configuration space, of 256 and of 4096 bytes; one of them is there.
+      case 'pci config': {
+        const before = loadPciConfig(run.shadow, object);
+        return before?.some((byte, i) => byte !== content[i])
+          ? 'a second PCI configuration space'
+          : undefined;
+      }
+      case 'pci irq state':
+        if (!loadPciConfig(run.shadow, object)) return 'a PCI device without configuration space';
+        return content.some((byte, i) => byte > (i % 4 === 3 ? 1 : 0))
+          ? 'the level of an interrupt'
+          : undefined;
+      default:
+        return undefined;
+    }
   }
 
   /** Answers one request of a reader. */
@@ -760,9 +797,11 @@ function storePciConfig(shadow: Shadow, object: ObjectId, content: Uint8Array): 
   shadow.storeArray({ object, offset: PCI_CONFIG, size: 1, count: content.length, read });
 }
 
-/** PCIDevice has two fields of which one is there: 4096 bytes for a device with the PCI Express capability. */
+/** Devices with the PCI Express capability have 4096 bytes; some have them without it, on a conventional bus. */
 function pciConfigCost(content: Uint8Array): number {
-  return hasPcieCapability(content) === content.length > PCI_CONFIG_HEADERS ? 0 : PCI_CONFIG_MISMATCH;
+  const isLong = content.length > PCI_CONFIG_HEADERS;
+  if (hasPcieCapability(content)) return isLong ? 0 : SHORT_PCIE_CONFIG;
+  return isLong ? LONG_PCI_CONFIG : 0;
 }
 
 function loadPciConfig(shadow: Shadow, object: ObjectId): Uint8Array | undefined {
@@ -781,8 +820,11 @@ export type Surroundings = Pick<ReaderArguments, 'idstr' | 'vmsds' | 'behind'>;
 const UNKNOWN_LENGTH: StreamLength = { min: 0, exact: false };
 /** Bytes of a configuration space that capabilities can be in; what is behind is PCIe's own. */
 const PCI_CONFIG_HEADERS = 256;
-/** Bits that it costs to say that a configuration space is longer or shorter than its capabilities are. */
-const PCI_CONFIG_MISMATCH = 16;
+/** Bits that it costs to say that a configuration space is of another length than its capabilities tell. */
+const SHORT_PCIE_CONFIG = 16;
+const LONG_PCI_CONFIG = 3;
+/** Bits that it costs to say a count that fills the section. */
+const FILLING_COST = 2;
 /** Counts that are not tried beyond. */
 const MAX_COUNT = 1 << 16;
 /** Index of the object that an info of type `tmp` makes. */
@@ -790,8 +832,8 @@ const TMP_OBJECT = -2;
 
 /** What is known of a device's configuration from elsewhere. */
 export interface CountHints {
-  /** Values that the member at an offset of an object has by default. */
-  defaults(object: ObjectId, offset: number): ReadonlySet<number>;
+  /** Values that the counter of a field, at an offset of its object, can have by default. */
+  defaults(field: string, offset: number): ReadonlySet<number>;
 }
 
 function elementType({ element }: FieldProgram): string {
@@ -819,8 +861,11 @@ function scalarCost(info: string, view: DataView, pos: number, size: number): nu
   return (32 - Math.clz32(value)) / 8;
 }
 
+/** Bits of a byte that is not zero where nothing is known of it; what a search expects of those still to come. */
+export const BUFFER_BYTE_COST = 0.8;
+
 function bufferCost(bytes: Uint8Array): number {
   let cost = 0;
-  for (const byte of bytes) if (byte !== 0) cost += 1;
+  for (const byte of bytes) if (byte !== 0) cost += BUFFER_BYTE_COST;
   return cost;
 }

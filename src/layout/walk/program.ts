@@ -28,7 +28,7 @@ export interface FieldProgram {
   readonly marked: boolean;
   readonly element: ElementProgram;
   /** How a vmdesc describes it, when it is an array. */
-  readonly described: 'first' | 'each' | 'pointers';
+  readonly described: 'first' | 'each' | 'pointers' | 'markers';
   readonly exists: ExistsProgram;
   /** Version of the field; what `tmp` gives to its VMSD. */
   readonly versionId: number;

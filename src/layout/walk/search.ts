@@ -1,4 +1,4 @@
-import type { Machine, Run, Unknown } from './machine.ts';
+import { BUFFER_BYTE_COST, type Machine, type Run, type Unknown } from './machine.ts';
 import type { VmsdProgram } from './program.ts';
 import { Shadow } from './shadow.ts';
 
@@ -91,7 +91,10 @@ export function search(
     if (unknown) {
       const { value, cost } = unknown.options[entry.option]!;
       const next = unknown.options[entry.option + 1];
-      if (next) queue.push({ ...entry, option: entry.option + 1, rank: entry.rank - cost + next.cost });
+      if (next) {
+        const rank = entry.rank - cost + next.cost + 1 / PATIENCE;
+        queue.push({ ...entry, option: entry.option + 1, rank });
+      }
       run = { ...run, shadow: run.shadow.branch(), cost: run.cost + cost };
       run.shadow.store(unknown.object, unknown.offset, unknown.size, value);
       guesses = { guess: { unknown, value }, before: guesses, cost };
@@ -123,7 +126,17 @@ function finish(
   states: number,
   furthest: SearchResult['furthest'],
 ): SearchResult {
-  return { solutions: solutions.sort((a, b) => a.cost - b.cost), exhausted, states, furthest };
+  return { solutions: solutions.sort(compareSolutions), exhausted, states, furthest };
+}
+
+/** By cost; where that is the same, the one with the smaller values first, so that the order is always the same. */
+function compareSolutions(a: Solution, b: Solution): number {
+  if (Math.abs(a.cost - b.cost) > 1e-6) return a.cost - b.cost;
+  for (let i = 0; i < Math.min(a.guesses.length, b.guesses.length); i++) {
+    const difference = a.guesses[i]!.value - b.guesses[i]!.value;
+    if (difference !== 0n) return difference < 0n ? -1 : 1;
+  }
+  return a.guesses.length - b.guesses.length;
 }
 
 function listGuesses(list: GuessList | undefined): Guess[] {
@@ -132,15 +145,18 @@ function listGuesses(list: GuessList | undefined): Guess[] {
   return guesses.reverse();
 }
 
-/** Bits that a byte which is not zero will cost on the average, when its field is reached. */
-const EXPECTED_BITS = 0.5;
+/**
+ * Options of one question after which it ranks one bit lower: where many answers were wrong it is likely that the
+ * question itself came from a wrong answer before it.
+ */
+const PATIENCE = 8;
 
 /** By position: what the rest of the section will cost, so that a run which got further is not punished for it. */
 function expectedCosts({ section, end }: Machine): Float64Array {
   const length = end - section.base;
   const costs = new Float64Array(length + 1);
   for (let i = length - 1; i >= 0; i--)
-    costs[i] = costs[i + 1]! + (section.bytes[i] === 0 ? 0 : EXPECTED_BITS);
+    costs[i] = costs[i + 1]! + (section.bytes[i] === 0 ? 0 : BUFFER_BYTE_COST);
   return costs;
 }
 

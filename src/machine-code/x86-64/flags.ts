@@ -31,6 +31,16 @@ export function subtractionFlags(terms: Terms, a: Term, b: Term, bits: number): 
   };
 }
 
+/** After a + b of so many bits; both sides are zero-extended. The wide sum tells overflow, up to 32 bits. */
+export function additionFlags(terms: Terms, a: Term, b: Term, bits: number): Flags {
+  const result = terms.trunc(terms.binary('add', a, b), bits);
+  const flags = resultFlags(terms, result, bits, () => terms.binary('ltu', result, a));
+  if (bits > 32) return flags;
+  const sum = () => terms.binary('add', terms.sext(a, bits), terms.sext(b, bits));
+  const less = () => terms.binary('lts', sum(), terms.constant(0n));
+  return { ...flags, less, lessOrEqual: () => terms.binary('or', less(), flags.zero()) };
+}
+
 /** After an operation whose result and carry are known; overflow is not. */
 export function resultFlags(terms: Terms, result: Term, bits: number, carry: () => Term): Flags {
   const zero = () => terms.binary('eq', result, terms.constant(0n));

@@ -1,6 +1,6 @@
 import type { Flow } from '../instruction-set.ts';
-import { type Term, wrap } from '../term.ts';
-import { conditionTerm, resultFlags, subtractionFlags, unknownFlags } from './flags.ts';
+import { maskOf, type Term, wrap } from '../term.ts';
+import { additionFlags, conditionTerm, resultFlags, subtractionFlags, unknownFlags } from './flags.ts';
 import type { MemoryOperand } from './instruction.ts';
 import { RAX, RBP, RCX, RDI, RDX, RSI, RSP, type Step } from './step.ts';
 
@@ -29,9 +29,9 @@ function add(step: Step): undefined {
   const { terms, state } = step;
   const size = step.sizeOf(0);
   const a = step.read(0);
-  const result = terms.trunc(terms.binary('add', a, step.read(1, size)), size * 8);
-  step.write(0, result);
-  state.flags = resultFlags(terms, result, size * 8, () => terms.binary('ltu', result, a));
+  const b = step.read(1, size);
+  step.write(0, terms.binary('add', a, b));
+  state.flags = additionFlags(terms, a, b, size * 8);
 }
 
 function addWithCarry(step: Step): undefined {
@@ -110,9 +110,11 @@ function count(by: 1n | -1n): Semantics {
     const { terms, state } = step;
     const bits = step.sizeOf(0) * 8;
     const { carry } = state.flags;
-    const result = terms.trunc(terms.binary('add', step.read(0), terms.constant(by)), bits);
-    step.write(0, result);
-    state.flags = resultFlags(terms, result, bits, carry);
+    const a = step.read(0);
+    const b = terms.trunc(terms.constant(by), bits);
+    step.write(0, terms.binary('add', a, b));
+    const belowOrEqual = () => terms.truth(terms.unknown('instruction'));
+    state.flags = { ...additionFlags(terms, a, b, bits), carry, belowOrEqual };
     return undefined;
   };
 }
@@ -142,21 +144,89 @@ function shift(operator: 'shl' | 'shr' | 'sar'): Semantics {
 }
 
 function rotate(step: Step): undefined {
-  const { terms, state } = step;
-  const bits = BigInt(step.sizeOf(0) * 8);
-  const amount = step.instruction.operands.length > 1 ? step.read(1, 1) : terms.constant(1n);
+  const { terms, state, instruction } = step;
+  const amount = instruction.operands.length > 1 ? step.read(1, 1) : terms.constant(1n);
   state.flags = unknownFlags(terms);
-  if (amount.operator !== 'constant') {
-    step.write(0, terms.unknown('instruction'));
-    return;
-  }
-  const right = step.instruction.mnemonic === 'ror';
+  step.write(0, rotated(step, step.read(0), amount, instruction.mnemonic === 'ror'));
+}
+
+function rotated(step: Step, a: Term, amount: Term, right: boolean): Term {
+  const { terms } = step;
+  if (amount.operator !== 'constant') return terms.unknown('instruction');
+  const bits = BigInt(step.sizeOf(0) * 8);
   const count = amount.value % bits;
   const left = right ? (bits - count) % bits : count;
-  const a = step.read(0);
+  if (left === 0n) return a;
   const high = terms.binary('shl', a, terms.constant(left));
-  const low = left === 0n ? terms.constant(0n) : terms.binary('shr', a, terms.constant(bits - left));
-  step.write(0, terms.binary('or', high, low));
+  return terms.binary('or', high, terms.binary('shr', a, terms.constant(bits - left)));
+}
+
+/** Shifts of BMI2: three operands, no flags. */
+function shiftApart(operator: 'shl' | 'shr' | 'sar'): Semantics {
+  return (step) => {
+    const { terms } = step;
+    const bits = step.sizeOf(0) * 8;
+    const a = operator === 'sar' ? terms.sext(step.read(1), bits) : step.read(1);
+    const by = terms.binary('and', step.read(2), terms.constant(BigInt(bits - 1)));
+    step.write(0, terms.binary(operator, a, by));
+    return undefined;
+  };
+}
+
+/** `andn`: the second operand inverted, and the third. */
+function andNot(step: Step): undefined {
+  const { terms } = step;
+  const inverted = terms.binary('xor', step.read(1), terms.constant(wrap(-1n)));
+  step.writeLogic(terms.binary('and', inverted, step.read(2)));
+}
+
+/** `blsr`, `blsi`: without the lowest bit, or that alone. */
+function lowestBit(alone: boolean): Semantics {
+  return (step) => {
+    const { terms, state } = step;
+    const bits = step.sizeOf(0) * 8;
+    const a = step.read(1);
+    const other = alone
+      ? terms.binary('sub', terms.constant(0n), a)
+      : terms.binary('add', a, terms.constant(wrap(-1n)));
+    const result = terms.trunc(terms.binary('and', a, other), bits);
+    step.write(0, result);
+    const isZero = () => terms.binary('eq', a, terms.constant(0n));
+    state.flags = resultFlags(terms, result, bits, alone ? () => terms.not(isZero()) : isZero);
+    return undefined;
+  };
+}
+
+/** `bzhi`: the bits below an index. */
+function bitsBelow(step: Step): undefined {
+  const { terms, state } = step;
+  const size = step.sizeOf(0);
+  const index = terms.trunc(step.read(2), 8);
+  if (index.operator !== 'constant') {
+    step.write(0, terms.unknown('instruction'));
+    state.flags = unknownFlags(terms);
+    return;
+  }
+  const mask = terms.constant(maskOf(Number(index.value)));
+  const result = terms.binary('and', step.read(1), mask);
+  step.write(0, result);
+  state.flags = resultFlags(terms, result, size * 8, () => terms.unknown('instruction'));
+}
+
+/** `bextr`: so many bits from a place on, both in the last operand. */
+function extractBits(step: Step): undefined {
+  const { terms, state } = step;
+  const control = step.read(2);
+  const known = control.operator === 'constant';
+  const start = terms.constant(control.value & 0xffn);
+  const mask = terms.constant(maskOf(Number((control.value >> 8n) & 0xffn)));
+  const result = known
+    ? terms.binary('and', terms.binary('shr', step.read(1), start), mask)
+    : terms.unknown('instruction');
+  step.write(0, result);
+  state.flags = resultFlags(terms, terms.trunc(result, step.sizeOf(0) * 8), step.sizeOf(0) * 8, () =>
+    terms.constant(0n),
+  );
 }
 
 /** `imul` with two or three operands gives the low half. */
@@ -308,9 +378,17 @@ function signToData(size: 4 | 8): Semantics {
 }
 
 function swapBytes(step: Step): undefined {
+  step.write(0, swapped(step, step.read(0)));
+}
+
+/** `movbe`: a move that turns the bytes around. */
+function moveSwapped(step: Step): undefined {
+  step.write(0, swapped(step, step.read(1)));
+}
+
+function swapped(step: Step, a: Term): Term {
   const { terms } = step;
   const size = step.sizeOf(0);
-  const a = step.read(0);
   let result = terms.constant(0n);
   for (let i = 0; i < size; i++) {
     const byte = terms.binary(
@@ -324,7 +402,7 @@ function swapBytes(step: Step): undefined {
       terms.binary('shl', byte, terms.constant(BigInt((size - 1 - i) * 8))),
     );
   }
-  step.write(0, result);
+  return result;
 }
 
 /** `rep stos` with a known count, to the stack: how a local array is cleared. */
@@ -443,14 +521,16 @@ function vectorLogic(operator: 'and' | 'or' | 'xor'): Semantics {
   return (step) => {
     const { terms, state } = step;
     const target = step.operand(0);
-    const source = step.operand(1);
-    if (target.kind !== 'vector') return undefined;
-    if (source.kind === 'vector' && source.register === target.register && operator === 'xor') {
+    const three = step.instruction.operands.length > 2;
+    const left = step.operand(three ? 1 : 0);
+    const right = step.operand(three ? 2 : 1);
+    if (target.kind !== 'vector' || left.kind !== 'vector') return undefined;
+    if (operator === 'xor' && right.kind === 'vector' && right.register === left.register) {
       state.vectors.set(target.register, [terms.constant(0n), terms.constant(0n)]);
       return undefined;
     }
-    const a = step.vector(target.register);
-    const b = source.kind === 'vector' ? step.vector(source.register) : loadVector(step, source);
+    const a = step.vector(left.register);
+    const b = right.kind === 'vector' ? step.vector(right.register) : loadVector(step, right);
     state.vectors.set(target.register, [
       terms.binary(operator, a[0], b[0]),
       terms.binary(operator, a[1], b[1]),
@@ -504,6 +584,16 @@ export const semantics: ReadonlyMap<string, Semantics> = new Map<string, Semanti
   ['btr', bitTest('reset')],
   ['btc', bitTest('complement')],
   ['bswap', swapBytes],
+  ['movbe', moveSwapped],
+  ['shlx', shiftApart('shl')],
+  ['shrx', shiftApart('shr')],
+  ['sarx', shiftApart('sar')],
+  ['rorx', (step) => step.write(0, rotated(step, step.read(1), step.read(2, 1), true)) as undefined],
+  ['andn', andNot],
+  ['blsr', lowestBit(false)],
+  ['blsi', lowestBit(true)],
+  ['bzhi', bitsBelow],
+  ['bextr', extractBits],
   ['xchg', exchange],
   ['cbw', extendAccumulator(1, 2)],
   ['cwde', extendAccumulator(2, 4)],
@@ -536,13 +626,15 @@ export const semantics: ReadonlyMap<string, Semantics> = new Map<string, Semanti
     'vmovaps',
     'vmovups',
   ].map((name): [string, Semantics] => [name, moveVector]),
-  ['movq', moveScalar(8)],
-  ['movd', moveScalar(4)],
+  ...['movq', 'vmovq'].map((name): [string, Semantics] => [name, moveScalar(8)]),
+  ...['movd', 'vmovd'].map((name): [string, Semantics] => [name, moveScalar(4)]),
   ['movhps', moveHigh],
   ['movhpd', moveHigh],
   ['punpcklqdq', unpackLow],
-  ['pxor', vectorLogic('xor')],
-  ['xorps', vectorLogic('xor')],
-  ['pand', vectorLogic('and')],
-  ['por', vectorLogic('or')],
+  ...['pxor', 'xorps', 'xorpd', 'vpxor', 'vxorps', 'vxorpd'].map((name): [string, Semantics] => [
+    name,
+    vectorLogic('xor'),
+  ]),
+  ...['pand', 'andps', 'vpand', 'vandps'].map((name): [string, Semantics] => [name, vectorLogic('and')]),
+  ...['por', 'orps', 'vpor', 'vorps'].map((name): [string, Semantics] => [name, vectorLogic('or')]),
 ]);

@@ -1,4 +1,5 @@
 import type { MachineState } from '../state.ts';
+import { loadMemory } from '../table-lookup.ts';
 import { maskOf, type Term } from '../term.ts';
 import type { Terms } from '../terms.ts';
 import { subtractionFlags } from './flags.ts';
@@ -110,7 +111,7 @@ export class Step {
         : terms.unknown('memory');
     }
     if (size > 8) return terms.unknown('memory');
-    return state.memory.load(this.addressOf(operand), size);
+    return loadMemory(state, terms, this.addressOf(operand), size);
   }
 
   vector(register: number): readonly [Term, Term] {

@@ -30,11 +30,11 @@ export function* readTransport(args: ReaderArguments): ReaderSteps<TransportTrai
   const [ccw] = args.vmsds('s390_virtio_ccw_dev');
   const ahead = yield* peek(4);
   const first = ahead.length === 4 ? new DataView(ahead.buffer, ahead.byteOffset).getUint32(0) : 0;
-  const seemsPci = first === PCI_DEVICE_VERSION;
-  const options = [{ value: BigInt(MMIO), cost: seemsPci ? 12 : 2 }];
-  if (ccw) options.push({ value: BigInt(CCW), cost: seemsPci ? 12 : 1 });
-  if (pci && seemsPci) options.push({ value: BigInt(PCI), cost: 0 });
-  options.sort((a, b) => a.cost - b.cost);
+  const options = [];
+  if (pci && first === PCI_DEVICE_VERSION) options.push({ value: BigInt(PCI), cost: 0 });
+  if (ccw) options.push({ value: BigInt(CCW), cost: options.length > 0 ? 12 : 1 });
+  // host_features_sel is a choice of two.
+  if (first <= 1) options.push({ value: BigInt(MMIO), cost: 2 });
   const transport = yield* choose('transport', options);
   yield { request: 'open', name: 'transport', type: ['virtio-pci', 'virtio-ccw', 'virtio-mmio'][transport]! };
   let traits: TransportTraits;
@@ -57,7 +57,6 @@ export function* readTransport(args: ReaderArguments): ReaderSteps<TransportTrai
 /** The MSI-X state and the configuration's vector. Returns whether there is MSI-X. */
 function* readPciVectors({ object }: Place): ReaderSteps<boolean> {
   const config = (yield { request: 'pciConfig', object }) as Uint8Array | undefined;
-  if (!config) yield { request: 'fail', why: 'a PCI device without configuration space' };
   const vectors = config ? msixVectors(config) : 0;
   if (vectors === 0) return false;
   yield { request: 'open', name: 'msix', type: 'msix state' };

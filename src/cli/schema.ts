@@ -1,0 +1,163 @@
+import { Command } from '@commander-js/extra-typings';
+import type { QemuSchema } from '../schema/qemu-schema.ts';
+import { jsonOption } from './options.ts';
+import { EXIT_TROUBLE, Output, styleFor, terminalWidth, toJson } from './output.ts';
+
+// What reads binaries is loaded when a command runs: the others start without it.
+
+const SCHEMA_FILE = 'QEMU binary, or schema file that extract wrote';
+
+const extractCommand = new Command('extract')
+  .description('read the device state tables (VMStateDescription) out of a QEMU binary, which is not run')
+  .argument('<binary>', 'qemu-system-X of any version from 2.10 on; it may be stripped')
+  .option('-o, --output <file>', 'file to write: .json, or .json.gz; standard output without it')
+  .option(
+    '--module <file>',
+    'a device module (hw-*.so), instead of those beside the binary; repeatable',
+    collect,
+  )
+  .addHelpText(
+    'after',
+    `
+The file describes the device state of this build of QEMU: with it a stream can be decoded where the binary is not.
+
+Examples:
+  vmwalk schema extract /usr/bin/qemu-system-x86_64 -o q.json.gz
+  vmwalk schema extract ./build/qemu-system-aarch64 | jq '.qemuVersion'`,
+  )
+  .action(async (binary, { output: file, module: modules }) => {
+    const { extractSchemaOfFile, writeSchemaFile } = await import('../node/schema-file.ts');
+    const { serializeSchema } = await import('../schema/serialize-schema.ts');
+    const schema = await extractSchemaOfFile(binary, modules);
+    warnOfModules(schema, modules ?? []);
+    const output = new Output();
+    if (file === undefined) await output.write(serializeSchema(schema));
+    else {
+      await writeSchemaFile(file, schema);
+      await printFacts(schema, output);
+    }
+    await output.flush();
+  });
+
+const listCommand = new Command('list')
+  .description('all VMStateDescriptions, by name')
+  .argument('<file>', SCHEMA_FILE)
+  .addOption(jsonOption())
+  .addHelpText(
+    'after',
+    `
+Examples:
+  vmwalk schema list /usr/bin/qemu-system-x86_64
+  vmwalk schema list --json q.json.gz | jq -r '.vmsds[] | select(.unmigratable) | .name'`,
+  )
+  .action(async (file, { json }) => {
+    const { listVmsds } = await import('../ops/schema-list.ts');
+    const { vmsdTable } = await import('../render/schema-text.ts');
+    const schema = await openSchema(file);
+    const vmsds = listVmsds(schema);
+    const output = new Output();
+    if (json) {
+      const { qemuVersion, target, host, layout, objects } = schema;
+      await output.line(toJson({ qemuVersion, target, host, layout, objects, vmsds }));
+    } else {
+      await printFacts(schema, output);
+      await output.line('');
+      for (const line of vmsdTable(vmsds)) await output.line(line);
+    }
+    await output.flush();
+  });
+
+const findCommand = new Command('find')
+  .description('VMStateDescriptions, fields, infos, device types and properties by name')
+  .argument('<file>', SCHEMA_FILE)
+  .argument('<name>', 'a glob: * matches within one name, ** anything, ? one character')
+  .addOption(jsonOption())
+  .addHelpText(
+    'after',
+    `
+Examples:
+  vmwalk schema find /usr/bin/qemu-system-x86_64 'virtio*'
+  vmwalk schema find q.json.gz 'apic/*'                     fields of a VMSD
+  vmwalk schema find q.json.gz '**/num_queues'              wherever it is`,
+  )
+  .action(async (file, name, { json }) => {
+    const { findInSchema } = await import('../ops/schema-find.ts');
+    const { matchTable } = await import('../render/schema-text.ts');
+    const matches = findInSchema(await openSchema(file), name);
+    const output = new Output();
+    if (json) await output.line(toJson(matches));
+    else if (matches.length > 0) for (const line of matchTable(matches)) await output.line(line);
+    await output.flush();
+    if (matches.length === 0) nothingFound(name);
+  });
+
+const showCommand = new Command('show')
+  .description('a VMStateDescription as a table: fields, types, counts, versions, conditions, subsections')
+  .argument('<file>', SCHEMA_FILE)
+  .argument('<name>', 'its name, #N as list --json numbers it, or a device type')
+  .addOption(jsonOption())
+  .addHelpText(
+    'after',
+    `
+offset and size are bytes in QEMU's struct; a count or size with * is in the member of that name, or at that place.
+if is the function (its address in the binary) that decides whether the field is there.
+
+Examples:
+  vmwalk schema show /usr/bin/qemu-system-x86_64 apic
+  vmwalk schema show q.json.gz e1000 --json | jq -r '.[0].fields[].name'`,
+  )
+  .action(async (file, name, { json }) => {
+    const { describeVmsds } = await import('../ops/schema-show.ts');
+    const { vmsdText } = await import('../render/schema-text.ts');
+    const vmsds = describeVmsds(await openSchema(file), name);
+    const output = new Output();
+    if (json) await output.line(toJson(vmsds));
+    else {
+      const options = { style: styleFor(process.stdout), width: terminalWidth() };
+      for (const [i, vmsd] of vmsds.entries()) {
+        if (i > 0) await output.line('');
+        for (const line of vmsdText(vmsd, options)) await output.line(line);
+      }
+    }
+    await output.flush();
+    if (vmsds.length === 0) nothingFound(name);
+  });
+
+export const schemaCommand = new Command('schema').description(
+  'what a QEMU binary knows of device state: extract it, look into it',
+);
+for (const command of [extractCommand, listCommand, findCommand, showCommand]) {
+  schemaCommand.addCommand(
+    command.exitOverride().showHelpAfterError(`(vmwalk schema ${command.name()} --help shows the usage)`),
+  );
+}
+
+function collect(value: string, before: readonly string[] | undefined): string[] {
+  return [...(before ?? []), value];
+}
+
+async function openSchema(file: string): Promise<QemuSchema> {
+  const schemaFile = await import('../node/schema-file.ts');
+  return schemaFile.openSchema(file);
+}
+
+async function printFacts(schema: QemuSchema, output: Output): Promise<void> {
+  const { schemaFacts } = await import('../render/schema-text.ts');
+  const options = { style: styleFor(process.stdout), width: terminalWidth() };
+  for (const line of schemaFacts(schema, options)) await output.line(line);
+}
+
+/** Says which of the modules that the user named are of another build. */
+function warnOfModules({ objects }: QemuSchema, modules: readonly string[]): void {
+  const used = new Set(objects.slice(1).map(({ name }) => name));
+  for (const path of modules) {
+    const name = path.slice(path.lastIndexOf('/') + 1);
+    if (!used.has(name))
+      process.stderr.write(`vmwalk: warning: ${path} is no module of this build of QEMU; left out\n`);
+  }
+}
+
+function nothingFound(name: string): void {
+  process.stderr.write(`vmwalk: nothing is called ${name}; list and find show what there is\n`);
+  process.exitCode = EXIT_TROUBLE;
+}

@@ -1,0 +1,45 @@
+import { createWriteStream } from 'node:fs';
+import { rename, unlink } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { DecodeError } from '../bytes/diagnostic.ts';
+import type { OpenedStream } from '../layout/open.ts';
+import type { JsonObject } from '../schema/vmdesc.ts';
+import { QEMU_VM_VMDESCRIPTION } from '../stream/records.ts';
+import { readRanges } from './read-ranges.ts';
+
+/**
+ * Writes a copy of a stream with a VMDESCRIPTION record behind its EOF record, in place of the one that it may have.
+ * Throws DecodeError `truncated` for a stream without an end, and what the file system throws; a file that exists is
+ * not written over.
+ */
+export async function appendVmdesc(opened: OpenedStream, vmdesc: JsonObject, path: string): Promise<void> {
+  const { source, stream } = opened;
+  const eof = stream.records.find(({ kind }) => kind === 'eof');
+  if (!eof) {
+    throw new DecodeError({
+      severity: 'error',
+      code: 'truncated',
+      message: 'the stream has no end-of-file record, behind which a description could be put',
+    });
+  }
+  const json = new TextEncoder().encode(JSON.stringify(vmdesc));
+  const header = new DataView(new ArrayBuffer(5));
+  header.setUint8(0, QEMU_VM_VMDESCRIPTION);
+  header.setUint32(1, json.length);
+  async function* bytes(): AsyncGenerator<Uint8Array> {
+    yield* readRanges(source, [{ start: 0, end: eof!.range.end }]);
+    yield new Uint8Array(header.buffer);
+    yield json;
+  }
+  const partial = `${path}.partial`;
+  try {
+    // Fails here when the target exists already.
+    await pipeline(Readable.from([]), createWriteStream(path, { flags: 'wx' }));
+    await pipeline(Readable.from(bytes()), createWriteStream(partial));
+    await rename(partial, path);
+  } catch (error) {
+    await unlink(partial).catch(() => undefined);
+    throw error;
+  }
+}
