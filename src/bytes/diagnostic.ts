@@ -26,6 +26,7 @@ export type DiagnosticCode =
   | 'no-schema' // the stream carries no description of its device state
   | 'schema-mismatch' // the VMSD tables do not fit the bytes of a section
   | 'chosen-reading' // bytes and tables leave several readings; the likeliest is shown
+  | 'builtin-schema' // which built-in tables were taken
   | 'trailing-bytes' // bytes after the end of the stream
   | 'unsupported' // a valid encoding that this version does not read
   | 'io'; // the source could not be read

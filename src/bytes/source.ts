@@ -15,6 +15,8 @@ export interface ByteSource {
    * `into` is a buffer of at least `length` bytes that the source may fill and return a view of, so that a scan over
    * gigabytes does not allocate; a source that has its bytes in memory may return a view of those instead. Either
    * way the result is valid until the next use of `into`.
+   *
+   * Reads may be asked for while others are under way: who scans forward reads ahead.
    */
   read(offset: number, length: number, into?: Uint8Array): Promise<Uint8Array>;
 }

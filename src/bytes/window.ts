@@ -1,17 +1,36 @@
 import { DecodeError, type DiagnosticCode } from './diagnostic.ts';
 import type { ByteSource } from './source.ts';
 
-/** Bytes of one read while scanning; large reads are what keeps a scan at the speed of the disk cache. */
-const WINDOW_SIZE = 2 << 20;
-/** Bytes of the first read after a jump: small, as most jumps land on a short record. */
+/** Bytes of one read while scanning: so many that what else a read costs does not count. */
+const READ_SIZE = 1 << 20;
+/** Bytes of the first read after a jump: few, as most jumps land on a short record. */
 const FIRST_READ = 64 << 10;
+/** Reads under way while a window is scanned: with two, a file is copied from the disk cache on two processors. */
+const READS_AHEAD = 2;
+/** Room in front of what is read, for the start of a record that the end of the window before cuts. */
+const HEADROOM = (68 << 10) - 16;
+const BUFFER_SIZE = HEADROOM + READ_SIZE;
+
+/** A read under way: the bytes from `offset` on go to `buffer` from `start` on. */
+interface Read {
+  readonly offset: number;
+  readonly length: number;
+  readonly buffer: Uint8Array;
+  readonly start: number;
+  /** Bytes that came: `length`, or fewer where the source ends. */
+  readonly loaded: Promise<number>;
+}
 
 /**
  * A forward reader over a ByteSource: asynchronous to bring bytes into a window, synchronous inside it.
  *
  * A hot loop uses `bytes`, `view`, `pos` and `limit` directly and calls `ensure` once a window, never once a
- * record; `bytes` and `view` may be other objects after each `ensure`. All integers of a migration stream are big
- * endian. The read functions throw DecodeError `truncated` when the range ends first.
+ * record. After each `ensure`, `bytes` and `view` may be other objects, and the ones before may be overwritten. All
+ * integers of a migration stream are big endian. The read functions throw DecodeError `truncated` when the range ends
+ * first.
+ *
+ * While a window is scanned that has come here without jumps, what follows is being read. Three buffers take turns:
+ * one is scanned, two are filled.
  */
 export class Window {
   readonly source: ByteSource;
@@ -24,8 +43,13 @@ export class Window {
   limit = 0;
   /** Absolute offset of `bytes[0]`. */
   #base: number;
-  #buffers: [Uint8Array | undefined, Uint8Array | undefined] = [undefined, undefined];
-  #sequential = false;
+  /** What `bytes` is a part of. */
+  #buffer: Uint8Array = this.bytes;
+  /** Buffers of BUFFER_SIZE that nothing is read into. */
+  readonly #free: Uint8Array[] = [];
+  #ahead: Read[] = [];
+  /** Windows loaded since the last jump. */
+  #loads = 0;
 
   constructor(source: ByteSource, start = 0, end = source.size) {
     this.source = source;
@@ -45,34 +69,60 @@ export class Window {
 
   /** Makes at least `length` bytes readable at `pos`. False, with all there is loaded, when the range ends before. */
   async ensure(length: number): Promise<boolean> {
-    if (this.limit - this.pos >= length) return true;
-    const offset = this.offset;
     const kept = this.limit - this.pos;
-    const wanted = Math.min(Math.max(length, this.#sequential ? WINDOW_SIZE : FIRST_READ), this.remaining);
-    if (wanted <= kept) return false;
-    const size = Math.max(wanted, WINDOW_SIZE);
-    // Two buffers in turn: the tail of the window in use is copied to the front of the other one.
-    let buffer = this.#buffers[1];
-    if (!buffer || buffer.byteLength < size)
-      buffer = new Uint8Array(Math.min(size, Math.max(wanted, this.remaining)));
-    if (kept > 0) buffer.set(this.bytes.subarray(this.pos, this.limit));
-    let loaded = kept;
-    while (loaded < wanted) {
-      const part = buffer.subarray(loaded, wanted);
-      const read = await this.source.read(offset + loaded, part.byteLength, part);
-      if (read.byteLength === 0) break;
-      if (read.buffer !== part.buffer || read.byteOffset !== part.byteOffset)
-        part.set(read.subarray(0, part.byteLength));
-      loaded += Math.min(read.byteLength, part.byteLength);
-    }
-    this.#buffers = [buffer, this.#buffers[0]];
-    this.bytes = buffer;
-    this.view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
-    this.#base = offset;
+    if (kept >= length) return true;
+    if (kept >= this.remaining) return false;
+    const read = this.#nextRead(kept, Math.min(length, this.remaining) - kept);
+    const { offset, buffer } = read;
+    const start = read.start - kept;
+    buffer.set(this.bytes.subarray(this.pos, this.limit), start);
+    const loaded = await read.loaded;
+    if (this.#buffer.byteLength === BUFFER_SIZE) this.#free.push(this.#buffer);
+    this.#buffer = buffer;
+    this.bytes = buffer.subarray(start, read.start + loaded);
+    this.view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength);
+    this.#base = offset - kept;
     this.pos = 0;
-    this.limit = loaded;
-    this.#sequential = true;
-    return loaded >= length;
+    this.limit = kept + loaded;
+    this.#loads++;
+    if (this.#loads > 2) this.#readAhead(offset + loaded);
+    return this.limit >= length;
+  }
+
+  /** The read of what follows the window, `missing` bytes or more, with room for `kept` bytes in front. */
+  #nextRead(kept: number, missing: number): Read {
+    const offset = this.offset + kept;
+    if (missing > READ_SIZE || kept > HEADROOM) {
+      this.#ahead = [];
+      return this.#startRead(offset, missing, new Uint8Array(kept + missing), kept);
+    }
+    const ahead = this.#ahead.shift();
+    if (ahead?.offset === offset) return ahead;
+    this.#ahead = [];
+    return this.#startRead(offset, this.#loads === 0 ? Math.max(FIRST_READ, missing) : READ_SIZE);
+  }
+
+  #readAhead(offset: number): void {
+    let next = offset;
+    for (const read of this.#ahead) next = read.offset + read.length;
+    while (this.#ahead.length < READS_AHEAD && next < this.end) {
+      const read = this.#startRead(next, READ_SIZE);
+      // Who takes the read sees its failure; when nobody does, nobody needs the bytes.
+      read.loaded.catch(() => {});
+      this.#ahead.push(read);
+      next += read.length;
+    }
+  }
+
+  #startRead(
+    offset: number,
+    atMost: number,
+    buffer = this.#free.pop() ?? new Uint8Array(BUFFER_SIZE),
+    start = HEADROOM,
+  ): Read {
+    const length = Math.min(atMost, this.end - offset);
+    const loaded = readInto(this.source, offset, buffer.subarray(start, start + length));
+    return { offset, length, buffer, start, loaded };
   }
 
   /** Like `ensure`, but the end of the range is an error: `what` names the thing that is cut. */
@@ -91,7 +141,7 @@ export class Window {
     this.#base = offset;
     this.pos = 0;
     this.limit = 0;
-    this.#sequential = false;
+    this.#loads = 0;
   }
 
   /** Skips `length` bytes. Throws `truncated` when the range ends before. */
@@ -140,6 +190,20 @@ export class Window {
     const start = this.offset;
     return new DecodeError({ severity: 'error', code, message, range: { start, end: Math.max(start, end) } });
   }
+}
+
+/** Fills `into` from the source; how many bytes came. */
+async function readInto(source: ByteSource, offset: number, into: Uint8Array): Promise<number> {
+  let loaded = 0;
+  while (loaded < into.byteLength) {
+    const part = into.subarray(loaded);
+    const read = await source.read(offset + loaded, part.byteLength, part);
+    if (read.byteLength === 0) break;
+    const came = read.byteLength > part.byteLength ? read.subarray(0, part.byteLength) : read;
+    if (came.buffer !== part.buffer || came.byteOffset !== part.byteOffset) part.set(came);
+    loaded += came.byteLength;
+  }
+  return loaded;
 }
 
 declare const TextDecoder: new (

@@ -117,7 +117,11 @@ async function dump(
     if (layout.root.start > stop) break;
     if (options.ndjson) {
       for (const { node, path } of selectNodes(layout, selection)) {
-        for (const piece of ndjsonLine(layout, node, path)) await output.write(piece);
+        for (const piece of ndjsonLine(layout, node, path)) {
+          // To await what is undefined would take as long as the line.
+          const full = output.write(piece);
+          if (full) await full;
+        }
         shown++;
       }
     } else {
@@ -126,10 +130,13 @@ async function dump(
         const { section, instanceId: instance } = pruned;
         const head = JSON.stringify({ section, instance }).slice(0, -1);
         await output.write(`${shown === 0 ? '' : ','}\n${head},"root":`);
-        for (const piece of nodeJson(pruned.root)) await output.write(piece);
+        await output.writeAll(nodeJson(pruned.root));
         await output.write('}');
       } else if (pruned) {
-        for (const line of dumpText(pruned, text)) await output.line(line);
+        for (const line of dumpText(pruned, text)) {
+          const full = output.line(line);
+          if (full) await full;
+        }
       }
       if (pruned) shown++;
     }

@@ -23,10 +23,21 @@ export async function withStream<T>(
     const progress = progressLine(source.size);
     const opened = await openStream(source, { ...options, onProgress: progress.update });
     progress.clear();
-    return await use(opened);
+    return await use(await withTables(opened));
   } finally {
     await source.close();
   }
+}
+
+/** Built-in tables for a stream that nothing describes; loaded only then. */
+async function withTables(opened: OpenedStream): Promise<OpenedStream> {
+  if (opened.schema || opened.tables) return opened;
+  const { useBuiltinTables } = await import('../node/builtin-schemas.ts');
+  const chosen = await useBuiltinTables(opened);
+  for (const { code, message } of chosen.diagnostics) {
+    if (code === 'builtin-schema') process.stderr.write(`vmwalk: ${message}\n`);
+  }
+  return chosen;
 }
 
 /** Shows how far a scan is, on a terminal and after a second. */

@@ -1,13 +1,17 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError } from '@commander-js/extra-typings';
+import { Command, CommanderError, type CommandUnknownOpts } from '@commander-js/extra-typings';
 import { DecodeError, printable } from '../bytes/diagnostic.ts';
-import { describeCommand } from './describe.ts';
-import { dumpCommand } from './dump.ts';
-import { extractCommand } from './extract.ts';
-import { infoCommand } from './info.ts';
 import { EXIT_TROUBLE } from './output.ts';
-import { schemaCommand } from './schema.ts';
+
+/** In the order of the help. Only the one that runs is loaded: to load them all takes longer than many of them run. */
+const commands = new Map<string, () => Promise<CommandUnknownOpts>>([
+  ['info', async () => (await import('./info.ts')).infoCommand],
+  ['dump', async () => (await import('./dump.ts')).dumpCommand],
+  ['describe', async () => (await import('./describe.ts')).describeCommand],
+  ['extract', async () => (await import('./extract.ts')).extractCommand],
+  ['schema', async () => (await import('./schema.ts')).schemaCommand],
+]);
 
 function version(): string {
   const manifest: { version: string } = JSON.parse(
@@ -31,7 +35,9 @@ Examples:
   vmwalk dump vm.qevm cpu
   zcat vm.qevm.gz | vmwalk dump -`,
   );
-for (const command of [infoCommand, dumpCommand, describeCommand, extractCommand, schemaCommand]) {
+const wanted = commands.get(process.argv[2] ?? '');
+for (const load of wanted ? [wanted] : commands.values()) {
+  const command = await load();
   program.addCommand(
     command.exitOverride().showHelpAfterError(`(vmwalk ${command.name()} --help shows the usage)`),
   );

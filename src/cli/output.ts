@@ -57,6 +57,14 @@ export class Output {
     return this.write(`${text}\n`);
   }
 
+  /** Writes texts one after another. */
+  async writeAll(texts: Iterable<string>): Promise<void> {
+    for (const text of texts) {
+      const full = this.write(text);
+      if (full) await full;
+    }
+  }
+
   async flush(): Promise<void> {
     if (this.#length === 0) return;
     const text = this.#pieces.join('');

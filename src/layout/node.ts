@@ -94,13 +94,13 @@ export function* walk(
   yield { node: root, path };
   if (enter(root, path)) stack.push(childrenOf(root)[Symbol.iterator]());
   for (let top = stack.at(-1); top; top = stack.at(-1)) {
-    path.length = stack.length - 1;
     const next = top.next();
     if (next.done) {
       stack.pop();
+      path.length = stack.length;
       continue;
     }
-    path.push(next.value.name);
+    path[stack.length - 1] = next.value.name;
     yield { node: next.value, path };
     if (enter(next.value, path)) stack.push(childrenOf(next.value)[Symbol.iterator]());
   }

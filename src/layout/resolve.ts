@@ -10,7 +10,7 @@ import {
 import { QEMU_VM_SUBSECTION } from '../stream/records.ts';
 import { gap, type NodePlace, type ResolveContext, type SectionBytes } from './context.ts';
 import { infoCodecs } from './infos/table.ts';
-import type { ArrayNode, LayoutNode, StructNode } from './node.ts';
+import type { ArrayNode, LayoutNode, LeafNode, StructNode } from './node.ts';
 import { NULL_POINTER_MARKER, OBJECT_POINTER_MARKER, resolvePointerArray } from './pointer-array.ts';
 import { scalarTypes } from './scalars.ts';
 
@@ -58,14 +58,20 @@ function resolveFields(
   at: Range,
 ): number | undefined {
   const { fields } = struct;
-  const excess = structLength(struct) - (at.end - at.start);
   let start = at.start;
   for (let i = 0; i < fields.length; ) {
-    const run = correctPointerRun(arrayRun(fields, i), excess);
+    const left = at.end - start;
+    const scalar = left >= fields[i]!.size ? resolveLoneScalar(context, fields, i, start) : undefined;
+    if (scalar) {
+      children.push(scalar);
+      start = scalar.end;
+      i++;
+      continue;
+    }
+    const run = correctPointerRun(arrayRun(fields, i), struct, at);
     const path = [...context.path, fields[i]!.name];
     const here = { ...context, path };
     const length = run.reduce((sum, field) => sum + field.size * (field.arrayLength ?? 1), 0);
-    const left = at.end - start;
     const pointers =
       run.length === 1 ? pointerArrayRange(fields, i, struct, { start, end: at.end }) : undefined;
     if (pointers) {
@@ -90,6 +96,31 @@ function resolveFields(
     i += run.length;
   }
   return start;
+}
+
+/** A field that is one number, as most are: so it is told apart before there is a path, a context and a run for it. */
+function resolveLoneScalar(
+  { section }: ResolveContext,
+  fields: readonly FieldSchema[],
+  i: number,
+  start: number,
+): LeafNode | undefined {
+  const field = fields[i]!;
+  const isLone =
+    field.arrayLength === undefined && field.index === undefined && fields[i + 1]?.name !== field.name;
+  return isLone ? resolveScalar(section, field, field.name, start) : undefined;
+}
+
+/** A value of a base type; undefined for other types, and where the size is not the type's. */
+function resolveScalar(
+  { view, base }: SectionBytes,
+  { type, size }: FieldSchema,
+  name: PathComponent,
+  start: number,
+): LeafNode | undefined {
+  const scalar = scalarTypes.get(type);
+  if (scalar?.size !== size) return undefined;
+  return { kind: 'leaf', name, type, start, end: start + size, value: scalar.read(view, start - base) };
 }
 
 /** Of a struct or array that is cut short, as much as there is; a leaf that is cut short is left to the gap. */
@@ -126,9 +157,14 @@ const NULL_POINTER_TYPES: ReadonlySet<string> = new Set(['nullptr', 'ptr-marker'
  * end of a part only where NULL and not NULL change, with NULL not having been before the first). Seen by the struct
  * being too long by what the other parts are counted for twice.
  */
-function correctPointerRun(run: readonly FieldSchema[], excess: number): readonly FieldSchema[] {
+function correctPointerRun(
+  run: readonly FieldSchema[],
+  struct: StructSchema,
+  at: Range,
+): readonly FieldSchema[] {
   const [first, ...others] = run;
   if (first?.arrayLength === undefined || !NULL_POINTER_TYPES.has(others[0]?.type ?? '')) return run;
+  const excess = structLength(struct) - (at.end - at.start);
   const counted = others.reduce((sum, field) => sum + (field.arrayLength ?? 1), 0);
   if (excess !== counted * first.size || counted >= first.arrayLength) return run;
   return [{ ...first, arrayLength: first.arrayLength - counted }, ...others];
@@ -213,10 +249,10 @@ function resolveElement(
   const { type, size, struct } = field;
   const end = start + size;
   const pos = start - section.base;
+  const leaf = resolveScalar(section, field, name, start);
+  if (leaf) return leaf;
   const scalar = scalarTypes.get(type);
   if (scalar) {
-    if (scalar.size === size)
-      return { kind: 'leaf', name, type, start, end, value: scalar.read(section.view, pos) };
     context.report({
       severity: 'error',
       code: 'vmdesc-mismatch',

@@ -146,16 +146,16 @@ export class Memory {
   #loadGlobal(address: number, size: number): Term {
     const image = this.#image;
     if (!Number.isSafeInteger(address)) return this.#terms.unknown('memory');
-    if (!image.isReadOnly(address) || !image.isReadOnly(address + size - 1)) {
-      if ((image.read(address, size)?.length ?? 0) < size) return this.#terms.unknown('memory');
-      const before = () => this.#terms.load(this.#terms.symbol('global'), BigInt(address), size);
-      return this.#loadObject(GLOBAL, BigInt(address), size, before);
-    }
     const name = image.importAt(address - (address % 8));
     if (name !== undefined)
       return size === 8 && address % 8 === 0
         ? this.#terms.symbol(`import ${name}`)
         : this.#terms.unknown('memory');
+    if (!image.isReadOnly(address) || !image.isReadOnly(address + size - 1)) {
+      if ((image.read(address, size)?.length ?? 0) < size) return this.#terms.unknown('memory');
+      const before = () => this.#terms.load(this.#terms.symbol('global'), BigInt(address), size);
+      return this.#loadObject(GLOBAL, BigInt(address), size, before);
+    }
     const pointer = size === 8 ? image.pointerAt(address) : undefined;
     if (pointer !== undefined) return this.#terms.constant(BigInt(pointer));
     const bytes = image.read(address, size);

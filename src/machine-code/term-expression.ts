@@ -1,5 +1,5 @@
 import { type Expression, type Load, toConstant } from './expression.ts';
-import { isBoolean, signed, type Term } from './term.ts';
+import { isBoolean, maskOf, signed, type Term } from './term.ts';
 import { Terms } from './terms.ts';
 
 /** A term as data. What stays inside the analysis (stack addresses and the like) becomes unknown. */
@@ -35,6 +35,8 @@ export function toExpression(term: Term): Expression {
       return ['if', condition, then, otherwise];
     }
     default: {
+      const range = asRange(term);
+      if (range) return range;
       const a = toExpression(term.parts[0]!);
       const b = toExpression(term.parts[1]!);
       // `and` and `or` of conditions may be decided by one side alone.
@@ -44,6 +46,26 @@ export function toExpression(term: Term): Expression {
       return [term.operator, a, b];
     }
   }
+}
+
+/** A range check as two comparisons, where a compiler made one of it: x - 3 < 30 without sign is 3 <= x < 33. */
+function asRange(term: Term): Expression | undefined {
+  const [shifted, width] = term.parts;
+  if (term.operator !== 'ltu' || width!.operator !== 'constant') return undefined;
+  const isNarrow = shifted!.operator === 'trunc';
+  const bits = isNarrow ? Number(shifted!.value) : 64;
+  const sum = isNarrow ? shifted!.parts[0]! : shifted!;
+  const [x, distance] = sum.parts;
+  if (sum.operator !== 'add' || distance!.operator !== 'constant') return undefined;
+  const from = -signed(distance!.value, bits);
+  const to = from + width!.value;
+  const fits = (x!.ones & ~maskOf(bits)) === 0n;
+  const fitsSigned = x!.signedBits <= bits;
+  if (from <= 0n || to > maskOf(bits - 1) || (!fits && !fitsSigned)) return undefined;
+  const value = toExpression(x!);
+  if (isUnknown(value)) return value;
+  const less = fits ? 'ltu' : 'lts';
+  return ['and', [less, toConstant(from - 1n), value], [less, value, toConstant(to)]];
 }
 
 function reasonOf(term: Term): 'call' {

@@ -8,6 +8,7 @@ import { rangeLength } from '../bytes/range.ts';
 import type { ByteSource } from '../bytes/source.ts';
 import { type OpenedStream, type OpenOptions, openStream } from '../layout/open.ts';
 import { analyzeMigrationDesc, analyzeMigrationState } from '../render/analyze-migration-text.ts';
+import { useBuiltinTables } from './builtin-schemas.ts';
 import { FileNames } from './file-names.ts';
 import { RamFiles } from './ram-files.ts';
 import { readRanges } from './read-ranges.ts';
@@ -55,7 +56,7 @@ export async function extractStream(
   const ramFolder = join(folder, 'ram');
   await mkdir(ramFolder, { recursive: true });
   const ram = new RamFiles(ramFolder);
-  const opened = await openStream(source, { ...options, sink: ram });
+  const opened = await useBuiltinTables(await openStream(source, { ...options, sink: ram }));
   const files: ExtractedFile[] = [];
   for (const { block, name } of ram.finish(ramBlocks(opened))) {
     files.push({ file: `ram/${name}`, size: block.length, content: { kind: 'ram', idstr: block.idstr } });

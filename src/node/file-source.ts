@@ -1,3 +1,4 @@
+import { readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { DecodeError } from '../bytes/diagnostic.ts';
 import type { ByteSource } from '../bytes/source.ts';
@@ -23,6 +24,9 @@ export async function openFile(path: string): Promise<FileSource> {
   return handleSource(handle, path, stat.size);
 }
 
+/** Bytes that are read at once rather than by another thread: from the disk cache that is done before a thread is awake. */
+const SMALL_READ = 256 << 10;
+
 /** A source over an open file. `size` is that of the file. */
 export function handleSource(handle: FileHandle, name: string, size: number): FileSource {
   return {
@@ -34,7 +38,11 @@ export function handleSource(handle: FileHandle, name: string, size: number): Fi
       let loaded = 0;
       try {
         while (loaded < wanted) {
-          const { bytesRead } = await handle.read(buffer, loaded, wanted - loaded, offset + loaded);
+          const left = wanted - loaded;
+          const bytesRead =
+            left <= SMALL_READ
+              ? readSync(handle.fd, buffer, loaded, left, offset + loaded)
+              : (await handle.read(buffer, loaded, left, offset + loaded)).bytesRead;
           if (bytesRead === 0) break;
           loaded += bytesRead;
         }

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { createReadStream, fstatSync } from 'node:fs';
 import { open, readFile, stat, unlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,6 +10,8 @@ import { type FileSource, handleSource, openFile } from './file-source.ts';
  * start and so vanishes with the process. Throws what the stream or the file system throws.
  */
 export async function spoolToFile(stream: Readable, name: string): Promise<FileSource> {
+  // Loaded here, as most commands read a file in place.
+  const { randomUUID } = await import('node:crypto');
   const path = join(tmpdir(), `vmwalk-${randomUUID()}`);
   const handle = await open(path, 'wx+', 0o600);
   await unlink(path);

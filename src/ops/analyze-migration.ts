@@ -139,9 +139,19 @@ function scalarValue({ type, value, start, end }: LeafNode): AnalyzedValue | und
   if (typeof value !== 'number' && typeof value !== 'bigint') return undefined;
   const signed = signedTypes.has(type);
   if (!signed && !unsignedTypes.has(type)) return undefined;
-  const bits = 8 * (end - start);
-  const unsigned = value < 0 ? BigInt.asUintN(bits, BigInt(value)) : value;
-  const hex = `0x${unsigned.toString(16).padStart(bits / 4, '0')}`;
-  const shown = signed ? BigInt.asIntN(bits, BigInt(value)) : value;
+  const digits = 2 * (end - start);
+  if (typeof value === 'bigint') {
+    const unsigned = BigInt.asUintN(4 * digits, value);
+    return hexValue(unsigned, digits, signed ? BigInt.asIntN(4 * digits, value) : unsigned);
+  }
+  // Of up to 32 bits: without BigInt, as there may be millions.
+  const unused = 32 - 4 * digits;
+  const unsigned = (value << unused) >>> unused;
+  return hexValue(unsigned, digits, signed ? (value << unused) >> unused : unsigned);
+}
+
+/** The digits of `unsigned`, and in decimal what that is with its sign, where it is negative. */
+function hexValue(unsigned: number | bigint, digits: number, shown: number | bigint): string {
+  const hex = `0x${unsigned.toString(16).padStart(digits, '0')}`;
   return shown < 0 ? `${hex} (${shown})` : hex;
 }

@@ -49,11 +49,11 @@ function globPattern(glob: string): RegExp {
 }
 
 /** The nodes that a selection picks, with all below them, in stream order; all nodes without a selection. */
-export function* selectNodes(layout: Layout, selection: Selection | undefined): Generator<WalkStep> {
-  if (!selection) {
-    yield* walk(layout.root);
-    return;
-  }
+export function selectNodes(layout: Layout, selection: Selection | undefined): Iterable<WalkStep> {
+  return selection ? selectedNodes(layout, selection) : walk(layout.root);
+}
+
+function* selectedNodes(layout: Layout, selection: Selection): Generator<WalkStep> {
   let selectedDepth: number | undefined;
   for (const step of walk(layout.root)) {
     const depth = step.path.length;

@@ -226,9 +226,10 @@ function* wrap(
   yield `${first ? `${lead}  ` : ' '.repeat(column)}${style.value(line)}`.trimEnd();
 }
 
+const ESCAPE = String.fromCharCode(0x1b);
 /** A terminal's escape sequences for colour. */
-const ESCAPES = new RegExp(`${String.fromCharCode(0x1b)}\\[[0-9;]*m`, 'g');
+const COLOURS = new RegExp(`${ESCAPE}\\[[0-9;]*m`, 'g');
 
 function visibleLength(text: string): number {
-  return text.replace(ESCAPES, '').length;
+  return text.includes(ESCAPE) ? text.replace(COLOURS, '').length : text.length;
 }

@@ -4,54 +4,93 @@ import { hexBytes } from './value.ts';
 
 /** Longer buffers are written in pieces of this many bytes. */
 const PIECE = 1 << 20;
+/** Text that is in JSON as it is. */
+const PLAIN_TEXT = /^[ !#-[\]-~]*$/;
 
-/** A value in JSON text: 64-bit integers as decimal strings, bytes as lowercase hex. */
-function* valueText(value: LeafValue | undefined): Generator<string> {
-  if (value instanceof Uint8Array) {
-    yield '"';
-    for (let i = 0; i < value.length; i += PIECE) yield hexBytes(value.subarray(i, i + PIECE));
-    yield '"';
-  } else {
-    yield JSON.stringify(typeof value === 'bigint' ? value.toString() : (value ?? null));
-  }
+/**
+ * The JSON of a text. Streams have hundreds of thousands of nodes: to put a line together from its parts takes a
+ * quarter of the time that `JSON.stringify` takes for an object with the same members.
+ */
+function textJson(text: string): string {
+  return PLAIN_TEXT.test(text) ? `"${text}"` : JSON.stringify(text);
 }
 
-/** Kind, type and place of a node and its value, as members of a JSON object; `first` are members before them. */
-function* nodeMembers(node: LayoutNode, first: object): Generator<string> {
+function componentJson(component: PathComponent): string {
+  return typeof component === 'number' ? String(component) : textJson(component);
+}
+
+function pathJson(path: readonly PathComponent[]): string {
+  let text = '';
+  for (const component of path)
+    text += text === '' ? componentJson(component) : `,${componentJson(component)}`;
+  return `[${text}]`;
+}
+
+/** A value in JSON text: 64-bit integers as decimal strings, bytes as lowercase hex. */
+function valueJson(value: LeafValue | undefined): string {
+  if (value instanceof Uint8Array) return `"${hexBytes(value)}"`;
+  if (typeof value === 'string') return textJson(value);
+  return typeof value === 'bigint' ? `"${value}"` : String(value ?? null);
+}
+
+/** Kind, type and place of a node, as members of a JSON object. */
+function factsJson(node: LayoutNode): string {
   const { kind, type, start, end } = node;
-  const facts: Record<string, unknown> = { ...first, kind, type, offset: start, size: end - start };
-  if (node.kind === 'struct') Object.assign(facts, { vmsd: node.vmsdName, version: node.versionId });
-  if (node.kind === 'array') facts['length'] = node.length;
-  yield JSON.stringify(facts).slice(0, -1);
-  if (node.kind === 'leaf' || node.kind === 'gap' || (node.kind === 'struct' && node.value)) {
-    yield ',"value":';
-    yield* valueText(node.value);
+  let text = `"kind":"${kind}","type":${textJson(type)},"offset":${start},"size":${end - start}`;
+  if (kind === 'struct') {
+    if (node.vmsdName !== undefined) text += `,"vmsd":${textJson(node.vmsdName)}`;
+    if (node.versionId !== undefined) text += `,"version":${node.versionId}`;
   }
-  if (node.kind === 'leaf' && node.meaning !== undefined) yield `,"meaning":${JSON.stringify(node.meaning)}`;
+  if (kind === 'array') text += `,"length":${node.length}`;
+  return text;
+}
+
+/** `head`, the value of the node if it has one, as a member of a JSON object, and `tail`; in pieces where it is long. */
+function withValue(head: string, node: LayoutNode, tail: string): Iterable<string> {
+  if (node.kind === 'array' || (node.kind === 'struct' && !node.value)) return [head + tail];
+  const { value } = node;
+  const meaning =
+    node.kind === 'leaf' && node.meaning !== undefined ? `,"meaning":${JSON.stringify(node.meaning)}` : '';
+  if (value instanceof Uint8Array && value.length > PIECE) {
+    return inPieces(`${head},"value":"`, value, `"${meaning}${tail}`);
+  }
+  return [`${head},"value":${valueJson(value)}${meaning}${tail}`];
+}
+
+function* inPieces(head: string, bytes: Uint8Array, tail: string): Generator<string> {
+  yield head;
+  for (let i = 0; i < bytes.length; i += PIECE) yield hexBytes(bytes.subarray(i, i + PIECE));
+  yield tail;
 }
 
 /** One line of `dump --ndjson`, in pieces, its newline included. docs/ndjson.md is its contract. */
-export function* ndjsonLine(
+export function ndjsonLine(
   layout: Layout,
   node: LayoutNode,
   path: readonly PathComponent[],
-): Generator<string> {
-  yield* nodeMembers(node, { section: layout.section, instance: layout.instanceId, path });
-  yield '}\n';
+): Iterable<string> {
+  const place = `"section":${textJson(layout.section)},"instance":${layout.instanceId},"path":${pathJson(path)}`;
+  return withValue(`{${place},${factsJson(node)}`, node, '}\n');
 }
 
-/** A node and all below it as one JSON object, in pieces. */
-export function* nodeJson(node: LayoutNode): Generator<string> {
-  yield* nodeMembers(node, { name: node.name });
-  if (node.kind === 'struct' || node.kind === 'array') {
-    yield ',"children":[';
-    let separator = '';
-    for (const child of node.children) {
-      yield separator;
-      yield* nodeJson(child);
-      separator = ',';
-    }
-    yield ']';
+/** A node and all below it as one JSON object, in pieces; `separator` comes in front of it. */
+export function* nodeJson(node: LayoutNode, separator = ''): Generator<string> {
+  const head = headJson(node, separator);
+  if (node.kind !== 'struct' && node.kind !== 'array') {
+    yield* withValue(head, node, '}');
+    return;
   }
-  yield '}';
+  yield* withValue(head, node, ',"children":[');
+  let between = '';
+  for (const child of node.children) {
+    // Most nodes are leaves: no generator for each of them.
+    if (child.kind === 'leaf') yield* withValue(headJson(child, between), child, '}');
+    else yield* nodeJson(child, between);
+    between = ',';
+  }
+  yield ']}';
+}
+
+function headJson(node: LayoutNode, separator: string): string {
+  return `${separator}{"name":${componentJson(node.name)},${factsJson(node)}`;
 }

@@ -77,15 +77,18 @@ class PythonJsonWriter {
 
   *#writeList(items: Iterable<PythonJson>, newline: string): Generator<string> {
     const inner = newline + INDENT;
-    let before = '[';
+    const next = `,${inner}`;
+    let before = `[${inner}`;
     for (const item of items) {
-      this.text += before + inner;
       // Arrays of millions of integers: no generator for each of them.
-      if (typeof item === 'string' && this.text.length < CHUNK_LENGTH) this.text += quote(item);
-      else yield* this.write(item, inner);
-      before = ',';
+      if (typeof item === 'string' && this.text.length < CHUNK_LENGTH) this.text += before + quote(item);
+      else {
+        this.text += before;
+        yield* this.write(item, inner);
+      }
+      before = next;
     }
-    this.text += before === '[' ? '[]' : `${newline}]`;
+    this.text += before === next ? `${newline}]` : '[]';
   }
 
   *#writeDict(entries: Iterable<readonly [string, PythonJson]>, newline: string): Generator<string> {
@@ -132,8 +135,11 @@ const SHORT_ESCAPES: Readonly<Record<string, string>> = {
   '\t': '\\t',
 };
 
+const PLAIN_TEXT = /^[ !#-[\]-~]*$/;
+
 /** As `ensure_ascii` has it: all but printable ASCII is escaped, DEL too, by UTF-16 code units. */
 function quote(text: string): string {
+  if (PLAIN_TEXT.test(text)) return `"${text}"`;
   const escaped = text.replace(
     /[^ !#-[\]-~]/g,
     (unit) => SHORT_ESCAPES[unit] ?? `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,

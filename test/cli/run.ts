@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
+import { type Fixture, fixtures, readFixture } from '../fixtures.ts';
+import { readBlob } from '../layout/blob-reader.ts';
 
 export const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
@@ -68,3 +70,18 @@ export function temporaryFile(bytes: Uint8Array, name = 'vm.qevm'): string {
   writeFileSync(path, bytes);
   return path;
 }
+
+/** A fixture as a file that lasts as long as the test. */
+export function fixtureFile({ name }: Fixture): string {
+  return temporaryFile(readFixture(name), `${name}.qevm`);
+}
+
+/** The first fixture, from the smallest on, that a test can use. Fails where there is none. */
+export function pickFixture(suits: (fixture: Fixture) => boolean): Fixture {
+  const found = [...fixtures].sort((a, b) => a.size - b.size).find(suits);
+  if (!found) throw new Error('no fixture is of use for this test');
+  return found;
+}
+
+/** The smallest fixture that describes itself. */
+export const described = pickFixture(({ name }) => readBlob(Buffer.from(readFixture(name))) !== undefined);

@@ -71,7 +71,7 @@ export function checkTree(node: LayoutNode, length: number): void {
     if (new Set(names).size !== names.length) throw new Error(`names twice: ${names.join(', ')}`);
     if (child.kind !== 'leaf' && child.kind !== 'gap') continue;
     if (child.start !== end) throw new Error(`${child.name} begins at ${child.start}, not at ${end}`);
-    if (child.end <= child.start && length > 0) throw new Error(`${child.name} is empty`);
+    if (child.end < child.start) throw new Error(`${child.name} ends before it begins`);
     ({ end } = child);
   }
   if (end !== FIELD_START + length) throw new Error(`ends at ${end}, not at ${FIELD_START + length}`);

@@ -42,7 +42,7 @@ describe('usb-redir', () => {
     expect(leaf(node, 'length').value).toBe(40);
     // usbredirparser.c of usbredir: USBREDIRPARSER_SERIALIZE_MAGIC, as the host writes it.
     expect((leaf(node, 'state').value as Uint8Array).subarray(0, 4)).toEqual(
-      new Uint8Array(Buffer.from('31505552', 'hex')),
+      new Uint8Array(Buffer.from('31505255', 'hex')),
     );
     expect(decodeHex('usb-redir-parser', '00000029315052')).toBeUndefined();
   });

@@ -232,7 +232,6 @@ const LINK_SPEEDS = ['', '2.5 GT/s', '5 GT/s', '8 GT/s', '16 GT/s', '32 GT/s', '
 const PAYLOAD = (n: number) => 128 << n;
 const ROOT_PORT = 4;
 const DOWNSTREAM_PORT = 6;
-const INTEGRATED_ENDPOINT = 9;
 const EVENT_COLLECTOR = 10;
 
 const EXPRESS_FLAGS: readonly BitField[] = [
@@ -266,15 +265,9 @@ function express(at: DataView): readonly Register[] {
     ...expressRoot,
   ];
   if (version >= 2) return [...registers, ...expressSecond];
-  // The first version ends with the last register that the device has.
+  // The first version ends with the last register that the device has; QEMU gives all devices those of a link.
   const isRoot = type === ROOT_PORT || type === EVENT_COLLECTOR;
-  const end = isRoot
-    ? 0x24
-    : hasSlot && type === DOWNSTREAM_PORT
-      ? 0x1c
-      : type === INTEGRATED_ENDPOINT
-        ? 0x0c
-        : 0x14;
+  const end = isRoot ? 0x24 : hasSlot && type === DOWNSTREAM_PORT ? 0x1c : 0x14;
   return registers.filter(({ offset }) => offset < end);
 }
 

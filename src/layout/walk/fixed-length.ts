@@ -86,7 +86,7 @@ export class FixedLengths {
     const { element } = field;
     if (element.kind === 'struct') return this.rest(element.vmsd, element.versionId, 0, depth + 1);
     if (field.bufferSize) return { min: 0, exact: false };
-    const length = fixedInfoLength(element.info, field.size);
+    const length = fixedInfoLength(element.info, field.size, field.name);
     if (length !== undefined) return { min: length, exact: true };
     if (element.info === 'tmp' && element.vmsd) return this.rest(element.vmsd, field.versionId, 0, depth + 1);
     const lengths = alternativeInfoLengths(element.info);

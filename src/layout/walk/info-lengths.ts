@@ -17,6 +17,9 @@ const FIXED: ReadonlyMap<string, number> = new Map([
   ['cpu/altivec/vscr', 4],
   ['eind', 1],
   ['fpcr', 8],
+  // target/ppc has one, and target/mips another.
+  ['fpr of env.vsr', 8],
+  ['fpr of fpr', 16],
   ['fpscr', 4],
   ['fpsr', 8],
   ['int32_as_uint16', 2],
@@ -42,8 +45,6 @@ const FIXED: ReadonlyMap<string, number> = new Map([
  * is shows in the bytes, since all elements of a field have the same.
  */
 const ALTERNATIVES: ReadonlyMap<string, readonly number[]> = new Map([
-  // target/mips and target/ppc.
-  ['fpr', [8, 16]],
   // target/hppa: target_ureg, since 8.2 always 64 bits.
   ['psw', [4, 8]],
   // target/hppa, before and since 8.2.
@@ -57,8 +58,8 @@ export function alternativeInfoLengths(info: string): readonly number[] | undefi
   return ALTERNATIVES.get(info);
 }
 
-/** Bytes that an info puts for one value of `size` bytes in memory; undefined where that depends on more. */
-export function fixedInfoLength(info: string, size: number): number | undefined {
+/** Bytes that an info puts for one value of `size` bytes in memory, in a field of that name; undefined where it varies. */
+export function fixedInfoLength(info: string, size: number, field: string): number | undefined {
   if (BY_SIZE.has(info)) return size;
-  return scalarTypes.get(info)?.size ?? FIXED.get(info);
+  return scalarTypes.get(info)?.size ?? FIXED.get(info) ?? FIXED.get(`${info} of ${field}`);
 }

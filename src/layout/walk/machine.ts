@@ -86,6 +86,8 @@ export interface Unknown {
   readonly question: 'count' | 'size' | 'exists' | 'pointer' | 'length' | 'reading';
   readonly field: string;
   readonly options: readonly UnknownOption[];
+  /** Another place where the value is to be stored, for later questions of the kind. */
+  readonly also?: { readonly object: ObjectId; readonly offset: number };
 }
 
 export interface UnknownOption {
@@ -184,6 +186,8 @@ export class Machine {
       }
       if (frame.depth > MAX_DEPTH) return { kind: 'dead', offset: run.offset, why: 'structs nest too deep' };
       const outcome = this.#step(run, frame, sink);
+      // Once it is known what was not, the step is taken anew.
+      if (outcome?.kind === 'unknown') run.frame = frame;
       if (outcome) return outcome;
     }
   }
@@ -272,10 +276,17 @@ export class Machine {
     const { object, offset } = frame.place;
     const answer = test.evaluate(frame.versionId, (at, size) => run.shadow.load(object, offset + at, size));
     if (answer.known) return answer.exists;
-    // The function as a whole is guessed: all fields of this object that ask it agree.
-    const key = GUESS_SPACE - test.id;
+    // The function as a whole is guessed, for each struct: mostly it says the same of all structs of a device.
+    const key = GUESS_SPACE - this.#objects.nameId(`test ${test.id} at ${offset}`);
     const guess = run.shadow.load(object, key, 1);
     if (guess !== undefined) return guess !== 0n;
+    const elsewhere = this.#objects.nameId(`test ${test.id}`);
+    const usual = run.shadow.load(this.#objects.root, GUESS_SPACE - elsewhere, 1);
+    const options: UnknownOption[] = [1n, 0n].map((value) => ({
+      value,
+      cost: usual === undefined ? 1 : value === usual ? 0 : UNUSUAL_TEST,
+    }));
+    if (usual === 0n) options.reverse();
     return {
       kind: 'unknown',
       unknown: {
@@ -284,10 +295,8 @@ export class Machine {
         size: 1,
         question: 'exists',
         field: field.name,
-        options: [
-          { value: 1n, cost: 1 },
-          { value: 0n, cost: 1 },
-        ],
+        options,
+        also: { object: this.#objects.root, offset: GUESS_SPACE - elsewhere },
       },
     };
   }
@@ -705,7 +714,7 @@ export class Machine {
   #infoLength(run: Run, frame: ElementsFrame, info: string): number | Outcome {
     const { field, size } = frame;
     if (info === 'bitmap') return Math.ceil(size / 64) * 8;
-    const fixed = fixedInfoLength(info, size);
+    const fixed = fixedInfoLength(info, size, field.name);
     if (fixed !== undefined) return fixed;
     // All values of one info are taken to be of one length: elements of an array could else be cut in any way.
     const key = LENGTH_GUESS - this.#objects.nameId(`${info} ${size}`);
@@ -743,8 +752,20 @@ export class Machine {
     const headerEnd = run.offset + 2 + length + 4;
     if (headerEnd > this.end) return undefined;
     const name = decodeText(bytes.subarray(pos + 2, pos + 2 + length));
-    const subsection = vmsd.subsections.find((candidate) => candidate.name === name);
-    if (!subsection) return undefined;
+    const named = vmsd.subsections.filter((candidate) => candidate.name === name);
+    if (named.length === 0) return undefined;
+    let subsection = named[0]!;
+    if (named.length > 1) {
+      // target/ppc has two subsections of one name, for two kinds of MMU.
+      const offset = CHOICE_GUESS - this.#objects.nameId(`subsection ${name} at ${place.offset}`);
+      const guess = run.shadow.load(place.object, offset, 8);
+      if (guess === undefined) {
+        const options = named.map((_, i) => ({ value: BigInt(i), cost: 1 }));
+        const unknown = { object: place.object, offset, size: 8, question: 'reading' as const, field: name };
+        return { kind: 'unknown', unknown: { ...unknown, options } };
+      }
+      subsection = named[Number(guess)]!;
+    }
     const versionId = view.getUint32(pos + 2 + length);
     sink?.open(name, 'subsection', run.offset, subsection, versionId);
     sink?.leaf(
@@ -825,6 +846,8 @@ const SHORT_PCIE_CONFIG = 16;
 const LONG_PCI_CONFIG = 3;
 /** Bits that it costs to say a count that fills the section. */
 const FILLING_COST = 2;
+/** Bits that it costs to say that a test answers otherwise than it did for another struct. */
+const UNUSUAL_TEST = 4;
 /** Counts that are not tried beyond. */
 const MAX_COUNT = 1 << 16;
 /** Index of the object that an info of type `tmp` makes. */

@@ -97,6 +97,7 @@ export function search(
       }
       run = { ...run, shadow: run.shadow.branch(), cost: run.cost + cost };
       run.shadow.store(unknown.object, unknown.offset, unknown.size, value);
+      if (unknown.also) run.shadow.store(unknown.also.object, unknown.also.offset, unknown.size, value);
       guesses = { guess: { unknown, value }, before: guesses, cost };
     }
     states++;

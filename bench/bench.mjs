@@ -1,0 +1,246 @@
+/**
+ * Measures vmwalk on a big stream beside `cat` and QEMU's own script. See README.md beside this file.
+ */
+
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { cpus, loadavg, release, totalmem, type } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { measure, median, outputHash, timeToFirstOutput } from './measure.mjs';
+import { fetchScript } from './qemu-script.mjs';
+import { benchStream } from './stream.mjs';
+
+const USAGE = `Usage: npm run bench -- [options]
+
+  --stream FILE   measure this stream instead of one that QEMU on PATH makes
+  --script FILE   QEMU's scripts/analyze-migration.py, instead of the one of Debian's source package
+  --rounds N      times that each command is run (5)
+
+Exit status: 0, 1 when vmwalk and the script do not print the same, 2 when nothing could be measured.
+`;
+
+/** What is aimed at: a scan at the speed of reading, whatever the size, and no waiting for a look at a small file. */
+const targets = { timesCat: 1.5, peak: 150, startup: 0.15 };
+
+/** Small runs vary more. */
+const STARTUP_ROUNDS = 15;
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const vmwalk = [process.execPath, join(root, 'dist/cli/main.js')];
+
+/**
+ * @typedef {object} Contender
+ * @property {string} name
+ * @property {readonly string[]} command
+ * @property {import('./measure.mjs').Run[]} runs
+ */
+
+async function main() {
+  const { values } = parseArgs({
+    options: {
+      stream: { type: 'string' },
+      script: { type: 'string' },
+      rounds: { type: 'string', default: '5' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  const rounds = Number(values.rounds);
+  if (values.help) return process.stdout.write(USAGE);
+  if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds is a whole number from 1');
+  if (!existsSync(vmwalk[1])) throw new Error('dist/ is missing: npm run build makes it');
+  const folder = join(root, '.bench');
+  mkdirSync(folder, { recursive: true });
+
+  const stream = values.stream === undefined ? await makeStream(folder) : resolve(values.stream);
+  const script = values.script === undefined ? findScript(folder) : resolve(values.script);
+  const contenders = listContenders(stream, script);
+
+  printMachine();
+  console.log(`${stream}: ${statSync(stream).size} bytes, read once before; ${rounds} rounds, medians\n`);
+  for (const { command } of contenders) await measure(command);
+  for (let round = 0; round < rounds; round++) {
+    for (const { command, runs } of contenders) runs.push(await measure(command));
+  }
+  printTable(contenders);
+  console.log('');
+  printTargets(contenders);
+  await measureStartup();
+  console.log('');
+  if (script !== undefined && !(await compareOutput(stream, script))) process.exitCode = 1;
+}
+
+/** @param {string} folder */
+async function makeStream(folder) {
+  console.error('making a stream of 1.3 GiB with qemu-system-x86_64, unless .bench/ has it');
+  try {
+    return await benchStream(folder);
+  } catch (error) {
+    throw new Error(`QEMU made no stream (${message(error)}); pass one with --stream`);
+  }
+}
+
+/** @param {string} folder */
+function findScript(folder) {
+  console.error("downloading QEMU's source package for its script, unless .bench/ has it");
+  try {
+    return fetchScript(folder);
+  } catch (error) {
+    console.error(`no script to compare with (${message(error)}); pass it with --script`);
+    return undefined;
+  }
+}
+
+/**
+ * @param {string} stream
+ * @param {string | undefined} script
+ * @returns {Contender[]}
+ */
+function listContenders(stream, script) {
+  const commands = {
+    cat: ['cat', stream],
+    'vmwalk info': [...vmwalk, 'info', stream],
+    'vmwalk dump': [...vmwalk, 'dump', stream],
+    'vmwalk dump --ndjson': [...vmwalk, 'dump', '--ndjson', stream],
+    'vmwalk dump --analyze-migration': analyzeCommand(stream),
+    ...(script === undefined ? {} : { 'analyze-migration.py': scriptCommand(stream, script) }),
+  };
+  return Object.entries(commands).map(([name, command]) => ({ name, command, runs: [] }));
+}
+
+/** @param {string} stream */
+function analyzeCommand(stream) {
+  return [...vmwalk, 'dump', '--analyze-migration', stream];
+}
+
+/**
+ * @param {string} stream
+ * @param {string} script
+ */
+function scriptCommand(stream, script) {
+  return ['python3', script, '-f', stream, '-d', 'state'];
+}
+
+function printMachine() {
+  const processors = cpus();
+  const memory = (totalmem() / 2 ** 30).toFixed(0);
+  console.log(`${processors.length} × ${processors[0]?.model.trim()}, ${memory} GiB, ${type()} ${release()}`);
+  const load = loadavg()[0]?.toFixed(1);
+  console.log(`Node ${process.versions.node}, load average ${load} before the first run`);
+}
+
+/** @param {readonly Contender[]} contenders */
+function printTable(contenders) {
+  const cat = contenders[0];
+  const script = contenders.find(({ name }) => name.endsWith('.py'));
+  const rows = contenders.map((contender) => {
+    const { name, runs } = contender;
+    return [
+      name,
+      show(medianOf(runs, 'wall'), 3),
+      show(medianOf(runs, 'cpu'), 2),
+      show(medianOf(runs, 'peak'), 0),
+      show(ratio(contender, cat), 2),
+      script ? show(ratio(contender, script), 3) : '',
+    ];
+  });
+  const head = ['', 'wall s', 'user+sys s', 'peak MB', '× cat', script ? '× script' : ''];
+  const table = [head, ...rows];
+  const widths = head.map((_, column) => Math.max(...table.map((row) => row[column].length)));
+  for (const [name, ...cells] of table) {
+    const line = cells.map((cell, i) => cell.padStart(widths[i + 1])).join('  ');
+    console.log(`${name.padEnd(widths[0])}  ${line}`.trimEnd());
+  }
+}
+
+/**
+ * Median of one figure; undefined where it could not be measured.
+ *
+ * @param {readonly import('./measure.mjs').Run[]} runs
+ * @param {'wall' | 'cpu' | 'peak'} figure
+ */
+function medianOf(runs, figure) {
+  const values = runs.map((run) => run[figure]);
+  return values.includes(undefined) ? undefined : median(values);
+}
+
+/**
+ * How many times as long one takes: the median of the rounds' ratios, as a machine's speed changes from round to round.
+ *
+ * @param {Contender} contender
+ * @param {Contender} other
+ */
+function ratio({ runs }, other) {
+  return median(runs.map(({ wall }, round) => wall / other.runs[round].wall));
+}
+
+/**
+ * @param {number | undefined} value
+ * @param {number} digits
+ */
+function show(value, digits) {
+  return value === undefined ? '-' : value.toFixed(digits);
+}
+
+/** @param {readonly Contender[]} contenders */
+function printTargets(contenders) {
+  const cat = contenders[0];
+  for (const contender of contenders) {
+    if (!contender.name.startsWith('vmwalk')) continue;
+    const times = ratio(contender, cat);
+    const peak = medianOf(contender.runs, 'peak');
+    printTarget(`${contender.name}: at most ${targets.timesCat} × cat`, times <= targets.timesCat);
+    if (peak !== undefined) {
+      printTarget(`${contender.name}: below ${targets.peak} MB at its peak`, peak < targets.peak);
+    }
+  }
+}
+
+/**
+ * @param {string} text
+ * @param {boolean} isMet
+ */
+function printTarget(text, isMet) {
+  console.log(`${isMet ? 'met   ' : 'MISSED'}  ${text}`);
+}
+
+/** Time to the first output for the small streams of examples/, where there are any. */
+async function measureStartup() {
+  const folder = join(root, 'examples');
+  const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.qevm')) : [];
+  for (const name of names) {
+    const command = [...vmwalk, 'dump', join(folder, name)];
+    const times = [];
+    for (let round = 0; round <= STARTUP_ROUNDS; round++) times.push(await timeToFirstOutput(command));
+    const seconds = median(times.slice(1));
+    const text = `vmwalk dump examples/${name}: first output after ${(seconds * 1000).toFixed(0)} ms`;
+    printTarget(`${text}, to be below ${targets.startup * 1000} ms`, seconds < targets.startup);
+  }
+}
+
+/**
+ * Do vmwalk and the script print the same?
+ *
+ * @param {string} stream
+ * @param {string} script
+ */
+async function compareOutput(stream, script) {
+  const ours = await outputHash(analyzeCommand(stream));
+  const theirs = await outputHash(scriptCommand(stream, script));
+  console.log(`SHA-256 of what is printed:\n  ${ours}  vmwalk dump --analyze-migration`);
+  console.log(`  ${theirs}  analyze-migration.py -d state`);
+  console.log(ours === theirs ? 'the same' : 'NOT the same');
+  return ours === theirs;
+}
+
+/** @param {unknown} error */
+function message(error) {
+  return error instanceof Error ? error.message : String(error);
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(`bench: ${message(error)}`);
+  process.exitCode = 2;
+}

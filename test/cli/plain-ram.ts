@@ -1,0 +1,86 @@
+const ZERO = 0x02;
+const MEM_SIZE = 0x04;
+const PAGE = 0x08;
+const EOS = 0x10;
+const CONTINUE = 0x20;
+
+/**
+ * The RAM of a guest whose stream holds plain and zero pages only: bytes by RAMBlock. Undefined for a stream that holds
+ * anything else. Shares no code with src/.
+ */
+export function readPlainRam(bytes: Buffer, pageSize: number): Map<string, Buffer> | undefined {
+  // START of section `ram`: id, len8 and idstr, instance 0, version 4.
+  const name = bytes.indexOf(Buffer.from('\u0003ram\0\0\0\0\0\0\0\u0004', 'latin1'));
+  if (name < 5 || bytes[name - 5] !== 1) return undefined;
+  const id = bytes.readUInt32BE(name - 4);
+  const reader = new PlainRamReader(bytes, pageSize);
+  for (let at = name + 12; ; ) {
+    const end = reader.readRecords(at);
+    // A footer, then the next record of the same section.
+    if (end === undefined || bytes[end] !== 0x7e || bytes.readUInt32BE(end + 1) !== id) return undefined;
+    const next = bytes[end + 5];
+    if (bytes.readUInt32BE(end + 6) !== id || (next !== 2 && next !== 3)) return undefined;
+    at = end + 10;
+    if (next === 3) return reader.readRecords(at) === undefined ? undefined : reader.blocks;
+  }
+}
+
+class PlainRamReader {
+  readonly blocks = new Map<string, Buffer>();
+  readonly #bytes: Buffer;
+  readonly #pageSize: number;
+  #block: Buffer | undefined;
+  #at = 0;
+
+  constructor(bytes: Buffer, pageSize: number) {
+    this.#bytes = bytes;
+    this.#pageSize = pageSize;
+  }
+
+  /** Reads RAM records up to EOS. The offset behind it, or undefined where there is something else. */
+  readRecords(start: number): number | undefined {
+    this.#at = start;
+    while (this.#at + 8 <= this.#bytes.length) {
+      const word = this.#u64();
+      const flags = word % Math.min(this.#pageSize, 0x1000);
+      if (flags === EOS) return this.#at;
+      const known = flags === MEM_SIZE ? this.#blockList(word - flags) : this.#page(word - flags, flags);
+      if (!known) return undefined;
+    }
+    return undefined;
+  }
+
+  #blockList(total: number): boolean {
+    for (let left = total; left > 0; ) {
+      const idstr = this.#text();
+      const length = this.#u64();
+      if (idstr === '' || length > left) return false;
+      this.blocks.set(idstr, Buffer.alloc(length));
+      left -= length;
+    }
+    return true;
+  }
+
+  #page(offset: number, flags: number): boolean {
+    const kind = flags & ~CONTINUE;
+    if (kind !== PAGE && kind !== ZERO) return false;
+    if ((flags & CONTINUE) === 0) this.#block = this.blocks.get(this.#text());
+    if (!this.#block || offset + this.#pageSize > this.#block.length) return false;
+    const length = kind === ZERO ? 1 : this.#pageSize;
+    const content = this.#bytes.subarray(this.#at, this.#at + length);
+    this.#block.fill(content, offset, offset + this.#pageSize);
+    this.#at += length;
+    return true;
+  }
+
+  #text(): string {
+    const length = this.#bytes[this.#at]!;
+    this.#at += 1 + length;
+    return this.#bytes.toString('utf8', this.#at - length, this.#at);
+  }
+
+  #u64(): number {
+    this.#at += 8;
+    return Number(this.#bytes.readBigUInt64BE(this.#at - 8));
+  }
+}
