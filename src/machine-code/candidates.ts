@@ -6,7 +6,7 @@ import { maskOf, wrap } from './term.ts';
 const MAX_CANDIDATES = 16;
 
 /**
- * Values of a place that a test may tell apart: those next to each number that it is compared with, small ones first.
+ * Values of a place that a simplified test may tell apart: those next to each number that it is compared with, small ones first.
  * A search that does not know the place tries these; every other value gives the answer that one of them gives, for
  * a test that compares the place, or bits of it, with constants.
  */

@@ -75,6 +75,7 @@ export class Explorer {
       state.visits.set(address, visits);
       const flow = this.#set.step(state, this.terms, this.#image, address);
       if (this.#fillsCache(state)) return DEAD;
+      if (state.memory.takeTouchedFile()) state.trace = 'unclear';
       switch (flow.kind) {
         case 'next':
           address = flow.address;
@@ -209,11 +210,6 @@ export class Explorer {
       if (outcome.kind === 'end') return this.#resume(state, outcome.state);
     }
     effect ??= { result: this.terms.unknown('call'), keepsMemory: false };
-    if (
-      call.args.some((argument) => argument.operator === 'symbol' && argument.name === 'file') &&
-      !effect.put
-    )
-      state.trace = 'unclear';
     this.#apply(state, effect);
     this.#set.leave(state, this.terms);
     return { kind: 'end', state };
@@ -222,6 +218,7 @@ export class Explorer {
   /** Back from an entered function: what its caller knew of the path still holds. */
   #resume(before: MachineState, after: MachineState): Outcome {
     for (const [id, holds] of before.assumptions) after.assumptions.set(id, holds);
+    for (const [id, bound] of before.bounds) after.bounds.set(id, bound);
     return { kind: 'end', state: { ...after, visits: before.visits } };
   }
 
@@ -236,6 +233,8 @@ export class Explorer {
     state.registers[set.resultRegister] = effect.result;
     state.vectors.clear();
     state.flags = set.unknownFlags(terms);
+    const takesFile = args.some(({ operator, name }) => operator === 'symbol' && name === 'file');
+    if (takesFile && !effect.put) state.trace = 'unclear';
     if (effect.put && state.trace !== 'unclear') state.trace = append(state.trace, effect.put);
   }
 

@@ -131,7 +131,8 @@ function putHandler(primitives: PutPrimitives): CallHandler {
       const put: PutCall = { kind: 'integer', size: primitive, value: terms.trunc(value!, primitive * 8) };
       return { result, keepsMemory: true, put };
     }
-    if (length!.operator !== 'constant' || length!.value > MAX_BUFFER) return undefined;
+    // Without a put, it writes an amount that is not clear.
+    if (length!.operator !== 'constant' || length!.value > MAX_BUFFER) return { result, keepsMemory: true };
     const put: PutCall = { kind: 'bytes', size: Number(length!.value), value: value! };
     return { result, keepsMemory: true, put };
   };

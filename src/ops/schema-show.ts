@@ -123,8 +123,8 @@ export function describeVmsds(schema: QemuSchema, name: string): VmsdDescription
   return indexes.map((i) => describe(schema, i));
 }
 
-/** The VMSDs of a type, or of its nearest parent that has one. */
-function vmsdsOfType(schema: QemuSchema, name: string): readonly number[] {
+/** The VMSDs of a QOM type, or of its nearest parent that has one: indexes into `vmsds`. */
+export function vmsdsOfType(schema: QemuSchema, name: string): readonly number[] {
   const types = new Map(schema.types.map((type) => [type.name, type]));
   // A file may have types that are each other's parents.
   const seen = new Set<string>();

@@ -139,7 +139,8 @@ describe('names that lead elsewhere', () => {
       expect(path).toMatch(/^((sections|ram)\/)?[A-Za-z0-9_-][A-Za-z0-9._-]*$/);
     expect(existsSync(outside)).toBe(false);
     // Without a name there is no block.
-    if (to !== '') expect(files.map(({ content }) => content.idstr)).toContain(to);
+    if (to !== '')
+      expect(files.map(({ content }) => ('idstr' in content ? content.idstr : ''))).toContain(to);
   });
 });
 

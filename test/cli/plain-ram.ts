@@ -1,3 +1,7 @@
+const SECTION_PART = 2;
+const SECTION_END = 3;
+const COMMAND = 8;
+
 const ZERO = 0x02;
 const MEM_SIZE = 0x04;
 const PAGE = 0x08;
@@ -14,15 +18,27 @@ export function readPlainRam(bytes: Buffer, pageSize: number): Map<string, Buffe
   if (name < 5 || bytes[name - 5] !== 1) return undefined;
   const id = bytes.readUInt32BE(name - 4);
   const reader = new PlainRamReader(bytes, pageSize);
-  for (let at = name + 12; ; ) {
+  for (let at: number | undefined = name + 12; at !== undefined; ) {
     const end = reader.readRecords(at);
-    // A footer, then the next record of the same section.
+    // A footer, then records of others, then the next of this section.
     if (end === undefined || bytes[end] !== 0x7e || bytes.readUInt32BE(end + 1) !== id) return undefined;
-    const next = bytes[end + 5];
-    if (bytes.readUInt32BE(end + 6) !== id || (next !== 2 && next !== 3)) return undefined;
-    at = end + 10;
-    if (next === 3) return reader.readRecords(at) === undefined ? undefined : reader.blocks;
+    at = nextRecord(bytes, end + 5, id);
+    if (at !== undefined && bytes[at - 5] === SECTION_END)
+      return reader.readRecords(at) === undefined ? undefined : reader.blocks;
   }
+  return undefined;
+}
+
+/** Where the body of the next PART or END record of a section begins. */
+function nextRecord(bytes: Buffer, start: number, id: number): number | undefined {
+  const header = Buffer.alloc(4);
+  header.writeUInt32BE(id);
+  for (let at = bytes.indexOf(header, start); at >= 0; at = bytes.indexOf(header, at + 1)) {
+    const type = bytes[at - 1];
+    const isBehind = at - 1 === start || bytes[at - 6] === 0x7e || bytes[at - 6] === COMMAND;
+    if (isBehind && (type === SECTION_PART || type === SECTION_END)) return at + 4;
+  }
+  return undefined;
 }
 
 class PlainRamReader {

@@ -40,12 +40,20 @@ describe('a test function', () => {
 
   test('that fills a variable when it is first called', () => {
     // static Object *machine; if (!machine) machine = resolve(); return machine->on;
-    const code = '488b05f91f00004885c0740580781100eb0d50ff15f52f0000488905e61f00000f95c0c3';
     const image = codeImage({
-      memory: { 4096: code, 12288: '00'.repeat(16), 16384: '00'.repeat(8) },
-      variables: [[12288, 16]],
-      imports: { 16384: 'resolve' },
+      memory: {
+        4144: 'ff25a22f0000',
+        4368: 'f30f1efa488b05f52e00004885c074080fb64011c30f1f004883ec08e8fffeffff488905d82e00000fb640114883c408c3',
+        16344: '00'.repeat(8),
+        16400: '00'.repeat(8),
+      },
+      variables: [[0x4010, 8]],
+      imports: { 16344: 'resolve' },
     });
-    expect(analyseTest(image, set, 4096)).toEqual(['ne', ['load', ['load', 'global', 12288, 8], 17, 1], 0]);
+    expect(analyseTest(image, set, 0x1110)).toEqual([
+      'ne',
+      ['load', ['load', 'global', 0x4010, 8], 17, 1],
+      0,
+    ]);
   });
 });

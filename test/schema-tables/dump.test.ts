@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { extractSchemaOfFile } from '../../src/node/schema-file.ts';
-import { describeVmsds } from '../../src/ops/schema-show.ts';
+import { vmsdsOfType } from '../../src/ops/schema-show.ts';
 import type { QemuSchema } from '../../src/schema/qemu-schema.ts';
 import { VMS_MUST_EXIST, VMS_STRUCT, VMS_VARRAY, VMS_VBUFFER } from '../../src/schema/qemu-schema.ts';
 import { type Dump, dumpVmstate, shapeOfDump, shapeOfVmsd } from './dump-vmstate.ts';
@@ -30,7 +30,7 @@ describe('the QEMU of this machine', () => {
     let right = 0;
     for (const [type, vmsd] of dump) {
       if (!schema.types.some(({ name }) => name === type)) continue;
-      const names = describeVmsds(schema, type).map(({ name }) => name);
+      const names = vmsdsOfType(schema, type).map((index) => schema.vmsds[index]!.name);
       // virtio devices have one for the device and one for what virtio calls.
       if (names.includes(vmsd.name)) right++;
       else expect([type, names]).toEqual([type, []]);

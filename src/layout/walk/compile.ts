@@ -31,8 +31,11 @@ export class VmsdCompiler {
   readonly #programs = new Map<number, VmsdProgram>();
   readonly #tests = new Map<number, ExistenceTest>();
 
+  readonly #nullType: string;
+
   constructor(schema: QemuSchema) {
     this.#schema = schema;
+    this.#nullType = Number.parseInt(schema.qemuVersion ?? '0', 10) >= 11 ? 'ptr-marker' : 'nullptr';
   }
 
   /** The program of a VMSD by its index. Throws RangeError for an index that is not in the schema. */
@@ -78,6 +81,7 @@ export class VmsdCompiler {
       pointers: (flags & VMS_ARRAY_OF_POINTER) !== 0,
       marked: (flags & VMS_ARRAY_OF_POINTER_AUTO_ALLOC) !== 0,
       element,
+      nullType: this.#nullType,
       described: this.#described(field),
       exists: this.#exists(field),
       versionId: field.versionId,

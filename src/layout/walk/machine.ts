@@ -478,13 +478,7 @@ export class Machine {
       const isNull = this.#nullPointer(run, frame, pointer);
       if (typeof isNull !== 'boolean') return isNull;
       if (isNull) {
-        sink?.leaf(
-          name,
-          field.marked ? 'ptr-marker' : 'nullptr',
-          run.offset,
-          run.offset + 1,
-          this.#bytes(run.offset, 1),
-        );
+        sink?.leaf(name, field.nullType, run.offset, run.offset + 1, this.#bytes(run.offset, 1));
         run.offset++;
         return undefined;
       }

@@ -100,13 +100,17 @@ export class NodeBuilder implements WalkSink {
     const { kind, name, type, start, vmsdName, versionId, length, children, elements } = node;
     if (kind === 'array') {
       const { described } = node;
-      const array = { kind, name, type, start, end, length, children: elements ?? children };
+      // Of an array of pointers, the first element may be a marker.
+      const first = elements ? type : (children[0]?.type ?? type);
+      const array = { kind, name, type: first, start, end, length, children: elements ?? children };
       return described ? { ...array, described } : array;
     }
     const { bytes, base } = this.#context.section;
     if (VMSD_TYPES.has(type)) return { kind, name, type, start, end, vmsdName, versionId, children };
     const value = bytes.subarray(start - base, end - base);
-    if (children.length === 0) return { kind: 'leaf', name, type, start, end, value };
+    // An empty list is its end marker and nothing else.
+    const isBare = children.length === 0 || (children.length === 1 && children[0]!.name === '(more)');
+    if (isBare) return { kind: 'leaf', name, type, start, end, value };
     return { kind, name, type, start, end, vmsdName, versionId, value, children };
   }
 

@@ -27,6 +27,8 @@ export interface FieldProgram {
   /** QEMU 11.1: every element of an array of pointers has a marker before it. */
   readonly marked: boolean;
   readonly element: ElementProgram;
+  /** What the marker of a NULL element is called: `nullptr`, from QEMU 11 on `ptr-marker`. */
+  readonly nullType: string;
   /** How a vmdesc describes it, when it is an array. */
   readonly described: 'first' | 'each' | 'pointers' | 'markers';
   readonly exists: ExistsProgram;
