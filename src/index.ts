@@ -23,6 +23,10 @@ export {
   walk,
 } from './layout/node.ts';
 export { layoutOf, layouts, type OpenedStream, type OpenOptions, openStream } from './layout/open.ts';
+export { extractSchema, type QemuSources } from './schema/extract-schema.ts';
+export { parseSchema } from './schema/parse-schema.ts';
+export * from './schema/qemu-schema.ts';
 export type { DeviceSchema, FieldSchema, Schema, SchemaOrigin, StructSchema } from './schema/schema.ts';
+export { serializeSchema } from './schema/serialize-schema.ts';
 export type * from './stream/records.ts';
 export type { Section, Stream } from './stream/scan.ts';

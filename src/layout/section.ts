@@ -4,7 +4,7 @@ import type { ByteSource } from '../bytes/source.ts';
 import { configurationSchema } from '../schema/configuration.ts';
 import { findDevice, type Schema, type StructSchema, structLength } from '../schema/schema.ts';
 import type { BoundaryOrigin, ConfigurationRecord, SectionRecord } from '../stream/records.ts';
-import type { Section } from '../stream/scan.ts';
+import type { Section, Stream } from '../stream/scan.ts';
 import { gap, type ResolveContext, sectionBytes } from './context.ts';
 import type { GapNode, Layout, LayoutNode, StructNode } from './node.ts';
 import { resolveStruct } from './resolve.ts';
@@ -19,6 +19,8 @@ export interface Knowledge {
   readonly schema: Schema | undefined;
   /** The tables of the QEMU that wrote it. */
   readonly tables: SchemaTables | undefined;
+  /** All of it: some sections tell what others are. */
+  readonly stream: Pick<Stream, 'sections'>;
 }
 
 /** How the end of a section that nothing describes was found. */
@@ -37,7 +39,7 @@ export const CONFIGURATION_SECTION = 'configuration';
 export async function resolveSection(
   source: ByteSource,
   section: Section,
-  { schema, tables }: Knowledge,
+  { schema, tables, stream }: Knowledge,
 ): Promise<Layout> {
   const { idstr, instanceId, versionId } = section;
   const diagnostics: Diagnostic[] = [];
@@ -57,7 +59,7 @@ export async function resolveSection(
     return layout(await resolveBody(source, device, record, report));
   }
   if (tables && record && section.records.length === 1 && !section.scanner) {
-    const root = await resolveByTables(source, tables, record, report);
+    const root = await resolveByTables(source, tables, record, stream.sections, report);
     if (root) return layout(root);
   }
   const children: LayoutNode[] = [];

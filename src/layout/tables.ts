@@ -3,10 +3,13 @@ import { rangeLength } from '../bytes/range.ts';
 import type { ByteSource } from '../bytes/source.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
 import type { SectionRecord } from '../stream/records.ts';
+import type { Section } from '../stream/scan.ts';
 import { type ResolveContext, sectionBytes } from './context.ts';
 import type { StructNode } from './node.ts';
 import { resolveStruct } from './resolve.ts';
+import { CandidateFinder } from './walk/candidates.ts';
 import { VmsdCompiler } from './walk/compile.ts';
+import { countHints } from './walk/count-hints.ts';
 import { FixedLengths } from './walk/fixed-length.ts';
 import { type CountHints, Machine } from './walk/machine.ts';
 import { NodeBuilder } from './walk/nodes.ts';
@@ -18,23 +21,28 @@ import { Objects, type Shadow } from './walk/shadow.ts';
 const MAX_SECTION_LENGTH = 64 << 20;
 /** Runs for one section at the most; real ones need one to a few hundred. */
 const MAX_STATES = 4000;
+/** Steps for one section: some seconds. */
+const MAX_STEPS = 20_000_000;
 /** Readings that cost this many bits more than the best one are not looked for. */
 const MARGIN = 8;
 
 /** The VMSD tables of a QEMU, ready to resolve sections with. */
 export class SchemaTables {
   readonly schema: QemuSchema;
+  /** What counts are by default. */
+  readonly hints: CountHints;
   readonly #compiler: VmsdCompiler;
+  readonly #finder: CandidateFinder;
   readonly #byName = new Map<string, number[]>();
-  readonly #embedded = new Set<number>();
+  readonly #buses = new WeakMap<readonly Section[], ReadonlySet<string>>();
 
   constructor(schema: QemuSchema) {
     this.schema = schema;
+    this.hints = countHints(schema);
     this.#compiler = new VmsdCompiler(schema);
-    for (const [i, { name, fields, subsections }] of schema.vmsds.entries()) {
+    this.#finder = new CandidateFinder(schema);
+    for (const [i, { name }] of schema.vmsds.entries()) {
       if (name !== undefined) this.#byName.set(name, [...(this.#byName.get(name) ?? []), i]);
-      for (const { vmsd } of fields) if (vmsd !== undefined) this.#embedded.add(vmsd);
-      for (const subsection of subsections) this.#embedded.add(subsection);
     }
   }
 
@@ -42,31 +50,29 @@ export class SchemaTables {
     return (this.#byName.get(name) ?? []).map((index) => this.#compiler.program(index));
   }
 
-  /** VMSDs that a section can be of: by the whole idstr, or its last part, which is the VMSD's name for qdev devices. */
-  candidates(idstr: string, versionId: number): Candidate[] {
-    const names = new Set([idstr, idstr.slice(idstr.lastIndexOf('/') + 1)]);
-    return [...names].flatMap((name) =>
-      (this.#byName.get(name) ?? []).map((index) => {
-        const vmsd = this.#compiler.program(index);
-        // One that no other VMSD embeds is likelier to be a device's own.
-        const cost = (this.#embedded.has(index) ? 6 : 0) + (vmsd.versionId === versionId ? 0 : 20);
-        return { vmsd, cost };
-      }),
-    );
+  /** VMSDs that a section can be of, the likeliest first. The stream's other sections tell which buses there are. */
+  candidates(idstr: string, versionId: number, sections: readonly Section[]): Candidate[] {
+    let buses = this.#buses.get(sections);
+    if (!buses) {
+      buses = this.#finder.busesOf(sections.map((section) => section.idstr));
+      this.#buses.set(sections, buses);
+    }
+    return this.#finder
+      .candidates(idstr, versionId, buses)
+      .map(({ index, cost }) => ({ vmsd: this.#compiler.program(index), cost }));
   }
 }
-
-const NO_HINTS: CountHints = { defaults: () => new Set() };
 
 /** Resolves a section by VMSD tables; undefined where the tables have nothing for it. */
 export async function resolveByTables(
   source: ByteSource,
   tables: SchemaTables,
   record: SectionRecord,
+  sections: readonly Section[],
   report: (diagnostic: Diagnostic) => void,
 ): Promise<StructNode | undefined> {
   const { body, idstr, versionId } = record;
-  const candidates = tables.candidates(idstr, versionId);
+  const candidates = tables.candidates(idstr, versionId, sections);
   if (candidates.length === 0 || rangeLength(body) > MAX_SECTION_LENGTH) return undefined;
   const length = rangeLength(body);
   const section = sectionBytes(await source.read(body.start, length, new Uint8Array(length)), body.start);
@@ -76,10 +82,14 @@ export async function resolveByTables(
     body.end,
     new Objects(),
     new FixedLengths((name) => headers.has(name)),
-    NO_HINTS,
+    tables.hints,
     { idstr, vmsds: (name) => tables.vmsds(name) },
   );
-  const result = search(machine, versionId, candidates, { states: MAX_STATES, margin: MARGIN });
+  const result = search(machine, versionId, candidates, {
+    states: MAX_STATES,
+    steps: MAX_STEPS,
+    margin: MARGIN,
+  });
   const context: ResolveContext = { section, path: [], report, resolveStruct };
   const build = (vmsd: VmsdProgram, shadow: Shadow): StructNode => {
     const builder = new NodeBuilder(context, vmsd, versionId);

@@ -132,9 +132,8 @@ class Evaluator {
     if (base === 'global') return { root: 'global', path: [offset], size };
     const address = this.#address(base);
     if (!address) return undefined;
-    const last = address.path.length - 1;
-    const path = address.path.map((at, i) => (i === last ? at + offset : at));
-    return { root: address.root, path, size };
+    const path = moveBy(address.path, offset);
+    return path && { root: address.root, path, size };
   }
 
   /** The address that an expression is, its last step still open. */
@@ -161,9 +160,8 @@ class Evaluator {
     const distance = this.#bits(by);
     const address = isKnown(distance) ? this.#address(base) : undefined;
     if (!address) return undefined;
-    const last = address.path.length - 1;
-    const more = Number(signed(distance.value));
-    return { root: address.root, path: address.path.map((at, i) => (i === last ? at + more : at)) };
+    const path = moveBy(address.path, Number(signed(distance.value)));
+    return path && { root: address.root, path };
   }
 
   /** Notes what the unknown ones of these bits of an expression hang on. */
@@ -286,4 +284,11 @@ class Evaluator {
     this.#demand(a, ALL_ONES);
     this.#demand(b, ALL_ONES);
   }
+}
+
+/** A path to a place so many bytes farther; undefined where that is no place. */
+function moveBy(path: readonly number[], distance: number): readonly number[] | undefined {
+  const moved = [...path];
+  const at = (moved.pop() ?? 0) + distance;
+  return Number.isSafeInteger(at) ? [...moved, at] : undefined;
 }

@@ -39,10 +39,13 @@ export function toExpression(term: Term): Expression {
       if (range) return range;
       const a = toExpression(term.parts[0]!);
       const b = toExpression(term.parts[1]!);
-      // `and` and `or` of conditions may be decided by one side alone.
-      const lazy = (term.operator === 'and' || term.operator === 'or') && isBoolean(term);
-      if (isUnknown(a) && (!lazy || isUnknown(b))) return a;
-      if (isUnknown(b) && !lazy) return b;
+      // `and` and `or` of conditions may be decided by one side alone, whichever condition the other one is.
+      if ((term.operator === 'and' || term.operator === 'or') && isBoolean(term)) {
+        if (isUnknown(a) && isUnknown(b)) return a;
+        return [term.operator, isUnknown(a) ? ['ne', a, 0] : a, isUnknown(b) ? ['ne', b, 0] : b];
+      }
+      if (isUnknown(a)) return a;
+      if (isUnknown(b)) return b;
       return [term.operator, a, b];
     }
   }
@@ -81,6 +84,7 @@ function loadExpression(term: Term): Expression {
   const offset = Number(signed(term.value));
   if (base!.operator === 'symbol' && base!.name === 'global') return ['load', 'global', offset, term.size];
   const address = toExpression(base!);
+  if (!Number.isSafeInteger(offset)) return ['unknown', 'memory'];
   return isUnknown(address) ? address : ['load', address, offset, term.size];
 }
 

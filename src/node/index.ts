@@ -1,3 +1,5 @@
 export { type ExtractedFile, type Extraction, type ExtractOptions, extractStream } from './extract.ts';
 export { type FileSource, openFile } from './file-source.ts';
+export { findQemuModules } from './qemu-modules.ts';
+export { extractSchemaOfFile, openSchema, writeSchemaFile } from './schema-file.ts';
 export { openPath, openStandardInput, spoolToFile } from './spool.ts';

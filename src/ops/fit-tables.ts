@@ -13,7 +13,10 @@ export interface TablesFit {
 export function possibleFit({ stream }: OpenedStream, tables: SchemaTables): number {
   let possible = 0;
   for (const { idstr, versionId, scanner } of stream.sections) {
-    if (!scanner && tables.candidates(idstr, versionId).some(({ vmsd }) => vmsd.versionId === versionId))
+    if (
+      !scanner &&
+      tables.candidates(idstr, versionId, stream.sections).some(({ vmsd }) => vmsd.versionId === versionId)
+    )
       possible++;
   }
   return possible;

@@ -126,6 +126,7 @@ export class TableReader {
     this.#count();
     const { image } = this;
     const { vmsd } = this.layout;
+    if (!image.isMapped(address)) return false;
     const name = image.pointer(address);
     if (name === 0 ? image.u64(address) !== 0 : image.text(name) === undefined) return false;
     if (!isVersion(image.i32(address + vmsd.versionId))) return false;

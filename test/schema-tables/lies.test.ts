@@ -147,9 +147,10 @@ test('any change of a small binary is read or refused', { timeout: 240_000 }, as
 
 test('a real binary that is cut, or has holes, is read in part or refused', async () => {
   const bytes = readFileSync('/usr/bin/qemu-system-x86_64');
-  for (const part of [0.01, 0.3, 0.7, 0.97, 0.9999]) {
-    await expect(extract(bytes.subarray(0, Math.floor(part * bytes.length)))).rejects.toThrow(/cut short/);
-  }
+  const cut = (part: number) => extract(bytes.subarray(0, Math.floor(part * bytes.length)));
+  for (const part of [0.01, 0.3, 0.7, 0.97]) await expect(cut(part)).rejects.toThrow(/cut short/);
+  // Only the section headers are gone.
+  expect((await cut(0.9999)).vmsds.length).toBe((await extract(bytes)).vmsds.length);
   const outcomes = new Set<string>();
   const random = (() => {
     let state = 12345;

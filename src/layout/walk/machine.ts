@@ -177,9 +177,11 @@ export class Machine {
   }
 
   /** Goes on until the section is loaded, cannot be, or something is not known. */
-  run(run: Run, sink: WalkSink | undefined): Outcome {
+  run(run: Run, sink: WalkSink | undefined, budget: StepBudget = { steps: MAX_STEPS }): Outcome {
     for (;;) {
       const { frame } = run;
+      if (--budget.steps < 0)
+        return { kind: 'dead', offset: run.offset, why: 'the tables take too many steps' };
       if (!frame) {
         if (run.offset === this.end) return { kind: 'done' };
         return { kind: 'dead', offset: run.offset, why: `${this.end - run.offset} bytes are left` };
@@ -842,6 +844,14 @@ const LONG_PCI_CONFIG = 3;
 const FILLING_COST = 2;
 /** Bits that it costs to say that a test answers otherwise than it did for another struct. */
 const UNUSUAL_TEST = 4;
+/** Steps that are left; shared by the runs of a search, so that lying tables cannot hold it up. */
+export interface StepBudget {
+  steps: number;
+}
+
+/** Steps of one run: a real section takes fewer than one for each byte. */
+const MAX_STEPS = 20_000_000;
+
 /** Counts that are not tried beyond. */
 const MAX_COUNT = 1 << 16;
 /** Index of the object that an info of type `tmp` makes. */

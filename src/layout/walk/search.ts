@@ -45,6 +45,8 @@ export interface Failure {
 export interface SearchLimits {
   /** Runs at the most. */
   readonly states: number;
+  /** Steps of all runs together. */
+  readonly steps: number;
   /** Solutions that cost this many bits more than the best are not looked for. */
   readonly margin: number;
 }
@@ -80,12 +82,13 @@ export function search(
     queue.push({ run, candidate, unknown: undefined, option: 0, guesses: undefined, rank: candidate.cost });
   }
   const solutions: Solution[] = [];
+  const budget = { steps: limits.steps };
   let states = 0;
   let furthest: SearchResult['furthest'];
   let best = Number.POSITIVE_INFINITY;
   for (let entry = queue.pop(); entry; entry = queue.pop()) {
     if (entry.rank > best + limits.margin) return finish(solutions, false, states, furthest);
-    if (states >= limits.states) return finish(solutions, false, states, furthest);
+    if (states >= limits.states || budget.steps <= 0) return finish(solutions, false, states, furthest);
     let { run, guesses } = entry;
     const { candidate, unknown } = entry;
     if (unknown) {
@@ -101,7 +104,7 @@ export function search(
       guesses = { guess: { unknown, value }, before: guesses, cost };
     }
     states++;
-    const outcome = machine.run(run, undefined);
+    const outcome = machine.run(run, undefined, budget);
     if (outcome.kind === 'done') {
       const cost = run.cost + candidate.cost;
       best = Math.min(best, cost);
