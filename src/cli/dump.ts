@@ -13,6 +13,7 @@ import {
   qemuOption,
   schemaOption,
   strictOption,
+  strictSchemaOption,
 } from './options.ts';
 import {
   EXIT_DATA,
@@ -23,7 +24,7 @@ import {
   styleFor,
   terminalWidth,
 } from './output.ts';
-import { enforceStrict } from './strict.ts';
+import { enforceStrict, judge } from './strict.ts';
 
 interface DumpOptions {
   readonly offsets?: true;
@@ -32,6 +33,7 @@ interface DumpOptions {
   readonly json?: true;
   readonly ndjson?: true;
   readonly strict?: true;
+  readonly strictSchema?: true;
 }
 
 export const dumpCommand = new Command('dump')
@@ -58,6 +60,7 @@ export const dumpCommand = new Command('dump')
   .addOption(schemaOption())
   .addOption(noBlobOption())
   .addOption(strictOption())
+  .addOption(strictSchemaOption())
   .addHelpText(
     'after',
     `
@@ -140,8 +143,9 @@ async function dump(
       }
       if (pruned) shown++;
     }
-    diagnostics.push(...layout.diagnostics);
-    if (options.strict && hasErrors(layout.diagnostics)) break;
+    const problems = judge(options.strictSchema, layout.diagnostics);
+    diagnostics.push(...problems);
+    if (options.strict && hasErrors(problems)) break;
   }
   if (options.json) await output.line('\n]');
   await output.flush();

@@ -10,9 +10,10 @@ import {
   qemuOption,
   schemaOption,
   strictOption,
+  strictSchemaOption,
 } from './options.ts';
 import { EXIT_DATA, hasErrors, Output, styleFor, terminalWidth, toJson } from './output.ts';
-import { enforceStrict } from './strict.ts';
+import { enforceStrict, judge } from './strict.ts';
 
 export const infoCommand = new Command('info')
   .description(
@@ -30,6 +31,7 @@ export const infoCommand = new Command('info')
   .addOption(schemaOption())
   .addOption(noBlobOption())
   .addOption(strictOption())
+  .addOption(strictSchemaOption())
   .addHelpText(
     'after',
     `
@@ -38,14 +40,15 @@ Examples:
   vmwalk info --sort size --depth 4 vm.qevm
   vmwalk info --json *.qevm | jq '.[].configuration.machineType'`,
   )
-  .action(async (files, { sort, depth, json, strict, ...knowledge }) => {
+  .action(async (files, { sort, depth, json, strict, strictSchema, ...knowledge }) => {
     const openOptions = await openKnowledge(knowledge);
     const output = new Output();
     const infos: unknown[] = [];
     for (const [i, file] of files.entries()) {
       const use = async (opened: OpenedStream) => {
         enforceStrict(strict, opened.diagnostics);
-        const info = await streamInfo(opened);
+        const collected = await streamInfo(opened);
+        const info = { ...collected, diagnostics: judge(strictSchema, collected.diagnostics) };
         enforceStrict(strict, info.diagnostics);
         if (hasErrors(info.diagnostics)) process.exitCode = EXIT_DATA;
         if (json) infos.push(info);

@@ -14,6 +14,9 @@ export const schemaOption = () =>
   new Option('--schema <file>', 'the same from a file that "vmwalk schema extract" wrote');
 export const noBlobOption = () => new Option('--no-blob', "do not use the stream's own vmdesc");
 
+export const strictSchemaOption = () =>
+  new Option('--strict-schema', 'a reading that is one of several possible ones is an error');
+
 export interface KnowledgeOptions {
   readonly qemu?: string | undefined;
   readonly schema?: string | undefined;

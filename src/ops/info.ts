@@ -22,12 +22,23 @@ export interface StreamInfo {
   readonly pageSize: PageSize | undefined;
   readonly footers: boolean | undefined;
   /** Where the meaning of the device state comes from. */
-  readonly schema: { readonly origin: 'vmdesc'; readonly size: number; readonly devices: number } | undefined;
+  readonly schema: SchemaInfo | undefined;
   readonly sections: readonly SectionInfo[];
   readonly commands: readonly CommandInfo[];
   readonly shares: Share;
   readonly diagnostics: readonly Diagnostic[];
 }
+
+export type SchemaInfo =
+  /** The stream's own description. */
+  | { readonly origin: 'vmdesc'; readonly size: number; readonly devices: number }
+  /** The tables of a QEMU. */
+  | {
+      readonly origin: 'tables';
+      readonly qemuVersion: string | undefined;
+      readonly target: string | undefined;
+      readonly vmsds: number;
+    };
 
 export interface SectionInfo {
   readonly id: number;
@@ -67,7 +78,7 @@ export interface Share {
 
 /** Collects what `info` shows. Resolves every section, so that all problems are in it. */
 export async function streamInfo(opened: OpenedStream): Promise<StreamInfo> {
-  const { source, stream, schema } = opened;
+  const { source, stream } = opened;
   const diagnostics = [...opened.diagnostics];
   const resolved = new Map<number, { leaves: number; gapBytes: number }>();
   let index = stream.configuration ? -1 : 0;
@@ -95,7 +106,6 @@ export async function streamInfo(opened: OpenedStream): Promise<StreamInfo> {
       summary: scanner?.summary(),
     };
   });
-  const vmdesc = stream.vmdescription;
   return {
     name: source.name,
     size: source.size,
@@ -103,11 +113,7 @@ export async function streamInfo(opened: OpenedStream): Promise<StreamInfo> {
     configuration: stream.configuration && configurationInfo(stream.configuration),
     pageSize: streamPageSize(opened),
     footers: stream.footers,
-    schema: schema && {
-      origin: schema.origin,
-      size: vmdesc ? rangeLength(vmdesc.json) : 0,
-      devices: schema.devices.length,
-    },
+    schema: schemaInfo(opened),
     sections,
     commands: commandRecords(stream.records),
     shares: byteShares(opened),
@@ -124,6 +130,16 @@ function addLeaves(node: LayoutNode, count: { leaves: number; gapBytes: number }
 
 function total(ranges: readonly Range[]): number {
   return ranges.reduce((sum, range) => sum + rangeLength(range), 0);
+}
+
+function schemaInfo({ schema, tables, stream }: OpenedStream): SchemaInfo | undefined {
+  if (schema) {
+    const size = stream.vmdescription ? rangeLength(stream.vmdescription.json) : 0;
+    return { origin: schema.origin, size, devices: schema.devices.length };
+  }
+  if (!tables) return undefined;
+  const { qemuVersion, target, vmsds } = tables.schema;
+  return { origin: 'tables', qemuVersion, target, vmsds: vmsds.length };
 }
 
 function configurationInfo({

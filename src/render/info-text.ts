@@ -61,12 +61,20 @@ function facts(info: StreamInfo): [string, string][] {
   }
   if (configuration?.uuid) rows.push(['uuid', formatUuid(configuration.uuid)]);
   rows.push(['page size', pageSize ? `${pageSize.bytes} (${pageSizeOrigin[pageSize.origin]})` : 'not known']);
-  rows.push([
-    'schema',
-    schema ? `vmdesc of the stream: ${schema.devices} devices, ${formatSize(schema.size)}` : 'none',
-  ]);
+  rows.push(['schema', schemaText(schema)]);
   if (info.footers === false) rows.push(['footers', 'none: a machine type before 2.4']);
   return rows;
+}
+
+function schemaText(schema: StreamInfo['schema']): string {
+  switch (schema?.origin) {
+    case 'vmdesc':
+      return `vmdesc of the stream: ${schema.devices} devices, ${formatSize(schema.size)}`;
+    case 'tables':
+      return `tables of QEMU ${schema.qemuVersion ?? '?'}, ${schema.target ?? '?'}: ${schema.vmsds} VMSDs`;
+    case undefined:
+      return 'none';
+  }
 }
 
 const pageSizeOrigin = {

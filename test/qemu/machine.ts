@@ -1,0 +1,70 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Qmp } from './qmp.ts';
+
+/** VMWALK_QEMU may name another build of QEMU than the installed one, with its first arguments. */
+const [BINARY = '', ...FIRST_ARGUMENTS] = (process.env['VMWALK_QEMU'] ?? 'qemu-system-x86_64').split(' ');
+const PATIENCE = 30_000;
+
+/** A virtual machine that runs, in software, without a display. */
+export class Machine {
+  readonly qmp: Qmp;
+  /** Its files. */
+  readonly folder: string;
+  readonly #process: ChildProcess;
+
+  private constructor(qmp: Qmp, folder: string, process: ChildProcess) {
+    this.qmp = qmp;
+    this.folder = folder;
+    this.#process = process;
+  }
+
+  /** Starts QEMU with these arguments; `disks` are images of a size in bytes, by name, in its working folder. */
+  static async start(args: readonly string[], disks: Readonly<Record<string, number>> = {}): Promise<Machine> {
+    if (spawnSync(BINARY, [...FIRST_ARGUMENTS, '--version']).status !== 0) {
+      throw new Error(
+        `${BINARY} is not there, and this test is about real QEMU: apt-get install --no-install-recommends qemu-system-x86`,
+      );
+    }
+    const folder = mkdtempSync(join(tmpdir(), 'vmwalk-qemu-'));
+    for (const [name, size] of Object.entries(disks)) writeFileSync(join(folder, name), Buffer.alloc(size));
+    const common = ['-accel', 'tcg', '-display', 'none', '-nodefaults', '-no-user-config'];
+    const socket = ['-qmp', 'unix:qmp.socket,server=on,wait=off'];
+    const child = spawn(BINARY, [...FIRST_ARGUMENTS, ...common, ...socket, ...args], {
+      cwd: folder,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let complaint = '';
+    child.stderr.on('data', (text) => {
+      complaint += text;
+    });
+    try {
+      return new Machine(await Qmp.connect(join(folder, 'qmp.socket'), PATIENCE), folder, child);
+    } catch (error) {
+      child.kill('SIGKILL');
+      throw new Error(`QEMU does not answer: ${complaint || error}`);
+    }
+  }
+
+  /** Writes the migration stream of the machine, which must be stopped, into a file of its folder. */
+  async migrate(): Promise<string> {
+    const file = join(this.folder, 'vm.qevm');
+    await this.qmp.execute('migrate', { uri: `exec:cat > ${file}` });
+    for (const end = Date.now() + PATIENCE; ; await sleep(20)) {
+      const { status } = await this.qmp.execute<{ status?: string }>('query-migrate');
+      if (status === 'completed') return file;
+      if (status === 'failed' || Date.now() > end) throw new Error(`migration: ${status}`);
+    }
+  }
+
+  /** Ends the machine, and removes its files. */
+  async end(): Promise<void> {
+    const gone = new Promise((resolve) => this.#process.once('exit', resolve));
+    this.#process.kill('SIGKILL');
+    await gone;
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
