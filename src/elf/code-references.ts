@@ -17,6 +17,8 @@ export const referenceScanners: ReadonlyMap<string, ReferenceScanner> = new Map<
   ['aarch64', scanAarch64],
   ['s390x', scanS390x],
   ['riscv64', scanRiscv],
+  ['ppc64le', scanPpc64],
+  ['loongarch64', scanLoongArch],
 ]);
 
 /** A displacement from the next instruction at any byte, or an absolute address where code is not relocated. */
@@ -81,5 +83,43 @@ function scanRiscv(image: Image, start: number, end: number, visit: (address: nu
       const page = pages[(word >>> 15) & 31]!;
       if (page >= 0) visit(page + (word >> 20));
     }
+  }
+}
+
+/**
+ * ADDIS and ADDI from the TOC pointer in R2, which a function that is called by its address makes from that address in
+ * R12 (ELF V2 ABI); LD for what other files define.
+ */
+function scanPpc64(image: Image, start: number, end: number, visit: (address: number) => void): void {
+  const registers = new Float64Array(32).fill(-1);
+  registers[12] = start;
+  for (let at = start; at + 4 <= end; at += 4) {
+    const word = image.u32(at);
+    const opcode = word >>> 26;
+    const base = (word >>> 16) & 31;
+    const source = base === 0 ? -1 : registers[base]!;
+    if (source < 0) continue;
+    const immediate = (word << 16) >> 16;
+    const target = (word >>> 21) & 31;
+    if (opcode === 15) {
+      registers[target] = source + immediate * 0x10000;
+      visit(registers[target]!);
+    } else if (opcode === 14) {
+      registers[target] = source + immediate;
+      visit(source + immediate);
+    } else if (opcode === 58 && (word & 3) === 0) visit(source + (immediate & ~3));
+  }
+}
+
+/** PCALAU12I of a register, then ADDI.D or LD.D of the same register. */
+function scanLoongArch(image: Image, start: number, end: number, visit: (address: number) => void): void {
+  const pages = new Float64Array(32).fill(-1);
+  for (let at = start; at + 4 <= end; at += 4) {
+    const word = image.u32(at);
+    const source = (word >>> 5) & 31;
+    const immediate = (word << 10) >> 20;
+    if (word >>> 25 === 0x0d) pages[word & 31] = (Math.floor(at / 4096) + ((word << 7) >> 12)) * 4096;
+    else if ((word >>> 22 === 0x0b || word >>> 22 === 0xa3) && pages[source]! >= 0)
+      visit(pages[source]! + immediate);
   }
 }

@@ -14,6 +14,8 @@ export interface Segment {
   readonly view: DataView;
   /** A bit for each aligned 8-byte word, the first that of `start` rounded down to 8: it holds an address. */
   readonly pointers: Uint8Array;
+  /** Number of the first word: `start` divided by 8, rounded down. */
+  readonly firstWord: number;
 }
 
 const WORD = 8;
@@ -37,7 +39,10 @@ export class Image {
   readonly littleEndian: boolean;
   /** Sorted by address. */
   readonly segments: Segment[] = [];
+  /** The segments that were used last: what is read, code, and strings lie in different ones. */
   #last: Segment | undefined;
+  #lastCode: Segment | undefined;
+  #lastText: Segment | undefined;
   #pointers: PointerList | undefined;
   #textTotal = 0;
   readonly #texts = new Map<number, string | undefined>();
@@ -60,6 +65,12 @@ export class Image {
   segmentAt(address: number): Segment | undefined {
     const last = this.#last;
     if (last && address >= last.start && address < last.memoryEnd) return last;
+    const segment = this.#search(address);
+    if (segment) this.#last = segment;
+    return segment;
+  }
+
+  #search(address: number): Segment | undefined {
     let low = 0;
     let high = this.segments.length - 1;
     while (low <= high) {
@@ -67,10 +78,7 @@ export class Image {
       const segment = this.segments[middle]!;
       if (address < segment.start) high = middle - 1;
       else if (address >= segment.memoryEnd) low = middle + 1;
-      else {
-        this.#last = segment;
-        return segment;
-      }
+      else return segment;
     }
     return undefined;
   }
@@ -80,7 +88,12 @@ export class Image {
   }
 
   isCode(address: number): boolean {
-    return this.segmentAt(address)?.executable === true;
+    const last = this.#lastCode;
+    if (last && address >= last.start && address < last.memoryEnd) return true;
+    const segment = this.#search(address);
+    if (!segment?.executable) return false;
+    this.#lastCode = segment;
+    return true;
   }
 
   u8(address: number): number {
@@ -100,9 +113,15 @@ export class Image {
 
   /** A 64-bit number; one above 2^53 comes out rounded. */
   u64(address: number): number {
-    const high = this.u32(this.littleEndian ? address + 4 : address);
-    const low = this.u32(this.littleEndian ? address : address + 4);
-    return high * 0x1_0000_0000 + low;
+    const segment = this.segmentAt(address);
+    return segment && address + WORD <= segment.end ? this.#word(segment, address) : 0;
+  }
+
+  #word({ view, start }: Segment, address: number): number {
+    const at = address - start;
+    const { littleEndian } = this;
+    const high = view.getUint32(littleEndian ? at + 4 : at, littleEndian);
+    return high * 0x1_0000_0000 + view.getUint32(littleEndian ? at : at + 4, littleEndian);
   }
 
   bigU64(address: number): bigint {
@@ -114,10 +133,9 @@ export class Image {
   /** The address that the word at `address` holds; 0 where that is no pointer. */
   pointer(address: number): number {
     const segment = this.segmentAt(address);
-    if (!segment) return 0;
-    if (address % WORD !== 0) return 0;
-    const word = address / WORD - Math.floor(segment.start / WORD);
-    return (segment.pointers[word >>> 3]! & (1 << (word & 7))) === 0 ? 0 : this.u64(address);
+    if (!segment || address % WORD !== 0) return 0;
+    const word = address / WORD - segment.firstWord;
+    return (segment.pointers[word >>> 3]! & (1 << (word & 7))) === 0 ? 0 : this.#word(segment, address);
   }
 
   /** All words that hold an address, in order, and what they hold. To be asked for when all is relocated. */
@@ -145,8 +163,10 @@ export class Image {
   }
 
   #readText(address: number): string | undefined {
-    const segment = this.segmentAt(address);
+    const last = this.#lastText;
+    const segment = last && address >= last.start && address < last.memoryEnd ? last : this.#search(address);
     if (!segment) return undefined;
+    this.#lastText = segment;
     const { bytes } = segment;
     const start = address - segment.start;
     const limit = Math.min(bytes.length, start + MAX_TEXT);
@@ -172,8 +192,8 @@ function listPointers({ segments, littleEndian }: Image): PointerList {
   const places = new Float64Array(count);
   const targets = new Float64Array(count);
   let next = 0;
-  for (const { start, pointers, view } of segments) {
-    const first = Math.floor(start / WORD) * WORD;
+  for (const { start, firstWord, pointers, view } of segments) {
+    const first = firstWord * WORD;
     for (let i = 0; i < pointers.length; i++) {
       for (let bits = pointers[i]!; bits !== 0; bits &= bits - 1) {
         const address = first + (i * 8 + 31 - Math.clz32(bits & -bits)) * WORD;
@@ -195,7 +215,7 @@ function bitCount(byte: number): number {
 
 /** Marks the word at an aligned address of a segment as one that holds an address. */
 export function markPointer(segment: Segment, address: number): void {
-  const word = address / WORD - Math.floor(segment.start / WORD);
+  const word = address / WORD - segment.firstWord;
   segment.pointers[word >>> 3]! |= 1 << (word & 7);
 }
 

@@ -121,6 +121,7 @@ async function loadSegments(
       bytes,
       view: new DataView(bytes.buffer),
       pointers: new Uint8Array(Math.ceil((load.fileSize + 16) / 64)),
+      firstWord: Math.floor(start / 8),
     };
     image.add(segment);
     segments.push(segment);

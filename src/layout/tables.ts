@@ -1,4 +1,4 @@
-import type { Diagnostic } from '../bytes/diagnostic.ts';
+import { type Diagnostic, printable } from '../bytes/diagnostic.ts';
 import { rangeLength } from '../bytes/range.ts';
 import type { ByteSource } from '../bytes/source.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
@@ -11,10 +11,10 @@ import { CandidateFinder } from './walk/candidates.ts';
 import { VmsdCompiler } from './walk/compile.ts';
 import { countHints } from './walk/count-hints.ts';
 import { FixedLengths } from './walk/fixed-length.ts';
-import { type CountHints, Machine } from './walk/machine.ts';
+import { type CountHints, Machine, type WalkSink } from './walk/machine.ts';
 import { NodeBuilder } from './walk/nodes.ts';
 import type { VmsdProgram } from './walk/program.ts';
-import { type Candidate, type SearchResult, search } from './walk/search.ts';
+import { type Candidate, type Solution, search } from './walk/search.ts';
 import { Objects, type Shadow } from './walk/shadow.ts';
 
 /** A section of more bytes is not searched for a reading. */
@@ -24,7 +24,7 @@ const MAX_STATES = 4000;
 /** Steps for one section: some seconds. */
 const MAX_STEPS = 20_000_000;
 /** Readings that cost this many bits more than the best one are not looked for. */
-const MARGIN = 8;
+const MARGIN = 24;
 
 /** The VMSD tables of a QEMU, ready to resolve sections with. */
 export class SchemaTables {
@@ -97,9 +97,13 @@ export async function resolveByTables(
     machine.run(run, builder);
     return builder.finish(run.offset, body.end);
   };
-  const [best] = result.solutions;
+  const [best, ...others] = result.solutions;
   if (best) {
-    reportChoice(result, record, report);
+    const shape = (solution: Solution) => shapeOf(machine, solution, versionId);
+    const own = shape(best);
+    // Guesses that show nowhere in the bytes make no other reading.
+    const different = others.slice(0, MAX_COMPARED).filter((other) => shape(other) !== own);
+    reportChoice(best, different, result.exhausted, record, report);
     return build(best.candidate.vmsd, best.shadow);
   }
   const { furthest } = result;
@@ -113,30 +117,44 @@ export async function resolveByTables(
   return build(furthest.candidate.vmsd, furthest.shadow);
 }
 
-/** Says so when the bytes and the tables leave more than one reading. */
+/** Readings that are compared with the best one. */
+const MAX_COMPARED = 16;
+
+/** What a reading makes of the bytes, as a text to compare. */
+function shapeOf(machine: Machine, { candidate, shadow }: Solution, versionId: number): string {
+  const parts: (string | number)[] = [];
+  const sink: WalkSink = {
+    open: (name, type) => parts.push('{', name, type),
+    openArray: (name, type) => parts.push('[', name, type),
+    leaf: (name, type, start, end) => parts.push(name, type, start, end),
+    leaves: (type, start, size, count) => parts.push(type, start, size, count),
+    close: (end) => parts.push('}', end),
+  };
+  machine.run(machine.start(candidate.vmsd, versionId, shadow.branch()), sink);
+  return parts.join(' ');
+}
+
+/** Says so when the bytes and the tables leave more than one reading, or may do. */
 function reportChoice(
-  result: SearchResult,
+  best: Solution,
+  different: readonly Solution[],
+  exhausted: boolean,
   { range }: SectionRecord,
   report: (diagnostic: Diagnostic) => void,
 ): void {
-  const { solutions, exhausted } = result;
-  const [best, second] = solutions;
-  if (!best || (exhausted && !second)) return;
-  const guesses = best.guesses.map(
-    ({ unknown, value }) => `${unknown.question} of ${unknown.field} ${value}`,
-  );
-  const others = second
-    ? `one of ${exhausted ? '' : 'at least '}${solutions.length} readings`
-    : 'the first reading found';
-  const next = second
-    ? `; the next one has ${second.guesses.map(({ unknown, value }) => `${unknown.field} ${value}`).join(', ')}`
-    : '';
-  report({
-    severity: 'note',
-    code: 'chosen-reading',
-    message: `this is ${others}, chosen for its ${guesses.join(', ')}${next}`,
-    range,
-  });
+  const [second] = different;
+  if (exhausted && !second) return;
+  const told = ({ guesses, candidate }: Solution) =>
+    guesses.length === 0
+      ? `VMSD ${printable(candidate.vmsd.name)}`
+      : guesses
+          .map(({ unknown, value }) => `${unknown.question} of ${printable(unknown.field)} ${value}`)
+          .join(', ');
+  const count = different.length + 1;
+  const which = second ? `one of ${exhausted ? '' : 'at least '}${count} readings` : 'the likeliest reading';
+  const next = second ? `; the next one: ${told(second)}` : ', others were not all tried';
+  const message = `this is ${which}: ${told(best)}${next}`;
+  report({ severity: 'note', code: 'chosen-reading', message, range });
 }
 
 /** Names in all places that look like a subsection's header. */

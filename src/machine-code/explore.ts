@@ -14,6 +14,28 @@ interface Budget {
   branches: number;
 }
 
+/** A function that is being followed. */
+interface Frame {
+  /** The address that it returns to. */
+  readonly back: Term;
+  /** How many functions were entered to come here. */
+  readonly depth: number;
+  /** Its share, with all that it enters. */
+  readonly budget: Budget;
+  /** A path that gets lost makes all others worthless. */
+  readonly whole: boolean;
+}
+
+/** What is followed apart from a function's result. */
+export interface Purpose {
+  /** Decides about calls before they are entered. */
+  readonly handler: CallHandler;
+  /** Paths of the function with such a result are as if the program stopped there. */
+  readonly fails: (result: Term) => boolean;
+  /** What is written to the stream is wanted, on all paths. */
+  readonly traces: boolean;
+}
+
 const DEAD: Outcome = { kind: 'dead' };
 /** The part of what is left that one entered function may use up. */
 const CALL_SHARE = 0.5;
@@ -24,23 +46,14 @@ export class Explorer {
   readonly #image: MachineImage;
   readonly #set: InstructionSet;
   readonly #limits: Limits;
-  readonly #handler: CallHandler;
-  readonly #fails: (result: Term) => boolean;
+  readonly #purpose: Purpose;
 
-  /** Paths whose result `fails` are as if the program stopped there. */
-  constructor(
-    image: MachineImage,
-    set: InstructionSet,
-    limits: Limits,
-    handler: CallHandler,
-    fails: (result: Term) => boolean = () => false,
-  ) {
+  constructor(image: MachineImage, set: InstructionSet, limits: Limits, purpose: Purpose) {
     this.terms = new Terms(limits.nodes);
     this.#image = image;
     this.#set = set;
     this.#limits = limits;
-    this.#handler = handler;
-    this.#fails = fails;
+    this.#purpose = purpose;
   }
 
   /** Follows the function at an address, called with these arguments. */
@@ -61,11 +74,12 @@ export class Explorer {
     const back = terms.symbol('return');
     set.enter(state, terms, back);
     const budget = { instructions: this.#limits.instructions, branches: this.#limits.branches };
-    return this.#follow(state, address, back, 0, budget);
+    return this.#follow(state, address, { back, depth: 0, budget, whole: this.#purpose.traces });
   }
 
-  /** Follows one path to the end of its function, which is where `back` is returned to. */
-  #follow(start: MachineState, from: number, back: Term, depth: number, budget: Budget): Outcome {
+  /** Follows one path from an address to the end of its function. */
+  #follow(start: MachineState, from: number, frame: Frame): Outcome {
+    const { back, budget } = frame;
     let state = start;
     let address = from;
     for (;;) {
@@ -76,32 +90,34 @@ export class Explorer {
       const flow = this.#set.step(state, this.terms, this.#image, address);
       if (this.#fillsCache(state)) return DEAD;
       if (state.memory.takeTouchedFile()) state.trace = 'unclear';
+      // No later step can make clear what was written.
+      if (state.trace === 'unclear' && frame.whole) return { kind: 'lost', reason: 'call' };
       switch (flow.kind) {
         case 'next':
           address = flow.address;
           break;
         case 'branch': {
           const holds = decide(state, flow.condition);
-          if (holds === undefined) return this.#fork(state, flow, back, depth, budget);
+          if (holds === undefined) return this.#fork(state, flow, frame);
           address = holds ? flow.target : flow.next;
           break;
         }
         case 'call': {
-          const outcome = this.#call(state, flow.target, flow.next, depth, budget);
+          const outcome = this.#call(state, flow.target, flow.next, frame);
           if (outcome.kind !== 'end') return outcome;
           state = outcome.state;
           address = flow.next;
           break;
         }
         case 'jump': {
-          const outcome = this.#jump(state, flow.target, back, depth, budget);
+          const outcome = this.#jump(state, flow.target, frame);
           if (outcome) return outcome;
           address = Number(flow.target.value);
           break;
         }
         case 'return':
           if (flow.target.id !== back.id) return { kind: 'lost', reason: 'memory' };
-          return this.#judged({ kind: 'end', state }, depth);
+          return this.#judged({ kind: 'end', state }, frame);
         case 'trap':
           return DEAD;
         case 'invalid':
@@ -113,23 +129,40 @@ export class Explorer {
   #fork(
     state: MachineState,
     { condition, target, next }: Extract<Flow, { kind: 'branch' }>,
-    back: Term,
-    depth: number,
-    budget: Budget,
+    frame: Frame,
+  ): Outcome {
+    return this.#either(
+      state,
+      condition,
+      frame,
+      (path) => this.#follow(path, target, frame),
+      (path) => this.#follow(path, next, frame),
+    );
+  }
+
+  /** Both ways from a place, and where they meet again at the end of the function. */
+  #either(
+    state: MachineState,
+    condition: Term,
+    { budget, whole }: Frame,
+    then: (path: MachineState) => Outcome,
+    otherwise: (path: MachineState) => Outcome,
   ): Outcome {
     if (budget.branches-- <= 0) return { kind: 'lost', reason: 'limit' };
     const other = copyState(state);
     this.#assume(state, condition, true);
     this.#assume(other, condition, false);
-    const otherwise = this.#follow(other, next, back, depth, budget);
-    const then = this.#follow(state, target, back, depth, budget);
-    return mergeOutcomes(this.terms, this.#set, condition, then, otherwise);
+    const whenFalse = otherwise(other);
+    if (whole && whenFalse.kind === 'lost') return whenFalse;
+    const whenTrue = then(state);
+    if (whole && whenTrue.kind === 'lost') return whenTrue;
+    return mergeOutcomes(this.terms, this.#set, condition, whenTrue, whenFalse);
   }
 
   /** An end of the function that all is about may be a failure. */
-  #judged(outcome: Outcome, depth: number): Outcome {
+  #judged(outcome: Outcome, { depth }: Frame): Outcome {
     if (depth > 0 || outcome.kind !== 'end') return outcome;
-    return this.#fails(outcome.state.registers[this.#set.resultRegister]!) ? DEAD : outcome;
+    return this.#purpose.fails(outcome.state.registers[this.#set.resultRegister]!) ? DEAD : outcome;
   }
 
   /**
@@ -158,30 +191,31 @@ export class Explorer {
   }
 
   /** A jump to a computed target; undefined for one to follow. */
-  #jump(state: MachineState, target: Term, back: Term, depth: number, budget: Budget): Outcome | undefined {
+  #jump(state: MachineState, target: Term, frame: Frame): Outcome | undefined {
     const condition = target.operator === 'constant' ? undefined : findCondition(target);
     if (!condition) {
-      const outcome = this.#tailCall(state, target, back);
-      return outcome && this.#judged(outcome, depth);
+      const outcome = this.#tailCall(state, target, frame);
+      return outcome && this.#judged(outcome, frame);
     }
     // One of several, as through the table of a switch.
-    if (budget.branches-- <= 0) return { kind: 'lost', reason: 'limit' };
-    const other = copyState(state);
     const follow = (path: MachineState, holds: boolean): Outcome => {
-      this.#assume(path, condition, holds);
       const to = this.terms.given(target, condition, holds);
-      const outcome = this.#jump(path, to, back, depth, budget);
-      return outcome ?? this.#follow(path, Number(to.value), back, depth, budget);
+      return this.#jump(path, to, frame) ?? this.#follow(path, Number(to.value), frame);
     };
-    const whenFalse = follow(other, false);
-    return mergeOutcomes(this.terms, this.#set, condition, follow(state, true), whenFalse);
+    return this.#either(
+      state,
+      condition,
+      frame,
+      (path) => follow(path, true),
+      (path) => follow(path, false),
+    );
   }
 
   /** A jump out of the function, to one that is not followed; undefined for a jump to follow. */
-  #tailCall(state: MachineState, target: Term, back: Term): Outcome | undefined {
+  #tailCall(state: MachineState, target: Term, { back }: Frame): Outcome | undefined {
     if (isNoReturn(target)) return DEAD;
     const leaves = this.#set.returnAddress(state).id === back.id;
-    const effect = leaves ? this.#handler(this.#describe(state, target)) : undefined;
+    const effect = leaves ? this.#purpose.handler(this.#describe(state, target)) : undefined;
     if (effect) {
       this.#apply(state, effect);
       this.#set.leave(state, this.terms);
@@ -192,34 +226,50 @@ export class Explorer {
   }
 
   /** The state after a call; the state is used up. */
-  #call(state: MachineState, target: Term, next: number, depth: number, budget: Budget): Outcome {
+  #call(state: MachineState, target: Term, next: number, frame: Frame): Outcome {
     if (isNoReturn(target)) return DEAD;
     const call = this.#describe(state, target);
-    let effect = this.#handler(call);
-    if (!effect && target.operator === 'constant' && depth < this.#limits.callDepth) {
-      const share = {
-        instructions: Math.floor(budget.instructions * CALL_SHARE),
-        branches: Math.floor(budget.branches * CALL_SHARE),
-      };
-      const inner = { ...share };
-      const back = this.terms.constant(BigInt(next));
-      const outcome = this.#follow(copyState(state), Number(target.value), back, depth + 1, inner);
-      budget.instructions -= share.instructions - inner.instructions;
-      budget.branches -= share.branches - inner.branches;
-      if (outcome.kind === 'dead') return DEAD;
-      if (outcome.kind === 'end') return this.#resume(state, outcome.state);
+    const effect = this.#purpose.handler(call);
+    if (!effect && target.operator === 'constant' && frame.depth < this.#limits.callDepth) {
+      const outcome = this.#enter(state, Number(target.value), next, frame, call.args.some(isFile));
+      if (outcome.kind !== 'lost') return outcome;
     }
-    effect ??= { result: this.terms.unknown('call'), keepsMemory: false };
-    this.#apply(state, effect);
+    this.#apply(state, effect ?? { result: this.terms.unknown('call'), keepsMemory: false });
     this.#set.leave(state, this.terms);
     return { kind: 'end', state };
   }
 
+  /** Follows a called function to its end; the state is left alone. */
+  #enter(
+    before: MachineState,
+    address: number,
+    next: number,
+    { depth, budget, whole }: Frame,
+    takesFile: boolean,
+  ): Outcome {
+    const share = {
+      instructions: Math.floor(budget.instructions * CALL_SHARE),
+      branches: Math.floor(budget.branches * CALL_SHARE),
+    };
+    const inner = { ...share };
+    const outcome = this.#follow(copyState(before), address, {
+      back: this.terms.constant(BigInt(next)),
+      depth: depth + 1,
+      budget: inner,
+      whole: whole && takesFile,
+    });
+    budget.instructions -= share.instructions - inner.instructions;
+    budget.branches -= share.branches - inner.branches;
+    return outcome.kind === 'end' ? this.#resume(before, outcome.state, takesFile) : outcome;
+  }
+
   /** Back from an entered function: what its caller knew of the path still holds. */
-  #resume(before: MachineState, after: MachineState): Outcome {
+  #resume(before: MachineState, after: MachineState, takesFile: boolean): Outcome {
     for (const [id, holds] of before.assumptions) after.assumptions.set(id, holds);
     for (const [id, bound] of before.bounds) after.bounds.set(id, bound);
-    return { kind: 'end', state: { ...after, visits: before.visits } };
+    // A function that does not get the stream does not write to it.
+    const trace = takesFile ? after.trace : before.trace;
+    return { kind: 'end', state: { ...after, visits: before.visits, trace } };
   }
 
   /** What a call that is not entered does to the state. */
@@ -233,8 +283,7 @@ export class Explorer {
     state.registers[set.resultRegister] = effect.result;
     state.vectors.clear();
     state.flags = set.unknownFlags(terms);
-    const takesFile = args.some(({ operator, name }) => operator === 'symbol' && name === 'file');
-    if (takesFile && !effect.put) state.trace = 'unclear';
+    if (!effect.put && args.some(isFile)) state.trace = 'unclear';
     if (effect.put && state.trace !== 'unclear') state.trace = append(state.trace, effect.put);
   }
 
@@ -242,6 +291,10 @@ export class Explorer {
     const args = this.#set.argumentRegisters.map((register) => state.registers[register]!);
     return { image: this.#image, terms: this.terms, target, state, args };
   }
+}
+
+function isFile({ operator, name }: Term): boolean {
+  return operator === 'symbol' && name === 'file';
 }
 
 /** The condition of the first choice in a term. */

@@ -1,3 +1,4 @@
+import type { UnknownReason } from './expression.ts';
 import type { MachineImage } from './image.ts';
 import type { Term } from './term.ts';
 import type { Terms } from './terms.ts';
@@ -54,7 +55,7 @@ export class Memory {
   load(address: Term, size: number): Term {
     const { base, offset } = this.#terms.split(address);
     if (!base) return this.#loadGlobal(Number(offset), size);
-    if (base.operator === 'unknown') return base;
+    if (base.operator === 'unknown') return this.#terms.unknown(base.name as UnknownReason);
     if (base.operator === 'symbol' && base.name === 'stack')
       return this.#find(this.#stack, offset, size) ?? this.#terms.unknown('register');
     if (base.operator === 'symbol' && base.name === 'file') this.#touchedFile = true;

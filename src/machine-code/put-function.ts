@@ -68,8 +68,11 @@ export function analysePut(
   { size, field, isSave = false }: PutArguments = {},
   limits: Limits = putLimits,
 ): PutShape | undefined {
-  const fails = (result: Term) => (isSave ? savesNot(result) : putsNot(result));
-  const explorer = new Explorer(image, set, limits, putHandler(primitives), fails);
+  const explorer = new Explorer(image, set, limits, {
+    handler: putHandler(primitives),
+    fails: isSave ? savesNot : putsNot,
+    traces: true,
+  });
   const { terms } = explorer;
   const outcome = explorer.run(address, [
     terms.symbol('file'),
@@ -131,9 +134,10 @@ function putHandler(primitives: PutPrimitives): CallHandler {
       const put: PutCall = { kind: 'integer', size: primitive, value: terms.trunc(value!, primitive * 8) };
       return { result, keepsMemory: true, put };
     }
+    const bytes = terms.settle(length!, call.state.assumptions);
     // Without a put, it writes an amount that is not clear.
-    if (length!.operator !== 'constant' || length!.value > MAX_BUFFER) return { result, keepsMemory: true };
-    const put: PutCall = { kind: 'bytes', size: Number(length!.value), value: value! };
+    if (bytes.operator !== 'constant' || bytes.value > MAX_BUFFER) return { result, keepsMemory: true };
+    const put: PutCall = { kind: 'bytes', size: Number(bytes.value), value: value! };
     return { result, keepsMemory: true, put };
   };
 }

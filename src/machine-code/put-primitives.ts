@@ -55,7 +55,12 @@ function onlyWriter(image: MachineImage, set: InstructionSet, put: number): numb
     callees.add(Number(call.target.value));
     return { result: call.terms.unknown('call'), keepsMemory: true };
   };
-  const explorer = new Explorer(image, set, { ...putLimits, instructions: 200 }, handler);
+  const explorer = new Explorer(
+    image,
+    set,
+    { ...putLimits, instructions: 200 },
+    { handler, fails: () => false, traces: false },
+  );
   const { terms } = explorer;
   explorer.run(put, [
     terms.symbol('file'),

@@ -16,7 +16,11 @@ export function analyseTest(
   address: number,
   limits: Limits = testLimits,
 ): Expression {
-  const explorer = new Explorer(image, set, limits, handleKnownCalls);
+  const explorer = new Explorer(image, set, limits, {
+    handler: handleKnownCalls,
+    fails: () => false,
+    traces: false,
+  });
   const { terms } = explorer;
   const outcome = explorer.run(address, [terms.symbol('opaque'), terms.symbol('version')]);
   if (outcome.kind === 'lost') return ['unknown', outcome.reason];

@@ -7,6 +7,7 @@ import { fitTables } from './fit-layout.ts';
 import { QEMU_SCHEMA_FORMAT, QEMU_SCHEMA_FORMAT_VERSION, type QemuSchema } from './qemu-schema.ts';
 import { readQemuTarget } from './qemu-target.ts';
 import { parseQemuVersion, readModuleStamp, readQemuVersion } from './qemu-version.ts';
+import { readExpressions } from './read-expressions.ts';
 import { readTables } from './read-tables.ts';
 import { findClasses, readTypes } from './read-types.ts';
 import { vmsdGraphProblem } from './vmsd-graph.ts';
@@ -29,7 +30,9 @@ export interface QemuSources {
  * tables.
  */
 export async function extractSchema(sources: QemuSources): Promise<QemuSchema> {
-  return schemaOfProgram(await loadQemu(sources));
+  const program = await loadQemu(sources);
+  const schema = schemaOfProgram(program);
+  return { ...schema, expressions: await readExpressions(program, schema) };
 }
 
 /** Loads the files of a QEMU, for callers that need its code as well as its tables. */
@@ -44,7 +47,7 @@ export async function loadQemu({ binary, modules }: QemuSources): Promise<Loaded
   return own.length === modules.length ? program : loadProgram(binary, own);
 }
 
-/** The same for a program that is loaded already. */
+/** The tables alone, without what is read from the code, of a program that is loaded already. */
 export function schemaOfProgram(program: LoadedProgram): QemuSchema {
   const { image, objects } = program;
   const name = objects[0]?.name ?? '';
@@ -70,6 +73,7 @@ export function schemaOfProgram(program: LoadedProgram): QemuSchema {
     layout: reader.layout.name,
     objects: objects.map((object) => ({ name: fileName(object.name), buildId: object.buildId })),
     ...tables,
+    expressions: [],
     ...readTypes(program, types, new Map(vmsds.map(({ address }, i) => [address, i]))),
   };
 }

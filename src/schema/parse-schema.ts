@@ -1,5 +1,7 @@
 import { DecodeError, printable } from '../bytes/diagnostic.ts';
+import { checkExpression } from '../machine-code/check-expression.ts';
 import {
+  type FunctionExpression,
   type HostAddress,
   type Property,
   type PropertyList,
@@ -135,6 +137,10 @@ class SchemaParser {
       layout: asString(json['layout'], 'layout'),
       objects: this.#rows('objects', (row, path) => parseObject(row, path)),
       functions: this.#rows('functions', (row, path) => this.#address(row, path)),
+      expressions:
+        json['expressions'] === undefined
+          ? []
+          : this.#rows('expressions', (row, path) => this.#expression(row, path)),
       infos: this.#rows('infos', (row, path) => this.#info(row, path)),
       vmsds,
       propertyLists: this.#rows('propertyLists', (row, path) => this.#propertyList(row, path)),
@@ -175,6 +181,13 @@ class SchemaParser {
       object: this.#index(row[0], 'objects', `${path}[0]`),
       address: asInteger(row[1], 0, Number.MAX_SAFE_INTEGER, `${path}[1]`),
     };
+  }
+
+  #expression(value: unknown, path: string): FunctionExpression {
+    const [index, json] = asArray(value, path);
+    const expression = checkExpression(json);
+    if (expression === undefined) throw new SchemaProblem(`"${path}[1]" is no expression`);
+    return { function: this.#index(index, 'functions', `${path}[0]`), expression };
   }
 
   #info(value: unknown, path: string): VMStateInfo {

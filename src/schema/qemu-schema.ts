@@ -1,3 +1,5 @@
+import type { Expression } from '../machine-code/expression.ts';
+
 /** `format` of every published schema. */
 export const QEMU_SCHEMA_FORMAT = 'vmwalk-qemu-schema';
 /** `formatVersion` of the schemas that this version writes. */
@@ -24,6 +26,8 @@ export interface QemuSchema {
   readonly objects: readonly SchemaObject[];
   /** The functions that the tables point to, in order of first use. */
   readonly functions: readonly HostFunction[];
+  /** Existence tests (`fieldExists`), as far as they could be read from the code. */
+  readonly expressions: readonly FunctionExpression[];
   readonly infos: readonly VMStateInfo[];
   readonly vmsds: readonly VMStateDescription[];
   readonly propertyLists: readonly PropertyList[];
@@ -44,6 +48,12 @@ export interface SchemaObject {
   readonly name: string;
   /** GNU build id, lower-case hex digits. */
   readonly buildId: string | undefined;
+}
+
+/** What a function computes, by its index in `functions`. */
+export interface FunctionExpression {
+  readonly function: number;
+  readonly expression: Expression;
 }
 
 /** A place in the code or data of an ELF file. */

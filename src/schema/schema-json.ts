@@ -1,3 +1,4 @@
+import type { Expression } from '../machine-code/expression.ts';
 import type { QEMU_SCHEMA_FORMAT, QEMU_SCHEMA_FORMAT_VERSION, VmsdCallback } from './qemu-schema.ts';
 
 /**
@@ -15,6 +16,8 @@ export interface SchemaJson {
   readonly strings: readonly string[];
   /** Object, address. */
   readonly functions: readonly (readonly [number, number])[];
+  /** Index into `functions`, and what that function computes (docs: Expression of src/machine-code). */
+  readonly expressions?: readonly (readonly [number, Expression])[];
   /** See `infoColumns`. */
   readonly infos: readonly (readonly number[])[];
   readonly vmsds: readonly VmsdJson[];

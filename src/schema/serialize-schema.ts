@@ -38,6 +38,7 @@ export function schemaToJson(schema: QemuSchema): SchemaJson {
     ),
     strings: strings.strings,
     functions: schema.functions.map(({ object, address }) => [object, address]),
+    expressions: schema.expressions.map((entry) => [entry.function, entry.expression]),
     infos,
     vmsds,
     propertyLists,

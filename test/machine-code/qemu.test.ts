@@ -92,7 +92,7 @@ function shapeOf(name: string, size?: number) {
 describe('the tests of qemu-system-x86_64', () => {
   test('that look at the version', () => {
     expect(testsOf('fw_cfg', 'cur_offset')).toEqual([['eq', 'version', 1]]);
-    expect(testsOf('pcnet', 'unused')).toEqual([['eq', 'version', 2]]);
+    expect(testsOf('ac97', 'unused')).toEqual([['eq', 'version', 2]]);
   });
 
   test('that compare members which are in the stream', () => {
@@ -122,11 +122,11 @@ describe('the tests of qemu-system-x86_64', () => {
   });
 
   test('that decide whether a subsection is sent', () => {
-    // E1000_FLAG_MAC, E1000_FLAG_TSO
-    const full = decidedBy(neededOf('e1000/full_mac_state'));
-    const segmentation = decidedBy(neededOf('e1000/tx_tso_state'));
-    expect([full.mask, segmentation.mask]).toEqual([4n, 8n]);
-    expect(full.place).toEqual(segmentation.place);
+    // VIRTIO_BALLOON_F_PAGE_POISON, VIRTIO_BALLOON_F_FREE_PAGE_HINT
+    const poison = decidedBy(neededOf('virtio-balloon-device/page-poison'));
+    const hint = decidedBy(neededOf('virtio-balloon-device/free-page-report'));
+    expect([poison.mask, hint.mask]).toEqual([16n, 8n]);
+    expect(poison.place).toEqual(hint.place);
     const offset = vmsd('cpu/msr_hyperv_hypercall').fields.map((each) => each.offset);
     expect(neededOf('cpu/msr_hyperv_hypercall')).toEqual([
       'or',

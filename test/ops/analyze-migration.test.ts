@@ -50,7 +50,7 @@ describe.each(fixtures)('$name', ({ name, script }) => {
   });
 
   test.runIf(script.desc !== null)('desc is what the script prints', async () => {
-    const desc = analyzeMigrationDesc(await openStream(openFixture(name)));
+    const desc = await analyzeMigrationDesc(await openStream(openFixture(name)));
     expect(desc && sha256(desc)).toBe(script.desc);
   });
 });
@@ -241,7 +241,7 @@ describe('sections', () => {
 
   test('without a vmdesc there is no desc, and all sections are empty', async () => {
     const opened = await openStream(memorySource(streamOf([{ id: 1, idstr: 'dev', body: [1] }])));
-    expect(analyzeMigrationDesc(opened)).toBeUndefined();
+    expect(await analyzeMigrationDesc(opened)).toBeUndefined();
     expect(await stateOf(opened.source)).toBe('{\n    "dev (1)": ""\n}\n');
   });
 

@@ -23,7 +23,10 @@ export class Machine {
   }
 
   /** Starts QEMU with these arguments; `disks` are images of a size in bytes, by name, in its working folder. */
-  static async start(args: readonly string[], disks: Readonly<Record<string, number>> = {}): Promise<Machine> {
+  static async start(
+    args: readonly string[],
+    disks: Readonly<Record<string, number>> = {},
+  ): Promise<Machine> {
     if (spawnSync(BINARY, [...FIRST_ARGUMENTS, '--version']).status !== 0) {
       throw new Error(
         `${BINARY} is not there, and this test is about real QEMU: apt-get install --no-install-recommends qemu-system-x86`,

@@ -1,3 +1,4 @@
+import type { Expression } from '../../machine-code/expression.ts';
 import {
   type QemuSchema,
   VMS_ARRAY,
@@ -32,9 +33,11 @@ export class VmsdCompiler {
   readonly #tests = new Map<number, ExistenceTest>();
 
   readonly #nullType: string;
+  readonly #expressions: ReadonlyMap<number, Expression>;
 
   constructor(schema: QemuSchema) {
     this.#schema = schema;
+    this.#expressions = new Map(schema.expressions.map((entry) => [entry.function, entry.expression]));
     this.#nullType = Number.parseInt(schema.qemuVersion ?? '0', 10) >= 11 ? 'ptr-marker' : 'nullptr';
   }
 
@@ -132,7 +135,7 @@ export class VmsdCompiler {
     if (field.fieldExists === undefined) return { kind: 'version', from: field.versionId };
     let test = this.#tests.get(field.fieldExists);
     if (!test) {
-      test = { id: field.fieldExists, evaluate: () => ({ known: false, member: undefined }) };
+      test = { id: field.fieldExists, expression: this.#expressions.get(field.fieldExists) };
       this.#tests.set(field.fieldExists, test);
     }
     return { kind: 'test', test };

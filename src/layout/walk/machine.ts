@@ -4,6 +4,7 @@ import type { SectionBytes } from '../context.ts';
 import type { LeafValue } from '../node.ts';
 import { NULL_POINTER_MARKER, OBJECT_POINTER_MARKER } from '../pointer-array.ts';
 import { scalarTypes } from '../scalars.ts';
+import { decideExistence } from './existence.ts';
 import { add, type FixedLengths, type StreamLength } from './fixed-length.ts';
 import { alternativeInfoLengths, fixedInfoLength } from './info-lengths.ts';
 import type { FieldProgram, MemberProgram, VmsdProgram } from './program.ts';
@@ -135,7 +136,6 @@ export interface Run {
 }
 
 /** Numbers that guesses are stored under, where the thing guessed is no member of an object. */
-const GUESS_SPACE = -1_000_000_000;
 const POINTER_GUESS = -2_000_000_000;
 const LENGTH_GUESS = -3_000_000_000;
 const CHOICE_GUESS = -4_000_000_000;
@@ -274,33 +274,16 @@ export class Machine {
 
   #exists(run: Run, frame: StructFrame, field: FieldProgram): boolean | Outcome {
     if (field.exists.kind === 'version') return field.exists.from <= frame.versionId;
-    const { test } = field.exists;
-    const { object, offset } = frame.place;
-    const answer = test.evaluate(frame.versionId, (at, size) => run.shadow.load(object, offset + at, size));
+    const answer = decideExistence(
+      field.exists.test,
+      frame.versionId,
+      frame.place,
+      run.shadow,
+      this.#objects,
+    );
     if (answer.known) return answer.exists;
-    // The function as a whole is guessed, for each struct: mostly it says the same of all structs of a device.
-    const key = GUESS_SPACE - this.#objects.nameId(`test ${test.id} at ${offset}`);
-    const guess = run.shadow.load(object, key, 1);
-    if (guess !== undefined) return guess !== 0n;
-    const elsewhere = this.#objects.nameId(`test ${test.id}`);
-    const usual = run.shadow.load(this.#objects.root, GUESS_SPACE - elsewhere, 1);
-    const options: UnknownOption[] = [1n, 0n].map((value) => ({
-      value,
-      cost: usual === undefined ? 1 : value === usual ? 0 : UNUSUAL_TEST,
-    }));
-    if (usual === 0n) options.reverse();
-    return {
-      kind: 'unknown',
-      unknown: {
-        object,
-        offset: key,
-        size: 1,
-        question: 'exists',
-        field: field.name,
-        options,
-        also: { object: this.#objects.root, offset: GUESS_SPACE - elsewhere },
-      },
-    };
+    const { known: _, ...asked } = answer;
+    return { kind: 'unknown', unknown: { ...asked, question: 'exists', field: field.name } };
   }
 
   #member(run: Run, place: Place, member: MemberProgram): bigint | undefined {
@@ -842,8 +825,6 @@ const SHORT_PCIE_CONFIG = 16;
 const LONG_PCI_CONFIG = 3;
 /** Bits that it costs to say a count that fills the section. */
 const FILLING_COST = 2;
-/** Bits that it costs to say that a test answers otherwise than it did for another struct. */
-const UNUSUAL_TEST = 4;
 /** Steps that are left; shared by the runs of a search, so that lying tables cannot hold it up. */
 export interface StepBudget {
   steps: number;

@@ -1,3 +1,5 @@
+import type { Expression } from '../../machine-code/expression.ts';
+
 /**
  * VMSD tables made ready for walking: flags taken apart, indexes turned into references, names made unique the way
  * QEMU does in a vmdesc.
@@ -72,16 +74,7 @@ export interface ExistenceTest {
   /** Distinguishes functions: the same one gives the same answer for the same object. */
   readonly id: number;
   /**
-   * Its answer, or what it hangs on. `load` gives the unsigned value of `size` bytes at an offset from the object that
-   * the test is given, undefined when it is not known.
+   * What it computes, as far as the code of QEMU could be read; undefined where nothing is known of it.
    */
-  evaluate(versionId: number, load: (offset: number, size: number) => bigint | undefined): TestAnswer;
+  readonly expression: Expression | undefined;
 }
-
-export type TestAnswer =
-  | { readonly known: true; readonly exists: boolean }
-  /** Bits of a member that would decide; undefined when it hangs on something else. */
-  | {
-      readonly known: false;
-      readonly member: { readonly offset: number; readonly size: number; readonly mask: bigint } | undefined;
-    };

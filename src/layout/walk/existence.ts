@@ -1,0 +1,127 @@
+import { candidateValues } from '../../machine-code/candidates.ts';
+import { type Dependency, evaluate, type Place as MemoryPlace } from '../../machine-code/evaluate.ts';
+import type { KnownBits } from '../../machine-code/known-bits.ts';
+import type { UnknownOption } from './machine.ts';
+import type { ExistenceTest } from './program.ts';
+import type { Place } from './reader.ts';
+import type { ObjectId, Objects, Shadow } from './shadow.ts';
+
+/** A test's answer, or what to guess next for it: a key into the shadow and the values that it could have. */
+export type Existence =
+  | { readonly known: true; readonly exists: boolean }
+  | {
+      readonly known: false;
+      readonly object: ObjectId;
+      readonly offset: number;
+      readonly size: number;
+      readonly options: readonly UnknownOption[];
+      /** Where the answer is noted as well. */
+      readonly also?: Place;
+    };
+
+/** Where guesses are kept that are no members: of single bits, and of what a test answers as a whole. */
+const BIT_SPACE = -10_000_000_000;
+const ANSWER_SPACE = -1_000_000_000;
+
+/** Variables of the program. */
+const GLOBALS: Place = { object: -1, offset: 0 };
+
+/** Bits that it costs to say that a test answers otherwise than it did for another struct. */
+const UNUSUAL_TEST = 4;
+
+const YES_OR_NO: readonly UnknownOption[] = [
+  { value: 1n, cost: 1 },
+  { value: 0n, cost: 1 },
+];
+
+/**
+ * Evaluates an existence test over what has been loaded and guessed. What is not known is guessed by bits where a bit
+ * decides, so that all tests which read it agree, and by the numbers that a member is compared with where more does.
+ */
+export function decideExistence(
+  test: ExistenceTest,
+  versionId: number,
+  place: Place,
+  shadow: Shadow,
+  objects: Objects,
+): Existence {
+  if (test.expression === undefined) return askTest(test, place, shadow, objects);
+  const start = ({ root, path }: MemoryPlace): Place | undefined =>
+    root === 'field' ? undefined : follow(root === 'global' ? GLOBALS : place, path, objects);
+  const load = (memory: MemoryPlace): bigint | KnownBits | undefined => {
+    const at = start(memory);
+    return at && loadBits(shadow, at, memory.size);
+  };
+  const answer = evaluate(test.expression, { version: versionId, load });
+  if (answer.known) return { known: true, exists: answer.value !== 0n };
+  for (const dependency of answer.hangsOn) {
+    const at = start(dependency.place);
+    if (!at) continue;
+    const bit = singleBit(dependency);
+    if (bit !== undefined) {
+      return { known: false, object: at.object, offset: bitKey(at.offset, bit), size: 1, options: YES_OR_NO };
+    }
+    const { size } = dependency.place;
+    if (shadow.load(at.object, at.offset, size) !== undefined) continue;
+    const options = candidateValues(test.expression, dependency.place).map((value, i) => ({
+      value,
+      cost: 1 + i,
+    }));
+    return { known: false, object: at.object, offset: at.offset, size, options };
+  }
+  return askTest(test, place, shadow, objects);
+}
+
+/** The function as a whole is guessed, for each struct: mostly it says the same of all structs of a device. */
+function askTest(
+  test: ExistenceTest,
+  { object, offset }: Place,
+  shadow: Shadow,
+  objects: Objects,
+): Existence {
+  const key = ANSWER_SPACE - objects.nameId(`test ${test.id} at ${offset}`);
+  const guess = shadow.load(object, key, 1);
+  if (guess !== undefined) return { known: true, exists: guess !== 0n };
+  const also = { object: objects.root, offset: ANSWER_SPACE - objects.nameId(`test ${test.id}`) };
+  const usual = shadow.load(also.object, also.offset, 1);
+  const options = [1n, 0n].map((value) => ({
+    value,
+    cost: usual === undefined ? 1 : value === usual ? 0 : UNUSUAL_TEST,
+  }));
+  if (usual === 0n) options.reverse();
+  return { known: false, object, offset: key, size: 1, options, also };
+}
+
+function follow(place: Place, path: readonly number[], objects: Objects): Place {
+  let at = { object: place.object, offset: place.offset + (path[0] ?? 0) };
+  for (const step of path.slice(1)) at = { object: objects.behind(at.object, at.offset), offset: step };
+  return at;
+}
+
+function bitKey(offset: number, bit: number): number {
+  return BIT_SPACE - offset * 8 - bit;
+}
+
+function singleBit({ mask }: Dependency): number | undefined {
+  if (mask === 0n || (mask & (mask - 1n)) !== 0n) return undefined;
+  return mask.toString(2).length - 1;
+}
+
+/** A place's value when it was loaded as it is or in a larger member, else the bits of it that were guessed. */
+function loadBits(shadow: Shadow, { object, offset }: Place, size: number): bigint | KnownBits | undefined {
+  for (let width = size; width <= 8; width *= 2) {
+    const start = Math.floor(offset / width) * width;
+    const value = shadow.load(object, start, width);
+    if (value === undefined || start + width < offset + size) continue;
+    return BigInt.asUintN(size * 8, value >> BigInt((offset - start) * 8));
+  }
+  let value = 0n;
+  let known = 0n;
+  for (let bit = 0; bit < size * 8; bit++) {
+    const guess = shadow.load(object, bitKey(offset, bit), 1);
+    if (guess === undefined) continue;
+    known |= 1n << BigInt(bit);
+    if (guess !== 0n) value |= 1n << BigInt(bit);
+  }
+  return known === 0n ? undefined : { value, known };
+}

@@ -1,0 +1,32 @@
+import type { LoadedProgram } from '../elf/load.ts';
+import { loadInstructionSet } from '../machine-code/load.ts';
+import { programImage } from '../machine-code/program-image.ts';
+import { analyseTest } from '../machine-code/test-function.ts';
+import type { FunctionExpression, QemuSchema } from './qemu-schema.ts';
+
+/**
+ * The existence tests of a schema, read from the code of the program that the schema is of. None where the host's
+ * instruction set is not modelled.
+ */
+export async function readExpressions(
+  program: LoadedProgram,
+  schema: QemuSchema,
+): Promise<FunctionExpression[]> {
+  const set = await loadInstructionSet(program.machine);
+  if (!set) return [];
+  const image = programImage(program);
+  const tests = new Set<number>();
+  for (const { fields } of schema.vmsds) {
+    for (const { fieldExists } of fields) if (fieldExists !== undefined) tests.add(fieldExists);
+  }
+  return [...tests].flatMap((index) => {
+    const place = schema.functions[index];
+    const object = place && program.objects[place.object];
+    if (!object) return [];
+    const expression = analyseTest(image, set, object.base + place.address);
+    // Nothing is gained by one that is unknown as a whole.
+    return typeof expression === 'object' && expression[0] === 'unknown'
+      ? []
+      : [{ function: index, expression }];
+  });
+}
