@@ -51,6 +51,9 @@ export function toExpression(term: Term): Expression {
   }
 }
 
+/** Nodes of what a range check is about, which is written twice when it is split. */
+const MAX_REPEATED = 3;
+
 /** A range check as two comparisons, where a compiler made one of it: x - 3 < 30 without sign is 3 <= x < 33. */
 function asRange(term: Term): Expression | undefined {
   const [shifted, width] = term.parts;
@@ -64,7 +67,8 @@ function asRange(term: Term): Expression | undefined {
   const to = from + width!.value;
   const fits = (x!.ones & ~maskOf(bits)) === 0n;
   const fitsSigned = x!.signedBits <= bits;
-  if (from <= 0n || to > maskOf(bits - 1) || (!fits && !fitsSigned)) return undefined;
+  if (x!.nodes > MAX_REPEATED || from <= 0n || to > maskOf(bits - 1) || (!fits && !fitsSigned))
+    return undefined;
   const value = toExpression(x!);
   if (isUnknown(value)) return value;
   const less = fits ? 'ltu' : 'lts';
