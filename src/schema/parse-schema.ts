@@ -1,5 +1,6 @@
 import { DecodeError, printable } from '../bytes/diagnostic.ts';
 import { checkExpression } from '../machine-code/check-expression.ts';
+import { MAX_EXPRESSION_DEPTH } from '../machine-code/expression.ts';
 import {
   type FunctionExpression,
   type HostAddress,
@@ -20,8 +21,8 @@ import { vmsdGraphProblem } from './vmsd-graph.ts';
 
 /** Characters of a schema; the largest real one has 500,000. */
 const MAX_TEXT = 64 << 20;
-/** Brackets inside each other; the format has 5, and room for more. */
-const MAX_DEPTH = 32;
+/** Brackets inside each other: those of an expression, and a few around it. */
+const MAX_DEPTH = MAX_EXPRESSION_DEPTH + 8;
 const MAX_STRING = 1024;
 /** Rows of any table. */
 const MAX_ROWS = 1_000_000;
@@ -145,6 +146,10 @@ class SchemaParser {
       vmsds,
       propertyLists: this.#rows('propertyLists', (row, path) => this.#propertyList(row, path)),
       types: this.#rows('types', (row, path) => this.#type(row, path)),
+      machineTypes:
+        json['machineTypes'] === undefined
+          ? []
+          : this.#rows('machineTypes', (name, path) => asString(name, path)),
     };
   }
 

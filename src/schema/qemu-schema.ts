@@ -33,6 +33,8 @@ export interface QemuSchema {
   readonly propertyLists: readonly PropertyList[];
   /** QOM types of devices and what is known of them. */
   readonly types: readonly QomType[];
+  /** Machine types, as a stream's configuration names them (`pc-q35-7.2`), aliases apart. */
+  readonly machineTypes: readonly string[];
 }
 
 /** A host architecture. */

@@ -26,6 +26,8 @@ const layouts: readonly TypeLayout[] = [
   { instanceAlign: undefined, functions: [24, 32, 40, 64, 72], abstract: 48, classInit: 64 },
 ];
 
+/** TYPE_MACHINE_SUFFIX (include/hw/boards.h). */
+const MACHINE_SUFFIX = '-machine';
 const MAX_INSTANCE_SIZE = 1 << 28;
 const MAX_ALIGN = 4096;
 /** More than this are a binary that lies; real ones have some 2000. */
@@ -53,6 +55,14 @@ export function deviceTypes(types: readonly RawType[]): readonly RawType[] {
   return descendantsOf('device', types);
 }
 
+/** Names of the machine types that can be used, without `-machine`, sorted. */
+export function machineTypes(types: readonly RawType[]): readonly string[] {
+  return descendantsOf('machine', types)
+    .filter(({ name, abstract }) => !abstract && name.endsWith(MACHINE_SUFFIX))
+    .map(({ name }) => name.slice(0, -MACHINE_SUFFIX.length))
+    .sort();
+}
+
 function candidates(image: Image, layout: TypeLayout): readonly RawType[] {
   const types: RawType[] = [];
   forEachPointer(image, (address, target) => {
@@ -61,7 +71,10 @@ function candidates(image: Image, layout: TypeLayout): readonly RawType[] {
     const instanceSize = image.u64(address + 16);
     if (instanceSize > MAX_INSTANCE_SIZE) return;
     if (layout.instanceAlign !== undefined && image.u64(address + layout.instanceAlign) > MAX_ALIGN) return;
-    if (image.u64(address + layout.abstract) % 256 > 1) return;
+    if (image.u8(address + layout.abstract) > 1) return;
+    // class_size follows; in the other layout a function is there.
+    const classSize = address + layout.abstract + 8;
+    if (image.pointer(classSize) !== 0 || image.u64(classSize) > MAX_INSTANCE_SIZE) return;
     for (const at of layout.functions) {
       const code = image.pointer(address + at);
       if (code === 0 ? image.u64(address + at) !== 0 : !image.isCode(code)) return;

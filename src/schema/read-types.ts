@@ -3,7 +3,7 @@ import { hostAddress } from './address-table.ts';
 import { type ClassData, readClassInits } from './class-init.ts';
 import { PropertyReader } from './qdev-properties.ts';
 import type { PropertyList, QomType } from './qemu-schema.ts';
-import { deviceTypes, findTypes, type RawType } from './qom-types.ts';
+import { deviceTypes, findTypes, machineTypes, type RawType } from './qom-types.ts';
 import type { RawVmsd } from './table-reader.ts';
 
 /** The QOM types of a program, and what their class_init functions name. */
@@ -18,6 +18,7 @@ export interface RawTypes {
 export interface Types {
   readonly types: readonly QomType[];
   readonly propertyLists: readonly PropertyList[];
+  readonly machineTypes: readonly string[];
 }
 
 /** Finds the types, and looks for these VMSDs in their code. */
@@ -43,6 +44,7 @@ export function readTypes(program: LoadedProgram, raw: RawTypes, vmsds: Readonly
   const lists = properties.lists(heads);
   const indexes = new Map(lists.map(({ address }, i) => [address, i]));
   return {
+    machineTypes: machineTypes(types),
     propertyLists: lists.map((list) => ({
       ...hostAddress(program, list.address),
       properties: list.properties,

@@ -23,6 +23,7 @@ export interface SchemaJson {
   readonly vmsds: readonly VmsdJson[];
   readonly propertyLists: readonly PropertyListJson[];
   readonly types: readonly TypeJson[];
+  readonly machineTypes?: readonly string[];
 }
 
 export interface VmsdJson {

@@ -43,6 +43,7 @@ export function schemaToJson(schema: QemuSchema): SchemaJson {
     vmsds,
     propertyLists,
     types,
+    machineTypes: schema.machineTypes,
   };
 }
 

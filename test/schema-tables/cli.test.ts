@@ -1,71 +1,47 @@
-import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseSchema } from '../../src/schema/parse-schema.ts';
+import { vmwalk } from '../cli/run.ts';
 import { plainQemu } from './fake-qemu.ts';
 
 let folder: string;
-let program: string;
 let binary: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'schema-cli-'));
-  // The command reads the version of the package two folders up.
-  program = join(folder, 'dist/cli/main.mjs');
-  await build({
-    entryPoints: [new URL('../../src/cli/main.ts', import.meta.url).pathname],
-    outdir: join(folder, 'dist/cli'),
-    outExtension: { '.js': '.mjs' },
-    bundle: true,
-    splitting: true,
-    platform: 'node',
-    format: 'esm',
-    banner: {
-      js: "import { createRequire } from 'node:module';const require = createRequire(import.meta.url);",
-    },
-  });
-  await writeFile(join(folder, 'package.json'), '{"version":"0.0.0","type":"module"}');
   binary = join(folder, 'qemu-system-arm');
   await writeFile(binary, plainQemu());
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-function vmwalk(...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
-  return new Promise((resolve) => {
-    const options = { maxBuffer: 64 << 20, env: { ...process.env, NO_COLOR: '1' } };
-    execFile(process.execPath, [program, ...args], options, (error, stdout, stderr) => {
-      resolve({ status: error ? Number(error.code) : 0, stdout, stderr });
-    });
-  });
-}
+const schemaCommand = (...args: readonly string[]) => vmwalk(['schema', ...args]);
 
 test('extract writes JSON, compressed or not, or prints it', async () => {
-  const printed = await vmwalk('schema', 'extract', binary);
+  const printed = await schemaCommand('extract', binary);
   expect(printed).toMatchObject({ status: 0, stderr: '' });
   const schema = parseSchema(printed.stdout);
   expect(schema.target).toBe('arm');
   const plain = join(folder, 'q.json');
-  const written = await vmwalk('schema', 'extract', binary, '-o', plain);
+  const written = await schemaCommand('extract', binary, '-o', plain);
   expect(written.stdout).toMatch(/^QEMU +8\.2\.0 \(fake\)\ntarget +arm\n/);
   expect(await readFile(plain, 'utf8')).toBe(printed.stdout);
   const compressed = join(folder, 'q.json.gz');
-  await vmwalk('schema', 'extract', binary, '-o', compressed);
+  await schemaCommand('extract', binary, '-o', compressed);
   expect(gunzipSync(await readFile(compressed)).toString()).toBe(printed.stdout);
   for (const file of [plain, compressed]) {
-    const list = await vmwalk('schema', 'list', file, '--json');
+    const list = await schemaCommand('list', file, '--json');
     expect(JSON.parse(list.stdout).vmsds).toHaveLength(schema.vmsds.length);
   }
 });
 
 test('list, find and show print tables', async () => {
-  const list = await vmwalk('schema', 'list', binary);
+  const list = await schemaCommand('list', binary);
   expect(list.stdout).toMatch(/^outer +3 +2 +5 +1$/m);
   expect(list.stdout).toMatch(/^inner +1 +1 +2 +other VMSDs$/m);
-  const found = await vmwalk('schema', 'find', binary, 'outer/*e*');
+  const found = await schemaCommand('find', binary, 'outer/*e*');
   expect(
     found.stdout
       .trim()
@@ -78,7 +54,7 @@ test('list, find and show print tables', async () => {
     ['field', 'outer/regs'],
     ['vmsd', 'outer/more'],
   ]);
-  const shown = await vmwalk('schema', 'show', binary, 'outer');
+  const shown = await schemaCommand('show', binary, 'outer');
   expect(shown.stdout).toMatchInlineSnapshot(`
     "outer
       version 3, loads from 2
@@ -95,7 +71,7 @@ test('list, find and show print tables', async () => {
       outer/more  version 1  needed 0x18090
     "
   `);
-  const json = JSON.parse((await vmwalk('schema', 'show', binary, 'outer', '--json')).stdout);
+  const json = JSON.parse((await schemaCommand('show', binary, 'outer', '--json')).stdout);
   expect(json[0].fields[3]).toMatchObject({
     name: 'list',
     count: { offset: 8, width: 4, field: 'count', factor: 1 },
@@ -115,12 +91,12 @@ test('problems are one line, with the status of all commands', async () => {
     [['find', binary, 'nobody*'], 2, /^vmwalk: nothing is called nobody\*; /],
   ];
   for (const [args, status, message] of cases) {
-    const result = await vmwalk('schema', ...args);
+    const result = await schemaCommand(...args);
     expect(result.status, args.join(' ')).toBe(status);
     expect(result.stderr.trimEnd()).toMatch(message);
     expect(result.stderr.trimEnd()).not.toMatch(/\n/);
   }
-  const usage = await vmwalk('schema', 'show', binary);
+  const usage = await schemaCommand('show', binary);
   expect(usage.status).toBe(2);
   expect(usage.stderr).toMatch(/vmwalk schema show --help shows the usage/);
 });
@@ -128,7 +104,7 @@ test('problems are one line, with the status of all commands', async () => {
 test('a module of another build is left out with a warning', async () => {
   const module = join(folder, 'hw-x.so');
   await writeFile(module, plainQemu());
-  const result = await vmwalk('schema', 'extract', binary, '--module', module);
+  const result = await schemaCommand('extract', binary, '--module', module);
   expect(result.status).toBe(0);
   expect(result.stderr).toMatch(/hw-x\.so is no module of this build of QEMU; left out/);
   expect(parseSchema(result.stdout).objects).toHaveLength(1);

@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { extractSchemaOfFile } from '../../src/node/schema-file.ts';
 import { vmsdsOfType } from '../../src/ops/schema-show.ts';
@@ -46,6 +48,20 @@ describe('the QEMU of this machine', () => {
       name: 'qemu-system-x86_64',
       buildId: expect.stringMatching(/^[0-9a-f]{40}$/),
     });
+  });
+
+  test('knows its machine types', async () => {
+    const { stdout } = await promisify(execFile)(BINARY, ['-M', 'help']);
+    const names = stdout
+      .split('\n')
+      .slice(1)
+      .filter((line) => line !== '');
+    const aliases = new Set(
+      names.filter((line) => line.includes('(alias of')).map((line) => line.split(' ')[0]),
+    );
+    const known = names.map((line) => line.split(' ')[0]!).filter((name) => !aliases.has(name));
+    // Xen's are printed by a QEMU that has them in any case.
+    expect(schema.machineTypes).toEqual([...new Set(known)].sort());
   });
 
   test('knows its target under any name', async () => {
