@@ -152,6 +152,7 @@ function translator(
           ? undefined
           : (ConditionCode[conditionCode] as Condition | undefined),
       repeated: instruction.hasRepPrefix || instruction.hasRepnePrefix,
+      goesOn: instruction.flowControl === iced.FlowControl.Next,
       next: address + length,
       written: wantsWritten(name) ? written(instruction) : undefined,
     };

@@ -56,6 +56,7 @@ function execute(state: MachineState, terms: Terms, instruction: Instruction): F
   const run = semantics.get(instruction.mnemonic);
   const next: Flow = { kind: 'next', address: instruction.next };
   if (run) return run(new Step(state, terms, instruction)) ?? next;
+  if (!instruction.goesOn) return { kind: 'invalid' };
   forget(state, terms, instruction);
   return next;
 }

@@ -59,6 +59,8 @@ export interface Instruction {
   readonly condition: Condition | undefined;
   /** `rep` repeats the instruction rcx times. */
   readonly repeated: boolean;
+  /** The next instruction follows it: it is no jump, call, return or trap. */
+  readonly goesOn: boolean;
   /** Address of the one after it. */
   readonly next: number;
   /** What it may change; only for mnemonics that the decoder was asked for. */

@@ -1,3 +1,4 @@
+import type { Flow } from '../instruction-set.ts';
 import type { MachineState } from '../state.ts';
 import { loadMemory } from '../table-lookup.ts';
 import { maskOf, type Term } from '../term.ts';
@@ -15,6 +16,9 @@ export const RDI = 7;
 
 /** Where the loader keeps the stack protector's value in thread-local storage. */
 const CANARY_OFFSET = 0x28n;
+
+/** What an instruction does; where it leads, if not to the next one. */
+export type Semantics = (step: Step) => Flow | undefined;
 
 /** One instruction about to be executed: reads and writes of its operands. */
 export class Step {
