@@ -86,6 +86,14 @@ const LIES: readonly (readonly [
     },
   ],
   [
+    'structs 10^4 deep',
+    (description, fields) => {
+      insert(fields, { type: 'struct', struct: 'HERE' });
+      const inner = `${'{"fields":[{"name":"x","type":"struct","size":1,"struct":'.repeat(1e4)}{}${'}]}'.repeat(1e4)}`;
+      return JSON.stringify(description).replace('"HERE"', inner);
+    },
+  ],
+  [
     'arrays 10^5 deep',
     (description) => `${JSON.stringify(description).slice(0, -1)},"x":${'['.repeat(1e5)}${']'.repeat(1e5)}}`,
   ],
@@ -131,11 +139,11 @@ const LIES: readonly (readonly [
   ],
   [
     'half a million blanks and no end',
-    (description) => JSON.stringify(description).slice(0, -2) + ' '.repeat(5e5),
+    (description) => `${JSON.stringify(description).slice(0, -3)}${' '.repeat(5e5)}x`,
   ],
   [
-    'a name of four million characters and no end',
-    (description) => `${JSON.stringify(description).slice(0, -2)},{"name":"${'a'.repeat(4e6)}`,
+    'a name of 16 million characters and no end',
+    (description) => `${JSON.stringify(description).slice(0, -2)},{"name":"${'a'.repeat(16e6)}`,
   ],
   ['a page of 2^40 bytes', (description) => JSON.stringify({ ...description, page_size: 2 ** 40 })],
   ['no devices', (description) => JSON.stringify({ ...description, devices: undefined })],

@@ -1,4 +1,4 @@
-import { RAX, RCX, RDI, RSI, type Semantics, type Step } from './step.ts';
+import { RAX, RCX, RDI, RSI, type Semantics } from './step.ts';
 
 /** Bytes that a repeated string instruction may fill and still be followed. */
 const MAX_STRING = 4096n;
