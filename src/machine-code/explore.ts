@@ -5,7 +5,7 @@ import type { Limits } from './limits.ts';
 import { Memory } from './memory.ts';
 import { mergeOutcomes, type Outcome } from './merge.ts';
 import { append, copyState, type MachineState } from './state.ts';
-import { isBoolean, type Term } from './term.ts';
+import type { Term } from './term.ts';
 import { Terms } from './terms.ts';
 
 /** What is left of the limits. */
@@ -186,7 +186,7 @@ export class Explorer {
     const fact = holds ? condition : negation;
     if (fact.operator === 'ltu' && fact.parts[1]!.operator === 'constant')
       state.bounds.set(fact.parts[0]!.id, fact.parts[1]!.value);
-    if (condition.operator === (holds ? 'and' : 'or') && isBoolean(condition))
+    if (condition.operator === (holds ? 'and' : 'or') && condition.isBoolean)
       for (const part of condition.parts) this.#assume(state, part, holds);
   }
 
@@ -311,7 +311,7 @@ function findCondition(term: Term): Term | undefined {
 function decide(state: MachineState, condition: Term): boolean | undefined {
   if (condition.operator === 'constant') return condition.value !== 0n;
   const known = state.assumptions.get(condition.id);
-  if (known !== undefined || !isBoolean(condition)) return known;
+  if (known !== undefined || !condition.isBoolean) return known;
   const deciding = condition.operator === 'or';
   if (!deciding && condition.operator !== 'and') return undefined;
   const left = decide(state, condition.parts[0]!);

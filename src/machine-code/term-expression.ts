@@ -1,5 +1,5 @@
 import { type Expression, type Load, toConstant } from './expression.ts';
-import { isBoolean, maskOf, signed, type Term } from './term.ts';
+import { maskOf, signed, type Term } from './term.ts';
 import { Terms } from './terms.ts';
 
 /** A term as data. What stays inside the analysis (stack addresses and the like) becomes unknown. */
@@ -40,7 +40,7 @@ export function toExpression(term: Term): Expression {
       const a = toExpression(term.parts[0]!);
       const b = toExpression(term.parts[1]!);
       // `and` and `or` of conditions may be decided by one side alone, whichever condition the other one is.
-      if ((term.operator === 'and' || term.operator === 'or') && isBoolean(term)) {
+      if ((term.operator === 'and' || term.operator === 'or') && term.isBoolean) {
         if (isUnknown(a) && isUnknown(b)) return a;
         return [term.operator, isUnknown(a) ? ['ne', a, 0] : a, isUnknown(b) ? ['ne', b, 0] : b];
       }

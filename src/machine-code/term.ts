@@ -30,6 +30,8 @@ export interface Term {
   readonly ones: bigint;
   /** The value is what sign extension from this many bits gives. */
   readonly signedBits: number;
+  /** A comparison, or a combination of comparisons: the value is 0 or 1. */
+  readonly isBoolean: boolean;
   /** Of the tree that the term stands for. */
   readonly nodes: number;
 }
@@ -56,26 +58,4 @@ export function bitLength(value: bigint): number {
   if (value > ALL_ONES) return 64 + bitLength(value >> 64n);
   const high = Number(value >> 32n);
   return high === 0 ? 32 - Math.clz32(Number(value)) : 64 - Math.clz32(high);
-}
-
-/** A comparison, or a combination of comparisons: the value is 0 or 1. */
-export function isBoolean(term: Term): boolean {
-  switch (term.operator) {
-    case 'eq':
-    case 'ne':
-    case 'ltu':
-    case 'leu':
-    case 'lts':
-    case 'les':
-      return true;
-    case 'constant':
-      return term.value <= 1n;
-    case 'and':
-    case 'or':
-      return isBoolean(term.parts[0]!) && isBoolean(term.parts[1]!);
-    case 'if':
-      return isBoolean(term.parts[1]!) && isBoolean(term.parts[2]!);
-    default:
-      return false;
-  }
 }

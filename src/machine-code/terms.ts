@@ -1,6 +1,6 @@
 import { compute, narrow } from './arithmetic.ts';
 import type { BinaryOperator, UnknownReason } from './expression.ts';
-import { ALL_ONES, bitLength, isBoolean, maskOf, type SymbolName, signed, type Term, wrap } from './term.ts';
+import { ALL_ONES, bitLength, maskOf, type SymbolName, signed, type Term, wrap } from './term.ts';
 
 const SYMBOL_SIGNED_BITS: Partial<Record<SymbolName, number>> = { version: 32 };
 
@@ -37,6 +37,7 @@ export class Terms {
       name: '',
       ones: wrapped,
       signedBits: bitLength(number < 0n ? -number - 1n : number) + 1,
+      isBoolean: wrapped <= 1n,
       nodes: 1,
     };
     this.#constants.set(wrapped, constant);
@@ -67,6 +68,7 @@ export class Terms {
       name: reason,
       ones: ALL_ONES,
       signedBits: 64,
+      isBoolean: false,
       nodes: 1,
     };
   }
@@ -178,7 +180,7 @@ export class Terms {
 
   /** 1 where the term is not 0. */
   truth(term: Term): Term {
-    return isBoolean(term) ? term : this.not(this.binary('eq', term, this.constant(0n)));
+    return term.isBoolean ? term : this.not(this.binary('eq', term, this.constant(0n)));
   }
 
   /** 1 where the boolean term is 0. */
@@ -187,7 +189,7 @@ export class Terms {
     if (known) return known;
     const negation = this.#negate(term);
     this.#negations.set(term.id, negation);
-    if (isBoolean(term)) this.#negations.set(negation.id, term);
+    if (term.isBoolean) this.#negations.set(negation.id, term);
     return negation;
   }
 
@@ -209,13 +211,13 @@ export class Terms {
       case 'les':
         return this.binary('lts', b!, a!);
       case 'and':
-        if (isBoolean(term)) return this.binary('or', this.not(a!), this.not(b!));
+        if (term.isBoolean) return this.binary('or', this.not(a!), this.not(b!));
         break;
       case 'or':
-        if (isBoolean(term)) return this.binary('and', this.not(a!), this.not(b!));
+        if (term.isBoolean) return this.binary('and', this.not(a!), this.not(b!));
         break;
       case 'if':
-        if (isBoolean(term)) return this.if(a!, this.not(b!), this.not(c!));
+        if (term.isBoolean) return this.if(a!, this.not(b!), this.not(c!));
         break;
     }
     return this.binary('eq', term, this.constant(0n));
@@ -233,7 +235,7 @@ export class Terms {
       return this.if(condition, then.parts[1]!, otherwise);
     if (otherwise.operator === 'if' && otherwise.parts[0]!.id === condition.id)
       return this.if(condition, then, otherwise.parts[2]!);
-    if (isBoolean(then) && isBoolean(otherwise)) {
+    if (then.isBoolean && otherwise.isBoolean) {
       if (then.operator === 'constant')
         return then.value !== 0n
           ? this.binary('or', condition, otherwise)
@@ -292,7 +294,7 @@ export class Terms {
       facts.set(this.not(fact).id, this.constant(isTrue ? 0n : 1n));
       const [a, b] = fact.parts;
       if (fact.operator === (isTrue ? 'eq' : 'ne') && b!.operator === 'constant') facts.set(a!.id, b!);
-      if (fact.operator === (isTrue ? 'and' : 'or') && isBoolean(fact)) {
+      if (fact.operator === (isTrue ? 'and' : 'or') && fact.isBoolean) {
         learn(a!, isTrue);
         learn(b!, isTrue);
       }
@@ -485,13 +487,13 @@ export class Terms {
       }
       return this.#arithmetic('and', a, mask === b.value ? b : this.constant(mask), mask);
     }
-    if (isBoolean(a) && isBoolean(b)) {
+    if (a.isBoolean && b.isBoolean && a.nodes + b.nodes <= MAX_RESTRICTED) {
       const joined = this.#bothOf(a, b);
       if (joined) return joined;
     }
     const ones = a.ones & b.ones;
     if (ones === 0n) return this.constant(0n);
-    const [first, second] = isBoolean(a) || a.id < b.id ? [a, b] : [b, a];
+    const [first, second] = a.isBoolean || a.id < b.id ? [a, b] : [b, a];
     return this.#arithmetic('and', first, second, ones);
   }
 
@@ -515,7 +517,7 @@ export class Terms {
   /** A comparison of `x` with a constant, for an `x` that is known. */
   #given(q: Term, x: Term, value: Term): Term | undefined {
     const [left, right] = q.parts;
-    if (q.parts.length !== 2 || !isBoolean(q)) return undefined;
+    if (q.parts.length !== 2 || !q.isBoolean) return undefined;
     if (left!.id === x.id && right!.operator === 'constant')
       return this.binary(q.operator as BinaryOperator, value, right!);
     if (right!.id === x.id && left!.operator === 'constant')
@@ -528,13 +530,13 @@ export class Terms {
     if (a.id === b.id) return a;
     if (b.operator === 'constant') {
       if (b.value === 0n) return a;
-      if (b.value === ALL_ONES || (isBoolean(a) && b.value === 1n)) return b;
+      if (b.value === ALL_ONES || (a.isBoolean && b.value === 1n)) return b;
       const [x, y] = a.parts;
       if (a.operator === 'or' && y!.operator === 'constant')
         return this.binary('or', x!, this.constant(y!.value | b.value));
     }
-    if (isBoolean(a) && isBoolean(b)) {
-      const joined = this.#bothOf(this.not(a), this.not(b));
+    if (a.isBoolean && b.isBoolean) {
+      const joined = a.nodes + b.nodes > MAX_RESTRICTED ? undefined : this.#bothOf(this.not(a), this.not(b));
       if (joined) return this.not(joined);
       for (const [p, q] of [
         [a, b],
@@ -558,7 +560,7 @@ export class Terms {
     if (a.id === b.id) return this.constant(0n);
     if (b.operator === 'constant') {
       if (b.value === 0n) return a;
-      if (b.value === 1n && isBoolean(a)) return this.not(a);
+      if (b.value === 1n && a.isBoolean) return this.not(a);
       const [x, y] = a.parts;
       if (a.operator === 'xor' && y!.operator === 'constant')
         return this.binary('xor', x!, this.constant(y!.value ^ b.value));
@@ -615,7 +617,7 @@ export class Terms {
       return this.constant(left.offset === right.offset ? 1n : 0n);
     if (a.operator === 'sext' && b.operator === 'sext' && a.value === b.value)
       return this.#eq(this.trunc(a.parts[0]!, Number(a.value)), this.trunc(b.parts[0]!, Number(b.value)));
-    if (isBoolean(a) && isBoolean(b)) return this.if(a, b, this.not(b));
+    if (a.isBoolean && b.isBoolean) return this.if(a, b, this.not(b));
     const [first, second] = a.id < b.id ? [a, b] : [b, a];
     return this.#comparison('eq', first, second);
   }
@@ -623,7 +625,7 @@ export class Terms {
   #eqConstant(a: Term, b: Term): Term {
     const { value } = b;
     if ((value & ~a.ones) !== 0n) return this.constant(0n);
-    if (isBoolean(a)) return value === 1n ? a : this.not(a);
+    if (a.isBoolean) return value === 1n ? a : this.not(a);
     const [x, y] = a.parts;
     switch (a.operator) {
       case 'add':
@@ -762,7 +764,7 @@ export class Terms {
     return this.#arithmetic(operator, a, b, 1n);
   }
 
-  #intern(term: Omit<Term, 'id' | 'nodes'>): Term {
+  #intern(term: Omit<Term, 'id' | 'nodes' | 'isBoolean'>): Term {
     const { operator, parts, value, size, name } = term;
     let key = value === 0n ? `${operator} ${name}` : `${operator} ${name} ${value}`;
     if (size !== 0) key += ` ${size}`;
@@ -773,8 +775,30 @@ export class Terms {
     }
     const known = this.#known.get(key);
     if (known) return known;
-    const made: Term = nodes > this.#maxNodes ? this.unknown('size') : { ...term, id: this.#count++, nodes };
+    const made: Term =
+      nodes > this.#maxNodes
+        ? this.unknown('size')
+        : { ...term, id: this.#count++, nodes, isBoolean: givesBoolean(operator, parts) };
     this.#known.set(key, made);
     return made;
+  }
+}
+
+function givesBoolean(operator: Term['operator'], parts: readonly Term[]): boolean {
+  switch (operator) {
+    case 'eq':
+    case 'ne':
+    case 'ltu':
+    case 'leu':
+    case 'lts':
+    case 'les':
+      return true;
+    case 'and':
+    case 'or':
+      return parts[0]!.isBoolean && parts[1]!.isBoolean;
+    case 'if':
+      return parts[1]!.isBoolean && parts[2]!.isBoolean;
+    default:
+      return false;
   }
 }
