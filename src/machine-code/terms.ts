@@ -1,5 +1,5 @@
 import { compute, narrow } from './arithmetic.ts';
-import type { BinaryOperator, UnknownReason } from './expression.ts';
+import { arithmeticOperators, type BinaryOperator, comparisons, type UnknownReason } from './expression.ts';
 import { ALL_ONES, bitLength, maskOf, type SymbolName, signed, type Term, wrap } from './term.ts';
 
 const SYMBOL_SIGNED_BITS: Partial<Record<SymbolName, number>> = { version: 32 };
@@ -12,7 +12,7 @@ const MAX_RESTRICTED = 60;
  * right, range checks and bit tests as compilers mangle them turned back, conditions as comparisons.
  */
 export class Terms {
-  readonly #known = new Map<string, Term>();
+  readonly #known = new Map<string | number, Term>();
   readonly #constants = new Map<bigint, Term>();
   readonly #negations = new Map<number, Term>();
   readonly #maxNodes: number;
@@ -764,24 +764,50 @@ export class Terms {
     return this.#arithmetic(operator, a, b, 1n);
   }
 
-  #intern(term: Omit<Term, 'id' | 'nodes' | 'isBoolean'>): Term {
-    const { operator, parts, value, size, name } = term;
-    let key = value === 0n ? `${operator} ${name}` : `${operator} ${name} ${value}`;
-    if (size !== 0) key += ` ${size}`;
-    let nodes = 1;
-    for (const part of parts) {
-      key += `,${part.id}`;
-      nodes += part.nodes;
-    }
+  /** A term of the pool: the one that is there, or this one. Written out, as a spread would take most of the time. */
+  #intern(term: Unnumbered): Term {
+    const key = keyOf(term);
     const known = this.#known.get(key);
     if (known) return known;
+    let nodes = 1;
+    for (const part of term.parts) nodes += part.nodes;
     const made: Term =
       nodes > this.#maxNodes
         ? this.unknown('size')
-        : { ...term, id: this.#count++, nodes, isBoolean: givesBoolean(operator, parts) };
+        : {
+            id: this.#count++,
+            operator: term.operator,
+            parts: term.parts,
+            value: term.value,
+            size: term.size,
+            name: term.name,
+            ones: term.ones,
+            signedBits: term.signedBits,
+            isBoolean: givesBoolean(term.operator, term.parts),
+            nodes,
+          };
     this.#known.set(key, made);
     return made;
   }
+}
+
+type Unnumbered = Omit<Term, 'id' | 'nodes' | 'isBoolean'>;
+
+/** Above any number of terms that the limits of an analysis allow. */
+const MAX_TERMS = 2 ** 22;
+const operatorNumbers: ReadonlyMap<string, number> = new Map(
+  [...arithmeticOperators, ...comparisons].map((operator, i) => [operator, i]),
+);
+
+/** Equal for equal terms. A number for the many terms of two parts, as text takes longer to make and to find. */
+function keyOf({ operator, parts, value, size, name }: Unnumbered): string | number {
+  const number = operatorNumbers.get(operator);
+  if (number !== undefined && parts[0]!.id < MAX_TERMS && parts[1]!.id < MAX_TERMS)
+    return (number * MAX_TERMS + parts[0]!.id) * MAX_TERMS + parts[1]!.id;
+  let key = value === 0n ? `${operator} ${name}` : `${operator} ${name} ${value}`;
+  if (size !== 0) key += ` ${size}`;
+  for (const part of parts) key += `,${part.id}`;
+  return key;
 }
 
 function givesBoolean(operator: Term['operator'], parts: readonly Term[]): boolean {

@@ -2,7 +2,7 @@ import { DecodeError, type Diagnostic } from '../../src/bytes/diagnostic.ts';
 import type { Range } from '../../src/bytes/range.ts';
 import { memorySource } from '../../src/bytes/source.ts';
 import { type Layout, walk } from '../../src/layout/node.ts';
-import { layouts, type OpenedStream, openStream } from '../../src/layout/open.ts';
+import { layouts, type OpenedStream, type OpenOptions, openStream } from '../../src/layout/open.ts';
 import { hexBytes } from '../../src/render/value.ts';
 import type { StreamRecord } from '../../src/stream/records.ts';
 
@@ -22,10 +22,10 @@ export interface DecodedSection {
 }
 
 /** Decodes all of a stream. Undefined where it is no stream at all, which is all that may be thrown. */
-export async function decode(bytes: Uint8Array): Promise<Decoded | undefined> {
+export async function decode(bytes: Uint8Array, options?: OpenOptions): Promise<Decoded | undefined> {
   let opened: OpenedStream;
   try {
-    opened = await openStream(memorySource(bytes));
+    opened = await openStream(memorySource(bytes), options);
   } catch (error) {
     if (error instanceof DecodeError && error.code === 'not-a-stream') return undefined;
     throw error;
