@@ -19,6 +19,9 @@ import { join } from 'node:path';
 /** Milliseconds between two looks at /proc/PID/status. */
 const LOOK_EVERY = 5;
 
+/** Alike on all machines: settings such as NODE_OPTIONS or NODE_EXTRA_CA_CERTS change how long each start of Node takes. */
+const environment = { PATH: process.env.PATH, LANG: 'C.UTF-8' };
+
 /** Is there GNU time? It has the kernel's own account of a finished process. */
 const hasGnuTime = spawnSync('/usr/bin/time', ['-f', '%U', 'true']).status === 0;
 
@@ -83,7 +86,7 @@ async function measureByProc(command) {
  */
 async function runToEnd([program, ...args], watch) {
   const started = performance.now();
-  const child = spawn(program, args, { stdio: 'ignore' });
+  const child = spawn(program, args, { stdio: 'ignore', env: environment });
   const timer = watch?.(child.pid);
   try {
     const [, signal] = await once(child, 'exit');
@@ -101,7 +104,7 @@ async function runToEnd([program, ...args], watch) {
  */
 export async function timeToFirstOutput([program, ...args]) {
   const started = performance.now();
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'ignore'], env: environment });
   const exit = once(child, 'exit');
   await Promise.race([once(child.stdout, 'data'), exit]);
   const seconds = (performance.now() - started) / 1000;
@@ -117,7 +120,7 @@ export async function timeToFirstOutput([program, ...args]) {
  */
 export async function outputHash([program, ...args]) {
   const hash = createHash('sha256');
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'ignore'], env: environment });
   const exit = once(child, 'exit');
   for await (const chunk of child.stdout) hash.update(chunk);
   await exit;

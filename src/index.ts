@@ -23,7 +23,12 @@ export {
   walk,
 } from './layout/node.ts';
 export { layoutOf, layouts, type OpenedStream, type OpenOptions, openStream } from './layout/open.ts';
-export { extractSchema, type QemuSources } from './schema/extract-schema.ts';
+export { SchemaTables } from './layout/tables.ts';
+export { describe } from './ops/describe.ts';
+export { type StreamInfo, streamInfo } from './ops/info.ts';
+export { compileSelectors, pruneLayout, type Selection, selectNodes } from './ops/select.ts';
+export { analyzeMigrationDesc, analyzeMigrationState } from './render/analyze-migration-text.ts';
+export { ndjsonLine } from './render/ndjson.ts';
 export { parseSchema } from './schema/parse-schema.ts';
 export * from './schema/qemu-schema.ts';
 export type { DeviceSchema, FieldSchema, Schema, SchemaOrigin, StructSchema } from './schema/schema.ts';

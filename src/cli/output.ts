@@ -12,6 +12,8 @@ export const EXIT_DATA = 1;
 /** Wrong usage, or a file that cannot be read or written, or is no migration stream. */
 export const EXIT_TROUBLE = 2;
 
+/** Characters that are written at once: fewer at first, for who waits to see something. */
+const FIRST_BUFFERED = 2 << 10;
 const BUFFERED = 64 << 10;
 const NARROW = 100;
 
@@ -45,12 +47,13 @@ export class Output {
   readonly #stream: Writable = process.stdout;
   #pieces: string[] = [];
   #length = 0;
+  #room = FIRST_BUFFERED;
 
   /** Writes text; await it, so that memory stays bounded. */
   write(text: string): Promise<void> | undefined {
     this.#pieces.push(text);
     this.#length += text.length;
-    return this.#length >= BUFFERED ? this.flush() : undefined;
+    return this.#length >= this.#room ? this.flush() : undefined;
   }
 
   line(text: string): Promise<void> | undefined {
@@ -70,6 +73,7 @@ export class Output {
     const text = this.#pieces.join('');
     this.#pieces = [];
     this.#length = 0;
+    this.#room = BUFFERED;
     if (!this.#stream.write(text)) await once(this.#stream, 'drain');
   }
 }

@@ -24,6 +24,8 @@ interface Frame {
   readonly budget: Budget;
   /** A path that gets lost makes all others worthless. */
   readonly whole: boolean;
+  /** No function is entered. */
+  readonly shallow: boolean;
 }
 
 /** What is followed apart from a function's result. */
@@ -74,7 +76,13 @@ export class Explorer {
     const back = terms.symbol('return');
     set.enter(state, terms, back);
     const budget = { instructions: this.#limits.instructions, branches: this.#limits.branches };
-    return this.#follow(state, address, { back, depth: 0, budget, whole: this.#purpose.traces });
+    return this.#follow(state, address, {
+      back,
+      depth: 0,
+      budget,
+      whole: this.#purpose.traces,
+      shallow: false,
+    });
   }
 
   /** Follows one path from an address to the end of its function. */
@@ -131,13 +139,18 @@ export class Explorer {
     { condition, target, next }: Extract<Flow, { kind: 'branch' }>,
     frame: Frame,
   ): Outcome {
-    return this.#either(
-      state,
-      condition,
-      frame,
-      (path) => this.#follow(path, target, frame),
-      (path) => this.#follow(path, next, frame),
-    );
+    const then = (path: MachineState) => this.#follow(path, target, frame);
+    const otherwise = (path: MachineState) => this.#follow(path, next, frame);
+    if (!isUnset(condition) && !isUnset(this.terms.not(condition)))
+      return this.#either(state, condition, frame, then, otherwise);
+    // Where a static variable is not set yet, one look often tells that the path only sets it.
+    const holds = isUnset(condition);
+    const other = copyState(state);
+    this.#assume(other, condition, holds);
+    const look = this.#follow(other, holds ? target : next, { ...frame, shallow: true });
+    if (look.kind !== 'dead') return this.#either(state, condition, frame, then, otherwise);
+    this.#assume(state, condition, !holds);
+    return holds ? otherwise(state) : then(state);
   }
 
   /** Both ways from a place, and where they meet again at the end of the function. */
@@ -230,7 +243,8 @@ export class Explorer {
     if (isNoReturn(target)) return DEAD;
     const call = this.#describe(state, target);
     const effect = this.#purpose.handler(call);
-    if (!effect && target.operator === 'constant' && frame.depth < this.#limits.callDepth) {
+    const enters = !frame.shallow && frame.depth < this.#limits.callDepth;
+    if (!effect && target.operator === 'constant' && enters) {
       const outcome = this.#enter(state, Number(target.value), next, frame, call.args.some(isFile));
       if (outcome.kind !== 'lost') return outcome;
     }
@@ -257,6 +271,7 @@ export class Explorer {
       depth: depth + 1,
       budget: inner,
       whole: whole && takesFile,
+      shallow: false,
     });
     budget.instructions -= share.instructions - inner.instructions;
     budget.branches -= share.branches - inner.branches;
@@ -291,6 +306,12 @@ export class Explorer {
     const args = this.#set.argumentRegisters.map((register) => state.registers[register]!);
     return { image: this.#image, terms: this.terms, target, state, args };
   }
+}
+
+/** Whether a condition says that a pointer variable of the program is NULL. */
+function isUnset({ operator, parts: [pointer, zero] }: Term): boolean {
+  if (operator !== 'eq' || zero?.operator !== 'constant' || zero.value !== 0n) return false;
+  return pointer?.operator === 'load' && pointer.size === 8 && pointer.parts[0]!.name === 'global';
 }
 
 function isFile({ operator, name }: Term): boolean {

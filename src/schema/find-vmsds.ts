@@ -62,7 +62,7 @@ function isConvincing({ image, layout }: TableReader, { address, fields }: RawVm
 
 const NAME = /^\w[\w .,/:+-]*$/;
 
-/** A name, then no fields but `unmigratable` or subsections. */
+/** A name, then no fields but `unmigratable`, subsections, or an empty list and a version or test (`audio`). */
 function isNamedWithoutFields(reader: TableReader, address: number, name: number): boolean {
   const { image, layout } = reader;
   const { vmsd } = layout;
@@ -71,7 +71,12 @@ function isNamedWithoutFields(reader: TableReader, address: number, name: number
   // The one byte or four bytes of `unmigratable` hold 1, in either byte order.
   const flag = address + vmsd.unmigratable;
   const isUnmigratable = image.u8(flag) === 1 || image.u32(flag) === 1;
-  if (!isUnmigratable && image.pointer(address + vmsd.subsections) === 0) return false;
+  const needed = vmsd.callbacks.get('needed');
+  const isEmpty =
+    image.pointer(address + vmsd.fields) !== 0 &&
+    (image.u32(address + vmsd.versionId) !== 0 ||
+      (needed !== undefined && image.pointer(address + needed) !== 0));
+  if (!isUnmigratable && !isEmpty && image.pointer(address + vmsd.subsections) === 0) return false;
   return reader.hasVmsdShape(address) && NAME.test(image.text(name) ?? '');
 }
 
@@ -90,7 +95,8 @@ export function withoutStrays(
     for (const subsection of subsections) used.add(subsection);
   }
   return vmsds.filter(
-    ({ address, fields, subsections }) => fields.length > 0 || subsections.length > 0 || used.has(address),
+    ({ address, subsections }) =>
+      image.pointer(address + layout.vmsd.fields) !== 0 || subsections.length > 0 || used.has(address),
   );
 }
 

@@ -1,14 +1,19 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { walk } from '../../src/layout/node.ts';
+import type { OpenOptions } from '../../src/layout/open.ts';
+import { SchemaTables } from '../../src/layout/tables.ts';
+import { openSchema } from '../../src/node/schema-file.ts';
 import { streamInfo } from '../../src/ops/info.ts';
 import { dumpText } from '../../src/render/dump-text.ts';
 import { infoText } from '../../src/render/info-text.ts';
 import { ndjsonLine } from '../../src/render/ndjson.ts';
 import { plainStyle } from '../../src/render/style.ts';
-import { readFixture } from '../fixtures.ts';
+import { type Fixture, readFixture } from '../fixtures.ts';
 import { type Decoded, decode, violations } from './decode.ts';
-import { campaign, cases, readSpecimen, specimens } from './specimens.ts';
+import { campaign, cases, readSpecimen, type Specimen, specimens } from './specimens.ts';
 
 /** Type bytes, terminators and NULL markers: bytes that mean something somewhere. */
 const MEANINGFUL = [0x00, 0xff, 0x7e, 0x05, 0x30, 0x04, 0x07, 0x08, 0x7b, 0x22, 0x5d];
@@ -62,24 +67,49 @@ const splice = fc.tuple(fc.nat(specimens.length - 1), place, place).map(
 );
 const change = fc.oneof({ weight: 4, arbitrary: overwrite }, insert, remove, repeat, splice);
 
+/** Mangles a fixture in `runs` ways, decodes what comes out, and prints all of it. */
+async function mangle({ bytes }: Specimen, runs: number, options?: OpenOptions): Promise<void> {
+  await fc.assert(
+    fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 5 }), async (changes) => {
+      const mangled = changes.reduce((old, apply) => apply(old), bytes);
+      const started = performance.now();
+      const decoded = await decode(mangled, options);
+      if (decoded) {
+        expect(violations(decoded)).toEqual([]);
+        await print(decoded);
+      }
+      expect(performance.now() - started).toBeLessThan(SLOWEST);
+    }),
+    { numRuns: runs },
+  );
+}
+
 describe.each(specimens)('$name, mangled', ({ name }) => {
   test('is decoded and printed without an exception', async () => {
     const specimen = await readSpecimen(name);
-    await fc.assert(
-      fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 5 }), async (changes) => {
-        const mangled = changes.reduce((bytes, apply) => apply(bytes), specimen.bytes);
-        const started = performance.now();
-        const decoded = await decode(mangled);
-        if (decoded) {
-          expect(violations(decoded)).toEqual([]);
-          await print(decoded);
-        }
-        expect(performance.now() - started).toBeLessThan(SLOWEST);
-      }),
-      { numRuns: Math.min(60 * campaign, cases(specimen)) },
-    );
+    await mangle(specimen, Math.min(60 * campaign, cases(specimen)));
   });
 });
+
+const tabled = specimens.filter((fixture) => existsSync(tablesOf(fixture)));
+
+test('there are tables for some of them', () => {
+  expect(tabled.length).toBeGreaterThan(3);
+});
+
+describe.each(tabled)('$name, mangled and without its description', (fixture) => {
+  test('is decoded by the tables of its QEMU, and printed, without an exception', async () => {
+    const tables = new SchemaTables(await openSchema(tablesOf(fixture)));
+    const specimen = await readSpecimen(fixture.name);
+    await mangle(specimen, 15 * campaign, { tables, ignoreVmdesc: true });
+  });
+});
+
+/** The tables of a fixture's QEMU, as they are shipped. */
+function tablesOf({ qemuVersion, target }: Fixture): string {
+  const version = /^\d+\.\d+/.exec(qemuVersion)?.[0];
+  return fileURLToPath(new URL(`../../schemas/${version}-${target}.json.gz`, import.meta.url));
+}
 
 /** Everything that `info` and `dump` print, as text and as JSON. */
 async function print({ opened, sections }: Decoded): Promise<void> {

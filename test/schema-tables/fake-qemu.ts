@@ -63,6 +63,7 @@ export const plainVmsds: readonly FakeVmsd[] = [
   { name: 'plain', fields: [u32('x', 0), u32('y', 4), u32('z', 8)] },
   { name: 'date', versionId: 20061112, minimumVersionId: 20061112, fields: [u32('tick', 0)] },
   { name: undefined, fields: [u32('nameless', 0)] },
+  { name: 'empty', fields: [] },
   { name: 'stuck', unmigratable: true },
 ];
 
