@@ -24,8 +24,6 @@ interface Frame {
   readonly budget: Budget;
   /** A path that gets lost makes all others worthless. */
   readonly whole: boolean;
-  /** No function is entered. */
-  readonly shallow: boolean;
 }
 
 /** What is followed apart from a function's result. */
@@ -41,6 +39,8 @@ export interface Purpose {
 const DEAD: Outcome = { kind: 'dead' };
 /** The part of what is left that one entered function may use up. */
 const CALL_SHARE = 0.5;
+/** Instructions in which a path that only sets a static variable is seen to do so. */
+const LOOK = 60;
 
 /** Follows machine code with values that are terms, over all its paths, within limits. */
 export class Explorer {
@@ -81,7 +81,6 @@ export class Explorer {
       depth: 0,
       budget,
       whole: this.#purpose.traces,
-      shallow: false,
     });
   }
 
@@ -147,7 +146,10 @@ export class Explorer {
     const holds = isUnset(condition);
     const other = copyState(state);
     this.#assume(other, condition, holds);
-    const look = this.#follow(other, holds ? target : next, { ...frame, shallow: true });
+    const budget = { instructions: Math.min(LOOK, frame.budget.instructions), branches: 4 };
+    frame.budget.instructions -= budget.instructions;
+    const look = this.#follow(other, holds ? target : next, { ...frame, budget });
+    frame.budget.instructions += Math.max(0, budget.instructions);
     if (look.kind !== 'dead') return this.#either(state, condition, frame, then, otherwise);
     this.#assume(state, condition, !holds);
     return holds ? otherwise(state) : then(state);
@@ -243,8 +245,7 @@ export class Explorer {
     if (isNoReturn(target)) return DEAD;
     const call = this.#describe(state, target);
     const effect = this.#purpose.handler(call);
-    const enters = !frame.shallow && frame.depth < this.#limits.callDepth;
-    if (!effect && target.operator === 'constant' && enters) {
+    if (!effect && target.operator === 'constant' && frame.depth < this.#limits.callDepth) {
       const outcome = this.#enter(state, Number(target.value), next, frame, call.args.some(isFile));
       if (outcome.kind !== 'lost') return outcome;
     }
@@ -271,7 +272,6 @@ export class Explorer {
       depth: depth + 1,
       budget: inner,
       whole: whole && takesFile,
-      shallow: false,
     });
     budget.instructions -= share.instructions - inner.instructions;
     budget.branches -= share.branches - inner.branches;

@@ -101,7 +101,7 @@ describe.each(tabled)('$name, mangled and without its description', (fixture) =>
   test('is decoded by the tables of its QEMU, and printed, without an exception', async () => {
     const tables = new SchemaTables(await openSchema(tablesOf(fixture)));
     const specimen = await readSpecimen(fixture.name);
-    await mangle(specimen, 15 * campaign, { tables, ignoreVmdesc: true });
+    await mangle(specimen, 5 * campaign, { tables, ignoreVmdesc: true });
   });
 });
 
