@@ -190,6 +190,15 @@ describe('dump', () => {
     );
     const pci = all.find(({ section }) => section.startsWith('0000:'))!.section;
     expect(await pick(pci)).toEqual(all.filter(({ section }) => section === pci));
+    // An asterisk stays within a name, two do not.
+    expect((await vmwalk(['dump', file, '0000*'])).status).toBe(2);
+    expect(await pick('0000*/*')).toEqual(
+      all.filter(
+        ({ section, path }) =>
+          /^0000[^/]*\/[^/]*$/.test(section) || (/^0000[^/]*$/.test(section) && path.length > 0),
+      ),
+    );
+    expect(await pick('0000**')).toEqual(all.filter(({ section }) => section.startsWith('0000')));
     const last = pci.split('/').at(-1)!;
     expect(await pick(last)).toEqual(all.filter(({ section }) => section.split('/').at(-1) === last));
     const array = cpus.find(

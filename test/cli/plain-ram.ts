@@ -8,11 +8,18 @@ const PAGE = 0x08;
 const EOS = 0x10;
 const CONTINUE = 0x20;
 
+export interface PlainRam {
+  /** Content by idstr. */
+  readonly blocks: ReadonlyMap<string, Buffer>;
+  /** Offsets of the bytes that stand for whole pages. */
+  readonly fills: readonly number[];
+}
+
 /**
- * The RAM of a guest whose stream holds plain and zero pages only: bytes by RAMBlock. Undefined for a stream that holds
+ * The RAM of a guest whose stream holds plain and zero pages only. Undefined for a stream that holds
  * anything else. Shares no code with src/.
  */
-export function readPlainRam(bytes: Buffer, pageSize: number): Map<string, Buffer> | undefined {
+export function readPlainRam(bytes: Buffer, pageSize: number): PlainRam | undefined {
   // START of section `ram`: id, len8 and idstr, instance 0, version 4.
   const name = bytes.indexOf(Buffer.from('\u0003ram\0\0\0\0\0\0\0\u0004', 'latin1'));
   if (name < 5 || bytes[name - 5] !== 1) return undefined;
@@ -24,7 +31,7 @@ export function readPlainRam(bytes: Buffer, pageSize: number): Map<string, Buffe
     if (end === undefined || bytes[end] !== 0x7e || bytes.readUInt32BE(end + 1) !== id) return undefined;
     at = nextRecord(bytes, end + 5, id);
     if (at !== undefined && bytes[at - 5] === SECTION_END)
-      return reader.readRecords(at) === undefined ? undefined : reader.blocks;
+      return reader.readRecords(at) === undefined ? undefined : reader;
   }
   return undefined;
 }
@@ -41,8 +48,9 @@ function nextRecord(bytes: Buffer, start: number, id: number): number | undefine
   return undefined;
 }
 
-class PlainRamReader {
+class PlainRamReader implements PlainRam {
   readonly blocks = new Map<string, Buffer>();
+  readonly fills: number[] = [];
   readonly #bytes: Buffer;
   readonly #pageSize: number;
   #block: Buffer | undefined;
@@ -84,6 +92,7 @@ class PlainRamReader {
     if (!this.#block || offset + this.#pageSize > this.#block.length) return false;
     const length = kind === ZERO ? 1 : this.#pageSize;
     const content = this.#bytes.subarray(this.#at, this.#at + length);
+    if (kind === ZERO) this.fills.push(this.#at);
     this.#block.fill(content, offset, offset + this.#pageSize);
     this.#at += length;
     return true;

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { fixtures, readFixture } from '../fixtures.ts';
+import { type ExpectedSection, readBlob, readByBlob } from '../layout/blob-reader.ts';
 import { described, fixtureFile, main, temporaryFile, temporaryFolder, vmwalk } from './run.ts';
 
 const ONE_ERROR = /^vmwalk: error: [^\n]+\n$/;
@@ -116,12 +117,36 @@ describe('status 1, with all that could be decoded', () => {
     expect(stdout).toContain('cpu_ticks_offset');
   });
 
-  test('and with --strict nothing behind the first error', async () => {
-    const lenient = await vmwalk(['dump', '--ndjson', cut()]);
-    const strict = await vmwalk(['dump', '--ndjson', '--strict', cut()]);
-    expect(strict.status).toBe(1);
-    expect(strict.stderr).toMatch(/^vmwalk: error: /);
-    expect(lenient.stdout.startsWith(strict.stdout)).toBe(true);
+  test.each([
+    // The footer is the last five bytes of the record.
+    ['its framing', (all: Buffer, { end }: ExpectedSection) => (all[end]! ^= 0xff)],
+    ['its content', (all: Buffer, { start }: ExpectedSection) => (all[start - 2]! ^= 0x40)],
+  ])('and with --strict nothing behind the section with an error in %s', async (_, damage) => {
+    const all = Buffer.from(readFixture(described.name));
+    const sections = readByBlob(all, readBlob(all)!);
+    const timer = sections.find(({ idstr }) => idstr === 'timer')!;
+    damage(all, timer);
+    const file = temporaryFile(all);
+    const [lenient, strict] = [
+      await vmwalk(['dump', '--ndjson', file]),
+      await vmwalk(['dump', '--ndjson', '--strict', file]),
+    ];
+    expect([lenient.status, strict.status]).toEqual([1, 1]);
+    expect(strict.stderr).toMatch(/^vmwalk: error: [^\n]*timer/);
+    const printed = (stdout: string) =>
+      new Set(
+        stdout
+          .trimEnd()
+          .split('\n')
+          .map((line) => JSON.parse(line).section),
+      );
+    for (const { idstr, start } of sections) {
+      expect(printed(lenient.stdout).has(idstr), idstr).toBe(true);
+      expect(printed(strict.stdout).has(idstr), idstr).toBe(start <= timer.start);
+    }
+  });
+
+  test('which is none for a sound stream', async () => {
     const whole = await vmwalk(['dump', '--ndjson', '--strict', fixtureFile(described)]);
     expect([whole.status, whole.stderr]).toEqual([0, '']);
   });
