@@ -6,7 +6,7 @@ import { temporaryFolder, vmwalk } from '../cli/run.ts';
 import { readFixture } from '../fixtures.ts';
 import { contents, decode, hasError, violations } from './decode.ts';
 import { type Description, descriptionOf, withDescription } from './description.ts';
-import { campaign, cases, described, readSpecimen, smallest } from './specimens.ts';
+import { campaign, cases, described, places, readSpecimen, smallest } from './specimens.ts';
 
 type Field = Record<string, unknown>;
 
@@ -285,6 +285,26 @@ describe.each(described)('the description of $name with lies in it', ({ name }) 
       }),
       { numRuns: Math.min(100 * campaign, cases(specimen)) },
     );
+  });
+
+  test('costs no other section anything when a device is said to have written nothing', async () => {
+    const bytes = readFixture(name);
+    const specimen = await readSpecimen(name);
+    const before = contents(specimen.intact);
+    const { length } = descriptionOf(bytes).devices;
+    for (const place of places(0, length, 1, cases(specimen))) {
+      const description = descriptionOf(bytes);
+      const device = description.devices[place]!;
+      device.fields = [];
+      delete device['subsections'];
+      const decoded = (await decode(withDescription(bytes, JSON.stringify(description))))!;
+      expect(violations(decoded)).toEqual([]);
+      const after = contents(decoded);
+      for (const [section, content] of before) {
+        if (section.startsWith(`${device.name}/${device['instance_id']}@`)) continue;
+        expect(after.get(section), `${section} without ${device.name}`).toBe(content);
+      }
+    }
   });
 
   test('a length that is too large or too small is noticed', async () => {
