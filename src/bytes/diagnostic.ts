@@ -22,6 +22,7 @@ export type DiagnosticCode =
   | 'vmdesc-incomplete' // the description is known to leave out bytes that QEMU wrote
   | 'bad-ram' // a RAM record that cannot be
   | 'bad-iterative' // another iterative section (htab, dirty-bitmap …) that does not parse
+  | 'bad-container' // a qcow2 image, libvirt save image or compressed file that cannot be, or is damaged
   | 'duplicate-section' // the same idstr and instance id twice
   | 'no-schema' // the stream carries no description of its device state
   | 'schema-mismatch' // the VMSD tables do not fit the bytes of a section

@@ -19,6 +19,11 @@ export interface ByteSource {
    * Reads may be asked for while others are under way: who scans forward reads ahead.
    */
   read(offset: number, length: number, into?: Uint8Array): Promise<Uint8Array>;
+  /**
+   * Where the byte at `offset` is in the outermost file, for a source that is taken out of a container: its offset
+   * there, undefined for a byte that is not stored as such (compressed, a hole). Absent where the source is the file.
+   */
+  locate?(offset: number): Promise<number | undefined>;
 }
 
 /** Bytes in memory, not copied. */

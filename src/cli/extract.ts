@@ -1,7 +1,8 @@
 import { Command } from '@commander-js/extra-typings';
 import { extractStream } from '../node/extract.ts';
+import { openInput } from '../node/open-input.ts';
 import { formatSize } from '../render/size.ts';
-import { openInput, progressLine } from './input.ts';
+import { progressLine } from './input.ts';
 import {
   jsonOption,
   noBlobOption,
@@ -37,13 +38,15 @@ Examples:
   )
   .action(async (file, { output: folder, force, json, strict, ...knowledge }) => {
     const openOptions = await openKnowledge(knowledge);
-    const source = await openInput(file);
+    const input = await openInput(file);
+    const { source } = input;
     const progress = progressLine(source.size);
     try {
       const options = { ...openOptions, ...(force ? { force } : {}), onProgress: progress.update };
       const extraction = await extractStream(source, folder, options);
       progress.clear();
-      const { files, diagnostics } = extraction;
+      const { files } = extraction;
+      const diagnostics = [...input.diagnostics, ...extraction.diagnostics];
       const output = new Output();
       if (json) await output.line(toJson(extraction));
       else {
@@ -55,6 +58,6 @@ Examples:
       enforceStrict(strict, diagnostics);
       if (hasErrors(diagnostics)) process.exitCode = EXIT_DATA;
     } finally {
-      await source.close();
+      await input.close();
     }
   });

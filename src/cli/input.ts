@@ -1,16 +1,10 @@
 import { type OpenedStream, type OpenOptions, openStream } from '../layout/open.ts';
-import type { FileSource } from '../node/file-source.ts';
-import { openPath, openStandardInput } from '../node/spool.ts';
+import { openInput } from '../node/open-input.ts';
 import { formatSize } from '../render/size.ts';
 
 /** Milliseconds before a progress line is shown, and between two. */
 const PROGRESS_AFTER = 1000;
 const PROGRESS_EVERY = 200;
-
-/** Opens FILE as the commands take it: a path, or `-` for standard input. */
-export function openInput(file: string): Promise<FileSource> {
-  return file === '-' ? openStandardInput() : openPath(file);
-}
 
 /** Opens the stream of FILE, with a progress line on a terminal when it takes long, and closes the file afterwards. */
 export async function withStream<T>(
@@ -18,14 +12,16 @@ export async function withStream<T>(
   use: (opened: OpenedStream) => Promise<T>,
   options: OpenOptions = {},
 ): Promise<T> {
-  const source = await openInput(file);
+  const input = await openInput(file);
+  const { source } = input;
   try {
     const progress = progressLine(source.size);
     const opened = await openStream(source, { ...options, onProgress: progress.update });
     progress.clear();
-    return await use(await withTables(opened));
+    const diagnostics = [...input.diagnostics, ...opened.diagnostics];
+    return await use(await withTables({ ...opened, diagnostics }));
   } finally {
-    await source.close();
+    await input.close();
   }
 }
 

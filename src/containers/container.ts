@@ -1,0 +1,47 @@
+import type { Diagnostic } from '../bytes/diagnostic.ts';
+import type { Range } from '../bytes/range.ts';
+import type { ByteSource } from '../bytes/source.ts';
+
+/** Compression formats that a stream is kept in. */
+export type CompressionFormat = 'gzip' | 'bzip2' | 'xz' | 'lzop' | 'zstd';
+
+/** What a container needs from the platform that it runs on. */
+export interface ContainerEnvironment {
+  /**
+   * The decompressed content of `range` of a source, as a source of its own. Throws DecodeError `unsupported` where
+   * the platform has no decoder, naming what is missing, and `bad-container` where the data is damaged from its start.
+   */
+  decompress(format: CompressionFormat, source: ByteSource, range: Range): Promise<OwnedSource>;
+}
+
+/** A source that holds something (a temporary file, a process) until it is closed. */
+export interface OwnedSource extends ByteSource {
+  close(): Promise<void>;
+}
+
+export interface ContainerOptions {
+  /** Which of several streams, by name or id: what is behind `#` in `disk.qcow2#name`. */
+  readonly selector: string | undefined;
+  readonly environment: ContainerEnvironment;
+}
+
+/** What a container holds. */
+export interface ContainerContent {
+  /** Bytes of the stream, or of another container in this one. */
+  readonly source: ByteSource | OwnedSource;
+  readonly diagnostics: readonly Diagnostic[];
+  /** A domain definition that is kept beside the stream (libvirt). */
+  readonly xml?: string;
+  /** What the container says of itself, for people: compression, name of the snapshot, … */
+  readonly details?: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** A format of files that hold a migration stream. One file of this folder each, and a line in the table. */
+export interface Container {
+  /** Its name in messages: `qcow2`, `libvirt save image`, `gzip`, … */
+  readonly kind: string;
+  /** Whether a file that begins with these bytes (up to 4096) is one; decided by content, never by name. */
+  matches(head: Uint8Array): boolean;
+  /** Throws DecodeError where there is no stream to be had: encrypted, damaged, no such snapshot. */
+  open(source: ByteSource, options: ContainerOptions): Promise<ContainerContent>;
+}

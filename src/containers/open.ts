@@ -1,0 +1,62 @@
+import { DecodeError, type Diagnostic } from '../bytes/diagnostic.ts';
+import type { ByteSource } from '../bytes/source.ts';
+import type { ContainerEnvironment, OwnedSource } from './container.ts';
+import { containers } from './table.ts';
+
+/** Bytes by which a container is known. */
+const HEAD_LENGTH = 4096;
+/** Containers in containers: a compressed libvirt image in a gzip file has three. */
+const MAX_LAYERS = 8;
+
+/** One container that was opened on the way to the stream, the outermost first. */
+export interface ContainerLayer {
+  readonly kind: string;
+  readonly xml: string | undefined;
+  readonly details: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** A stream taken out of the containers that it was in. */
+export interface Unwrapped {
+  readonly source: ByteSource;
+  readonly layers: readonly ContainerLayer[];
+  readonly diagnostics: readonly Diagnostic[];
+  /** Closes what the containers hold; the source that was given stays open. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens whatever containers a file consists of, until what is inside is none. `selector` goes to the first container
+ * that has several streams to choose from. Throws DecodeError where a container cannot be opened.
+ */
+export async function unwrap(
+  file: ByteSource,
+  environment: ContainerEnvironment,
+  selector?: string,
+): Promise<Unwrapped> {
+  const layers: ContainerLayer[] = [];
+  const diagnostics: Diagnostic[] = [];
+  const owned: OwnedSource[] = [];
+  const close = async () => {
+    for (const source of owned.reverse()) await source.close();
+  };
+  let source = file;
+  try {
+    for (;;) {
+      const head = await source.read(0, Math.min(HEAD_LENGTH, source.size));
+      const container = containers.find(({ matches }) => matches(head));
+      if (!container) return { source, layers, diagnostics, close };
+      if (layers.length === MAX_LAYERS) {
+        const message = `${file.name} is more than ${MAX_LAYERS} containers deep`;
+        throw new DecodeError({ severity: 'error', code: 'unsupported', message });
+      }
+      const content = await container.open(source, { selector, environment });
+      if ('close' in content.source) owned.push(content.source);
+      source = content.source;
+      diagnostics.push(...content.diagnostics);
+      layers.push({ kind: container.kind, xml: content.xml, details: content.details ?? {} });
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

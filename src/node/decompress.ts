@@ -1,0 +1,9 @@
+import { DecodeError } from '../bytes/diagnostic.ts';
+import type { ContainerEnvironment } from '../containers/container.ts';
+
+/** Decompression with what Node has. */
+export const nodeEnvironment: ContainerEnvironment = {
+  decompress(format) {
+    throw new DecodeError({ severity: 'error', code: 'unsupported', message: `${format} is not read yet` });
+  },
+};
