@@ -1,6 +1,7 @@
 import { Command, Option } from '@commander-js/extra-typings';
 import type { Diagnostic } from '../bytes/diagnostic.ts';
 import { layouts, type OpenedStream } from '../layout/open.ts';
+import { useBuiltinInfoTables } from '../node/builtin-schemas.ts';
 import { compileSelectors, pruneLayout, type Selection, selectNodes } from '../ops/select.ts';
 import { analyzeMigrationDesc, analyzeMigrationState } from '../render/analyze-migration-text.ts';
 import { dumpText } from '../render/dump-text.ts';
@@ -82,7 +83,7 @@ Examples:
       if (options.analyzeMigration) {
         enforceStrict(options.strict, opened.diagnostics);
         await analyze(opened, options.dump);
-      } else await dump(opened, selection, options);
+      } else await dump(useBuiltinInfoTables(opened), selection, options);
     };
     await withStream(file, use, await openKnowledge(options));
   });

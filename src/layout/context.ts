@@ -1,7 +1,7 @@
 import type { Diagnostic, PathComponent } from '../bytes/diagnostic.ts';
 import type { Range } from '../bytes/range.ts';
 import type { StructSchema } from '../schema/schema.ts';
-import type { GapNode, StructNode } from './node.ts';
+import type { GapNode, LayoutNode, StructNode } from './node.ts';
 
 /** Bytes of a section: `bytes[0]` is at `base` in the stream. */
 export interface SectionBytes {
@@ -26,6 +26,8 @@ export interface ResolveContext {
   readonly path: readonly PathComponent[];
   report(diagnostic: Omit<Diagnostic, 'section' | 'instanceId'>): void;
   resolveStruct(context: ResolveContext, struct: StructSchema, at: NodePlace): StructNode;
+  /** Opens up a field whose VMStateInfo writes what a reader of the walk can follow; undefined where none can. */
+  readInfo(at: NodePlace): LayoutNode | undefined;
 }
 
 /** A gap node over `[start, end)`, which lies within the section's bytes. */

@@ -7,6 +7,28 @@ import type { Diagnostic, PathComponent } from '../bytes/diagnostic.ts';
  */
 export type LeafValue = number | bigint | boolean | string | Uint8Array | null;
 
+/** Why a node is as it is and not another way, where bytes and tables leave several readings of its section. */
+export interface Choice {
+  /** Readings that were found, this one included. */
+  readonly readings: number;
+  /** There are no others. */
+  readonly allTried: boolean;
+  /** What was guessed for this reading, and for the next one. */
+  readonly taken: string;
+  readonly runnerUp: string | undefined;
+}
+
+/**
+ * Where the knowledge of a node comes from: `exact`, forced by the bytes and what describes them; `chosen`, as in the
+ * likeliest of several readings; `gap`, nowhere.
+ */
+export type Knowledge = 'exact' | 'chosen' | 'gap';
+
+export function knowledgeOf(node: LayoutNode): Knowledge {
+  if (node.kind === 'gap') return 'gap';
+  return node.chosen ? 'chosen' : 'exact';
+}
+
 interface NodeBase {
   /** Field name, index in an array, or full name of a subsection; `''` for the root of a section. */
   readonly name: PathComponent;
@@ -15,6 +37,8 @@ interface NodeBase {
   /** Absolute offsets in the stream, half open. */
   readonly start: number;
   readonly end: number;
+  /** Another reading of the section does not have this node, or may not have it. */
+  readonly chosen?: Choice;
 }
 
 /** A value. */

@@ -30,6 +30,8 @@ export interface OpenedStream {
   /** Undefined when the stream has no usable vmdesc. */
   readonly schema: Schema | undefined;
   readonly tables: SchemaTables | undefined;
+  /** For what the vmdesc leaves closed; see Knowledge. */
+  readonly infoTables?: Iterable<SchemaTables>;
   /** The vmdesc blob as JSON. */
   readonly vmdesc: JsonObject | undefined;
   /** Problems of framing and description; those of each section are in its layout. */

@@ -274,6 +274,8 @@ function resolveElement(
     if (node) return node;
     if (isVariable(field)) return { ...gap(context, 'undecoded', start, limit), name };
   }
+  const read = codec || size === 0 ? undefined : context.readInfo({ name, type, start, end });
+  if (read) return read;
   const value = section.bytes.subarray(pos, pos + size);
   if (!codec && struct && structLength(struct) === size) {
     const node = resolveStruct(context, struct, { name, type, start, end });

@@ -1,6 +1,6 @@
 import type { LeafValue } from './node.ts';
 
-/** The base types of migration/vmstate-types.c that have a value of their own; all are big endian in the stream. */
+/** Types that have a value of their own. */
 interface ScalarType {
   /** Bytes in the stream. */
   readonly size: number;
@@ -15,10 +15,14 @@ const int8: ScalarType = { size: 1, read: (view, pos) => view.getInt8(pos) };
 const int16: ScalarType = { size: 2, read: (view, pos) => view.getInt16(pos) };
 const int32: ScalarType = { size: 4, read: (view, pos) => view.getInt32(pos) };
 const int64: ScalarType = { size: 8, read: (view, pos) => view.getBigInt64(pos) };
+const le16: ScalarType = { size: 2, read: (view, pos) => view.getUint16(pos, true) };
+const le32: ScalarType = { size: 4, read: (view, pos) => view.getUint32(pos, true) };
+const le64: ScalarType = { size: 8, read: (view, pos) => view.getBigUint64(pos, true) };
 const bool: ScalarType = { size: 1, read: (view, pos) => view.getUint8(pos) !== 0 };
 
 export const scalarTypes: ReadonlyMap<string, ScalarType> = new Map(
   Object.entries({
+    // The base types of migration/vmstate-types.c, all big endian in the stream.
     bool,
     uint8,
     uint16,
@@ -38,5 +42,9 @@ export const scalarTypes: ReadonlyMap<string, ScalarType> = new Map(
     'int32 le': int32,
     // Expiry in nanoseconds of the timer's clock; -1 when it is not armed (timer_put).
     timer: int64,
+    // No VMStateInfos: parts of custom ones that are little endian.
+    le16,
+    le32,
+    le64,
   }),
 );

@@ -9,6 +9,7 @@ import { gap, type ResolveContext, sectionBytes } from './context.ts';
 import type { GapNode, Layout, LayoutNode, StructNode } from './node.ts';
 import { resolveStruct } from './resolve.ts';
 import { resolveByTables, type SchemaTables } from './tables.ts';
+import { type InfoTables, readInfo } from './walk/read-info.ts';
 
 /** A gap of more bytes than this is not read. */
 const MAX_GAP_VALUE = 1 << 20;
@@ -19,9 +20,16 @@ export interface Knowledge {
   readonly schema: Schema | undefined;
   /** The tables of the QEMU that wrote it. */
   readonly tables: SchemaTables | undefined;
+  /**
+   * Tables of QEMUs that may have written it, for the infos that its own description leaves closed; the first that
+   * explain a field are taken.
+   */
+  readonly infoTables?: Iterable<InfoTables> | undefined;
   /** All of it: some sections tell what others are. */
   readonly stream: Pick<Stream, 'sections'>;
 }
+
+const WITHOUT_TABLES: readonly InfoTables[] = [{ vmsds: () => [], infoField: () => undefined }];
 
 /** How the end of a section that nothing describes was found. */
 const foundBy: Partial<Record<BoundaryOrigin, string>> = {
@@ -39,7 +47,7 @@ export const CONFIGURATION_SECTION = 'configuration';
 export async function resolveSection(
   source: ByteSource,
   section: Section,
-  { schema, tables, stream }: Knowledge,
+  { schema, tables, infoTables = tables ? [tables] : WITHOUT_TABLES, stream }: Knowledge,
 ): Promise<Layout> {
   const { idstr, instanceId, versionId } = section;
   const diagnostics: Diagnostic[] = [];
@@ -56,7 +64,7 @@ export async function resolveSection(
         range: record.range,
       });
     }
-    return layout(await resolveBody(source, device, record, report));
+    return layout(await resolveBody(source, device, record, report, infoTables));
   }
   if (tables && record && section.records.length === 1 && !section.scanner) {
     const root = await resolveByTables(source, tables, record, stream.sections, report);
@@ -96,7 +104,7 @@ export async function resolveConfiguration(
   const report = (diagnostic: Diagnostic) =>
     diagnostics.push({ section: CONFIGURATION_SECTION, instanceId: 0, ...diagnostic });
   const struct = schema?.configuration ?? configurationSchema(record);
-  const root = await resolveBody(source, struct, record, report);
+  const root = await resolveBody(source, struct, record, report, WITHOUT_TABLES);
   return { section: CONFIGURATION_SECTION, instanceId: 0, versionId: undefined, root, diagnostics };
 }
 
@@ -105,6 +113,7 @@ async function resolveBody(
   struct: StructSchema,
   record: SectionRecord | ConfigurationRecord,
   report: (diagnostic: Diagnostic) => void,
+  infoTables: Iterable<InfoTables>,
 ): Promise<StructNode> {
   const { body } = record;
   const described = structLength(struct);
@@ -112,7 +121,20 @@ async function resolveBody(
   const readable = rangeLength(body) - described > MAX_GAP_VALUE ? described : rangeLength(body);
   const bytes = await source.read(body.start, readable, new Uint8Array(readable));
   const section = sectionBytes(bytes, body.start);
-  const context: ResolveContext = { section, path: [], report, resolveStruct };
+  const idstr = 'idstr' in record ? record.idstr : CONFIGURATION_SECTION;
+  const context: ResolveContext = {
+    section,
+    path: [],
+    report,
+    resolveStruct,
+    readInfo(at) {
+      for (const tables of infoTables) {
+        const node = readInfo(context, at, idstr, tables);
+        if (node) return node;
+      }
+      return undefined;
+    },
+  };
   const end = body.start + bytes.byteLength;
   const root = resolveStruct(context, struct, { name: '', type: 'section', start: body.start, end });
   if (end === body.end) return root;

@@ -1,4 +1,4 @@
-import { type Diagnostic, printable } from '../bytes/diagnostic.ts';
+import type { Diagnostic } from '../bytes/diagnostic.ts';
 import { rangeLength } from '../bytes/range.ts';
 import type { ByteSource } from '../bytes/source.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
@@ -11,11 +11,14 @@ import { CandidateFinder } from './walk/candidates.ts';
 import { VmsdCompiler } from './walk/compile.ts';
 import { countHints } from './walk/count-hints.ts';
 import { FixedLengths } from './walk/fixed-length.ts';
-import { type CountHints, Machine, type WalkSink } from './walk/machine.ts';
+import { type CountHints, Machine } from './walk/machine.ts';
 import { NodeBuilder } from './walk/nodes.ts';
-import type { VmsdProgram } from './walk/program.ts';
-import { type Candidate, type Solution, search } from './walk/search.ts';
+import type { FieldProgram, VmsdProgram } from './walk/program.ts';
+import type { InfoTables } from './walk/read-info.ts';
+import { choiceMessage, compareReadings, type Doubt } from './walk/readings.ts';
+import { type Candidate, search } from './walk/search.ts';
 import { Objects, type Shadow } from './walk/shadow.ts';
+import { subsectionNames } from './walk/subsection-names.ts';
 
 /** A section of more bytes is not searched for a reading. */
 const MAX_SECTION_LENGTH = 64 << 20;
@@ -27,7 +30,7 @@ const MAX_STEPS = 20_000_000;
 const MARGIN = 24;
 
 /** The VMSD tables of a QEMU, ready to resolve sections with. */
-export class SchemaTables {
+export class SchemaTables implements InfoTables {
   readonly schema: QemuSchema;
   /** What counts are by default. */
   readonly hints: CountHints;
@@ -48,6 +51,21 @@ export class SchemaTables {
 
   vmsds(name: string): readonly VmsdProgram[] {
     return (this.#byName.get(name) ?? []).map((index) => this.#compiler.program(index));
+  }
+
+  infoField(name: string, info: string): FieldProgram | undefined {
+    const { vmsds, infos } = this.schema;
+    const index = vmsds.findIndex(({ fields }) =>
+      fields.some(
+        (field) => field.name === name && field.info !== undefined && infos[field.info]?.name === info,
+      ),
+    );
+    if (index < 0) return undefined;
+    return this.#compiler
+      .program(index)
+      .fields.find(
+        ({ element, ...field }) => field.name === name && element.kind === 'info' && element.info === info,
+      );
   }
 
   /** VMSDs that a section can be of, the likeliest first. The stream's other sections tell which buses there are. */
@@ -90,21 +108,27 @@ export async function resolveByTables(
     steps: MAX_STEPS,
     margin: MARGIN,
   });
-  const context: ResolveContext = { section, path: [], report, resolveStruct };
-  const build = (vmsd: VmsdProgram, shadow: Shadow): StructNode => {
-    const builder = new NodeBuilder(context, vmsd, versionId);
+  const context: ResolveContext = {
+    section,
+    path: [],
+    report,
+    resolveStruct,
+    readInfo: () => undefined,
+  };
+  const build = (vmsd: VmsdProgram, shadow: Shadow, doubt?: Doubt): StructNode => {
+    const builder = new NodeBuilder(context, vmsd, versionId, doubt);
     const run = machine.start(vmsd, versionId, shadow.branch());
     machine.run(run, builder);
     return builder.finish(run.offset, body.end);
   };
-  const [best, ...others] = result.solutions;
+  const [best] = result.solutions;
   if (best) {
-    const shape = (solution: Solution) => shapeOf(machine, solution, versionId);
-    const own = shape(best);
-    // Guesses that show nowhere in the bytes make no other reading.
-    const different = others.slice(0, MAX_COMPARED).filter((other) => shape(other) !== own);
-    reportChoice(best, different, result.exhausted, record, report);
-    return build(best.candidate.vmsd, best.shadow);
+    const doubt = compareReadings(machine, result, versionId);
+    if (doubt) {
+      const message = choiceMessage(doubt);
+      report({ severity: 'note', code: 'chosen-reading', message, range: record.range });
+    }
+    return build(best.candidate.vmsd, best.shadow, doubt);
   }
   const { furthest } = result;
   if (!furthest) return undefined;
@@ -115,56 +139,4 @@ export async function resolveByTables(
     range: { start: furthest.offset, end: body.end },
   });
   return build(furthest.candidate.vmsd, furthest.shadow);
-}
-
-/** Readings that are compared with the best one. */
-const MAX_COMPARED = 16;
-
-/** What a reading makes of the bytes, as a text to compare. */
-function shapeOf(machine: Machine, { candidate, shadow }: Solution, versionId: number): string {
-  const parts: (string | number)[] = [];
-  const sink: WalkSink = {
-    open: (name, type) => parts.push('{', name, type),
-    openArray: (name, type) => parts.push('[', name, type),
-    leaf: (name, type, start, end) => parts.push(name, type, start, end),
-    leaves: (type, start, size, count) => parts.push(type, start, size, count),
-    close: (end) => parts.push('}', end),
-  };
-  machine.run(machine.start(candidate.vmsd, versionId, shadow.branch()), sink);
-  return parts.join(' ');
-}
-
-/** Says so when the bytes and the tables leave more than one reading, or may do. */
-function reportChoice(
-  best: Solution,
-  different: readonly Solution[],
-  exhausted: boolean,
-  { range }: SectionRecord,
-  report: (diagnostic: Diagnostic) => void,
-): void {
-  const [second] = different;
-  if (exhausted && !second) return;
-  const told = ({ guesses, candidate }: Solution) =>
-    guesses.length === 0
-      ? `VMSD ${printable(candidate.vmsd.name)}`
-      : guesses
-          .map(({ unknown, value }) => `${unknown.question} of ${printable(unknown.field)} ${value}`)
-          .join(', ');
-  const count = different.length + 1;
-  const which = second ? `one of ${exhausted ? '' : 'at least '}${count} readings` : 'the likeliest reading';
-  const next = second ? `; the next one: ${told(second)}` : ', others were not all tried';
-  const message = `this is ${which}: ${told(best)}${next}`;
-  report({ severity: 'note', code: 'chosen-reading', message, range });
-}
-
-/** Names in all places that look like a subsection's header. */
-function subsectionNames(bytes: Uint8Array): ReadonlySet<string> {
-  const names = new Set<string>();
-  for (let pos = bytes.indexOf(0x05); pos >= 0; pos = bytes.indexOf(0x05, pos + 1)) {
-    const length = bytes[pos + 1] ?? 0;
-    if (length === 0 || pos + 2 + length + 4 > bytes.length) continue;
-    const name = bytes.subarray(pos + 2, pos + 2 + length);
-    if (name.every((byte) => byte > 0x20 && byte < 0x7f)) names.add(String.fromCharCode(...name));
-  }
-  return names;
 }

@@ -1,10 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { printable } from '../bytes/diagnostic.ts';
 import type { OpenedStream } from '../layout/open.ts';
 import { SchemaTables } from '../layout/tables.ts';
 import { fitTables, possibleFit } from '../ops/fit-tables.ts';
-import { openSchema } from './schema-file.ts';
+import { openSchema, readSchemaFileSync } from './schema-file.ts';
 
 const folder = new URL('../../schemas/', import.meta.url);
 
@@ -55,6 +56,46 @@ export async function useBuiltinTables(opened: OpenedStream): Promise<OpenedStre
     tables,
     diagnostics: [...diagnostics, { severity: 'note', code: 'builtin-schema', message }],
   };
+}
+
+/**
+ * Gives a stream that describes itself tables for the infos that its vmdesc leaves closed (`virtio` …): those of the
+ * built-in QEMUs that have its machine type. They are loaded when a field asks for them.
+ */
+export function useBuiltinInfoTables(opened: OpenedStream): OpenedStream {
+  const machineType = opened.stream.configuration?.machineType;
+  if (!opened.schema || opened.tables || machineType === undefined) return opened;
+  return { ...opened, infoTables: new LoadedTables(machineType) };
+}
+
+/** Loads one schema after another, each once, the newest first. */
+class LoadedTables implements Iterable<SchemaTables> {
+  readonly #machineType: string;
+  readonly #loaded: SchemaTables[] = [];
+  #left: BuiltinSchema[] | undefined;
+
+  constructor(machineType: string) {
+    this.#machineType = machineType;
+  }
+
+  *[Symbol.iterator](): Generator<SchemaTables> {
+    for (let i = 0; ; i++) {
+      const next = this.#loaded[i] ?? this.#load();
+      if (!next) return;
+      yield next;
+    }
+  }
+
+  #load(): SchemaTables | undefined {
+    this.#left ??= (JSON.parse(readFileSync(new URL('index.json', folder), 'utf8')) as BuiltinSchema[])
+      .filter(({ machineTypes }) => machineTypes.includes(this.#machineType))
+      .sort((a, b) => versionOf(b) - versionOf(a));
+    const entry = this.#left.shift();
+    if (!entry) return undefined;
+    const tables = new SchemaTables(readSchemaFileSync(fileURLToPath(new URL(entry.file, folder))));
+    this.#loaded.push(tables);
+    return tables;
+  }
 }
 
 function versionOf({ qemuVersion }: BuiltinSchema): number {

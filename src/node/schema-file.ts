@@ -1,6 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { gunzip, gzip } from 'node:zlib';
+import { gunzip, gunzipSync, gzip } from 'node:zlib';
 import { DecodeError } from '../bytes/diagnostic.ts';
 import type { ByteSource } from '../bytes/source.ts';
 import { decodeText } from '../bytes/window.ts';
@@ -63,6 +64,11 @@ async function readSchemaFile(source: ByteSource, compressed: boolean): Promise<
     }
   }
   return parseSchema(decodeText(bytes), source.name);
+}
+
+/** The schema of a compressed schema file of this package. */
+export function readSchemaFileSync(path: string): QemuSchema {
+  return parseSchema(decodeText(gunzipSync(readFileSync(path), { maxOutputLength: MAX_SCHEMA })), path);
 }
 
 function badSchema(name: string, reason: string): DecodeError {

@@ -64,7 +64,7 @@ function structKeys(struct: StructNode, form: VmdescForm): JsonObject {
   const subsections: JsonValue[] = [];
   for (const child of struct.children) {
     if (child.kind === 'struct' && child.type === 'subsection') subsections.push(structKeys(child, form));
-    else if (child.type !== 'subsection header' && child.kind !== 'gap')
+    else if (child.type !== 'subsection header' && child.kind !== 'gap' && child.name !== '(more)')
       fields.push(...fieldEntries(child, form));
   }
   const keys = { vmsd_name: struct.vmsdName ?? '', version: struct.versionId ?? 0, fields };
@@ -128,8 +128,9 @@ function fieldEntry(name: string, array: JsonObject, node: LayoutNode, form: Vmd
     return { name, ...array, type: node.type, ...structKeys(node, form), size };
   }
   if (node.kind === 'struct' && LISTS.has(node.type)) {
-    const last = node.children.findLast((child): child is StructNode => child.kind === 'struct');
-    const element = last?.children.find((child): child is StructNode => child.kind === 'struct');
+    const last = node.children.findLast((child) => child.kind === 'struct');
+    const element =
+      last && node.type === 'gtree' ? last.children.findLast((child) => child.kind === 'struct') : last;
     return { name, ...array, type: node.type, ...(element ? structKeys(element, form) : {}), size };
   }
   return { name, ...array, type: node.type, size };

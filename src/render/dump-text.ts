@@ -35,6 +35,8 @@ export function* dumpText(layout: Layout, options: DumpTextOptions): Generator<s
     formatSize(root.end - root.start),
   ];
   yield `${style.heading(printable(section))}  ${style.faint(facts.filter((fact) => fact !== '').join(', '))}`;
+  for (const { code, message } of layout.diagnostics)
+    if (code === 'chosen-reading') yield `${INDENT}${style.faint(`? ${message}`)}`;
   if (!options.full && root.children.length > 1 && root.children.every(isRecord)) {
     yield `${margin(undefined, options)}${INDENT}${style.faint(`${root.children.length} records (--full lists them)`)}`;
   } else yield* childLines(root, INDENT, options);
@@ -69,7 +71,8 @@ function columnWidth(children: readonly LayoutNode[]): number {
 }
 
 function label(node: LayoutNode): string {
-  return typeof node.name === 'number' ? `[${node.name}]` : printable(node.name);
+  const name = typeof node.name === 'number' ? `[${node.name}]` : printable(node.name);
+  return node.chosen ? `${name} ?` : name;
 }
 
 function* nodeLines(

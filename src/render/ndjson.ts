@@ -42,7 +42,10 @@ function factsJson(node: LayoutNode): string {
     if (node.versionId !== undefined) text += `,"version":${node.versionId}`;
   }
   if (kind === 'array') text += `,"length":${node.length}`;
-  return text;
+  const { chosen } = node;
+  if (!chosen) return `${text},"knowledge":"${kind === 'gap' ? 'gap' : 'exact'}"`;
+  const { readings, allTried, taken, runnerUp } = chosen;
+  return `${text},"knowledge":"chosen","choice":${JSON.stringify({ readings, allTried, taken, runnerUp })}`;
 }
 
 /** `head`, the value of the node if it has one, as a member of a JSON object, and `tail`; in pieces where it is long. */

@@ -1,14 +1,19 @@
 import { sectionBytes } from '../../src/layout/context.ts';
 import { infoCodecs } from '../../src/layout/infos/table.ts';
 import { childrenOf, type LayoutNode, type LeafNode, walk } from '../../src/layout/node.ts';
+import { hasInfoReader, type InfoTables, readInfo } from '../../src/layout/walk/read-info.ts';
 
 /** Where the field begins in its stream: not at 0, so that a mix-up of offsets shows. */
 export const FIELD_START = 0x1234;
 
-/** What the codec for a VMStateInfo makes of a field's bytes. */
-export function decodeInfo(type: string, bytes: Uint8Array): LayoutNode | undefined {
-  const codec = infoCodecs.get(type);
-  if (!codec) throw new Error(`no codec for ${type}`);
+const WITHOUT_TABLES: InfoTables = { vmsds: () => [], infoField: () => undefined };
+
+/** What the codec or the reader of a VMStateInfo makes of a field's bytes. */
+export function decodeInfo(
+  type: string,
+  bytes: Uint8Array,
+  tables: InfoTables = WITHOUT_TABLES,
+): LayoutNode | undefined {
   // The field lies between others.
   const around = new Uint8Array(bytes.length + 14).fill(0xee);
   around.set(bytes, 7);
@@ -19,7 +24,14 @@ export function decodeInfo(type: string, bytes: Uint8Array): LayoutNode | undefi
     resolveStruct: () => {
       throw new Error('no struct is described');
     },
+    readInfo: () => undefined,
   };
+  const place = { name: 'field', type, start: FIELD_START, end: FIELD_START + bytes.length };
+  const codec = infoCodecs.get(type);
+  if (!codec) {
+    if (!hasInfoReader(type)) throw new Error(`nothing reads ${type}`);
+    return readInfo(context, place, 'device', tables);
+  }
   const field = {
     name: 'field',
     type,
@@ -28,11 +40,11 @@ export function decodeInfo(type: string, bytes: Uint8Array): LayoutNode | undefi
     index: undefined,
     struct: undefined,
   };
-  return codec(context, field, { name: 'field', start: FIELD_START, end: FIELD_START + bytes.length });
+  return codec(context, field, place);
 }
 
-export function decodeHex(type: string, hex: string): LayoutNode | undefined {
-  return decodeInfo(type, Buffer.from(hex, 'hex'));
+export function decodeHex(type: string, hex: string, tables?: InfoTables): LayoutNode | undefined {
+  return decodeInfo(type, Buffer.from(hex, 'hex'), tables);
 }
 
 /** Bytes from rows of offset and 16 bytes in hex; those without a row are zero. */

@@ -30,6 +30,7 @@ describe.each(Object.entries(arrays))('an array of 16 million %s', (_, array) =>
         path: [],
         report: ({ message }) => expect.fail(message),
         resolveStruct,
+        readInfo: () => undefined,
       },
       structOf(array),
       { name: '', type: 'section', start: 0, end: LENGTH },

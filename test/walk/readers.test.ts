@@ -19,8 +19,8 @@ test('scsi-requests: a READ(10) that has to be begun anew has no data', () => {
   expect(
     walkInfo('scsi-requests', `01 ${cdb} 00000007 00000000 0000000000000010 00000008 00001000 00`),
   ).toEqual({
-    'it/0/retry': 1,
-    'it/0/cmd': '16 bytes',
+    'it/0/state': 1,
+    'it/0/cdb': '16 bytes',
     'it/0/tag': 7,
     'it/0/lun': 0,
     'it/0/sector': 16n,
@@ -36,17 +36,21 @@ test('scsi-requests: what is no request is not read', () => {
 });
 
 test('GByteArray', () => {
-  expect(walkInfo('GByteArray', '00000003 010203')).toEqual({ 'it/len': 3, 'it/data': '3 bytes', ...MARKER });
+  expect(walkInfo('GByteArray', '00000003 010203')).toEqual({
+    'it/length': 3,
+    'it/data': '3 bytes',
+    ...MARKER,
+  });
   expect(walkInfo('GByteArray', '7fffffff 010203')).toBeUndefined();
 });
 
 test('usb-redir queues', () => {
-  expect(walkInfo('usb-redir-packet-id-q', '00000000')).toEqual({ 'it/size': 0, ...MARKER });
+  expect(walkInfo('usb-redir-packet-id-q', '00000000')).toEqual({ 'it/count': 0, ...MARKER });
   expect(walkInfo('usb-redir-bufpq', '00000001 00000002 00000000 abcd')).toEqual({
-    'it/bufpq_size': 1,
-    'it/0/len': 2,
-    'it/0/status': 0,
-    'it/0/data': '2 bytes',
+    'it/count': 1,
+    'it/packets/0/length': 2,
+    'it/packets/0/status': 0,
+    'it/packets/0/data': '2 bytes',
     ...MARKER,
   });
 });

@@ -36,7 +36,7 @@ export const resolveQueue: InfoCodec = (context, field, { name, start, end }) =>
     type,
     start,
     end,
-    vmsdName: struct.vmsdName,
+    vmsdName: undefined,
     versionId: undefined,
     value,
     children,

@@ -5,18 +5,14 @@ import type { ResolveContext } from '../context.ts';
 import type { LayoutNode } from '../node.ts';
 
 import { resolveBitmap } from './bitmap.ts';
-import { resolveByteArray } from './byte-array.ts';
 import { resolveCapability } from './capability.ts';
 import { resolveFlagRegister } from './flag-registers.ts';
 import { resolveMsixState } from './msix-state.ts';
 import { resolvePciConfig } from './pci-config.ts';
 import { resolvePciIrqState } from './pci-irq-state.ts';
 import { resolveQueue } from './queue.ts';
-import { resolveScsiRequests } from './scsi-requests.ts';
 import { resolveShpc } from './shpc.ts';
 import { resolveHppaTlbEntry, resolveMipsTlbEntry, resolveSlbEntry } from './tlb-entries.ts';
-import { resolveUsbRedirPacketIds, resolveUsbRedirPackets, resolveUsbRedirParser } from './usb-redir.ts';
-import { resolveVirtioGpu } from './virtio-gpu.ts';
 
 /**
  * Opens up a field with a custom VMStateInfo. Returns undefined where the bytes are not what the info writes: the
@@ -28,9 +24,11 @@ export type InfoCodec = (
   at: { readonly name: PathComponent } & Range,
 ) => LayoutNode | undefined;
 
-/** By the name of the VMStateInfo. A custom info is one file beside this one and one line here. */
+/**
+ * By the name of the VMStateInfo: infos whose place is known, or found by a reader of the walk. A custom info is one
+ * file beside this one and one line here; one that says itself how long it is has a reader instead.
+ */
 export const infoCodecs: ReadonlyMap<string, InfoCodec> = new Map([
-  ['GByteArray', resolveByteArray],
   ['bitmap', resolveBitmap],
   ['capability', resolveCapability],
   ['cpsr', resolveFlagRegister],
@@ -50,16 +48,11 @@ export const infoCodecs: ReadonlyMap<string, InfoCodec> = new Map([
   ['psw', resolveFlagRegister],
   ['qlist', resolveQueue],
   ['qtailq', resolveQueue],
-  ['scsi-requests', resolveScsiRequests],
   ['shpc', resolveShpc],
   ['slbe', resolveSlbEntry],
   ['sr', resolveFlagRegister],
   ['sreg', resolveFlagRegister],
   ['tlb entry', resolveHppaTlbEntry],
   ['tlb_entry', resolveMipsTlbEntry],
-  ['usb-redir-bufpq', resolveUsbRedirPackets],
-  ['usb-redir-packet-id-q', resolveUsbRedirPacketIds],
-  ['usb-redir-parser', resolveUsbRedirParser],
-  ['virtio-gpu', resolveVirtioGpu],
   ['xcc', resolveFlagRegister],
 ]);

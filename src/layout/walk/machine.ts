@@ -120,7 +120,14 @@ export interface WalkSink {
     length: number,
     described?: FieldProgram['described'],
   ): void;
-  leaf(name: string | number, type: string, start: number, end: number, value: LeafValue): void;
+  leaf(
+    name: string | number,
+    type: string,
+    start: number,
+    end: number,
+    value: LeafValue,
+    meaning?: string | undefined,
+  ): void;
   /** All elements of the array that was opened last: plain values of `size` bytes from `start` on. */
   leaves(type: string, start: number, size: number, count: number): void;
   close(end: number): void;
@@ -564,7 +571,7 @@ export class Machine {
     }
     const reader = infoReaders.get(info);
     if (reader) {
-      sink?.open(name, info, start, vmsd, field.versionId);
+      sink?.open(name, info, start, undefined, 0);
       const args: ReaderArguments = { field, place, size, versionId: frame.versionId, ...this.#surroundings };
       const close: Frame = { kind: 'close', parent: run.frame, depth };
       const live: LiveReader = { generator: undefined, given: 0, asked: undefined };
@@ -635,8 +642,9 @@ export class Machine {
         const value = type.read(this.section.view, pos) as number | bigint | boolean;
         run.cost += cost;
         run.offset += type.size;
-        sink?.leaf(request.name, request.type, start, run.offset, value);
-        return answered(BigInt.asUintN(type.size * 8, BigInt(value)));
+        const answer = BigInt.asUintN(type.size * 8, BigInt(value));
+        if (sink) sink.leaf(request.name, request.type, start, run.offset, value, request.meaning?.(answer));
+        return answered(answer);
       }
       case 'bytes': {
         if (request.length < 0 || start + request.length > this.end) {
@@ -646,7 +654,8 @@ export class Machine {
         if (request.type === 'pci config') storePciConfig(run.shadow, frame.args.place.object, content);
         run.cost += bufferCost(content);
         run.offset += request.length;
-        sink?.leaf(request.name, request.type, start, run.offset, content);
+        if (sink)
+          sink.leaf(request.name, request.type, start, run.offset, content, request.meaning?.(content));
         return answered(content);
       }
       case 'struct': {
@@ -656,8 +665,16 @@ export class Machine {
         run.frame = this.#structFrame(run.frame, vmsd, versionId, place, frame.depth);
         return undefined;
       }
+      case 'fields': {
+        const { vmsd, place } = request;
+        answered(undefined);
+        const { versionId } = vmsd;
+        const parent = run.frame;
+        run.frame = { kind: 'struct', vmsd, versionId, place, field: 0, parent, depth: frame.depth + 1 };
+        return undefined;
+      }
       case 'open':
-        sink?.open(request.name, request.type, start, undefined, 0);
+        sink?.open(request.name, request.type, start, request.vmsd, request.vmsd?.versionId ?? 0);
         return answered(undefined);
       case 'openArray':
         sink?.openArray(request.name, request.type, start, request.length);

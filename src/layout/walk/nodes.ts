@@ -1,10 +1,11 @@
 import type { PathComponent } from '../../bytes/diagnostic.ts';
 import { gap, type ResolveContext } from '../context.ts';
 import { infoCodecs } from '../infos/table.ts';
-import type { LayoutNode, LeafNode, LeafValue, StructNode } from '../node.ts';
+import type { Choice, LayoutNode, LeafNode, LeafValue, StructNode } from '../node.ts';
 import { scalarTypes } from '../scalars.ts';
 import type { WalkSink } from './machine.ts';
 import type { FieldProgram, VmsdProgram } from './program.ts';
+import type { Doubt } from './readings.ts';
 
 /** A node whose end is not known yet. */
 interface OpenNode {
@@ -23,13 +24,27 @@ interface OpenNode {
 /** Types of structs that are VMSDs, not infos. */
 const VMSD_TYPES: ReadonlySet<string> = new Set(['section', 'struct', 'vstruct', 'subsection']);
 
+function chosenThroughout(node: LayoutNode, chosen: Choice): LayoutNode {
+  if (node.kind === 'struct')
+    return { ...node, chosen, children: node.children.map((child) => chosenThroughout(child, chosen)) };
+  if (node.kind !== 'array') return { ...node, chosen };
+  const { children } = node;
+  function* marked(): Generator<LayoutNode> {
+    for (const child of children) yield chosenThroughout(child, chosen);
+  }
+  return { ...node, chosen, children: { [Symbol.iterator]: marked } };
+}
+
 /** Makes the nodes of a section while it is walked. */
 export class NodeBuilder implements WalkSink {
   readonly #context: ResolveContext;
   readonly #open: OpenNode[] = [];
+  readonly #doubt: Doubt | undefined;
 
-  constructor(context: ResolveContext, vmsd: VmsdProgram, versionId: number) {
+  /** With a doubt, nodes that not all readings have are marked as chosen. */
+  constructor(context: ResolveContext, vmsd: VmsdProgram, versionId: number, doubt?: Doubt) {
     this.#context = context;
+    this.#doubt = doubt;
     this.open('', 'section', context.section.base, vmsd, versionId);
   }
 
@@ -64,9 +79,18 @@ export class NodeBuilder implements WalkSink {
     this.#open.push({ kind: 'array', name, type, start, length, described, ...nothing });
   }
 
-  leaf(name: PathComponent, type: string, start: number, end: number, value: LeafValue): void {
+  leaf(
+    name: PathComponent,
+    type: string,
+    start: number,
+    end: number,
+    value: LeafValue,
+    meaning?: string,
+  ): void {
     const opened = value instanceof Uint8Array ? this.#openInfo(name, type, start, end) : undefined;
-    this.#open.at(-1)!.children.push(opened ?? { kind: 'leaf', name, type, start, end, value });
+    const leaf: LeafNode = { kind: 'leaf', name, type, start, end, value };
+    const node = opened ?? (meaning === undefined ? leaf : { ...leaf, meaning });
+    this.#open.at(-1)!.children.push(this.#judged(node, 'leaf', type));
   }
 
   /** A custom info whose bytes alone say what is in it. */
@@ -93,7 +117,16 @@ export class NodeBuilder implements WalkSink {
 
   close(end: number): void {
     const node = this.#open.pop()!;
-    this.#open.at(-1)!.children.push(this.#closed(node, end));
+    this.#open.at(-1)!.children.push(this.#judged(this.#closed(node, end), node.kind, node.type));
+  }
+
+  /** A node, marked if not all readings have it; `kind` and `type` are those that it was announced with. */
+  #judged(node: LayoutNode, kind: 'leaf' | 'struct' | 'array', type: string): LayoutNode {
+    const doubt = this.#doubt;
+    if (!doubt || doubt.isCertain(kind, node.name, type, node.start, node.end)) return node;
+    // What a codec or a plain array makes of a value is as certain as the value.
+    const isValue = kind === 'leaf' || (node.kind === 'array' && !Array.isArray(node.children));
+    return isValue ? chosenThroughout(node, doubt.choice) : { ...node, chosen: doubt.choice };
   }
 
   #closed(node: OpenNode, end: number): LayoutNode {
@@ -107,10 +140,14 @@ export class NodeBuilder implements WalkSink {
     }
     const { bytes, base } = this.#context.section;
     if (VMSD_TYPES.has(type)) return { kind, name, type, start, end, vmsdName, versionId, children };
+    // Its reader has found where the info ends.
+    const opened = this.#openInfo(name, type, start, end);
+    if (opened) return opened;
     const value = bytes.subarray(start - base, end - base);
+    const [only, second] = children;
+    if (!only) return { kind: 'leaf', name, type, start, end, value };
     // An empty list is its end marker and nothing else.
-    const isBare = children.length === 0 || (children.length === 1 && children[0]!.name === '(more)');
-    if (isBare) return { kind: 'leaf', name, type, start, end, value };
+    if (!second && only.kind === 'leaf' && only.name === '(more)') return { ...only, name, type, value };
     return { kind, name, type, start, end, vmsdName, versionId, value, children };
   }
 

@@ -30,14 +30,22 @@ export interface ReaderArguments {
  */
 export type ReaderRequest =
   /** An integer of a base type (`uint32` …), big endian. Answer: its bits, unsigned. */
-  | { readonly request: 'scalar'; readonly name: string | number; readonly type: string }
+  | {
+      readonly request: 'scalar';
+      readonly name: string | number;
+      readonly type: string;
+      readonly meaning?: Meaning<bigint> | undefined;
+    }
   /** Bytes as they are. Answer: Uint8Array. */
   | {
       readonly request: 'bytes';
       readonly name: string | number;
       readonly type: string;
       readonly length: number;
+      readonly meaning?: Meaning<Uint8Array> | undefined;
     }
+  /** Fields and subsections of a VMSD, without a node of their own. */
+  | { readonly request: 'fields'; readonly vmsd: VmsdProgram; readonly place: Place }
   /** A VMSD with its subsections. */
   | {
       readonly request: 'struct';
@@ -52,7 +60,7 @@ export type ReaderRequest =
       readonly request: 'open';
       readonly name: string | number;
       readonly type: string;
-      readonly vmsdName?: string;
+      readonly vmsd?: VmsdProgram;
     }
   | { readonly request: 'openArray'; readonly name: string; readonly type: string; readonly length: number }
   | { readonly request: 'close' }
@@ -83,21 +91,33 @@ export type ReaderAnswer = bigint | Uint8Array | Remaining | undefined;
 /** Reads a field with a custom VMStateInfo. Its requests make the nodes inside the field's own node. */
 export type InfoReader = (args: ReaderArguments) => ReaderSteps<void>;
 
+/** What a value says to a person; undefined where that is nothing. */
+export type Meaning<T> = (value: T) => string | undefined;
+
 /** A reader, or a part of one that comes to a result. */
 export type ReaderSteps<T> = Generator<ReaderRequest, T, ReaderAnswer>;
 
 /** An integer; `name` is that of its node. */
-export function* scalar(name: string | number, type: string): ReaderSteps<bigint> {
-  return (yield { request: 'scalar', name, type }) as bigint;
+export function* scalar(name: string | number, type: string, meaning?: Meaning<bigint>): ReaderSteps<bigint> {
+  return (yield { request: 'scalar', name, type, meaning }) as bigint;
 }
 
 /** An integer of up to 32 bits, as a number. */
-export function* integer(name: string | number, type: 'uint8' | 'uint16' | 'uint32'): ReaderSteps<number> {
-  return Number(yield* scalar(name, type));
+export function* integer(
+  name: string | number,
+  type: 'uint8' | 'uint16' | 'uint32',
+  meaning?: Meaning<bigint>,
+): ReaderSteps<number> {
+  return Number(yield* scalar(name, type, meaning));
 }
 
-export function* bytes(name: string | number, type: string, length: number): ReaderSteps<Uint8Array> {
-  return (yield { request: 'bytes', name, type, length }) as Uint8Array;
+export function* bytes(
+  name: string | number,
+  type: string,
+  length: number,
+  meaning?: Meaning<Uint8Array>,
+): ReaderSteps<Uint8Array> {
+  return (yield { request: 'bytes', name, type, length, meaning }) as Uint8Array;
 }
 
 export function* peek(length: number): ReaderSteps<Uint8Array> {

@@ -21,6 +21,8 @@ export interface Solution {
 export interface Guess {
   readonly unknown: Unknown;
   readonly value: bigint;
+  /** How far the walk had come. */
+  readonly offset: number;
 }
 
 export interface SearchResult {
@@ -28,6 +30,8 @@ export interface SearchResult {
   readonly solutions: readonly Solution[];
   /** No other solution exists. */
   readonly exhausted: boolean;
+  /** VMSDs that were given. */
+  readonly candidates: number;
   /** Runs that were made. */
   readonly states: number;
   /** The failure that got furthest, for when there is no solution. */
@@ -85,10 +89,17 @@ export function search(
   const budget = { steps: limits.steps };
   let states = 0;
   let furthest: SearchResult['furthest'];
+  const finish = (exhausted: boolean): SearchResult => ({
+    solutions: solutions.sort(compareSolutions),
+    exhausted,
+    candidates: candidates.length,
+    states,
+    furthest,
+  });
   let best = Number.POSITIVE_INFINITY;
   for (let entry = queue.pop(); entry; entry = queue.pop()) {
-    if (entry.rank > best + limits.margin) return finish(solutions, false, states, furthest);
-    if (states >= limits.states || budget.steps <= 0) return finish(solutions, false, states, furthest);
+    if (entry.rank > best + limits.margin) return finish(false);
+    if (states >= limits.states || budget.steps <= 0) return finish(false);
     let { run, guesses } = entry;
     const { candidate, unknown } = entry;
     if (unknown) {
@@ -101,7 +112,7 @@ export function search(
       run = { ...run, shadow: run.shadow.branch(), cost: run.cost + cost };
       run.shadow.store(unknown.object, unknown.offset, unknown.size, value);
       if (unknown.also) run.shadow.store(unknown.also.object, unknown.also.offset, unknown.size, value);
-      guesses = { guess: { unknown, value }, before: guesses, cost };
+      guesses = { guess: { unknown, value, offset: run.offset }, before: guesses, cost };
     }
     states++;
     const outcome = machine.run(run, undefined, budget);
@@ -121,16 +132,7 @@ export function search(
       queue.push({ run, candidate, unknown: outcome.unknown, option: 0, guesses, rank });
     }
   }
-  return finish(solutions, true, states, furthest);
-}
-
-function finish(
-  solutions: Solution[],
-  exhausted: boolean,
-  states: number,
-  furthest: SearchResult['furthest'],
-): SearchResult {
-  return { solutions: solutions.sort(compareSolutions), exhausted, states, furthest };
+  return finish(true);
 }
 
 /** By cost; where that is the same, the one with the smaller values first, so that the order is always the same. */

@@ -11,18 +11,11 @@ export const readList: InfoReader = function* ({ field, place, behind }) {
     const [more] = yield* peek(1);
     if (more === undefined || more > 1) yield { request: 'fail', why: `${field.name} is no list` };
     if (more !== 1) break;
-    yield { request: 'open', name: index, type: 'struct' };
+    const { vmsd } = element;
+    yield { request: 'open', name: index, type: 'struct', vmsd };
     yield* integer('(more)', 'uint8');
     const object = behind(place.object, place.offset, index);
-    const { vmsd } = element;
-    yield {
-      request: 'struct',
-      name: 'element',
-      type: 'struct',
-      vmsd,
-      versionId: vmsd.versionId,
-      place: { object, offset: 0 },
-    };
+    yield { request: 'fields', vmsd, place: { object, offset: 0 } };
     yield { request: 'close' };
   }
   yield* integer('(more)', 'uint8');

@@ -23,6 +23,37 @@ const READS: ReadonlySet<number> = new Set([0x08, 0x28, 0x88, 0xa8]);
 const WRITES: ReadonlySet<number> = new Set([0x0a, 0x2a, 0x8a, 0xaa, 0x2e, 0x8e, 0xae]);
 const VERIFIES: ReadonlySet<number> = new Set([0x2f, 0x8f, 0xaf]);
 
+/** SCSI Primary, Block and Multi-Media Commands: operation codes of what a guest's disk has in flight. */
+const COMMANDS: Readonly<Record<number, string>> = {
+  0: 'TEST UNIT READY',
+  3: 'REQUEST SENSE',
+  8: 'READ(6)',
+  10: 'WRITE(6)',
+  18: 'INQUIRY',
+  26: 'MODE SENSE(6)',
+  27: 'START STOP UNIT',
+  37: 'READ CAPACITY(10)',
+  40: 'READ(10)',
+  42: 'WRITE(10)',
+  46: 'WRITE AND VERIFY(10)',
+  47: 'VERIFY(10)',
+  53: 'SYNCHRONIZE CACHE(10)',
+  65: 'WRITE SAME(10)',
+  66: 'UNMAP',
+  67: 'READ TOC',
+  74: 'GET EVENT STATUS NOTIFICATION',
+  90: 'MODE SENSE(10)',
+  136: 'READ(16)',
+  138: 'WRITE(16)',
+  142: 'WRITE AND VERIFY(16)',
+  143: 'VERIFY(16)',
+  145: 'SYNCHRONIZE CACHE(16)',
+  147: 'WRITE SAME(16)',
+  158: 'SERVICE ACTION IN(16)',
+  168: 'READ(12)',
+  170: 'WRITE(12)',
+};
+
 const PLAIN = 0;
 const VIRTIO = 1;
 const VSCSI = 2;
@@ -39,8 +70,8 @@ export const readScsiRequests: InfoReader = function* (args) {
     if (kind === undefined || kind > 2) yield { request: 'fail', why: 'no SCSI request' };
     if (kind === 0) break;
     yield { request: 'open', name: index, type: 'SCSIRequest' };
-    yield* integer('retry', 'uint8');
-    const cdb = yield* bytes('cmd', 'buffer', CDB_LENGTH);
+    yield* integer('state', 'uint8', (state) => (state === BigInt(RETRY) ? 'to be retried' : 'in flight'));
+    const cdb = yield* bytes('cdb', 'buffer', CDB_LENGTH, ([command]) => COMMANDS[command!]);
     yield* integer('tag', 'uint32');
     yield* integer('lun', 'uint32');
     adapter ??= yield* chooseAdapter(args);
@@ -48,7 +79,7 @@ export const readScsiRequests: InfoReader = function* (args) {
     yield* readDiskPart(cdb[0]!, kind === RETRY);
     yield { request: 'close' };
   }
-  yield* integer('(more)', 'uint8');
+  yield* integer('(more)', 'uint8', () => (adapter === undefined ? 'none in flight' : undefined));
 };
 
 function* chooseAdapter({ vmsds }: ReaderArguments): ReaderSteps<number> {

@@ -4,29 +4,32 @@ const MAX_PACKETS = 1 << 16;
 
 /** hw/usb/redirect.c, usbredir_put_parser: what libusbredirparser serializes, with its length. */
 export const readUsbRedirParser: InfoReader = function* () {
-  const length = yield* integer('len', 'uint32');
-  if (length > 0) yield* bytes('data', 'buffer', length);
+  const length = yield* integer('length', 'uint32');
+  if (length > 0) yield* bytes('state', 'buffer', length);
 };
 
 /** hw/usb/redirect.c, usbredir_put_bufpq: packets that the guest has not fetched yet. */
 export const readUsbRedirBufpq: InfoReader = function* ({ field }) {
-  const packets = yield* integer('bufpq_size', 'uint32');
+  const packets = yield* integer('count', 'uint32');
   if (packets > MAX_PACKETS) yield { request: 'fail', why: `${packets} packets in ${field.name}` };
+  if (packets === 0) return;
+  yield { request: 'openArray', name: 'packets', type: 'buf_packet', length: packets };
   for (let i = 0; i < packets; i++) {
     yield { request: 'open', name: i, type: 'buf_packet' };
-    const length = yield* integer('len', 'uint32');
-    yield* integer('status', 'uint32');
+    const length = yield* integer('length', 'uint32');
+    yield* scalar('status', 'int32');
     if (length > 0) yield* bytes('data', 'buffer', length);
     yield { request: 'close' };
   }
+  yield { request: 'close' };
 };
 
 /** hw/usb/redirect.c, usbredir_put_packet_id_q: ids of packets in flight. */
 export const readUsbRedirPacketIds: InfoReader = function* ({ field }) {
-  const ids = yield* integer('size', 'uint32');
+  const ids = yield* integer('count', 'uint32');
   if (ids > MAX_PACKETS) yield { request: 'fail', why: `${ids} ids in ${field.name}` };
   if (ids === 0) return;
-  yield { request: 'openArray', name: 'id', type: 'uint64', length: ids };
+  yield { request: 'openArray', name: 'ids', type: 'uint64', length: ids };
   for (let i = 0; i < ids; i++) yield* scalar(i, 'uint64');
   yield { request: 'close' };
 };

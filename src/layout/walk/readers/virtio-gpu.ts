@@ -1,8 +1,18 @@
 import { bytes, type InfoReader, integer, type ReaderSteps, scalar, struct } from '../reader.ts';
 
+/** VIRTIO specification 1.4, "GPU Device", enum virtio_gpu_formats: all are 4 bytes a pixel. */
+const FORMATS: Readonly<Record<string, string>> = {
+  1: 'B8G8R8A8',
+  2: 'B8G8R8X8',
+  3: 'A8R8G8B8',
+  4: 'X8R8G8B8',
+  67: 'R8G8B8A8',
+  68: 'X8B8G8R8',
+  121: 'A8B8G8R8',
+  134: 'R8G8B8X8',
+};
 const MAX_SIDE = 16384;
 const MAX_ENTRIES = 1 << 20;
-/** All formats of 2D resources have 32 bits a pixel. */
 const PIXEL_LENGTH = 4;
 
 /**
@@ -15,7 +25,8 @@ export const readVirtioGpu: InfoReader = function* ({ place, vmsds }) {
     const height = yield* integer('height', 'uint32');
     if (width > MAX_SIDE || height > MAX_SIDE)
       yield { request: 'fail', why: `an image of ${width} x ${height}` };
-    yield* integer('format', 'uint32');
+    const format = yield* integer('format', 'uint32', (value) => FORMATS[String(value)]);
+    if (!FORMATS[format]) yield { request: 'fail', why: `an image of format ${format}` };
     yield* readEntries();
     const length = width * height * PIXEL_LENGTH;
     if (length > 0) yield* bytes('image', 'buffer', length);

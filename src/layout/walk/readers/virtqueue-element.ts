@@ -1,4 +1,4 @@
-import { bytes, peek, type ReaderSteps } from '../reader.ts';
+import { bytes, peek, type ReaderSteps, scalar } from '../reader.ts';
 
 /** Most descriptors of an element (VIRTQUEUE_MAX_SIZE), for which every element has room. */
 const MAX_DESCRIPTORS = 1024;
@@ -10,6 +10,7 @@ const IOVEC_LENGTH = 16;
 interface ElementHeader {
   readonly inputs: number;
   readonly outputs: number;
+  readonly isLittle: boolean;
 }
 
 /**
@@ -26,24 +27,46 @@ export function* readVirtqueueElement(name: string | number): ReaderSteps<void> 
   }
   yield { request: 'open', name, type: 'VirtQueueElement' };
   if (isPacked) yield { request: 'scalar', name: 'ndescs', type: 'uint32' };
-  yield* bytes('index', 'host uint32', 4);
-  yield* bytes('out_num', 'host uint32', 4);
-  yield* bytes('in_num', 'host uint32', 4);
+  const { inputs, outputs, isLittle } = header;
+  const word = isLittle ? 'le32' : 'uint32';
+  const long = isLittle ? 'le64' : 'uint64';
+  yield* scalar('index', word);
+  yield* scalar('out_num', word);
+  yield* scalar('in_num', word);
   yield* bytes('(padding)', 'unused_buffer', 4);
-  yield* descriptors('in_addr', 'host uint64', ADDRESS_LENGTH, header.inputs);
-  yield* descriptors('out_addr', 'host uint64', ADDRESS_LENGTH, header.outputs);
-  yield* descriptors('in_sg', 'host iovec', IOVEC_LENGTH, header.inputs);
-  yield* descriptors('out_sg', 'host iovec', IOVEC_LENGTH, header.outputs);
+  yield* addresses('in_addr', long, inputs);
+  yield* addresses('out_addr', long, outputs);
+  yield* vectors('in_sg', long, inputs);
+  yield* vectors('out_sg', long, outputs);
   yield { request: 'close' };
 }
 
-/** An array of which `used` elements hold something. */
-function* descriptors(name: string, type: string, length: number, used: number): ReaderSteps<void> {
+/** Guest physical addresses, of which `used` hold something. */
+function* addresses(name: string, type: string, used: number): ReaderSteps<void> {
   if (used > 0) {
     yield { request: 'openArray', name, type, length: used };
-    for (let i = 0; i < used; i++) yield* bytes(i, type, length);
+    for (let i = 0; i < used; i++) yield* scalar(i, type);
     yield { request: 'close' };
   }
+  yield* unused(name, used, ADDRESS_LENGTH);
+}
+
+/** Host addresses and lengths; the addresses mean nothing outside the source QEMU. */
+function* vectors(name: string, type: string, used: number): ReaderSteps<void> {
+  if (used > 0) {
+    yield { request: 'openArray', name, type: 'iovec', length: used };
+    for (let i = 0; i < used; i++) {
+      yield { request: 'open', name: i, type: 'iovec' };
+      yield* scalar('iov_base', type);
+      yield* scalar('iov_len', type);
+      yield { request: 'close' };
+    }
+    yield { request: 'close' };
+  }
+  yield* unused(name, used, IOVEC_LENGTH);
+}
+
+function* unused(name: string, used: number, length: number): ReaderSteps<void> {
   const rest = (MAX_DESCRIPTORS - used) * length;
   if (rest > 0) yield* bytes(`(unused ${name})`, 'unused_buffer', rest);
 }
@@ -57,7 +80,7 @@ function elementHeader(ahead: Uint8Array): ElementHeader | undefined {
     const outputs = view.getUint32(4, isLittle);
     const inputs = view.getUint32(8, isLittle);
     if (index >= MAX_QUEUE_SIZE || outputs > MAX_DESCRIPTORS || inputs > MAX_DESCRIPTORS) continue;
-    if (outputs + inputs > 0 && view.getUint32(12) === 0) return { inputs, outputs };
+    if (outputs + inputs > 0 && view.getUint32(12) === 0) return { inputs, outputs, isLittle };
   }
   return undefined;
 }
