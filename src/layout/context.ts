@@ -23,6 +23,7 @@ export interface NodePlace extends Range {
 /** What resolving needs to know of where it is, and the way back into the walk for what walks a VMSD itself. */
 export interface ResolveContext {
   readonly section: SectionBytes;
+  readonly idstr: string;
   readonly path: readonly PathComponent[];
   report(diagnostic: Omit<Diagnostic, 'section' | 'instanceId'>): void;
   resolveStruct(context: ResolveContext, struct: StructSchema, at: NodePlace): StructNode;

@@ -1,7 +1,7 @@
 import type { LeafValue } from './node.ts';
 
 /** Types that have a value of their own. */
-interface ScalarType {
+export interface ScalarType {
   /** Bytes in the stream. */
   readonly size: number;
   read(view: DataView, pos: number): LeafValue;

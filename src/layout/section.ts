@@ -124,12 +124,13 @@ async function resolveBody(
   const idstr = 'idstr' in record ? record.idstr : CONFIGURATION_SECTION;
   const context: ResolveContext = {
     section,
+    idstr,
     path: [],
     report,
     resolveStruct,
     readInfo(at) {
       for (const tables of infoTables) {
-        const node = readInfo(context, at, idstr, tables);
+        const node = readInfo(context, at, tables);
         if (node) return node;
       }
       return undefined;

@@ -110,6 +110,7 @@ export async function resolveByTables(
   });
   const context: ResolveContext = {
     section,
+    idstr,
     path: [],
     report,
     resolveStruct,

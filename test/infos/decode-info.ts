@@ -19,6 +19,7 @@ export function decodeInfo(
   around.set(bytes, 7);
   const context = {
     section: sectionBytes(around, FIELD_START - 7),
+    idstr: 'device',
     path: ['field'],
     report: () => {},
     resolveStruct: () => {
@@ -30,7 +31,7 @@ export function decodeInfo(
   const codec = infoCodecs.get(type);
   if (!codec) {
     if (!hasInfoReader(type)) throw new Error(`nothing reads ${type}`);
-    return readInfo(context, place, 'device', tables);
+    return readInfo(context, place, tables);
   }
   const field = {
     name: 'field',

@@ -27,6 +27,7 @@ describe.each(Object.entries(arrays))('an array of 16 million %s', (_, array) =>
     resolveStruct(
       {
         section: sectionBytes(bytes, 0),
+        idstr: 'device',
         path: [],
         report: ({ message }) => expect.fail(message),
         resolveStruct,

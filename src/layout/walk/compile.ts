@@ -14,6 +14,7 @@ import {
   VMS_VSTRUCT,
   type VMStateField,
 } from '../../schema/qemu-schema.ts';
+import { scalarTypes } from '../scalars.ts';
 import type {
   CountProgram,
   ElementProgram,
@@ -67,11 +68,12 @@ export class VmsdCompiler {
     if (flags & VMS_MUST_EXIST && flags & VMS_ARRAY && field.num === 0) return undefined;
     const element = this.#element(field);
     if (!element) return undefined;
+    const count = countProgram(field);
     return {
       name,
       offset: field.offset,
       size: field.size,
-      count: countProgram(field),
+      count,
       bufferSize:
         flags & VMS_VBUFFER
           ? {
@@ -84,6 +86,7 @@ export class VmsdCompiler {
       pointers: (flags & VMS_ARRAY_OF_POINTER) !== 0,
       marked: (flags & VMS_ARRAY_OF_POINTER_AUTO_ALLOC) !== 0,
       element,
+      plain: plainNumber(field.flags, element, count),
       nullType: this.#nullType,
       described: this.#described(field),
       exists: this.#exists(field),
@@ -147,6 +150,13 @@ function uniqueName(fields: readonly VMStateField[], index: number): string {
   const { name } = fields[index]!;
   const same = fields.filter((field) => field.name === name);
   return same.length > 1 ? `${name}[${same.indexOf(fields[index]!)}]` : name;
+}
+
+function plainNumber(flags: number, element: ElementProgram, count: CountProgram): FieldProgram['plain'] {
+  const isOther = flags & (VMS_VBUFFER | VMS_POINTER | VMS_ARRAY_OF_POINTER);
+  if (isOther || element.kind !== 'info' || count.kind !== 'fixed' || count.count !== 1) return undefined;
+  const scalar = scalarTypes.get(element.info);
+  return scalar && { info: element.info, scalar };
 }
 
 /** migration/vmstate.c, vmstate_n_elems. */

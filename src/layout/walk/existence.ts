@@ -117,9 +117,18 @@ function loadBits(shadow: Shadow, { object, offset }: Place, size: number): bigi
   }
   let value = 0n;
   let known = 0n;
+  // Smaller members that it is made of, on a little endian host.
+  for (let width = size / 2; width >= 1; width /= 2) {
+    for (let part = 0; part < size; part += width) {
+      const loaded = shadow.load(object, offset + part, width);
+      if (loaded === undefined) continue;
+      value |= loaded << BigInt(part * 8);
+      known |= ((1n << BigInt(width * 8)) - 1n) << BigInt(part * 8);
+    }
+  }
   for (let bit = 0; bit < size * 8; bit++) {
     const guess = shadow.load(object, bitKey(offset, bit), 1);
-    if (guess === undefined) continue;
+    if (guess === undefined || (known >> BigInt(bit)) & 1n) continue;
     known |= 1n << BigInt(bit);
     if (guess !== 0n) value |= 1n << BigInt(bit);
   }

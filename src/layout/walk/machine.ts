@@ -4,6 +4,7 @@ import type { SectionBytes } from '../context.ts';
 import type { LeafValue } from '../node.ts';
 import { NULL_POINTER_MARKER, OBJECT_POINTER_MARKER } from '../pointer-array.ts';
 import { scalarTypes } from '../scalars.ts';
+import { computedCounts } from './computed-counts.ts';
 import { decideExistence } from './existence.ts';
 import { add, type FixedLengths, type StreamLength } from './fixed-length.ts';
 import { alternativeInfoLengths, fixedInfoLength } from './info-lengths.ts';
@@ -220,6 +221,12 @@ export class Machine {
 
   #stepStruct(run: Run, frame: StructFrame, sink: WalkSink | undefined): Outcome | undefined {
     const { vmsd, place, parent, depth } = frame;
+    const loaded = this.#loadPlainFields(run, frame, sink);
+    if (typeof loaded !== 'number') return loaded;
+    if (loaded > frame.field) {
+      run.frame = { ...frame, field: loaded };
+      return undefined;
+    }
     const field = vmsd.fields[frame.field];
     if (!field) {
       run.frame = vmsd.subsections.length > 0 ? { kind: 'subsections', vmsd, place, parent, depth } : parent;
@@ -279,6 +286,36 @@ export class Machine {
     );
   }
 
+  /** Loads fields that are one number each, as most are, as far as there are any. The number of the next field. */
+  #loadPlainFields(
+    run: Run,
+    { vmsd, versionId, place, field: first }: StructFrame,
+    sink: WalkSink | undefined,
+  ): number | Outcome {
+    const { view, base } = this.section;
+    let index = first;
+    for (; ; index++) {
+      const field = vmsd.fields[index];
+      const plain = field?.plain;
+      if (!plain || field.exists.kind !== 'version') return index;
+      if (field.exists.from > versionId) continue;
+      const { info, scalar } = plain;
+      const start = run.offset;
+      if (start + scalar.size > this.end) return this.#short(run, field, start + scalar.size);
+      const cost = scalarCost(info, view, start - base, scalar.size);
+      if (cost === undefined) return { kind: 'dead', offset: start, why: `${info} of ${field.name}` };
+      const value = scalar.read(view, start - base);
+      const at = place.offset + field.offset;
+      const guessed = run.shadow.guessed(place.object, at, field.size);
+      if (guessed === undefined) run.shadow.store(place.object, at, field.size, unsigned(value, field.size));
+      else if (guessed !== BigInt(unsigned(value, field.size)))
+        return { kind: 'dead', offset: start, why: `${field.name} is not what was taken for it` };
+      run.cost += cost;
+      run.offset += scalar.size;
+      sink?.leaf(field.name, info, start, run.offset, value);
+    }
+  }
+
   #exists(run: Run, frame: StructFrame, field: FieldProgram): boolean | Outcome {
     if (field.exists.kind === 'version') return field.exists.from <= frame.versionId;
     const answer = decideExistence(
@@ -303,7 +340,7 @@ export class Machine {
     let elements: number;
     if (count.kind === 'fixed') elements = count.count;
     else {
-      const value = this.#member(run, frame.place, count);
+      const value = this.#member(run, frame.place, count) ?? this.#computedCount(run, frame, field);
       if (value === undefined) return this.#unknownCount(run, frame, field, count);
       elements = Number(BigInt.asIntN(32, value)) * count.factor;
     }
@@ -314,6 +351,16 @@ export class Machine {
       }
     }
     return elements;
+  }
+
+  #computedCount(run: Run, frame: StructFrame, field: FieldProgram): bigint | undefined {
+    const computed = computedCounts.get(`${frame.vmsd.name}/${field.name}`);
+    let around = frame.parent;
+    while (around && around.kind !== 'struct') around = around.parent;
+    if (!computed || !around) return undefined;
+    const { vmsd, place } = around;
+    const from = vmsd.fields.find(({ name }) => computed.from.includes(name));
+    return from && computed.compute(run.shadow.load(place.object, place.offset + from.offset, from.size));
   }
 
   /** Counts that fit what is left, the likely ones cheap: one that fills the section, a default, a power of two. */
@@ -554,12 +601,10 @@ export class Machine {
       const value = scalar.read(view, start - base);
       run.cost += cost;
       run.offset += scalar.size;
-      const loaded = BigInt.asUintN(size * 8, BigInt(value as number | bigint | boolean));
-      const before = run.shadow.load(place.object, place.offset, size);
-      if (before !== undefined && before !== loaded) {
+      const guessed = run.shadow.guessed(place.object, place.offset, size);
+      if (guessed === undefined) run.shadow.store(place.object, place.offset, size, unsigned(value, size));
+      else if (guessed !== BigInt(unsigned(value, size)))
         return { kind: 'dead', offset: start, why: `${field.name} is not what was taken for it` };
-      }
-      if (before === undefined) run.shadow.store(place.object, place.offset, size, loaded);
       sink?.leaf(name, info, start, run.offset, value);
       return undefined;
     }
@@ -690,6 +735,9 @@ export class Machine {
       }
       case 'load':
         return answered(run.shadow.load(request.place.object, request.place.offset, request.size));
+      case 'store':
+        run.shadow.store(request.place.object, request.place.offset, request.size, request.value);
+        return answered(undefined);
       case 'pciConfig':
         return answered(loadPciConfig(run.shadow, request.object));
       case 'choose': {
@@ -829,6 +877,13 @@ function loadPciConfig(shadow: Shadow, object: ObjectId): Uint8Array | undefined
     content.push(Number(byte));
   }
   return content.length > 0 ? Uint8Array.from(content) : undefined;
+}
+
+/** The bits of a loaded value in `size` bytes of memory, of which there may be more or fewer than in the stream. */
+function unsigned(value: LeafValue, size: number): number | bigint {
+  const number = typeof value === 'boolean' ? Number(value) : (value as number | bigint);
+  if (typeof number === 'bigint' || size > 4) return BigInt.asUintN(size * 8, BigInt(number));
+  return size === 4 ? number >>> 0 : number & ((1 << (size * 8)) - 1);
 }
 
 /** What readers are told of the section and the schema. */

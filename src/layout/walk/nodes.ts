@@ -1,6 +1,7 @@
 import type { PathComponent } from '../../bytes/diagnostic.ts';
 import { gap, type ResolveContext } from '../context.ts';
 import { infoCodecs } from '../infos/table.ts';
+import { withVirtioMeanings } from '../infos/virtio.ts';
 import type { Choice, LayoutNode, LeafNode, LeafValue, StructNode } from '../node.ts';
 import { scalarTypes } from '../scalars.ts';
 import type { WalkSink } from './machine.ts';
@@ -141,14 +142,15 @@ export class NodeBuilder implements WalkSink {
     const { bytes, base } = this.#context.section;
     if (VMSD_TYPES.has(type)) return { kind, name, type, start, end, vmsdName, versionId, children };
     // Its reader has found where the info ends.
-    const opened = this.#openInfo(name, type, start, end);
-    if (opened) return opened;
+    const closed = this.#openInfo(name, type, start, end);
+    if (closed) return closed;
     const value = bytes.subarray(start - base, end - base);
     const [only, second] = children;
     if (!only) return { kind: 'leaf', name, type, start, end, value };
     // An empty list is its end marker and nothing else.
     if (!second && only.kind === 'leaf' && only.name === '(more)') return { ...only, name, type, value };
-    return { kind, name, type, start, end, vmsdName, versionId, value, children };
+    const opened = type === 'virtio' ? withVirtioMeanings(children, this.#context.idstr) : children;
+    return { kind, name, type, start, end, vmsdName, versionId, value, children: opened };
   }
 
   /** The section's root; from `reached` to `end` is a gap, when the walk did not get further. */

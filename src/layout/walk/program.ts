@@ -1,4 +1,5 @@
 import type { Expression } from '../../machine-code/expression.ts';
+import type { ScalarType } from '../scalars.ts';
 
 /**
  * VMSD tables made ready for walking: flags taken apart, indexes turned into references, names made unique the way
@@ -29,6 +30,8 @@ export interface FieldProgram {
   /** QEMU 11.1: every element of an array of pointers has a marker before it. */
   readonly marked: boolean;
   readonly element: ElementProgram;
+  /** Set for a field that is one number and nothing else, as most are. */
+  readonly plain: { readonly info: string; readonly scalar: ScalarType } | undefined;
   /** What the marker of a NULL element is called: `nullptr`, from QEMU 11 on `ptr-marker`. */
   readonly nullType: string;
   /** How a vmdesc describes it, when it is an array. */

@@ -32,14 +32,13 @@ export function hasInfoReader(info: string): boolean {
 export function readInfo(
   context: ResolveContext,
   { name, type, start, end }: NodePlace,
-  idstr: string,
   tables: InfoTables,
 ): LayoutNode | undefined {
   if (!infoReaders.has(type)) return undefined;
   const section = partOf(context.section, start, end);
   const headers = subsectionNames(section.bytes);
   const lengths = new FixedLengths((header) => headers.has(header));
-  const surroundings = { idstr, vmsds: (vmsd: string) => tables.vmsds(vmsd) };
+  const surroundings = { idstr: context.idstr, vmsds: (vmsd: string) => tables.vmsds(vmsd) };
   const machine = new Machine(section, end, new Objects(), lengths, { defaults: () => NONE }, surroundings);
   const program = fieldProgram(String(name), type, tables);
   const vmsd: VmsdProgram = { name: '', versionId: 0, fields: [program], subsections: [] };
@@ -81,6 +80,7 @@ function fieldProgram(name: string, info: string, tables: InfoTables): FieldProg
     pointers: false,
     marked: false,
     element: known?.element ?? { kind: 'info', info, vmsd: undefined, key: undefined },
+    plain: undefined,
     nullType: '',
     described: 'each',
     exists: { kind: 'version', from: 0 },

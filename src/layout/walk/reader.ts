@@ -70,6 +70,8 @@ export type ReaderRequest =
   | { readonly request: 'remaining' }
   /** A member that has been loaded or guessed. Answer: bigint, undefined when it is not known. */
   | { readonly request: 'load'; readonly place: Place; readonly size: number }
+  /** A member whose value the stream tells in another way. */
+  | { readonly request: 'store'; readonly place: Place; readonly size: number; readonly value: bigint }
   /** PCI configuration space of an object, when it has been loaded. Answer: Uint8Array or undefined. */
   | { readonly request: 'pciConfig'; readonly object: ObjectId }
   /** Something that the stream does not say. Answer: the value of the option that is tried. */

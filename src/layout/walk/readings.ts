@@ -25,12 +25,12 @@ export function compareReadings(
 ): Doubt | undefined {
   const [best, ...others] = result.solutions;
   if (!best) return undefined;
-  const own = nodesOf(machine, best, versionId);
+  const own = others.length > 0 ? nodesOf(machine, best, versionId) : undefined;
   // Guesses that show nowhere in the bytes make no other reading.
   const different = others
     .slice(0, MAX_COMPARED)
     .map((solution) => ({ solution, nodes: nodesOf(machine, solution, versionId) }))
-    .filter(({ nodes }) => nodes.shape !== own.shape);
+    .filter(({ nodes }) => nodes.shape !== own?.shape);
   const allTried = result.exhausted && others.length <= MAX_COMPARED;
   const [second] = different;
   if (allTried && !second) return undefined;
@@ -45,7 +45,7 @@ export function compareReadings(
     },
     isCertain: (kind, name, type, start, end) =>
       end <= untried && different.every(({ nodes }) => nodes.keys.has(nodeKey(kind, name, type, start, end))),
-    isCutCertain: allTried && different.every(({ nodes }) => nodes.cut === own.cut),
+    isCutCertain: allTried && different.every(({ nodes }) => nodes.cut === own?.cut),
   };
 }
 

@@ -72,6 +72,9 @@ interface GuessList {
   readonly cost: number;
 }
 
+/** Runs that are made to show that there is no other reading, however unlikely. */
+const PROOF_STATES = 256;
+
 /** Looks for readings of a section, the likeliest first. */
 export function search(
   machine: Machine,
@@ -98,7 +101,7 @@ export function search(
   });
   let best = Number.POSITIVE_INFINITY;
   for (let entry = queue.pop(); entry; entry = queue.pop()) {
-    if (entry.rank > best + limits.margin) return finish(false);
+    if (entry.rank > best + limits.margin && states >= PROOF_STATES) return finish(false);
     if (states >= limits.states || budget.steps <= 0) return finish(false);
     let { run, guesses } = entry;
     const { candidate, unknown } = entry;
@@ -110,7 +113,7 @@ export function search(
         queue.push({ ...entry, option: entry.option + 1, rank });
       }
       run = { ...run, shadow: run.shadow.branch(), cost: run.cost + cost };
-      run.shadow.store(unknown.object, unknown.offset, unknown.size, value);
+      run.shadow.guess(unknown.object, unknown.offset, unknown.size, value);
       if (unknown.also) run.shadow.store(unknown.also.object, unknown.also.offset, unknown.size, value);
       guesses = { guess: { unknown, value, offset: run.offset }, before: guesses, cost };
     }

@@ -7,13 +7,16 @@
  */
 export class Shadow {
   readonly #parent: Shadow | undefined;
-  readonly #values = new Map<string, bigint>();
+  readonly #values = new Map<ObjectId, Map<number, number | bigint>>();
   /** Arrays of integers, kept as where they are in the stream. */
-  readonly #ranges: ShadowRange[] = [];
+  readonly #ranges = new Map<ObjectId, ShadowRange[]>();
+  /** The guess that this shadow was branched for, and what its parents were. */
+  #guess: Guessed | undefined;
   #sealed = false;
 
   private constructor(parent: Shadow | undefined) {
     this.#parent = parent;
+    this.#guess = parent ? parent.#guess : undefined;
   }
 
   static empty(): Shadow {
@@ -26,31 +29,63 @@ export class Shadow {
     return new Shadow(this);
   }
 
-  store(object: ObjectId, offset: number, size: number, value: bigint): void {
+  /** Stores an unsigned value. */
+  store(object: ObjectId, offset: number, size: number, value: number | bigint): void {
     if (this.#sealed) throw new Error('a shadow that was branched cannot be written');
-    this.#values.set(key(object, offset, size), value);
+    let values = this.#values.get(object);
+    if (!values) {
+      values = new Map();
+      this.#values.set(object, values);
+    }
+    values.set(key(offset, size), value);
+  }
+
+  /** Stores a value that was guessed, and not loaded. */
+  guess(object: ObjectId, offset: number, size: number, value: bigint): void {
+    this.store(object, offset, size, value);
+    this.#guess = { object, key: key(offset, size), value, before: this.#guess };
+  }
+
+  /** What was guessed for a place; undefined where nothing was. */
+  guessed(object: ObjectId, offset: number, size: number): bigint | undefined {
+    if (!this.#guess) return undefined;
+    const name = key(offset, size);
+    for (let guess: Guessed | undefined = this.#guess; guess; guess = guess.before)
+      if (guess.object === object && guess.key === name) return guess.value;
+    return undefined;
   }
 
   /** Stores an array of equal integers by a function that reads one of them. */
   storeArray(range: ShadowRange): void {
     if (this.#sealed) throw new Error('a shadow that was branched cannot be written');
-    this.#ranges.push(range);
+    const ranges = this.#ranges.get(range.object);
+    if (ranges) ranges.push(range);
+    else this.#ranges.set(range.object, [range]);
   }
 
   /** The unsigned value of `size` bytes at an offset of an object; undefined when nothing stored it so. */
   load(object: ObjectId, offset: number, size: number): bigint | undefined {
-    const name = key(object, offset, size);
+    const name = key(offset, size);
     for (let shadow: Shadow | undefined = this; shadow; shadow = shadow.#parent) {
-      const value = shadow.#values.get(name);
-      if (value !== undefined) return value;
-      for (const range of shadow.#ranges) {
+      const value = shadow.#values.get(object)?.get(name);
+      if (value !== undefined) return BigInt(value);
+      for (const range of shadow.#ranges.get(object) ?? NO_RANGES) {
         const at = offset - range.offset;
-        if (range.object !== object || range.size !== size || at < 0) continue;
+        if (range.size !== size || at < 0) continue;
         if (at % size === 0 && at / size < range.count) return range.read(at / size);
       }
     }
     return undefined;
   }
+}
+
+const NO_RANGES: readonly ShadowRange[] = [];
+
+interface Guessed {
+  readonly object: ObjectId;
+  readonly key: number;
+  readonly value: bigint;
+  readonly before: Guessed | undefined;
 }
 
 export interface ShadowRange {
@@ -65,8 +100,9 @@ export interface ShadowRange {
 /** An object of the source QEMU: the device, or what a pointer in another object points to. */
 export type ObjectId = number;
 
-function key(object: ObjectId, offset: number, size: number): string {
-  return `${object}:${offset}:${size}`;
+/** Sizes are 1 to 8. */
+function key(offset: number, size: number): number {
+  return offset * 16 + size;
 }
 
 /** Gives objects their ids: the same pointer of the same object is the same object in every branch of a search. */

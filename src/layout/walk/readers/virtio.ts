@@ -32,7 +32,8 @@ export const readVirtio: InfoReader = function* (args) {
   yield* integer('status', 'uint8');
   yield* integer('isr', 'uint8');
   if ((yield* integer('queue_sel', 'uint16')) >= MAX_QUEUES) yield { request: 'fail', why: 'queue_sel' };
-  yield* integer('guest_features_lo', 'uint32');
+  const features = yield* scalar('guest_features_lo', 'uint32');
+  yield* storeFeatures(args, features);
   const configLength = yield* integer('config_len', 'uint32');
   if (configLength > MAX_CONFIG) yield { request: 'fail', why: `a configuration of ${configLength} bytes` };
   if (configLength > 0) yield* bytes('config', 'buffer', configLength);
@@ -47,6 +48,21 @@ export const readVirtio: InfoReader = function* (args) {
   const [virtio] = args.vmsds('virtio');
   if (virtio) yield* struct('virtio', virtio, args.place);
 };
+
+/** Existence tests of devices ask for features before the member is loaded, which comes last and as a whole. */
+function* storeFeatures({ vmsds, place }: ReaderArguments, features: bigint): ReaderSteps<void> {
+  const [virtio] = vmsds('virtio');
+  const whole = virtio?.subsections.find(({ name }) => name === 'virtio/64bit_features');
+  const member = whole?.fields.find(({ name }) => name === 'guest_features');
+  if (!member) return;
+  const { object, offset } = place;
+  yield {
+    request: 'store',
+    place: { object, offset: offset + member.offset },
+    size: 4,
+    value: features,
+  };
+}
 
 function* readQueue(index: number, { hasAlignment, hasVectors }: TransportTraits): ReaderSteps<void> {
   yield { request: 'open', name: index, type: 'VirtQueue' };

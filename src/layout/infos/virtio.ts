@@ -1,0 +1,123 @@
+import { childrenOf, type LayoutNode, type LeafNode, type LeafValue, type StructNode } from '../node.ts';
+import { bitsMeaning, flags, hex } from './bits.ts';
+import { VIRTIO_STATUS_BITS, virtioFeatureNames, virtioPciDeviceType } from './virtio-features.ts';
+
+/** Device types (see virtio-features.ts) by the names that QEMU's VMSDs have. */
+const deviceTypes: ReadonlyMap<string, number> = new Map([
+  ['vhost-scsi', 8],
+  ['vhost-user-blk', 2],
+  ['vhost-user-fs', 26],
+  ['vhost-user-gpio', 41],
+  ['vhost-user-i2c', 34],
+  ['vhost-user-input', 18],
+  ['vhost-user-rng', 4],
+  ['vhost-user-scmi', 32],
+  ['vhost-user-snd', 25],
+  ['vhost-user-vsock', 19],
+  ['virtio-9p', 9],
+  ['virtio-balloon', 5],
+  ['virtio-blk', 2],
+  ['virtio-console', 3],
+  ['virtio-crypto', 20],
+  ['virtio-gpu', 16],
+  ['virtio-input', 18],
+  ['virtio-input-host', 18],
+  ['virtio-iommu', 23],
+  ['virtio-mem', 24],
+  ['virtio-net', 1],
+  ['virtio-nsm', 33],
+  ['virtio-rng', 4],
+  ['virtio-scsi', 8],
+  ['virtio-vhost_scsi', 8],
+  ['virtio-vhost_vsock', 19],
+]);
+
+const STATUS = flags(VIRTIO_STATUS_BITS);
+/** Bytes of a descriptor, and of an entry of the available ring: split virtqueues, VIRTIO specification, 2.7. */
+const DESCRIPTOR = 16n;
+const AVAILABLE_HEADER = 4n;
+const AVAILABLE_ENTRY = 2n;
+
+/**
+ * Adds to what a reader made of a `virtio` info what values say: the device's status, features by name, and where the
+ * rings of a queue are that has only one address. `idstr` names the device where no PCI configuration space does.
+ */
+export function withVirtioMeanings(children: readonly LayoutNode[], idstr: string): readonly LayoutNode[] {
+  const root = { children };
+  const deviceId =
+    find(root, 'transport', 'pci_dev', 'config[0]', 'device_id') ??
+    find(root, 'transport', 'pci_dev', 'config[1]', 'device_id');
+  const type =
+    (typeof deviceId === 'number' ? virtioPciDeviceType(deviceId) : undefined) ??
+    deviceTypes.get(idstr.slice(idstr.lastIndexOf('/') + 1));
+  const hasRings = subsection(children, 'virtio/virtqueues') !== undefined;
+  const features = (value: number | bigint) =>
+    type === undefined || value === 0n || value === 0
+      ? undefined
+      : virtioFeatureNames(type, BigInt(value)).join(', ');
+  const meaningOf = (leaf: LeafNode): string | undefined => {
+    const { name, value } = leaf;
+    if (typeof value !== 'number' && typeof value !== 'bigint') return undefined;
+    if (name === 'status') return bitsMeaning(value, STATUS);
+    return name === 'guest_features_lo' || name === 'guest_features' ? features(value) : undefined;
+  };
+  return children.map((child): LayoutNode => {
+    if (child.name === 'vq' && child.kind === 'array' && !hasRings)
+      return { ...child, children: [...child.children].map(withRings) };
+    if (child.name === 'virtio' && child.kind === 'struct') {
+      const own = child.children.map((part) => mapLeaves(part, meaningOf));
+      return { ...child, children: own };
+    }
+    return child.kind === 'leaf' ? mapLeaves(child, meaningOf) : child;
+  });
+}
+
+function mapLeaves(node: LayoutNode, meaningOf: (leaf: LeafNode) => string | undefined): LayoutNode {
+  if (node.kind === 'leaf') {
+    const meaning = meaningOf(node);
+    return meaning === undefined ? node : { ...node, meaning };
+  }
+  if (node.kind !== 'struct') return node;
+  return { ...node, children: node.children.map((child) => mapLeaves(child, meaningOf)) };
+}
+
+/** Legacy queues: the available ring lies behind the descriptors, the used ring at the next boundary of `align`. */
+function withRings(queue: LayoutNode): LayoutNode {
+  if (queue.kind !== 'struct') return queue;
+  const value = (name: string) => {
+    const found = find(queue, name);
+    return typeof found === 'number' || typeof found === 'bigint' ? BigInt(found) : undefined;
+  };
+  const descriptors = value('desc');
+  const size = value('num');
+  if (!descriptors || size === undefined) return queue;
+  const align = value('align') || 4096n;
+  const available = descriptors + size * DESCRIPTOR;
+  const end = available + AVAILABLE_HEADER + (size + 1n) * AVAILABLE_ENTRY;
+  const used = ((end + align - 1n) / align) * align;
+  const meaning = `available ring at ${hex(available)}, used ring at ${hex(used)}`;
+  return {
+    ...queue,
+    children: queue.children.map((child) =>
+      child.kind === 'leaf' && child.name === 'desc' ? { ...child, meaning } : child,
+    ),
+  };
+}
+
+function subsection(children: readonly LayoutNode[], name: string): StructNode | undefined {
+  const virtio = children.find((child) => child.name === 'virtio');
+  for (const child of virtio ? childrenOf(virtio) : [])
+    if (child.kind === 'struct' && child.name === name) return child;
+  return undefined;
+}
+
+/** The value of the leaf at a path of structs. */
+function find(
+  { children }: { readonly children: readonly LayoutNode[] },
+  ...path: readonly string[]
+): LeafValue | undefined {
+  const [name, ...rest] = path;
+  const child = children.find((candidate) => candidate.name === name);
+  if (child?.kind === 'leaf' && rest.length === 0) return child.value;
+  return child?.kind === 'struct' ? find(child, ...rest) : undefined;
+}

@@ -1,0 +1,19 @@
+/** A count that a pre_save function computes in a `tmp` object, from a member of the object around it. */
+interface ComputedCount {
+  /** The member, by names that its field had in different versions. */
+  readonly from: readonly string[];
+  /** Undefined stands for a member that was not sent. */
+  compute(value: bigint | undefined): bigint;
+}
+
+/** By VMSD of the `tmp` object and name of the field that is counted. */
+export const computedCounts: ReadonlyMap<string, ComputedCount> = new Map([
+  [
+    // hw/net/virtio-net.c, virtio_net_tx_waiting_pre_save: of all queue pairs but the first. One pair is not sent.
+    'virtio-net-tx_waiting/vqs_1',
+    {
+      from: ['curr_queue_pairs', 'curr_queues'],
+      compute: (pairs) => (pairs === undefined || pairs === 0n ? 0n : pairs - 1n),
+    },
+  ],
+]);
