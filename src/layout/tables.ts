@@ -1,4 +1,4 @@
-import type { Diagnostic } from '../bytes/diagnostic.ts';
+import { type Diagnostic, printable } from '../bytes/diagnostic.ts';
 import { rangeLength } from '../bytes/range.ts';
 import type { ByteSource } from '../bytes/source.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
@@ -102,6 +102,7 @@ export async function resolveByTables(
     new FixedLengths((name) => headers.has(name)),
     tables.hints,
     { idstr, vmsds: (name) => tables.vmsds(name) },
+    record.boundary === 'truncated',
   );
   const result = search(machine, versionId, candidates, {
     states: MAX_STATES,
@@ -119,11 +120,29 @@ export async function resolveByTables(
   const build = (vmsd: VmsdProgram, shadow: Shadow, doubt?: Doubt): StructNode => {
     const builder = new NodeBuilder(context, vmsd, versionId, doubt);
     const run = machine.start(vmsd, versionId, shadow.branch());
-    machine.run(run, builder);
+    const outcome = machine.run(run, builder);
+    if (outcome.kind === 'cut') {
+      report({
+        severity: 'error',
+        code: 'truncated',
+        message: 'the stream ends in this field',
+        range: { start: outcome.offset, end: body.end },
+        path: [...builder.path, outcome.field].filter((name) => name !== ''),
+      });
+    }
     return builder.finish(run.offset, body.end);
   };
   const [best] = result.solutions;
   if (best) {
+    const { vmsd } = best.candidate;
+    if (vmsd.versionId !== versionId) {
+      report({
+        severity: 'warning',
+        code: 'schema-mismatch',
+        message: `version ${versionId} of ${printable(vmsd.name)}; this QEMU writes ${vmsd.versionId}: another one wrote the stream`,
+        range: record.range,
+      });
+    }
     const doubt = compareReadings(machine, result, versionId);
     if (doubt) {
       const message = choiceMessage(doubt);

@@ -1,3 +1,4 @@
+import type { Layout } from '../layout/node.ts';
 import { layoutOf, type OpenedStream } from '../layout/open.ts';
 import type { SchemaTables } from '../layout/tables.ts';
 
@@ -22,6 +23,14 @@ export function possibleFit({ stream }: OpenedStream, tables: SchemaTables): num
   return possible;
 }
 
+/** Was the section read to its last byte, as a QEMU of the version of the tables would have written it? */
+export function isExplained({ root, diagnostics }: Layout): boolean {
+  return (
+    root.vmsdName !== undefined &&
+    !diagnostics.some(({ code, severity }) => severity === 'error' || code === 'schema-mismatch')
+  );
+}
+
 /** Reads every section by the tables. */
 export async function fitTables(opened: OpenedStream, tables: SchemaTables): Promise<TablesFit> {
   let sections = 0;
@@ -29,8 +38,7 @@ export async function fitTables(opened: OpenedStream, tables: SchemaTables): Pro
   for (const section of opened.stream.sections) {
     if (section.scanner) continue;
     sections++;
-    const { root, diagnostics } = await layoutOf({ ...opened, schema: undefined, tables }, section);
-    if (root.vmsdName !== undefined && !diagnostics.some(({ severity }) => severity === 'error')) fitting++;
+    if (isExplained(await layoutOf({ ...opened, schema: undefined, tables }, section))) fitting++;
   }
   return { sections, fitting };
 }

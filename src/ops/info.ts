@@ -10,6 +10,7 @@ import type {
   SectionType,
   StreamRecord,
 } from '../stream/records.ts';
+import { isExplained } from './fit-tables.ts';
 import { type PageSize, streamPageSize } from './page-size.ts';
 
 /** What `info` tells of a stream. Sizes and offsets in bytes. */
@@ -38,6 +39,9 @@ export type SchemaInfo =
       readonly qemuVersion: string | undefined;
       readonly target: string | undefined;
       readonly vmsds: number;
+      /** Sections that they explain to the last byte, and idstrs of those that they do not. */
+      readonly fitting: number;
+      readonly misfits: readonly string[];
     };
 
 export interface SectionInfo {
@@ -81,11 +85,18 @@ export async function streamInfo(opened: OpenedStream): Promise<StreamInfo> {
   const { source, stream } = opened;
   const diagnostics = [...opened.diagnostics];
   const resolved = new Map<number, { leaves: number; gapBytes: number }>();
+  const misfits: string[] = [];
+  let fitting = 0;
   let index = stream.configuration ? -1 : 0;
   for await (const layout of layouts(opened)) {
     diagnostics.push(...layout.diagnostics);
     const count = { leaves: 0, gapBytes: 0 };
     addLeaves(layout.root, count);
+    const section = stream.sections[index];
+    if (section && !section.scanner) {
+      if (isExplained(layout)) fitting++;
+      else misfits.push(layout.section);
+    }
     resolved.set(index++, count);
   }
   const sections = stream.sections.map((section, i): SectionInfo => {
@@ -113,7 +124,7 @@ export async function streamInfo(opened: OpenedStream): Promise<StreamInfo> {
     configuration: stream.configuration && configurationInfo(stream.configuration),
     pageSize: streamPageSize(opened),
     footers: stream.footers,
-    schema: schemaInfo(opened),
+    schema: schemaInfo(opened, fitting, misfits),
     sections,
     commands: commandRecords(stream.records),
     shares: byteShares(opened),
@@ -132,14 +143,18 @@ function total(ranges: readonly Range[]): number {
   return ranges.reduce((sum, range) => sum + rangeLength(range), 0);
 }
 
-function schemaInfo({ schema, tables, stream }: OpenedStream): SchemaInfo | undefined {
+function schemaInfo(
+  { schema, tables, stream }: OpenedStream,
+  fitting: number,
+  misfits: readonly string[],
+): SchemaInfo | undefined {
   if (schema) {
     const size = stream.vmdescription ? rangeLength(stream.vmdescription.json) : 0;
     return { origin: schema.origin, size, devices: schema.devices.length };
   }
   if (!tables) return undefined;
   const { qemuVersion, target, vmsds } = tables.schema;
-  return { origin: 'tables', qemuVersion, target, vmsds: vmsds.length };
+  return { origin: 'tables', qemuVersion, target, vmsds: vmsds.length, fitting, misfits };
 }
 
 function configurationInfo({

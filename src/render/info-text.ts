@@ -66,12 +66,29 @@ function facts(info: StreamInfo): [string, string][] {
   return rows;
 }
 
+/** Misfits that are named. */
+const MAX_MISFITS = 8;
+
+function fitText({
+  fitting,
+  misfits,
+}: {
+  readonly fitting: number;
+  readonly misfits: readonly string[];
+}): string {
+  const sections = fitting + misfits.length;
+  if (misfits.length === 0) return `all ${sections} sections fit`;
+  const named = misfits.slice(0, MAX_MISFITS).map(printable).join(', ');
+  const more = misfits.length > MAX_MISFITS ? ` and ${misfits.length - MAX_MISFITS} more` : '';
+  return `${fitting} of ${sections} sections fit; not ${named}${more}`;
+}
+
 function schemaText(schema: StreamInfo['schema']): string {
   switch (schema?.origin) {
     case 'vmdesc':
       return `vmdesc of the stream: ${schema.devices} devices, ${formatSize(schema.size)}`;
     case 'tables':
-      return `tables of QEMU ${schema.qemuVersion ?? '?'}, ${schema.target ?? '?'}: ${schema.vmsds} VMSDs`;
+      return `tables of QEMU ${schema.qemuVersion ?? '?'}, ${schema.target ?? '?'}: ${fitText(schema)}`;
     case undefined:
       return 'none';
   }

@@ -103,6 +103,8 @@ export type Outcome =
   | { readonly kind: 'done' }
   /** The bytes are not what the tables say, or do not end where they should. */
   | { readonly kind: 'dead'; readonly offset: number; readonly why: string }
+  /** The stream was cut off in this section, and the walk has come to the value that is cut. */
+  | { readonly kind: 'cut'; readonly offset: number; readonly field: string | number }
   | { readonly kind: 'unknown'; readonly unknown: Unknown };
 
 /** Takes the nodes of a run, a parent before its children. */
@@ -159,7 +161,9 @@ export class Machine {
   readonly #lengths: FixedLengths;
   readonly #hints: CountHints;
   readonly #surroundings: Surroundings;
+  readonly #isCut: boolean;
 
+  /** `isCut` says that the stream ends inside the section. */
   constructor(
     section: SectionBytes,
     end: number,
@@ -167,7 +171,9 @@ export class Machine {
     lengths: FixedLengths,
     hints: CountHints,
     surroundings: Omit<Surroundings, 'behind'>,
+    isCut = false,
   ) {
+    this.#isCut = isCut;
     const behind: Surroundings['behind'] = (object, offset, index) => objects.behind(object, offset, index);
     this.#surroundings = { ...surroundings, behind };
     this.section = section;
@@ -191,7 +197,8 @@ export class Machine {
       if (--budget.steps < 0)
         return { kind: 'dead', offset: run.offset, why: 'the tables take too many steps' };
       if (!frame) {
-        if (run.offset === this.end) return { kind: 'done' };
+        if (run.offset === this.end)
+          return this.#isCut ? { kind: 'cut', offset: run.offset, field: '' } : { kind: 'done' };
         return { kind: 'dead', offset: run.offset, why: `${this.end - run.offset} bytes are left` };
       }
       if (frame.depth > MAX_DEPTH) return { kind: 'dead', offset: run.offset, why: 'structs nest too deep' };
@@ -344,7 +351,7 @@ export class Machine {
       if (value === undefined) return this.#unknownCount(run, frame, field, count);
       elements = Number(BigInt.asIntN(32, value)) * count.factor;
     }
-    if (elements < 0 || elements > this.end - run.offset + 1) {
+    if (elements < 0 || (!this.#isCut && elements > this.end - run.offset + 1)) {
       const empty = this.#lengths.element(field);
       if (elements < 0 || !(empty.exact && empty.min === 0)) {
         return { kind: 'dead', offset: run.offset, why: `${elements} elements of ${field.name}` };
@@ -387,7 +394,7 @@ export class Machine {
     }
     const filling = this.#fillingCounts(field, frame, left + rest.min, count.factor);
     const options: UnknownOption[] = [];
-    const most = Math.min(Math.floor(left / unit), MAX_COUNT);
+    const most = this.#isCut ? MAX_CUT_COUNT : Math.min(Math.floor(left / unit), MAX_COUNT);
     const known = this.#hints.defaults(field.name, offset + count.offset);
     for (let value = 0; value <= most; value++) {
       const cost = countCost(value, known.has(value));
@@ -414,6 +421,7 @@ export class Machine {
 
   /** Bytes that everything behind this frame takes. */
   #rest(frame: Frame, lengths = this.#lengths): StreamLength {
+    if (this.#isCut) return UNKNOWN_LENGTH;
     let length: StreamLength = { min: 0, exact: true };
     for (let at: Frame | undefined = frame; at; at = at.parent) {
       if (at.kind === 'struct') length = add(length, lengths.rest(at.vmsd, at.versionId, at.field));
@@ -481,25 +489,28 @@ export class Machine {
     const info = field.element.kind === 'info' ? field.element.info : '';
     const scalar = scalarTypes.get(info)!;
     const start = run.offset;
-    const end = start + count * scalar.size;
-    if (end > this.end) return this.#short(run, field, end);
+    const wanted = start + count * scalar.size;
+    if (wanted > this.end && !this.#isCut) return this.#short(run, field, wanted);
+    const loaded = Math.min(count, Math.floor((this.end - start) / scalar.size));
+    const end = start + loaded * scalar.size;
     const { view, base: sectionBase } = this.section;
     const readAt = (i: number) => scalar.read(view, start - sectionBase + i * scalar.size);
-    for (let i = 0; i < count; i++) {
+    for (let i = 0; i < loaded; i++) {
       const cost = scalarCost(info, view, start - sectionBase + i * scalar.size, scalar.size);
       if (cost === undefined)
         return { kind: 'dead', offset: start + i * scalar.size, why: `${info} of ${field.name}` };
       run.cost += cost;
     }
-    sink?.leaves(info, start, scalar.size, count);
+    sink?.leaves(info, start, scalar.size, loaded);
     run.shadow.storeArray({
       object: base.object,
       offset: base.offset,
       size,
-      count,
+      count: loaded,
       read: (i) => BigInt.asUintN(size * 8, BigInt(readAt(i) as number | bigint | boolean)),
     });
     run.offset = end;
+    if (loaded < count) return this.#short(run, { name: loaded }, wanted);
     run.frame = frame.parent;
     return undefined;
   }
@@ -679,8 +690,7 @@ export class Machine {
       case 'scalar': {
         const type = scalarTypes.get(request.type)!;
         const pos = start - this.section.base;
-        if (start + type.size > this.end)
-          return { kind: 'dead', offset: start, why: `${request.name} is cut` };
+        if (start + type.size > this.end) return this.#short(run, request, start + type.size);
         const cost = scalarCost(request.type, this.section.view, pos, type.size);
         if (cost === undefined)
           return { kind: 'dead', offset: start, why: `${request.type} of ${request.name}` };
@@ -692,9 +702,7 @@ export class Machine {
         return answered(answer);
       }
       case 'bytes': {
-        if (request.length < 0 || start + request.length > this.end) {
-          return { kind: 'dead', offset: start, why: `${request.name} of ${request.length} bytes is cut` };
-        }
+        if (start + request.length > this.end) return this.#short(run, request, start + request.length);
         const content = this.#bytes(start, request.length);
         if (request.type === 'pci config') storePciConfig(run.shadow, frame.args.place.object, content);
         run.cost += bufferCost(content);
@@ -791,10 +799,12 @@ export class Machine {
     const { bytes, view, base } = this.section;
     const pos = run.offset - base;
     run.frame = parent;
-    if (run.offset + 2 > this.end || bytes[pos] !== QEMU_VM_SUBSECTION) return undefined;
-    const length = bytes[pos + 1]!;
+    const isHeader = bytes[pos] === QEMU_VM_SUBSECTION;
+    const length = bytes[pos + 1] ?? 0;
     const headerEnd = run.offset + 2 + length + 4;
-    if (headerEnd > this.end) return undefined;
+    if (this.#isCut && isHeader && headerEnd > this.end)
+      return this.#short(run, { name: 'subsection' }, headerEnd);
+    if (!isHeader || headerEnd > this.end) return undefined;
     const name = decodeText(bytes.subarray(pos + 2, pos + 2 + length));
     const named = vmsd.subsections.filter((candidate) => candidate.name === name);
     if (named.length === 0) return undefined;
@@ -829,11 +839,12 @@ export class Machine {
     return this.section.bytes.subarray(pos, pos + length);
   }
 
-  #short(run: Run, field: FieldProgram, end: number): Outcome {
+  #short(run: Run, { name }: { readonly name: string | number }, end: number): Outcome {
+    if (this.#isCut) return { kind: 'cut', offset: run.offset, field: name };
     return {
       kind: 'dead',
       offset: run.offset,
-      why: `${field.name} ends ${end - this.end} bytes behind the section`,
+      why: `${name} ends ${end - this.end} bytes behind the section`,
     };
   }
 }
@@ -907,6 +918,8 @@ const MAX_STEPS = 20_000_000;
 
 /** Counts that are not tried beyond. */
 const MAX_COUNT = 1 << 16;
+/** The same where the bytes do not bound them, because the stream ends before. */
+const MAX_CUT_COUNT = 1 << 12;
 /** Index of the object that an info of type `tmp` makes. */
 const TMP_OBJECT = -2;
 

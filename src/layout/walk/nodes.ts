@@ -49,6 +49,11 @@ export class NodeBuilder implements WalkSink {
     this.open('', 'section', context.section.base, vmsd, versionId);
   }
 
+  /** Names of the nodes that are open, from the section's root. */
+  get path(): readonly PathComponent[] {
+    return this.#open.slice(1).map(({ name }) => name);
+  }
+
   open(
     name: PathComponent,
     type: string,

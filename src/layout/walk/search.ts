@@ -83,6 +83,9 @@ export function search(
   limits: SearchLimits,
 ): SearchResult {
   const expected = expectedCosts(machine);
+  // Of a section that is cut, a reading that gets further explains more.
+  const cutCost = (offset: number) =>
+    (expected[offset - machine.section.base] ?? 0) + Math.log2(machine.end - offset + 1);
   const queue = new Heap();
   for (const candidate of candidates) {
     const run = machine.start(candidate.vmsd, versionId, Shadow.empty());
@@ -119,8 +122,8 @@ export function search(
     }
     states++;
     const outcome = machine.run(run, undefined, budget);
-    if (outcome.kind === 'done') {
-      const cost = run.cost + candidate.cost;
+    if (outcome.kind === 'done' || outcome.kind === 'cut') {
+      const cost = run.cost + candidate.cost + (outcome.kind === 'cut' ? cutCost(run.offset) : 0);
       best = Math.min(best, cost);
       solutions.push({ candidate, shadow: run.shadow, cost, guesses: listGuesses(guesses) });
     } else if (outcome.kind === 'dead') {
