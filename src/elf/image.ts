@@ -12,13 +12,18 @@ export interface Segment {
   readonly object: number;
   readonly bytes: Uint8Array;
   readonly view: DataView;
-  /** A bit for each aligned 8-byte word, the first that of `start` rounded down to 8: it holds an address. */
-  readonly pointers: Uint8Array;
-  /** Number of the first word: `start` divided by 8, rounded down. */
-  readonly firstWord: number;
+  /**
+   * What each aligned 8-byte word holds, the first that of `start` rounded down to 8, if it is an address; 0 if not.
+   * Undefined as long as none does.
+   */
+  targets: Float64Array | undefined;
 }
 
 const WORD = 8;
+/** Segments that are remembered by address, for reads that jump between tables, strings and code: in parts of 64 KiB. */
+const REMEMBERED = 256;
+const REMEMBERED_SHIFT = 16;
+
 /** Words that hold an address: where they are, and what they hold. */
 export interface PointerList {
   readonly places: Float64Array;
@@ -39,10 +44,7 @@ export class Image {
   readonly littleEndian: boolean;
   /** Sorted by address. */
   readonly segments: Segment[] = [];
-  /** The segments that were used last: what is read, code, and strings lie in different ones. */
-  #last: Segment | undefined;
-  #lastCode: Segment | undefined;
-  #lastText: Segment | undefined;
+  readonly #remembered: (Segment | undefined)[] = new Array(REMEMBERED).fill(undefined);
   #pointers: PointerList | undefined;
   #textTotal = 0;
   readonly #texts = new Map<number, string | undefined>();
@@ -63,10 +65,11 @@ export class Image {
   }
 
   segmentAt(address: number): Segment | undefined {
-    const last = this.#last;
-    if (last && address >= last.start && address < last.memoryEnd) return last;
+    const slot = (address >>> REMEMBERED_SHIFT) % REMEMBERED;
+    const known = this.#remembered[slot];
+    if (known && address >= known.start && address < known.memoryEnd) return known;
     const segment = this.#search(address);
-    if (segment) this.#last = segment;
+    if (segment) this.#remembered[slot] = segment;
     return segment;
   }
 
@@ -88,12 +91,7 @@ export class Image {
   }
 
   isCode(address: number): boolean {
-    const last = this.#lastCode;
-    if (last && address >= last.start && address < last.memoryEnd) return true;
-    const segment = this.#search(address);
-    if (!segment?.executable) return false;
-    this.#lastCode = segment;
-    return true;
+    return this.segmentAt(address)?.executable ?? false;
   }
 
   u8(address: number): number {
@@ -133,9 +131,8 @@ export class Image {
   /** The address that the word at `address` holds; 0 where that is no pointer. */
   pointer(address: number): number {
     const segment = this.segmentAt(address);
-    if (!segment || address % WORD !== 0) return 0;
-    const word = address / WORD - segment.firstWord;
-    return (segment.pointers[word >>> 3]! & (1 << (word & 7))) === 0 ? 0 : this.#word(segment, address);
+    if (!segment?.targets || address % WORD !== 0) return 0;
+    return segment.targets[wordIndex(segment, address)] ?? 0;
   }
 
   /** All words that hold an address, in order, and what they hold. To be asked for when all is relocated. */
@@ -163,10 +160,8 @@ export class Image {
   }
 
   #readText(address: number): string | undefined {
-    const last = this.#lastText;
-    const segment = last && address >= last.start && address < last.memoryEnd ? last : this.#search(address);
+    const segment = this.segmentAt(address);
     if (!segment) return undefined;
-    this.#lastText = segment;
     const { bytes } = segment;
     const start = address - segment.start;
     const limit = Math.min(bytes.length, start + MAX_TEXT);
@@ -186,37 +181,32 @@ export class Image {
   }
 }
 
-function listPointers({ segments, littleEndian }: Image): PointerList {
+function listPointers({ segments }: Image): PointerList {
   let count = 0;
-  for (const { pointers } of segments) for (const bits of pointers) count += bitCount(bits);
-  const places = new Float64Array(count);
-  const targets = new Float64Array(count);
+  for (const { targets } of segments) {
+    for (let word = 0; targets && word < targets.length; word++) if (targets[word] !== 0) count++;
+  }
+  const list = { places: new Float64Array(count), targets: new Float64Array(count) };
   let next = 0;
-  for (const { start, firstWord, pointers, view } of segments) {
-    const first = firstWord * WORD;
-    for (let i = 0; i < pointers.length; i++) {
-      for (let bits = pointers[i]!; bits !== 0; bits &= bits - 1) {
-        const address = first + (i * 8 + 31 - Math.clz32(bits & -bits)) * WORD;
-        const at = address - start;
-        const high = view.getUint32(littleEndian ? at + 4 : at, littleEndian);
-        places[next] = address;
-        targets[next++] = high * 0x1_0000_0000 + view.getUint32(littleEndian ? at : at + 4, littleEndian);
-      }
+  for (const { start, targets } of segments) {
+    const first = start - (start % WORD);
+    for (let word = 0; targets && word < targets.length; word++) {
+      if (targets[word] === 0) continue;
+      list.places[next] = first + word * WORD;
+      list.targets[next++] = targets[word]!;
     }
   }
-  return { places, targets };
+  return list;
 }
 
-function bitCount(byte: number): number {
-  let count = 0;
-  for (let bits = byte; bits !== 0; bits &= bits - 1) count++;
-  return count;
+function wordIndex({ start }: Segment, address: number): number {
+  return (address - (start - (start % WORD))) / WORD;
 }
 
-/** Marks the word at an aligned address of a segment as one that holds an address. */
-export function markPointer(segment: Segment, address: number): void {
-  const word = address / WORD - segment.firstWord;
-  segment.pointers[word >>> 3]! |= 1 << (word & 7);
+/** Notes that the word at an aligned address of a segment holds an address. */
+export function markPointer(segment: Segment, address: number, target: number): void {
+  segment.targets ??= new Float64Array(Math.ceil(segment.bytes.length / WORD) + 1);
+  segment.targets[wordIndex(segment, address)] = target;
 }
 
 /** Calls `visit` for each word of a loaded image that holds an address, in order of address. */

@@ -120,8 +120,7 @@ async function loadSegments(
       object,
       bytes,
       view: new DataView(bytes.buffer),
-      pointers: new Uint8Array(Math.ceil((load.fileSize + 16) / 64)),
-      firstWord: Math.floor(start / 8),
+      targets: undefined,
     };
     image.add(segment);
     segments.push(segment);
@@ -133,7 +132,7 @@ async function loadSegments(
 function markFinalAddresses(image: Image, segments: readonly Segment[]): void {
   for (const segment of segments) {
     forEachWord(image, segment, (address, value) => {
-      if (value !== 0 && image.isMapped(value)) markPointer(segment, address);
+      if (value !== 0 && image.isMapped(value)) markPointer(segment, address, value);
     });
   }
 }
