@@ -17,18 +17,14 @@ export interface Segment {
    * Undefined as long as none does.
    */
   targets: Float64Array | undefined;
+  /** Addresses of those words, as they were found. */
+  readonly places: number[];
 }
 
 const WORD = 8;
 /** Segments that are remembered by address, for reads that jump between tables, strings and code: in parts of 64 KiB. */
 const REMEMBERED = 256;
 const REMEMBERED_SHIFT = 16;
-
-/** Words that hold an address: where they are, and what they hold. */
-export interface PointerList {
-  readonly places: Float64Array;
-  readonly targets: Float64Array;
-}
 
 /** Strings in tables are names; the longest is a description of some hundred characters. */
 const MAX_TEXT = 1024;
@@ -45,7 +41,7 @@ export class Image {
   /** Sorted by address. */
   readonly segments: Segment[] = [];
   readonly #remembered: (Segment | undefined)[] = new Array(REMEMBERED).fill(undefined);
-  #pointers: PointerList | undefined;
+  #places: Float64Array | undefined;
   #textTotal = 0;
   readonly #texts = new Map<number, string | undefined>();
 
@@ -135,10 +131,10 @@ export class Image {
     return segment.targets[wordIndex(segment, address)] ?? 0;
   }
 
-  /** All words that hold an address, in order, and what they hold. To be asked for when all is relocated. */
-  pointerList(): PointerList {
-    this.#pointers ??= listPointers(this);
-    return this.#pointers;
+  /** Addresses of all words that hold an address, in order. To be asked for when all is relocated. */
+  places(): Float64Array {
+    this.#places ??= Float64Array.from(this.segments.flatMap(({ places }) => places)).sort();
+    return this.#places;
   }
 
   /**
@@ -181,24 +177,6 @@ export class Image {
   }
 }
 
-function listPointers({ segments }: Image): PointerList {
-  let count = 0;
-  for (const { targets } of segments) {
-    for (let word = 0; targets && word < targets.length; word++) if (targets[word] !== 0) count++;
-  }
-  const list = { places: new Float64Array(count), targets: new Float64Array(count) };
-  let next = 0;
-  for (const { start, targets } of segments) {
-    const first = start - (start % WORD);
-    for (let word = 0; targets && word < targets.length; word++) {
-      if (targets[word] === 0) continue;
-      list.places[next] = first + word * WORD;
-      list.targets[next++] = targets[word]!;
-    }
-  }
-  return list;
-}
-
 function wordIndex({ start }: Segment, address: number): number {
   return (address - (start - (start % WORD))) / WORD;
 }
@@ -206,13 +184,14 @@ function wordIndex({ start }: Segment, address: number): number {
 /** Notes that the word at an aligned address of a segment holds an address. */
 export function markPointer(segment: Segment, address: number, target: number): void {
   segment.targets ??= new Float64Array(Math.ceil(segment.bytes.length / WORD) + 1);
-  segment.targets[wordIndex(segment, address)] = target;
+  const word = wordIndex(segment, address);
+  if (segment.targets[word] === 0 && target !== 0) segment.places.push(address);
+  segment.targets[word] = target;
 }
 
 /** Calls `visit` for each word of a loaded image that holds an address, in order of address. */
 export function forEachPointer(image: Image, visit: (address: number, target: number) => void): void {
-  const { places, targets } = image.pointerList();
-  for (let i = 0; i < places.length; i++) visit(places[i]!, targets[i]!);
+  for (const place of image.places()) visit(place, image.pointer(place));
 }
 
 /** Calls `visit` for each aligned 8-byte word of a segment. */

@@ -121,6 +121,7 @@ async function loadSegments(
       bytes,
       view: new DataView(bytes.buffer),
       targets: undefined,
+      places: [],
     };
     image.add(segment);
     segments.push(segment);
