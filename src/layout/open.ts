@@ -30,6 +30,8 @@ export interface OpenedStream {
   /** Undefined when the stream has no usable vmdesc. */
   readonly schema: Schema | undefined;
   readonly tables: SchemaTables | undefined;
+  /** Layouts of sections that were made already, with these tables. */
+  readonly resolved?: ReadonlyMap<Section, Layout> | undefined;
   /** The vmdesc blob as JSON. */
   readonly vmdesc: JsonObject | undefined;
   /** Problems of framing and description; those of each section are in its layout. */
@@ -103,8 +105,8 @@ function scan(
 }
 
 /** The layout of one section. */
-export function layoutOf(opened: OpenedStream, section: Section): Promise<Layout> {
-  return resolveSection(opened.source, section, opened);
+export async function layoutOf(opened: OpenedStream, section: Section): Promise<Layout> {
+  return opened.resolved?.get(section) ?? resolveSection(opened.source, section, opened);
 }
 
 /** The layouts of the configuration and all sections, in stream order, each resolved when it is asked for. */

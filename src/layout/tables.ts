@@ -100,7 +100,7 @@ export async function resolveByTables(
   const [best, ...others] = result.solutions;
   if (best) {
     const shape = (solution: Solution) => shapeOf(machine, solution, versionId);
-    const own = shape(best);
+    const own = others.length > 0 ? shape(best) : '';
     // Guesses that show nowhere in the bytes make no other reading.
     const different = others.slice(0, MAX_COMPARED).filter((other) => shape(other) !== own);
     reportChoice(best, different, result.exhausted, record, report);

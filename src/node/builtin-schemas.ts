@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { printable } from '../bytes/diagnostic.ts';
 import type { OpenedStream } from '../layout/open.ts';
 import { SchemaTables } from '../layout/tables.ts';
-import { fitTables, possibleFit } from '../ops/fit-tables.ts';
+import { fitTables, possibleFit, type TablesFit } from '../ops/fit-tables.ts';
 import { openSchema } from './schema-file.ts';
 
 const folder = new URL('../../schemas/', import.meta.url);
@@ -39,13 +39,14 @@ export async function useBuiltinTables(opened: OpenedStream): Promise<OpenedStre
     }),
   );
   candidates.sort((a, b) => b.possible - a.possible || versionOf(b.entry) - versionOf(a.entry));
-  let best: { entry: BuiltinSchema; tables: SchemaTables; fitting: number; sections: number } | undefined;
+  let best: (TablesFit & { readonly entry: BuiltinSchema; readonly tables: SchemaTables }) | undefined;
   for (const { entry, tables } of candidates.slice(0, MAX_TRIED)) {
-    const { fitting, sections } = await fitTables(opened, tables);
-    if (!best || fitting > best.fitting) best = { entry, tables, fitting, sections };
+    const fit = await fitTables(opened, tables);
+    if (!best || fit.fitting > best.fitting) best = { ...fit, entry, tables };
+    if (best.fitting === best.sections) break;
   }
   if (!best) return opened;
-  const { entry, tables, fitting, sections } = best;
+  const { entry, tables, fitting, sections, layouts } = best;
   const message =
     `device state is read by the built-in tables of QEMU ${entry.qemuVersion}, ${entry.target}: of those that have ` +
     `${printable(machineType)} they fit best, ${fitting} of ${sections} sections. --qemu names the QEMU that wrote it`;
@@ -53,6 +54,7 @@ export async function useBuiltinTables(opened: OpenedStream): Promise<OpenedStre
   return {
     ...opened,
     tables,
+    resolved: layouts,
     diagnostics: [...diagnostics, { severity: 'note', code: 'builtin-schema', message }],
   };
 }
