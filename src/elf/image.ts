@@ -12,19 +12,18 @@ export interface Segment {
   readonly object: number;
   readonly bytes: Uint8Array;
   readonly view: DataView;
-  /**
-   * What each aligned 8-byte word holds, the first that of `start` rounded down to 8, if it is an address; 0 if not.
-   * Undefined as long as none does.
-   */
-  targets: Float64Array | undefined;
-  /** Addresses of those words, as they were found. */
-  readonly places: number[];
+  /** A bit for each aligned 8-byte word, the first that of `start` rounded down to 8: it holds an address. */
+  readonly pointers: Uint8Array;
+  /** Number of the first word: `start` divided by 8, rounded down. */
+  readonly firstWord: number;
 }
 
 const WORD = 8;
-/** Segments that are remembered by address, for reads that jump between tables, strings and code: in parts of 64 KiB. */
-const REMEMBERED = 256;
-const REMEMBERED_SHIFT = 16;
+/** Words that hold an address: where they are, and what they hold. */
+export interface PointerList {
+  readonly places: Float64Array;
+  readonly targets: Float64Array;
+}
 
 /** Strings in tables are names; the longest is a description of some hundred characters. */
 const MAX_TEXT = 1024;
@@ -40,8 +39,11 @@ export class Image {
   readonly littleEndian: boolean;
   /** Sorted by address. */
   readonly segments: Segment[] = [];
-  readonly #remembered: (Segment | undefined)[] = new Array(REMEMBERED).fill(undefined);
-  #places: Float64Array | undefined;
+  /** The segments that were used last: what is read, code, and strings lie in different ones. */
+  #last: Segment | undefined;
+  #lastCode: Segment | undefined;
+  #lastText: Segment | undefined;
+  #pointers: PointerList | undefined;
   #textTotal = 0;
   readonly #texts = new Map<number, string | undefined>();
 
@@ -61,11 +63,10 @@ export class Image {
   }
 
   segmentAt(address: number): Segment | undefined {
-    const slot = (address >>> REMEMBERED_SHIFT) % REMEMBERED;
-    const known = this.#remembered[slot];
-    if (known && address >= known.start && address < known.memoryEnd) return known;
+    const last = this.#last;
+    if (last && address >= last.start && address < last.memoryEnd) return last;
     const segment = this.#search(address);
-    if (segment) this.#remembered[slot] = segment;
+    if (segment) this.#last = segment;
     return segment;
   }
 
@@ -87,7 +88,12 @@ export class Image {
   }
 
   isCode(address: number): boolean {
-    return this.segmentAt(address)?.executable ?? false;
+    const last = this.#lastCode;
+    if (last && address >= last.start && address < last.memoryEnd) return true;
+    const segment = this.#search(address);
+    if (!segment?.executable) return false;
+    this.#lastCode = segment;
+    return true;
   }
 
   u8(address: number): number {
@@ -127,14 +133,15 @@ export class Image {
   /** The address that the word at `address` holds; 0 where that is no pointer. */
   pointer(address: number): number {
     const segment = this.segmentAt(address);
-    if (!segment?.targets || address % WORD !== 0) return 0;
-    return segment.targets[wordIndex(segment, address)] ?? 0;
+    if (!segment || address % WORD !== 0) return 0;
+    const word = address / WORD - segment.firstWord;
+    return (segment.pointers[word >>> 3]! & (1 << (word & 7))) === 0 ? 0 : this.#word(segment, address);
   }
 
-  /** Addresses of all words that hold an address, in order. To be asked for when all is relocated. */
-  places(): Float64Array {
-    this.#places ??= Float64Array.from(this.segments.flatMap(({ places }) => places)).sort();
-    return this.#places;
+  /** All words that hold an address, in order, and what they hold. To be asked for when all is relocated. */
+  pointerList(): PointerList {
+    this.#pointers ??= listPointers(this);
+    return this.#pointers;
   }
 
   /**
@@ -156,8 +163,10 @@ export class Image {
   }
 
   #readText(address: number): string | undefined {
-    const segment = this.segmentAt(address);
+    const last = this.#lastText;
+    const segment = last && address >= last.start && address < last.memoryEnd ? last : this.#search(address);
     if (!segment) return undefined;
+    this.#lastText = segment;
     const { bytes } = segment;
     const start = address - segment.start;
     const limit = Math.min(bytes.length, start + MAX_TEXT);
@@ -177,21 +186,43 @@ export class Image {
   }
 }
 
-function wordIndex({ start }: Segment, address: number): number {
-  return (address - (start - (start % WORD))) / WORD;
+function listPointers({ segments, littleEndian }: Image): PointerList {
+  let count = 0;
+  for (const { pointers } of segments) for (const bits of pointers) count += bitCount(bits);
+  const places = new Float64Array(count);
+  const targets = new Float64Array(count);
+  let next = 0;
+  for (const { start, firstWord, pointers, view } of segments) {
+    const first = firstWord * WORD;
+    for (let i = 0; i < pointers.length; i++) {
+      for (let bits = pointers[i]!; bits !== 0; bits &= bits - 1) {
+        const address = first + (i * 8 + 31 - Math.clz32(bits & -bits)) * WORD;
+        const at = address - start;
+        const high = view.getUint32(littleEndian ? at + 4 : at, littleEndian);
+        places[next] = address;
+        targets[next++] = high * 0x1_0000_0000 + view.getUint32(littleEndian ? at : at + 4, littleEndian);
+      }
+    }
+  }
+  return { places, targets };
 }
 
-/** Notes that the word at an aligned address of a segment holds an address. */
-export function markPointer(segment: Segment, address: number, target: number): void {
-  segment.targets ??= new Float64Array(Math.ceil(segment.bytes.length / WORD) + 1);
-  const word = wordIndex(segment, address);
-  if (segment.targets[word] === 0 && target !== 0) segment.places.push(address);
-  segment.targets[word] = target;
+function bitCount(byte: number): number {
+  let count = 0;
+  for (let bits = byte; bits !== 0; bits &= bits - 1) count++;
+  return count;
+}
+
+/** Marks the word at an aligned address of a segment as one that holds an address. */
+export function markPointer(segment: Segment, address: number): void {
+  const word = address / WORD - segment.firstWord;
+  segment.pointers[word >>> 3]! |= 1 << (word & 7);
 }
 
 /** Calls `visit` for each word of a loaded image that holds an address, in order of address. */
 export function forEachPointer(image: Image, visit: (address: number, target: number) => void): void {
-  for (const place of image.places()) visit(place, image.pointer(place));
+  const { places, targets } = image.pointerList();
+  for (let i = 0; i < places.length; i++) visit(places[i]!, targets[i]!);
 }
 
 /** Calls `visit` for each aligned 8-byte word of a segment. */

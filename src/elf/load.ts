@@ -120,8 +120,8 @@ async function loadSegments(
       object,
       bytes,
       view: new DataView(bytes.buffer),
-      targets: undefined,
-      places: [],
+      pointers: new Uint8Array(Math.ceil((load.fileSize + 16) / 64)),
+      firstWord: Math.floor(start / 8),
     };
     image.add(segment);
     segments.push(segment);
@@ -133,7 +133,7 @@ async function loadSegments(
 function markFinalAddresses(image: Image, segments: readonly Segment[]): void {
   for (const segment of segments) {
     forEachWord(image, segment, (address, value) => {
-      if (value !== 0 && image.isMapped(value)) markPointer(segment, address, value);
+      if (value !== 0 && image.isMapped(value)) markPointer(segment, address);
     });
   }
 }

@@ -157,6 +157,6 @@ class WordWriter {
     const high = Math.floor(target / 0x1_0000_0000);
     segment.view.setUint32(littleEndian ? at + 4 : at, high, littleEndian);
     segment.view.setUint32(littleEndian ? at : at + 4, target % 0x1_0000_0000, littleEndian);
-    if (place % WORD === 0) markPointer(segment, place, target);
+    if (place % WORD === 0) markPointer(segment, place);
   }
 }
