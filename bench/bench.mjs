@@ -1,5 +1,6 @@
 /**
- * Measures vmwalk on a big stream beside `cat` and QEMU's own script. See README.md beside this file.
+ * Measures vmwalk on a big stream beside `cat` and QEMU's own script, and on a QEMU binary beside `cat` and `readelf`.
+ * See README.md beside this file.
  */
 
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
@@ -9,19 +10,21 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { measure, median, outputHash, timeToFirstOutput } from './measure.mjs';
 import { fetchScript } from './qemu-script.mjs';
+import { compareSchema, findProgram } from './schema.mjs';
 import { benchStream } from './stream.mjs';
 
 const USAGE = `Usage: npm run bench -- [options]
 
   --stream FILE   measure this stream instead of one that QEMU on PATH makes
   --script FILE   QEMU's scripts/analyze-migration.py, instead of the one of Debian's source package
+  --qemu BINARY   extract the schema of this QEMU instead of the qemu-system-x86_64 on PATH
   --rounds N      times that each command is run (5)
 
-Exit status: 0, 1 when vmwalk and the script do not print the same, 2 when nothing could be measured.
+Exit status: 0, 1 when vmwalk and another program say different things, 2 when nothing could be measured.
 `;
 
 /** What is aimed at: a scan at the speed of reading, whatever the size, and no waiting for a look at a small file. */
-const targets = { timesCat: 1.5, peakMB: 150, startup: 0.15 };
+const targets = { timesCat: 1.5, peakMB: 150, startup: 0.15, extract: 0.7 };
 
 /** Small runs vary more. */
 const STARTUP_ROUNDS = 15;
@@ -41,6 +44,7 @@ async function main() {
     options: {
       stream: { type: 'string' },
       script: { type: 'string' },
+      qemu: { type: 'string' },
       rounds: { type: 'string', default: '5' },
       help: { type: 'boolean', short: 'h' },
     },
@@ -58,16 +62,28 @@ async function main() {
 
   printMachine();
   console.log(`${stream}: ${statSync(stream).size} bytes, read once before; ${rounds} rounds, medians\n`);
-  for (const { command } of contenders) await measure(command);
-  for (let round = 0; round < rounds; round++) {
-    for (const { command, runs } of contenders) runs.push(await measure(command));
-  }
+  await runAll(contenders, rounds);
   printTable(contenders);
   console.log('');
   printTargets(contenders);
   await measureStartup();
+  const binary = values.qemu === undefined ? findProgram('qemu-system-x86_64') : resolve(values.qemu);
+  if (binary !== undefined && !(await measureExtraction(binary, rounds))) process.exitCode = 1;
   console.log('');
   if (script !== undefined && !(await compareOutput(stream, script))) process.exitCode = 1;
+}
+
+/**
+ * Each once to warm up, then all of them in turn.
+ *
+ * @param {readonly Contender[]} contenders
+ * @param {number} rounds
+ */
+async function runAll(contenders, rounds) {
+  for (const { command } of contenders) await measure(command);
+  for (let round = 0; round < rounds; round++) {
+    for (const { command, runs } of contenders) runs.push(await measure(command));
+  }
 }
 
 /** @param {string} folder */
@@ -105,7 +121,44 @@ function listContenders(stream, script) {
     'vmwalk dump --analyze-migration': analyzeCommand(stream),
     ...(script === undefined ? {} : { 'analyze-migration.py': scriptCommand(stream, script) }),
   };
+  return contendersOf(commands);
+}
+
+/**
+ * @param {Readonly<Record<string, readonly string[]>>} commands
+ * @returns {Contender[]}
+ */
+function contendersOf(commands) {
   return Object.entries(commands).map(([name, command]) => ({ name, command, runs: [] }));
+}
+
+/**
+ * Measures the extraction of a schema. Does it say of the binary what others say?
+ *
+ * @param {string} binary
+ * @param {number} rounds
+ */
+async function measureExtraction(binary, rounds) {
+  const extract = [...vmwalk, 'schema', 'extract', binary];
+  const contenders = contendersOf({
+    cat: ['cat', binary],
+    'readelf -r': ['readelf', '-rW', binary],
+    'vmwalk schema extract': extract,
+    'vmwalk schema extract -o F.json.gz': [...extract, '-o', join(root, '.bench', 'schema.json.gz')],
+  });
+  await runAll(contenders, rounds);
+  console.log(`\n${binary}: ${statSync(binary).size} bytes\n`);
+  printTable(contenders);
+  console.log('');
+  for (const { name, runs } of contenders.slice(2)) {
+    const isMet = (medianOf(runs, 'wall') ?? 0) < targets.extract;
+    printTarget(`${name}: below ${milliseconds(targets.extract)}`, isMet);
+  }
+  const differences = compareSchema(binary, vmwalk);
+  console.log(
+    differences.length === 0 ? 'version and build id are right' : `WRONG: ${differences.join('; ')}`,
+  );
+  return differences.length === 0;
 }
 
 /** @param {string} stream */
@@ -209,9 +262,13 @@ async function measureStartup() {
   const folder = join(root, 'examples');
   const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.qevm')) : [];
   if (names.length === 0) return;
+  const looks = names.flatMap((name) => [
+    ['info', name],
+    ['dump', name],
+  ]);
   const commands = [
     [process.execPath, '-p', '0'],
-    ...names.map((name) => [...vmwalk, 'dump', join(folder, name)]),
+    ...looks.map(([command, name]) => [...vmwalk, command, join(folder, name)]),
   ];
   const times = commands.map(() => []);
   for (let round = 0; round <= STARTUP_ROUNDS; round++) {
@@ -219,8 +276,8 @@ async function measureStartup() {
   }
   // Without the first round, which warms up.
   const [node, ...seconds] = times.map((rounds) => median(rounds.slice(1)));
-  for (const [i, name] of names.entries()) {
-    const text = `vmwalk dump examples/${name}: first output after ${milliseconds(seconds[i])}`;
+  for (const [i, [command, name]] of looks.entries()) {
+    const text = `vmwalk ${command} examples/${name}: first output after ${milliseconds(seconds[i])}`;
     printTarget(`${text}, to be below ${milliseconds(targets.startup)}`, seconds[i] < targets.startup);
   }
   console.log(`        (node -p 0: ${milliseconds(node)})`);

@@ -32,6 +32,8 @@ export interface OpenedStream {
   readonly tables: SchemaTables | undefined;
   /** For what the vmdesc leaves closed; see Knowledge. */
   readonly infoTables?: Iterable<SchemaTables>;
+  /** Layouts of sections that were made already, with these tables. */
+  readonly resolved?: ReadonlyMap<Section, Layout> | undefined;
   /** The vmdesc blob as JSON. */
   readonly vmdesc: JsonObject | undefined;
   /** Problems of framing and description; those of each section are in its layout. */
@@ -105,8 +107,8 @@ function scan(
 }
 
 /** The layout of one section. */
-export function layoutOf(opened: OpenedStream, section: Section): Promise<Layout> {
-  return resolveSection(opened.source, section, opened);
+export async function layoutOf(opened: OpenedStream, section: Section): Promise<Layout> {
+  return opened.resolved?.get(section) ?? resolveSection(opened.source, section, opened);
 }
 
 /** The layouts of the configuration and all sections, in stream order, each resolved when it is asked for. */

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { printable } from '../bytes/diagnostic.ts';
 import type { OpenedStream } from '../layout/open.ts';
 import { SchemaTables } from '../layout/tables.ts';
-import { fitTables, possibleFit } from '../ops/fit-tables.ts';
+import { fitTables, possibleFit, type TablesFit } from '../ops/fit-tables.ts';
 import { openSchema, readSchemaFileSync } from './schema-file.ts';
 
 const folder = new URL('../../schemas/', import.meta.url);
@@ -27,7 +27,7 @@ const MAX_TRIED = 4;
 
 /**
  * Gives a stream without a description the built-in tables that fit it best: those of the QEMUs that have its machine
- * type, the newest of equals. What was chosen, and how well it fits, is a diagnostic.
+ * type; of equals that of the machine type's own version, which most VMs run on, else the newest. What was chosen, and how well it fits, is a diagnostic.
  */
 export async function useBuiltinTables(opened: OpenedStream): Promise<OpenedStream> {
   const machineType = opened.stream.configuration?.machineType;
@@ -39,14 +39,22 @@ export async function useBuiltinTables(opened: OpenedStream): Promise<OpenedStre
       return { entry, tables, possible: possibleFit(opened, tables) };
     }),
   );
-  candidates.sort((a, b) => b.possible - a.possible || versionOf(b.entry) - versionOf(a.entry));
-  let best: { entry: BuiltinSchema; tables: SchemaTables; fitting: number; sections: number } | undefined;
+  const named = versionOf({ qemuVersion: /\d+\.\d+$/.exec(machineType)?.[0] ?? '' });
+  const isNamed = (entry: BuiltinSchema) => Number(versionOf(entry) === named);
+  candidates.sort(
+    (a, b) =>
+      b.possible - a.possible ||
+      isNamed(b.entry) - isNamed(a.entry) ||
+      versionOf(b.entry) - versionOf(a.entry),
+  );
+  let best: (TablesFit & { readonly entry: BuiltinSchema; readonly tables: SchemaTables }) | undefined;
   for (const { entry, tables } of candidates.slice(0, MAX_TRIED)) {
-    const { fitting, sections } = await fitTables(opened, tables);
-    if (!best || fitting > best.fitting) best = { entry, tables, fitting, sections };
+    const fit = await fitTables(opened, tables);
+    if (!best || fit.fitting > best.fitting) best = { ...fit, entry, tables };
+    if (best.fitting === best.sections) break;
   }
   if (!best) return opened;
-  const { entry, tables, fitting, sections } = best;
+  const { entry, tables, fitting, sections, layouts } = best;
   const message =
     `device state is read by the built-in tables of QEMU ${entry.qemuVersion}, ${entry.target}: of those that have ` +
     `${printable(machineType)} they fit best, ${fitting} of ${sections} sections. --qemu names the QEMU that wrote it`;
@@ -54,6 +62,7 @@ export async function useBuiltinTables(opened: OpenedStream): Promise<OpenedStre
   return {
     ...opened,
     tables,
+    resolved: layouts,
     diagnostics: [...diagnostics, { severity: 'note', code: 'builtin-schema', message }],
   };
 }
@@ -98,7 +107,7 @@ class LoadedTables implements Iterable<SchemaTables> {
   }
 }
 
-function versionOf({ qemuVersion }: BuiltinSchema): number {
+function versionOf({ qemuVersion }: Pick<BuiltinSchema, 'qemuVersion'>): number {
   const [major, minor] = (qemuVersion.match(/\d+/g) ?? []).map(Number);
   return (major ?? 0) * 1000 + (minor ?? 0);
 }

@@ -1,6 +1,11 @@
+import { rangeLength } from '../bytes/range.ts';
 import type { Layout } from '../layout/node.ts';
 import { layoutOf, type OpenedStream } from '../layout/open.ts';
 import type { SchemaTables } from '../layout/tables.ts';
+import type { Section } from '../stream/scan.ts';
+
+/** Bytes of device state whose layouts are kept; most streams have less. */
+const MAX_KEPT = 256 << 10;
 
 /** How well VMSD tables fit the device state of a stream. */
 export interface TablesFit {
@@ -8,6 +13,8 @@ export interface TablesFit {
   readonly sections: number;
   /** Those that the tables explain to the last byte. */
   readonly fitting: number;
+  /** What the tables make of the first sections, so that the common stream need not be resolved twice. */
+  readonly layouts: ReadonlyMap<Section, Layout>;
 }
 
 /** Sections whose name and version the tables have: quick, and the most that can fit. */
@@ -35,10 +42,15 @@ export function isExplained({ root, diagnostics }: Layout): boolean {
 export async function fitTables(opened: OpenedStream, tables: SchemaTables): Promise<TablesFit> {
   let sections = 0;
   let fitting = 0;
+  let kept = 0;
+  const layouts = new Map<Section, Layout>();
   for (const section of opened.stream.sections) {
     if (section.scanner) continue;
     sections++;
-    if (isExplained(await layoutOf({ ...opened, schema: undefined, tables }, section))) fitting++;
+    const layout = await layoutOf({ ...opened, schema: undefined, tables, resolved: undefined }, section);
+    kept += rangeLength(layout.root);
+    if (kept <= MAX_KEPT) layouts.set(section, layout);
+    if (isExplained(layout)) fitting++;
   }
-  return { sections, fitting };
+  return { sections, fitting, layouts };
 }

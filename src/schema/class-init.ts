@@ -39,8 +39,9 @@ export function readClassInits(
     looked += end - start;
     if (looked > MAX_CODE) break;
     scan(image, start, end, (address) => {
+      if (address % 8 !== 0) return;
       if (isVmsd(address)) vmsds.add(address);
-      else if (address % 8 === 0 && isPropertyList(address)) propertyLists.add(address);
+      else if (isPropertyList(address)) propertyLists.add(address);
       else {
         // A module takes the address of what the executable exports from its GOT.
         const target = image.pointer(address);

@@ -21,12 +21,14 @@ export function findVmsds(program: LoadedProgram, reader: TableReader): readonly
     found.set(vmsd.address, vmsd);
     return true;
   };
+  const fieldPointers = reader.fieldPointers();
+  for (const place of fieldPointers) {
+    const vmsd = reader.vmsdAt(place - layout.vmsd.fields);
+    if (vmsd && isConvincing(reader, vmsd)) add(vmsd);
+  }
   forEachPointer(image, (place, target) => {
-    if (reader.isField(target)) {
-      const address = place - layout.vmsd.fields;
-      const vmsd = found.has(address) ? undefined : reader.vmsdAt(address);
-      if (vmsd && isConvincing(reader, vmsd)) add(vmsd);
-    } else if (
+    if (
+      !fieldPointers.has(place) &&
       !found.has(place) &&
       isNamedWithoutFields(reader, place, target) &&
       isConstant(program, place)

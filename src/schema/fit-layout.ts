@@ -3,7 +3,7 @@ import type { LoadedProgram } from '../elf/load.ts';
 import { baseInfoNames, type RawInfo } from './find-infos.ts';
 import { findVmsds } from './find-vmsds.ts';
 import { inferLayout } from './infer-layout.ts';
-import { knownTableLayouts, type TableLayout } from './table-layout.ts';
+import { knownTableLayouts } from './table-layout.ts';
 import { type RawVmsd, TableReader } from './table-reader.ts';
 
 /** A known layout that explains this part of the fields is right; with less, another is tried to be worked out. */
@@ -23,20 +23,20 @@ export function fitTables(
 ): Fit | undefined {
   const { image } = program;
   const addresses = new Set(infos.keys());
-  const readWith = (layout: TableLayout | undefined): (Fit & { readonly explained: number }) | undefined => {
-    if (!layout) return undefined;
-    const reader = new TableReader(image, layout, addresses);
+  const readWith = (reader: TableReader): Fit & { readonly explained: number } => {
     const vmsds = findVmsds(program, reader);
-    return { reader, vmsds, explained: coverage(image, layout, infos, vmsds) };
+    return { reader, vmsds, explained: coverage(reader, infos, vmsds) };
   };
-  const known = readWith(fitKnownLayout(image, addresses, version));
+  const fitting = fitKnownLayout(image, addresses, version);
+  const known = fitting && readWith(fitting);
   if (known && known.explained >= CONVINCING) return known;
-  const inferred = readWith(inferLayout(image, infos));
+  const layout = inferLayout(image, infos);
+  const inferred = layout && readWith(new TableReader(image, layout, addresses));
   return inferred && inferred.explained > (known?.explained ?? 0) ? inferred : known;
 }
 
 /**
- * The known layout that reads most VMStateDescriptions, or undefined when none reads any. Layouts that put the lists
+ * A reader with the known layout that reads most VMStateDescriptions, or undefined when none reads any. Layouts that put the lists
  * at the same place are told apart by what is rare in a right one (a priority) and frequent (a subsection with
  * `needed`); two that differ in nothing that this binary uses by the version that it prints.
  */
@@ -44,42 +44,33 @@ export function fitKnownLayout(
   image: Image,
   infos: ReadonlySet<number>,
   version: readonly [number, number] | undefined,
-): TableLayout | undefined {
+): TableReader | undefined {
   const expected = knownTableLayouts.find(({ since }) => version && isNotBelow(version, since));
-  let best: { readonly layout: TableLayout; readonly score: number } | undefined;
+  let best: { readonly reader: TableReader; readonly score: number } | undefined;
   const families = new Map(knownTableLayouts.map((layout) => [layout.field, layout]));
   for (const [family, first] of families) {
-    const heads = listHeads(new TableReader(image, first, infos));
+    const ofFamily = new TableReader(image, first, infos);
     for (const layout of knownTableLayouts) {
       if (layout.field !== family) continue;
-      const reader = new TableReader(image, layout, infos);
-      const score = layoutScore(reader, heads) + (layout === expected ? 0.25 : 0);
-      if (score > (best?.score ?? 0)) best = { layout, score };
+      const reader = ofFamily.withLayout(layout);
+      const score = layoutScore(reader) + (layout === expected ? 0.25 : 0);
+      if (score > (best?.score ?? 0)) best = { reader, score };
     }
   }
-  return best?.layout;
+  return best?.reader;
 }
 
 function isNotBelow(version: readonly [number, number], since: readonly [number, number]): boolean {
   return version[0] > since[0] || (version[0] === since[0] && version[1] >= since[1]);
 }
 
-/** Addresses of the words that point to a VMStateField. */
-function listHeads(reader: TableReader): readonly number[] {
-  const heads: number[] = [];
-  forEachPointer(reader.image, (place, target) => {
-    if (reader.isField(target)) heads.push(place);
-  });
-  return heads;
-}
-
-function layoutScore(reader: TableReader, heads: readonly number[]): number {
+function layoutScore(reader: TableReader): number {
   const { image, layout } = reader;
   const { vmsd } = layout;
   const needed = vmsd.callbacks.get('needed');
   let score = 0;
-  for (const head of heads) {
-    const address = head - vmsd.fields;
+  for (const place of reader.fieldPointers()) {
+    const address = place - vmsd.fields;
     if (image.pointer(address) === 0 || !reader.hasVmsdShape(address)) continue;
     score += 1;
     if (vmsd.priority !== undefined && image.u32(address + vmsd.priority) !== 0) score -= 0.5;
@@ -92,8 +83,7 @@ function layoutScore(reader: TableReader, heads: readonly number[]): number {
 
 /** Which part, 0 to 1, of the pointers to infos of plain types lies in the fields of these VMSDs. */
 function coverage(
-  image: Image,
-  layout: TableLayout,
+  { image, layout }: TableReader,
   infos: ReadonlyMap<number, RawInfo>,
   vmsds: readonly RawVmsd[],
 ): number {

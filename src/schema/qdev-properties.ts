@@ -112,6 +112,7 @@ export class PropertyReader {
   }
 
   #isInfo(address: number): boolean {
+    if (this.#image.pointer(address) === 0) return false;
     const known = this.#infos.get(address);
     if (known !== undefined) return known;
     const result = this.#looksLikeInfo(address);
@@ -121,8 +122,6 @@ export class PropertyReader {
 
   #looksLikeInfo(address: number): boolean {
     const image = this.#image;
-    const name = image.pointer(address);
-    if (name === 0) return false;
     const description = image.pointer(address + 8);
     if (description === 0 && image.u64(address + 8) !== 0) return false;
     let functions = 0;
@@ -135,7 +134,7 @@ export class PropertyReader {
     }
     if (functions === 0) return false;
     if (description !== 0 && image.text(description) === undefined) return false;
-    return INFO_NAME.test(image.text(name) ?? '');
+    return INFO_NAME.test(image.text(image.pointer(address)) ?? '');
   }
 
   #isProperty(address: number, layout: PropertyLayout): boolean {

@@ -21,8 +21,10 @@ export function readModuleStamp(image: Image): string | undefined {
 
 /** The rest of the line in the binary's constants that begins with a prefix. */
 function textBehind(image: Image, prefix: string): string | undefined {
-  for (const { bytes, writable, object } of image.segments) {
-    if (writable || object !== 0) continue;
+  const constants = image.segments.filter(({ writable, object }) => !writable && object === 0);
+  // Old linkers put constants behind the code, new ones apart from it, which saves looking through the code.
+  constants.sort((a, b) => Number(a.executable) - Number(b.executable));
+  for (const { bytes } of constants) {
     const at = indexOfText(bytes, prefix);
     if (at < 0) continue;
     let text = '';

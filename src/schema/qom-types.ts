@@ -38,10 +38,11 @@ const MAX_TYPES = 100_000;
  * Things that look like one are among them.
  */
 export function findTypes(image: Image): readonly RawType[] {
+  const places = possiblePlaces(image);
   let best: readonly RawType[] = [];
   let bestCount = -1;
   for (const layout of layouts) {
-    const types = candidates(image, layout);
+    const types = candidates(image, layout, places);
     const count = deviceTypes(types).length;
     if (count <= bestCount) continue;
     best = types;
@@ -63,35 +64,48 @@ export function machineTypes(types: readonly RawType[]): readonly string[] {
     .sort();
 }
 
-function candidates(image: Image, layout: TypeLayout): readonly RawType[] {
+/** Addresses of what begins as a TypeInfo of any layout does: two pointers and the size of an instance. */
+function possiblePlaces(image: Image): readonly number[] {
+  const places: number[] = [];
+  forEachPointer(image, (address) => {
+    if (image.pointer(address + 8) !== 0 && image.u64(address + 16) <= MAX_INSTANCE_SIZE)
+      places.push(address);
+  });
+  return places;
+}
+
+function candidates(image: Image, layout: TypeLayout, places: readonly number[]): readonly RawType[] {
   const types: RawType[] = [];
-  forEachPointer(image, (address, target) => {
-    const parent = image.pointer(address + 8);
-    if (parent === 0 || types.length >= MAX_TYPES) return;
-    const instanceSize = image.u64(address + 16);
-    if (instanceSize > MAX_INSTANCE_SIZE) return;
-    if (layout.instanceAlign !== undefined && image.u64(address + layout.instanceAlign) > MAX_ALIGN) return;
-    if (image.u8(address + layout.abstract) > 1) return;
-    // class_size follows; in the other layout a function is there.
-    const classSize = address + layout.abstract + 8;
-    if (image.pointer(classSize) !== 0 || image.u64(classSize) > MAX_INSTANCE_SIZE) return;
-    for (const at of layout.functions) {
-      const code = image.pointer(address + at);
-      if (code === 0 ? image.u64(address + at) !== 0 : !image.isCode(code)) return;
-    }
-    const name = image.text(target);
-    const parentName = image.text(parent);
-    if (!name || !parentName) return;
+  for (const address of places) {
+    if (types.length >= MAX_TYPES) break;
+    if (!hasTypeShape(image, layout, address)) continue;
+    const name = image.text(image.pointer(address));
+    const parent = image.text(image.pointer(address + 8));
+    if (!name || !parent) continue;
     types.push({
       address,
       name,
-      parent: parentName,
-      instanceSize,
+      parent,
+      instanceSize: image.u64(address + 16),
       abstract: image.u8(address + layout.abstract) === 1,
       classInit: image.pointer(address + layout.classInit),
     });
-  });
+  }
   return types;
+}
+
+/** Can the members behind those that all layouts have be those of a TypeInfo? */
+function hasTypeShape(image: Image, layout: TypeLayout, address: number): boolean {
+  if (layout.instanceAlign !== undefined && image.u64(address + layout.instanceAlign) > MAX_ALIGN)
+    return false;
+  if (image.u8(address + layout.abstract) > 1) return false;
+  // class_size follows; in the other layout a function is there.
+  const classSize = address + layout.abstract + 8;
+  if (image.pointer(classSize) !== 0 || image.u64(classSize) > MAX_INSTANCE_SIZE) return false;
+  return layout.functions.every((at) => {
+    const code = image.pointer(address + at);
+    return code === 0 ? image.u64(address + at) === 0 : image.isCode(code);
+  });
 }
 
 function descendantsOf(root: string, types: readonly RawType[]): readonly RawType[] {

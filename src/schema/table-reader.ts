@@ -1,5 +1,5 @@
 import { DecodeError } from '../bytes/diagnostic.ts';
-import type { Image } from '../elf/image.ts';
+import { forEachPointer, type Image } from '../elf/image.ts';
 import { VMS_ARRAY, VMS_MUST_EXIST, VMS_STRUCT, VMS_VSTRUCT } from './qemu-schema.ts';
 import type { TableLayout } from './table-layout.ts';
 
@@ -28,11 +28,30 @@ export class TableReader {
   #looked = 0;
   /** Addresses of all VMStateInfos. */
   readonly #infos: ReadonlySet<number>;
+  #fieldPointers: ReadonlySet<number> | undefined;
 
   constructor(image: Image, layout: TableLayout, infos: ReadonlySet<number>) {
     this.image = image;
     this.layout = layout;
     this.#infos = infos;
+  }
+
+  /** A reader of tables whose fields lie in memory as in those of this one. */
+  withLayout(layout: TableLayout): TableReader {
+    const reader = new TableReader(this.image, layout, this.#infos);
+    reader.#fieldPointers = this.fieldPointers();
+    return reader;
+  }
+
+  /** Addresses of the words that point to what can be a VMStateField, in order. */
+  fieldPointers(): ReadonlySet<number> {
+    if (this.#fieldPointers) return this.#fieldPointers;
+    const places = new Set<number>();
+    forEachPointer(this.image, (place, target) => {
+      if (this.isField(target)) places.add(place);
+    });
+    this.#fieldPointers = places;
+    return places;
   }
 
   /** Bounds the time that overlapping tables of a file that lies can take. */

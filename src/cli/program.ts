@@ -1,0 +1,70 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, type CommandUnknownOpts } from '@commander-js/extra-typings';
+import { DecodeError, printable } from '../bytes/diagnostic.ts';
+import { EXIT_TROUBLE } from './output.ts';
+
+/** In the order of the help. Only the one that runs is loaded: to load them all takes longer than many of them run. */
+const commands = new Map<string, () => Promise<CommandUnknownOpts>>([
+  ['info', async () => (await import('./info.ts')).infoCommand],
+  ['dump', async () => (await import('./dump.ts')).dumpCommand],
+  ['describe', async () => (await import('./describe.ts')).describeCommand],
+  ['extract', async () => (await import('./extract.ts')).extractCommand],
+  ['schema', async () => (await import('./schema.ts')).schemaCommand],
+]);
+
+function version(): string {
+  const manifest: { version: string } = JSON.parse(
+    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+  );
+  return manifest.version;
+}
+
+const program = new Command('vmwalk')
+  .description('Look inside the state of a QEMU/KVM virtual machine.')
+  .version(version())
+  .exitOverride()
+  .showHelpAfterError('(vmwalk --help shows the usage)')
+  .addHelpText(
+    'after',
+    `
+Exit status: 0 fine, 1 the data has problems (all that could be decoded is printed), 2 usage or I/O.
+
+Examples:
+  vmwalk info vm.qevm
+  vmwalk dump vm.qevm cpu
+  zcat vm.qevm.gz | vmwalk dump -`,
+  );
+const wanted = commands.get(process.argv[2] ?? '');
+for (const load of wanted ? [wanted] : commands.values()) {
+  const command = await load();
+  program.addCommand(
+    command.exitOverride().showHelpAfterError(`(vmwalk ${command.name()} --help shows the usage)`),
+  );
+}
+
+// A reader that has seen enough (head, less) is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === 'EPIPE' ? undefined : exitStatus(error));
+});
+
+/** Problems with the file as such, not with what is in it. */
+const troubleCodes: ReadonlySet<string> = new Set(['io', 'not-a-stream', 'not-elf', 'not-qemu']);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = exitStatus(error);
+}
+
+function exitStatus(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_TROUBLE;
+  if (error instanceof DecodeError) {
+    const name = error.source === undefined ? '' : `${error.source}: `;
+    process.stderr.write(`vmwalk: error: ${printable(name + error.message)}\n`);
+    return troubleCodes.has(error.code) ? EXIT_TROUBLE : 1;
+  }
+  const stack = process.env['DEBUG'] && error instanceof Error ? error.stack : undefined;
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`vmwalk: error: ${stack ?? printable(message)}\n`);
+  return EXIT_TROUBLE;
+}
