@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import type { OpenedStream } from '../layout/open.ts';
+import type { Input } from '../node/open-input.ts';
 import { streamInfo } from '../ops/info.ts';
 import { infoText } from '../render/info-text.ts';
 import { withStream } from './input.ts';
@@ -45,9 +46,9 @@ Examples:
     const output = new Output();
     const infos: unknown[] = [];
     for (const [i, file] of files.entries()) {
-      const use = async (opened: OpenedStream) => {
+      const use = async (opened: OpenedStream, { layers }: Input) => {
         enforceStrict(strict, opened.diagnostics);
-        const collected = await streamInfo(opened);
+        const collected = await streamInfo(opened, layers);
         const info = { ...collected, diagnostics: judge(strictSchema, collected.diagnostics) };
         enforceStrict(strict, info.diagnostics);
         if (hasErrors(info.diagnostics)) process.exitCode = EXIT_DATA;

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { type Unwrapped, unwrap } from '../containers/open.ts';
-import { nodeEnvironment } from './decompress.ts';
+import { type DecompressionProgress, nodeEnvironment } from './decompress.ts';
 import { openPath, openStandardInput } from './spool.ts';
 
 /** A file as a user names it, and the stream in it. */
@@ -8,13 +8,13 @@ export type Input = Unwrapped;
 
 /**
  * Opens FILE as the commands take it: a path, `-` for standard input, or `disk.qcow2#name` for one of several streams in
- * a file; containers are opened by what they hold. Throws DecodeError.
+ * a file; containers are opened by what they hold. `onProgress` is called while compressed ones are. Throws DecodeError.
  */
-export async function openInput(file: string): Promise<Input> {
+export async function openInput(file: string, onProgress?: DecompressionProgress): Promise<Input> {
   const { path, selector } = await splitSelector(file);
   const source = path === '-' ? await openStandardInput() : await openPath(path);
   try {
-    const input = await unwrap(source, nodeEnvironment, selector);
+    const input = await unwrap(source, nodeEnvironment(onProgress), selector);
     return {
       ...input,
       async close() {
