@@ -1,5 +1,5 @@
 import { type OpenedStream, type OpenOptions, openStream } from '../layout/open.ts';
-import { type Input, openInput } from '../node/open-input.ts';
+import { type Input, type InputOptions, openInput } from '../node/open-input.ts';
 import { formatSize } from '../render/size.ts';
 
 /** Milliseconds before a progress line is shown, and between two. */
@@ -26,17 +26,18 @@ export async function withStream<T>(
 }
 
 /** Opens FILE, with a progress line on a terminal while it is decompressed. */
-export async function openWithProgress(file: string): Promise<Input> {
+export async function openWithProgress(file: string, options: InputOptions = {}): Promise<Input> {
   let progress: ProgressLine | undefined;
+  const onProgress = (offset: number, size: number) => {
+    progress ??= progressLine(size, 'decompressing');
+    progress.update(offset);
+    if (offset < size) return;
+    // There may be another container in this one.
+    progress.clear();
+    progress = undefined;
+  };
   try {
-    return await openInput(file, (offset, size) => {
-      progress ??= progressLine(size, 'decompressing');
-      progress.update(offset);
-      if (offset < size) return;
-      // There may be another container in this one.
-      progress.clear();
-      progress = undefined;
-    });
+    return await openInput(file, { ...options, onProgress });
   } finally {
     progress?.clear();
   }
