@@ -14,8 +14,8 @@ import { unzstd } from './unzstd.ts';
 const decoders: Record<CompressionFormat, Decoder> = {
   gzip: gunzip,
   bzip2: programDecoder({ name: 'bzip2', args: ['-dc'], packageName: 'bzip2' }),
-  xz: programDecoder({ name: 'xz', args: ['-dc'], packageName: 'xz-utils' }),
-  lzop: programDecoder({ name: 'lzop', args: ['-dc', '--ignore-warn'], packageName: 'lzop' }),
+  xz: programDecoder({ name: 'xz', args: ['-dc'], warningStatus: 2, packageName: 'xz-utils' }),
+  lzop: programDecoder({ name: 'lzop', args: ['-dc'], warningStatus: 2, packageName: 'lzop' }),
   zstd: unzstd ?? programDecoder({ name: 'zstd', args: ['-dc'], packageName: 'zstd' }),
 };
 

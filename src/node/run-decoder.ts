@@ -11,12 +11,14 @@ const MAX_STDERR = 4 << 10;
 export interface DecoderProgram {
   readonly name: string;
   readonly args: readonly string[];
+  /** Its status when the content is whole, but something is to be said. */
+  readonly warningStatus?: number;
   /** Of the distribution's package, for who lacks it. */
   readonly packageName: string;
 }
 
 /** Decodes by a program that is found on PATH; it is ended with whatever ends the decoding. */
-export function programDecoder({ name, args, packageName }: DecoderProgram): Decoder {
+export function programDecoder({ name, args, warningStatus = 0, packageName }: DecoderProgram): Decoder {
   return async (decoding) => {
     const child = spawn(name, args, { stdio: ['pipe', 'pipe', 'pipe'] });
     let stderr = '';
@@ -43,7 +45,8 @@ export function programDecoder({ name, args, packageName }: DecoderProgram): Dec
       if (inputError) throw inputError;
       const said = firstLine(stderr, name);
       if (signal) throw new DamagedData(`${name} was ended by ${signal}`);
-      if (status !== 0) throw new DamagedData(said ?? `${name} ended with status ${status}`);
+      if (status !== 0 && status !== warningStatus)
+        throw new DamagedData(said ?? `${name} ended with status ${status}`);
       return said;
     } finally {
       input.destroy();
