@@ -47,7 +47,7 @@ Examples:
       const { files } = extraction;
       const diagnostics = [...input.diagnostics, ...extraction.diagnostics];
       const output = new Output();
-      if (json) await output.line(toJson(extraction));
+      if (json) await output.line(toJson({ ...extraction, diagnostics }));
       else {
         for (const { file: name, size } of files)
           await output.line(`${formatSize(size).padStart(10)}  ${name}`);

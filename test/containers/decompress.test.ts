@@ -36,7 +36,8 @@ describe.for(formats)('%s', (format) => {
       Buffer.concat(parts.map((bytes) => compress(format, bytes))),
     );
     expect(Buffer.compare(content, Buffer.concat(parts))).toBe(0);
-    expect(problems).toEqual([]);
+    // lzop itself warns, as it would have one name for several files.
+    expect(problems).toEqual(format === 'lzop' ? ['warning bad-container'] : []);
   });
 
   it.runIf(usable)('keeps the content when something else follows, and says so', async () => {
