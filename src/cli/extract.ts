@@ -1,8 +1,7 @@
 import { Command } from '@commander-js/extra-typings';
 import { extractStream } from '../node/extract.ts';
-import { openInput } from '../node/open-input.ts';
 import { formatSize } from '../render/size.ts';
-import { progressLine } from './input.ts';
+import { openWithProgress, progressLine } from './input.ts';
 import {
   jsonOption,
   noBlobOption,
@@ -38,7 +37,7 @@ Examples:
   )
   .action(async (file, { output: folder, force, json, strict, ...knowledge }) => {
     const openOptions = await openKnowledge(knowledge);
-    const input = await openInput(file);
+    const input = await openWithProgress(file);
     const { source } = input;
     const progress = progressLine(source.size);
     try {
@@ -48,7 +47,7 @@ Examples:
       const { files } = extraction;
       const diagnostics = [...input.diagnostics, ...extraction.diagnostics];
       const output = new Output();
-      if (json) await output.line(toJson(extraction));
+      if (json) await output.line(toJson({ ...extraction, diagnostics }));
       else {
         for (const { file: name, size } of files)
           await output.line(`${formatSize(size).padStart(10)}  ${name}`);

@@ -1,8 +1,9 @@
 import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import type { OpenedStream } from '../layout/open.ts';
+import type { Input } from '../node/open-input.ts';
 import { streamInfo } from '../ops/info.ts';
 import { infoText } from '../render/info-text.ts';
-import { withStream } from './input.ts';
+import { openWithProgress, withStream } from './input.ts';
 import {
   jsonOption,
   noBlobOption,
@@ -12,7 +13,7 @@ import {
   strictOption,
   strictSchemaOption,
 } from './options.ts';
-import { EXIT_DATA, hasErrors, Output, styleFor, terminalWidth, toJson } from './output.ts';
+import { EXIT_DATA, hasErrors, Output, printDiagnostics, styleFor, terminalWidth, toJson } from './output.ts';
 import { enforceStrict, judge } from './strict.ts';
 
 export const infoCommand = new Command('info')
@@ -27,6 +28,9 @@ export const infoCommand = new Command('info')
   )
   .option('--depth <levels>', 'levels of the byte shares', parseDepth, 2)
   .addOption(jsonOption())
+  .addOption(
+    new Option('--xml', 'print the domain XML of a libvirt save image, and nothing else').conflicts('json'),
+  )
   .addOption(qemuOption())
   .addOption(schemaOption())
   .addOption(noBlobOption())
@@ -38,16 +42,18 @@ export const infoCommand = new Command('info')
 Examples:
   vmwalk info vm.qevm
   vmwalk info --sort size --depth 4 vm.qevm
+  vmwalk info --xml vm.save
   vmwalk info --json *.qevm | jq '.[].configuration.machineType'`,
   )
-  .action(async (files, { sort, depth, json, strict, strictSchema, ...knowledge }) => {
+  .action(async (files, { sort, depth, json, xml, strict, strictSchema, ...knowledge }) => {
+    if (xml) return printDomainXml(files);
     const openOptions = await openKnowledge(knowledge);
     const output = new Output();
     const infos: unknown[] = [];
     for (const [i, file] of files.entries()) {
-      const use = async (opened: OpenedStream) => {
+      const use = async (opened: OpenedStream, { layers }: Input) => {
         enforceStrict(strict, opened.diagnostics);
-        const collected = await streamInfo(opened);
+        const collected = await streamInfo(opened, layers);
         const info = { ...collected, diagnostics: judge(strictSchema, collected.diagnostics) };
         enforceStrict(strict, info.diagnostics);
         if (hasErrors(info.diagnostics)) process.exitCode = EXIT_DATA;
@@ -65,6 +71,19 @@ Examples:
     if (json) await output.line(toJson(infos.length === 1 ? infos[0] : infos));
     await output.flush();
   });
+
+async function printDomainXml(files: readonly string[]): Promise<void> {
+  const output = new Output();
+  for (const file of files) {
+    const input = await openWithProgress(file, { isEnough: (layer) => layer.xml !== undefined });
+    await input.close();
+    const xml = input.layers.at(-1)?.xml;
+    if (xml === undefined) throw new Error(`${file} has no domain XML: it is no libvirt save image`);
+    await output.write(xml);
+    printDiagnostics(file, input.diagnostics);
+  }
+  await output.flush();
+}
 
 function parseDepth(text: string): number {
   const depth = Number(text);

@@ -1,5 +1,5 @@
 import { type OpenedStream, type OpenOptions, openStream } from '../layout/open.ts';
-import { openInput } from '../node/open-input.ts';
+import { type Input, type InputOptions, openInput } from '../node/open-input.ts';
 import { formatSize } from '../render/size.ts';
 
 /** Milliseconds before a progress line is shown, and between two. */
@@ -9,19 +9,37 @@ const PROGRESS_EVERY = 200;
 /** Opens the stream of FILE, with a progress line on a terminal when it takes long, and closes the file afterwards. */
 export async function withStream<T>(
   file: string,
-  use: (opened: OpenedStream) => Promise<T>,
+  use: (opened: OpenedStream, input: Input) => Promise<T>,
   options: OpenOptions = {},
 ): Promise<T> {
-  const input = await openInput(file);
+  const input = await openWithProgress(file);
   const { source } = input;
   try {
     const progress = progressLine(source.size);
     const opened = await openStream(source, { ...options, onProgress: progress.update });
     progress.clear();
     const diagnostics = [...input.diagnostics, ...opened.diagnostics];
-    return await use(await withTables({ ...opened, diagnostics }));
+    return await use(await withTables({ ...opened, diagnostics }), input);
   } finally {
     await input.close();
+  }
+}
+
+/** Opens FILE, with a progress line on a terminal while it is decompressed. */
+export async function openWithProgress(file: string, options: InputOptions = {}): Promise<Input> {
+  let progress: ProgressLine | undefined;
+  const onProgress = (offset: number, size: number) => {
+    progress ??= progressLine(size, 'decompressing');
+    progress.update(offset);
+    if (offset < size) return;
+    // There may be another container in this one.
+    progress.clear();
+    progress = undefined;
+  };
+  try {
+    return await openInput(file, { ...options, onProgress });
+  } finally {
+    progress?.clear();
   }
 }
 
@@ -36,8 +54,13 @@ async function withTables(opened: OpenedStream): Promise<OpenedStream> {
   return chosen;
 }
 
+export interface ProgressLine {
+  update(offset: number): void;
+  clear(): void;
+}
+
 /** Shows how far a scan is, on a terminal and after a second. */
-export function progressLine(size: number): { update(offset: number): void; clear(): void } {
+export function progressLine(size: number, verb = 'scanning'): ProgressLine {
   if (!process.stderr.isTTY) return { update: () => {}, clear: () => {} };
   const started = performance.now();
   let last = started + PROGRESS_AFTER - PROGRESS_EVERY;
@@ -52,7 +75,7 @@ export function progressLine(size: number): { update(offset: number): void; clea
       const left = Math.ceil((size - offset) / rate);
       const percent = Math.floor((100 * offset) / size);
       process.stderr.write(
-        `\r\u001b[Kscanning ${percent}%  ${formatSize(offset)} of ${formatSize(size)}  ${formatSize(rate)}/s  ${left} s left`,
+        `\r\u001b[K${verb} ${percent}%  ${formatSize(offset)} of ${formatSize(size)}  ${formatSize(rate)}/s  ${left} s left`,
       );
     },
     clear() {

@@ -1,5 +1,4 @@
 import type { Diagnostic } from '../bytes/diagnostic.ts';
-import type { Range } from '../bytes/range.ts';
 import type { ByteSource } from '../bytes/source.ts';
 
 /** Compression formats that a stream is kept in. */
@@ -8,10 +7,16 @@ export type CompressionFormat = 'gzip' | 'bzip2' | 'xz' | 'lzop' | 'zstd';
 /** What a container needs from the platform that it runs on. */
 export interface ContainerEnvironment {
   /**
-   * The decompressed content of `range` of a source, as a source of its own. Throws DecodeError `unsupported` where
-   * the platform has no decoder, naming what is missing, and `bad-container` where the data is damaged from its start.
+   * The decompressed content of a source, as a source of its own. Data that is cut or damaged gives what comes before
+   * the damage, and a diagnostic. Throws DecodeError `bad-container` where nothing comes before it, and `io` where the
+   * platform has no decoder, naming what is missing.
    */
-  decompress(format: CompressionFormat, source: ByteSource, range: Range): Promise<OwnedSource>;
+  decompress(format: CompressionFormat, source: ByteSource): Promise<Decompressed>;
+}
+
+export interface Decompressed {
+  readonly source: OwnedSource;
+  readonly diagnostics: readonly Diagnostic[];
 }
 
 /** A source that holds something (a temporary file, a process) until it is closed. */

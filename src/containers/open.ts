@@ -26,12 +26,14 @@ export interface Unwrapped {
 
 /**
  * Opens whatever containers a file consists of, until what is inside is none. `selector` goes to the first container
- * that has several streams to choose from. Throws DecodeError where a container cannot be opened.
+ * that has several streams to choose from; behind a layer that `isEnough`, no further ones are opened. Throws
+ * DecodeError where a container cannot be opened.
  */
 export async function unwrap(
   file: ByteSource,
   environment: ContainerEnvironment,
   selector?: string,
+  isEnough: (layer: ContainerLayer) => boolean = () => false,
 ): Promise<Unwrapped> {
   const layers: ContainerLayer[] = [];
   const diagnostics: Diagnostic[] = [];
@@ -53,7 +55,9 @@ export async function unwrap(
       if ('close' in content.source) owned.push(content.source);
       source = content.source;
       diagnostics.push(...content.diagnostics);
-      layers.push({ kind: container.kind, xml: content.xml, details: content.details ?? {} });
+      const layer = { kind: container.kind, xml: content.xml, details: content.details ?? {} };
+      layers.push(layer);
+      if (isEnough(layer)) return { source, layers, diagnostics, close };
     }
   } catch (error) {
     await close();

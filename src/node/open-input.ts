@@ -1,20 +1,27 @@
 import { stat } from 'node:fs/promises';
-import { type Unwrapped, unwrap } from '../containers/open.ts';
-import { nodeEnvironment } from './decompress.ts';
+import { type ContainerLayer, type Unwrapped, unwrap } from '../containers/open.ts';
+import { type DecompressionProgress, nodeEnvironment } from './decompress.ts';
 import { openPath, openStandardInput } from './spool.ts';
 
 /** A file as a user names it, and the stream in it. */
 export type Input = Unwrapped;
 
+export interface InputOptions {
+  /** Called while a compressed container is opened. */
+  readonly onProgress?: DecompressionProgress;
+  /** Whether what is in this container is not asked for. */
+  readonly isEnough?: (layer: ContainerLayer) => boolean;
+}
+
 /**
  * Opens FILE as the commands take it: a path, `-` for standard input, or `disk.qcow2#name` for one of several streams in
  * a file; containers are opened by what they hold. Throws DecodeError.
  */
-export async function openInput(file: string): Promise<Input> {
+export async function openInput(file: string, { onProgress, isEnough }: InputOptions = {}): Promise<Input> {
   const { path, selector } = await splitSelector(file);
   const source = path === '-' ? await openStandardInput() : await openPath(path);
   try {
-    const input = await unwrap(source, nodeEnvironment, selector);
+    const input = await unwrap(source, nodeEnvironment(onProgress), selector, isEnough);
     return {
       ...input,
       async close() {

@@ -1,5 +1,6 @@
 import type { Diagnostic } from '../bytes/diagnostic.ts';
 import { type Range, rangeLength } from '../bytes/range.ts';
+import type { ContainerLayer } from '../containers/open.ts';
 import type { LayoutNode } from '../layout/node.ts';
 import { layouts, type OpenedStream } from '../layout/open.ts';
 import type { IterativeSummary } from '../ram/iterative.ts';
@@ -17,6 +18,8 @@ import { type PageSize, streamPageSize } from './page-size.ts';
 export interface StreamInfo {
   readonly name: string;
   readonly size: number;
+  /** What the stream was taken out of, the outermost first. */
+  readonly containers: readonly ContainerLayer[];
   /** Version of the stream format. */
   readonly version: 3;
   readonly configuration: Configuration | undefined;
@@ -81,7 +84,10 @@ export interface Share {
 }
 
 /** Collects what `info` shows. Resolves every section, so that all problems are in it. */
-export async function streamInfo(opened: OpenedStream): Promise<StreamInfo> {
+export async function streamInfo(
+  opened: OpenedStream,
+  containers: readonly ContainerLayer[] = [],
+): Promise<StreamInfo> {
   const { source, stream } = opened;
   const diagnostics = [...opened.diagnostics];
   const resolved = new Map<number, { leaves: number; gapBytes: number }>();
@@ -120,6 +126,7 @@ export async function streamInfo(opened: OpenedStream): Promise<StreamInfo> {
   return {
     name: source.name,
     size: source.size,
+    containers,
     version: 3,
     configuration: stream.configuration && configurationInfo(stream.configuration),
     pageSize: streamPageSize(opened),

@@ -1,5 +1,6 @@
 import { formatDiagnostic, printable, type Severity } from '../bytes/diagnostic.ts';
 import { hexOffset } from '../bytes/range.ts';
+import type { ContainerLayer } from '../containers/open.ts';
 import type { SectionInfo, Share, StreamInfo } from '../ops/info.ts';
 import type { IterativeSummary } from '../ram/iterative.ts';
 import { formatShare, formatSize } from './size.ts';
@@ -53,7 +54,8 @@ export function severityText(severity: Severity, style: Style): string {
 
 function facts(info: StreamInfo): [string, string][] {
   const { configuration, pageSize, schema } = info;
-  const rows: [string, string][] = [['stream', `QEMU migration stream, version ${info.version}`]];
+  const rows: [string, string][] = info.containers.map((layer) => ['container', containerText(layer)]);
+  rows.push(['stream', `QEMU migration stream, version ${info.version}`]);
   rows.push(['machine type', configuration ? printable(configuration.machineType) : 'not sent']);
   if (configuration?.capabilities) {
     const names = configuration.capabilities.map(printable).join(', ');
@@ -81,6 +83,15 @@ function fitText({
   const named = misfits.slice(0, MAX_MISFITS).map(printable).join(', ');
   const more = misfits.length > MAX_MISFITS ? ` and ${misfits.length - MAX_MISFITS} more` : '';
   return `${fitting} of ${sections} sections fit; not ${named}${more}`;
+}
+
+/** `libvirt save image: domain vm, state paused, …` */
+function containerText({ kind, details }: ContainerLayer): string {
+  const parts = Object.entries(details).map(([name, value]) => {
+    const words = name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+    return `${words} ${printable(String(value))}`;
+  });
+  return parts.length > 0 ? `${kind}: ${parts.join(', ')}` : kind;
 }
 
 function schemaText(schema: StreamInfo['schema']): string {
