@@ -20,10 +20,23 @@ export interface ByteSource {
    */
   read(offset: number, length: number, into?: Uint8Array): Promise<Uint8Array>;
   /**
-   * Where the byte at `offset` is in the outermost file, for a source that is taken out of a container: its offset
-   * there, undefined for a byte that is not stored as such (compressed, a hole). Absent where the source is the file.
+   * Where the bytes from `offset` on are in the outermost file, for a source that is taken out of a container. Absent
+   * where the source is the file: use `locate`.
    */
-  locate?(offset: number): Promise<number | undefined>;
+  locate?(offset: number): Promise<Place>;
+}
+
+/** Where bytes of a source are in the outermost file. */
+export interface Place {
+  /** Offset of the first there; undefined for bytes that are not stored as such (compressed, a hole). */
+  readonly offset: number | undefined;
+  /** How many bytes are there in one piece. */
+  readonly length: number;
+}
+
+/** Where the bytes of a source from `offset` on are in the outermost file. */
+export async function locate(source: ByteSource, offset: number): Promise<Place> {
+  return source.locate ? source.locate(offset) : { offset, length: Math.max(0, source.size - offset) };
 }
 
 /** Bytes in memory, not copied. */

@@ -49,7 +49,13 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 /** Problems with the file as such, not with what is in it. */
-const troubleCodes: ReadonlySet<string> = new Set(['io', 'not-a-stream', 'not-elf', 'not-qemu']);
+const troubleCodes: ReadonlySet<string> = new Set([
+  'io',
+  'not-a-stream',
+  'no-snapshot',
+  'not-elf',
+  'not-qemu',
+]);
 
 try {
   await program.parseAsync();

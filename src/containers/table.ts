@@ -1,4 +1,5 @@
 import type { Container } from './container.ts';
+import { qcow2 } from './qcow2.ts';
 
 /** All containers, in the order in which they are tried. */
-export const containers: readonly Container[] = [];
+export const containers: readonly Container[] = [qcow2];
