@@ -4,8 +4,10 @@ import { streamInfo } from '../ops/info.ts';
 import { infoText } from '../render/info-text.ts';
 import { withStream } from './input.ts';
 import {
+  containerOffsetsOption,
   jsonOption,
   noBlobOption,
+  offsetOption,
   openKnowledge,
   qemuOption,
   schemaOption,
@@ -27,6 +29,8 @@ export const infoCommand = new Command('info')
   )
   .option('--depth <levels>', 'levels of the byte shares', parseDepth, 2)
   .addOption(jsonOption())
+  .addOption(offsetOption())
+  .addOption(containerOffsetsOption())
   .addOption(qemuOption())
   .addOption(schemaOption())
   .addOption(noBlobOption())
@@ -40,31 +44,33 @@ Examples:
   vmwalk info --sort size --depth 4 vm.qevm
   vmwalk info --json *.qevm | jq '.[].configuration.machineType'`,
   )
-  .action(async (files, { sort, depth, json, strict, strictSchema, ...knowledge }) => {
-    const openOptions = await openKnowledge(knowledge);
-    const output = new Output();
-    const infos: unknown[] = [];
-    for (const [i, file] of files.entries()) {
-      const use = async (opened: OpenedStream) => {
-        enforceStrict(strict, opened.diagnostics);
-        const collected = await streamInfo(opened);
-        const info = { ...collected, diagnostics: judge(strictSchema, collected.diagnostics) };
-        enforceStrict(strict, info.diagnostics);
-        if (hasErrors(info.diagnostics)) process.exitCode = EXIT_DATA;
-        if (json) infos.push(info);
-        else {
-          if (i > 0) await output.line('');
-          const options = { style: styleFor(process.stdout), width: terminalWidth(), sort, depth };
-          for (const line of infoText(info, options)) await output.line(line);
-          // A file that cannot be read takes nothing from those before it.
-          await output.flush();
-        }
-      };
-      await withStream(file, use, openOptions);
-    }
-    if (json) await output.line(toJson(infos.length === 1 ? infos[0] : infos));
-    await output.flush();
-  });
+  .action(
+    async (files, { sort, depth, json, strict, strictSchema, offset, containerOffsets, ...knowledge }) => {
+      const openOptions = await openKnowledge(knowledge);
+      const output = new Output();
+      const infos: unknown[] = [];
+      for (const [i, file] of files.entries()) {
+        const use = async (opened: OpenedStream) => {
+          enforceStrict(strict, opened.diagnostics);
+          const collected = await streamInfo(opened, { containerOffsets });
+          const info = { ...collected, diagnostics: judge(strictSchema, collected.diagnostics) };
+          enforceStrict(strict, info.diagnostics);
+          if (hasErrors(info.diagnostics)) process.exitCode = EXIT_DATA;
+          if (json) infos.push(info);
+          else {
+            if (i > 0) await output.line('');
+            const options = { style: styleFor(process.stdout), width: terminalWidth(), sort, depth };
+            for (const line of infoText(info, options)) await output.line(line);
+            // A file that cannot be read takes nothing from those before it.
+            await output.flush();
+          }
+        };
+        await withStream(file, use, openOptions, { offset });
+      }
+      if (json) await output.line(toJson(infos.length === 1 ? infos[0] : infos));
+      await output.flush();
+    },
+  );
 
 function parseDepth(text: string): number {
   const depth = Number(text);

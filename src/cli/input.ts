@@ -1,5 +1,5 @@
 import { type OpenedStream, type OpenOptions, openStream } from '../layout/open.ts';
-import { openInput } from '../node/open-input.ts';
+import { type InputOptions, openInput } from '../node/open-input.ts';
 import { formatSize } from '../render/size.ts';
 
 /** Milliseconds before a progress line is shown, and between two. */
@@ -11,8 +11,9 @@ export async function withStream<T>(
   file: string,
   use: (opened: OpenedStream) => Promise<T>,
   options: OpenOptions = {},
+  inputOptions: InputOptions = {},
 ): Promise<T> {
-  const input = await openInput(file);
+  const input = await openInput(file, inputOptions);
   const { source } = input;
   try {
     const progress = progressLine(source.size);

@@ -1,5 +1,6 @@
 import type { Diagnostic } from '../bytes/diagnostic.ts';
 import { type Range, rangeLength } from '../bytes/range.ts';
+import { type ByteSource, locate } from '../bytes/source.ts';
 import type { LayoutNode } from '../layout/node.ts';
 import { layouts, type OpenedStream } from '../layout/open.ts';
 import type { IterativeSummary } from '../ram/iterative.ts';
@@ -50,6 +51,8 @@ export interface SectionInfo {
   readonly records: number;
   /** Of the first record. */
   readonly offset: number;
+  /** The same in the file that the stream was taken out of, null where it is not stored as such; only on request. */
+  readonly fileOffset?: number | null;
   /** Of all records with header and footer. */
   readonly size: number;
   /** What the device itself wrote. */
@@ -65,6 +68,7 @@ export interface SectionInfo {
 export interface CommandInfo {
   readonly name: string;
   readonly offset: number;
+  readonly fileOffset?: number | null;
   readonly size: number;
   readonly detail: CommandRecord['detail'];
 }
@@ -76,8 +80,13 @@ export interface Share {
   readonly parts: readonly Share[];
 }
 
+export interface InfoOptions {
+  /** Say where sections and commands are in the file, too. */
+  readonly containerOffsets?: boolean | undefined;
+}
+
 /** Collects what `info` shows. Resolves every section, so that all problems are in it. */
-export async function streamInfo(opened: OpenedStream): Promise<StreamInfo> {
+export async function streamInfo(opened: OpenedStream, options: InfoOptions = {}): Promise<StreamInfo> {
   const { source, stream } = opened;
   const diagnostics = [...opened.diagnostics];
   const resolved = new Map<number, { leaves: number; gapBytes: number }>();
@@ -106,6 +115,8 @@ export async function streamInfo(opened: OpenedStream): Promise<StreamInfo> {
       summary: scanner?.summary(),
     };
   });
+  const located = <T extends { readonly offset: number }>(items: readonly T[]) =>
+    options.containerOffsets ? withFileOffsets(source, items) : items;
   return {
     name: source.name,
     size: source.size,
@@ -114,11 +125,20 @@ export async function streamInfo(opened: OpenedStream): Promise<StreamInfo> {
     pageSize: streamPageSize(opened),
     footers: stream.footers,
     schema: schemaInfo(opened),
-    sections,
-    commands: commandRecords(stream.records),
+    sections: await located(sections),
+    commands: await located(commandRecords(stream.records)),
     shares: byteShares(opened),
     diagnostics,
   };
+}
+
+function withFileOffsets<T extends { readonly offset: number }>(
+  source: ByteSource,
+  items: readonly T[],
+): Promise<(T & { fileOffset: number | null })[]> {
+  return Promise.all(
+    items.map(async (item) => ({ ...item, fileOffset: (await locate(source, item.offset)).offset ?? null })),
+  );
 }
 
 /** Adds what is at and below a node. (By `walk` this takes longer: it makes a step and a path for each node.) */
