@@ -6,7 +6,10 @@ const { zstdDecompressSync } = zlib as {
   zstdDecompressSync?: (bytes: Uint8Array, options: { maxOutputLength: number }) => Uint8Array;
 };
 
-/** A compressed qcow2 cluster, with Node's own decoders. */
+/**
+ * A compressed qcow2 cluster, by Node's own decoders. What is behind the compressed data in its last sector belongs to
+ * another cluster.
+ */
 export async function decompressCluster(
   compression: 'zlib' | 'zstd',
   bytes: Uint8Array,
@@ -22,15 +25,30 @@ export async function decompressCluster(
   };
   let cluster: Uint8Array;
   try {
-    // The last sector may hold bytes of the next cluster, or end with the file, so that the end is not asked for.
-    const options = { maxOutputLength: size, finishFlush: zlib.constants.Z_SYNC_FLUSH };
+    const options = { maxOutputLength: size };
     cluster =
       compression === 'zstd'
-        ? zstdDecompressSync!(bytes, { maxOutputLength: size })
+        ? zstdDecompressSync!(bytes.subarray(0, zstdFrameLength(bytes)), options)
         : zlib.inflateRawSync(bytes, options);
   } catch (error) {
     throw damaged(error instanceof Error ? error.message : String(error), error);
   }
   if (cluster.length < size) throw damaged(`${cluster.length} bytes come out of it, not ${size}`);
   return cluster;
+}
+
+const ZSTD_BLOCK_RLE = 1;
+
+/** Length of the zstd frame that the bytes begin with, by the headers of its blocks (RFC 8878); QEMU writes one. */
+function zstdFrameLength(bytes: Uint8Array): number {
+  const descriptor = bytes[4] ?? 0;
+  const windowSize = descriptor & 0x20 ? 0 : 1;
+  const contentSize = [1 - windowSize, 2, 4, 8][descriptor >> 6]!;
+  const checksumSize = descriptor & 4 ? 4 : 0;
+  for (let pos = 5 + windowSize + [0, 1, 2, 4][descriptor & 3]! + contentSize; pos + 3 <= bytes.length; ) {
+    const block = bytes[pos]! | (bytes[pos + 1]! << 8) | (bytes[pos + 2]! << 16);
+    pos += 3 + (((block >> 1) & 3) === ZSTD_BLOCK_RLE ? 1 : block >> 3);
+    if (block & 1) return pos + checksumSize;
+  }
+  return bytes.length;
 }
