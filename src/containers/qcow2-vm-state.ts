@@ -17,7 +17,7 @@ const MAX_ZEROS = 2 ** 30;
  * entry of its own (block/qcow2.h, qcow2_vm_state_offset), where a guest cannot get at it.
  *
  * All tables are checked here, so that reading finds nothing new: where something is wrong, the state ends, and a
- * diagnostic says so. Throws DecodeError `unsupported`, or `bad-container` where nothing can be read at all.
+ * diagnostic says so. Throws DecodeError `bad-container` where nothing can be read at all, and what the environment throws.
  */
 export async function openVmState(
   file: ByteSource,
@@ -25,17 +25,6 @@ export async function openVmState(
   snapshot: Qcow2Snapshot,
   environment: ContainerEnvironment,
 ): Promise<{ source: ByteSource; diagnostics: readonly Diagnostic[] }> {
-  if (header.encryption) {
-    throw imageError(
-      file,
-      'unsupported',
-      `the image is encrypted (${header.encryption}), so that nothing in it can be read`,
-    );
-  }
-  if (header.dataFile !== undefined) {
-    const name = header.dataFile === '' ? 'another file' : `the file '${printable(header.dataFile)}'`;
-    throw imageError(file, 'unsupported', `the image keeps its data in ${name}, not in itself`);
-  }
   const l1 = await readL1Table(file, header, snapshot);
   const map = new ClusterMap(file, header, l1, snapshot.l1Offset);
   const disk = snapshot.diskSize ?? header.diskSize;

@@ -24,6 +24,7 @@ async function openSnapshot(
   { selector, environment }: ContainerOptions,
 ): Promise<ContainerContent> {
   const header = await readQcow2Header(file);
+  refuseForeignData(file, header);
   const table = await readSnapshotTable(file, header);
   const snapshot = selector === undefined ? onlySnapshot(file, table) : findSnapshot(file, table, selector);
   const { source, diagnostics } = await openVmState(file, header, snapshot, environment);
@@ -49,6 +50,21 @@ export async function listSnapshots(file: ByteSource): Promise<Qcow2SnapshotTabl
   const header = await readQcow2Header(file);
   const { snapshots, diagnostics } = await readSnapshotTable(file, header);
   return { snapshots, diagnostics: [...flagWarnings(header), ...diagnostics] };
+}
+
+/** Throws DecodeError `unsupported` where clusters are encrypted or in another file. */
+function refuseForeignData(file: ByteSource, header: Qcow2Header): void {
+  if (header.encryption) {
+    throw imageError(
+      file,
+      'unsupported',
+      `the image is encrypted (${header.encryption}), so that nothing in it can be read`,
+    );
+  }
+  if (header.dataFile !== undefined) {
+    const name = header.dataFile === '' ? 'another file' : `the file '${printable(header.dataFile)}'`;
+    throw imageError(file, 'unsupported', `the image keeps its data in ${name}, not in itself`);
+  }
 }
 
 function flagWarnings({ dirty, corrupt }: Qcow2Header): Diagnostic[] {

@@ -10,7 +10,6 @@ export function snapshotData(snapshot: Qcow2Snapshot): Readonly<Record<string, u
 }
 
 export function snapshotsText(snapshots: readonly Qcow2Snapshot[]): string[] {
-  if (snapshots.length === 0) return ['no snapshots'];
   return formatTable(
     [
       { title: 'id', align: 'left' },
