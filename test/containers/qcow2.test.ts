@@ -17,6 +17,12 @@ const states = readable.flatMap(({ name, vmStates }) =>
   Object.entries(vmStates).map(([id, sha256]) => ({ name, id, sha256 })),
 );
 
+/** (`toEqual` takes its time with long arrays.) */
+function expectSame(bytes: Uint8Array, expected: Uint8Array): void {
+  expect(bytes.length).toBe(expected.length);
+  expect(Buffer.compare(bytes, expected)).toBe(0);
+}
+
 describe.each(states)('$name, snapshot $id', ({ name, id, sha256 }) => {
   const image = readImage(name);
 
@@ -37,7 +43,7 @@ describe.each(states)('$name, snapshot $id', ({ name, id, sha256 }) => {
     await fc.assert(
       fc.asyncProperty(pieces, async ([offset, length]) => {
         const into = new Uint8Array(length).fill(0xee);
-        expect(await source.read(offset, length, into)).toEqual(whole.subarray(offset, offset + length));
+        expectSame(await source.read(offset, length, into), whole.subarray(offset, offset + length));
       }),
       { numRuns: 30 },
     );
@@ -61,7 +67,7 @@ describe.each(states)('$name, snapshot $id', ({ name, id, sha256 }) => {
     const opened = await openStream(source);
     const diagnostics = [...opened.diagnostics];
     for await (const layout of layouts(opened)) diagnostics.push(...layout.diagnostics);
-    expect(diagnostics).toEqual([]);
+    expect(diagnostics.filter(({ severity }) => severity !== 'note')).toEqual([]);
   });
 });
 
@@ -216,8 +222,7 @@ describe('a damaged table', () => {
   }
 
   test.each([
-    ['a cluster that is not aligned', [0x80, 0, 0, 0, 0, 0, 0x12, 0x02], 'has reserved bits set'],
-    ['reserved bits', [0x81, 0, 0, 0, 0, 0, 2, 0], 'names a cluster at .*past the end of the file'],
+    ['low reserved bits', [0x80, 0, 0, 0, 0, 0, 0x12, 2], 'has reserved bits set'],
     ['high reserved bits', [0x90, 0, 0, 0, 0, 0, 2, 0], 'has reserved bits set'],
     ['a cluster past the end', [0x80, 0, 0, 1, 0, 0, 2, 0], 'names a cluster at 0x100000200, past the end'],
     ['a compressed cluster past the end', [0x40, 0, 0, 1, 0, 0, 2, 0], 'compressed cluster at 0x100000200'],
@@ -227,7 +232,7 @@ describe('a damaged table', () => {
     const { source, diagnostics } = await openImage(patched(image, place, ...entry), 'before');
     expect(source.size).toBe(40 * CLUSTER);
     const whole = await readAll((await openImage(image, 'before')).source);
-    expect(await readAll(source)).toEqual(whole.subarray(0, 40 * CLUSTER));
+    expectSame(await readAll(source), whole.subarray(0, 40 * CLUSTER));
     expect(diagnostics).toMatchObject([
       { severity: 'error', code: 'bad-container', range: { start: 40 * CLUSTER, end: whole.length } },
     ]);
@@ -237,6 +242,15 @@ describe('a damaged table', () => {
     // What came before it is shown.
     const opened = await openStream(source);
     expect(opened.stream.sections.length).toBeGreaterThan(3);
+  });
+
+  test('a cluster that is not aligned ends it, too', async () => {
+    const large = readImage('large-clusters');
+    const { source } = await openImage(large);
+    const data = (await fileOffsets(source, { start: 0, end: 1 })).of(0)!;
+    // The only L2 entry of this cluster.
+    const entry = Buffer.from(large).indexOf(Buffer.from(`${data.toString(16).padStart(16, '0')}`, 'hex'));
+    await expect(openImage(patched(large, entry + 6, 2))).rejects.toThrow(/, inside a cluster/);
   });
 
   test('one cluster everywhere is no VM state', async () => {
@@ -267,7 +281,7 @@ describe('a damaged table', () => {
       /is 4503599627370496 bytes long, but ends after \d+: the L1 table ends at/,
     );
     const whole = await readAll((await openImage(image, 'before')).source);
-    expect((await source.read(0, whole.length)).slice()).toEqual(whole);
+    expectSame(await source.read(0, whole.length), whole);
   });
 
   test('an L1 table that cannot be is an error', async () => {
@@ -347,7 +361,7 @@ describe('whatever the bytes', () => {
         const cut = image.subarray(0, length);
         await survives(memorySource(cut));
         const opened = await openImage(cut, '1').catch(() => undefined);
-        if (opened) expect(await readAll(opened.source)).toEqual(whole.subarray(0, opened.source.size));
+        if (opened) expectSame(await readAll(opened.source), whole.subarray(0, opened.source.size));
       }),
       { numRuns: 40 },
     );
