@@ -9,8 +9,10 @@ import type { Qcow2Snapshot } from './qcow2-snapshots.ts';
 
 /** QEMU's limit for an L1 table, in bytes (block/qcow2.h, QCOW_MAX_L1_SIZE). */
 const MAX_L1_LENGTH = 32 << 20;
-/** More zeros in a row than these are no VM state: in a stream, a page of zeros is a few bytes that are not zero. */
+/** More bytes of holes and zero clusters are no VM state: in a stream, a page of zeros is a few bytes. */
 const MAX_ZEROS = 2 ** 30;
+/** Bytes that a compressed cluster takes at least. */
+const MIN_COMPRESSED = 4;
 
 /**
  * The VM state of a snapshot as a source. It lies in the snapshot behind the disk, from the first byte on that has an L1
@@ -80,21 +82,21 @@ class VmState {
     this.#start = start;
   }
 
-  /** How many of `size` bytes can be read, and what is wrong with the next. */
+  /**
+   * How many of `size` bytes can be read, and what is wrong with the next. That each cluster of the file is used once, and
+   * that zeros are few, also bounds the time that this takes, whatever is in the tables.
+   */
   async check(size: number): Promise<{ length: number; problem?: string }> {
-    let stored = 0;
     let length = 0;
+    let zeros = 0;
+    let used = 0;
     while (length < size) {
-      const extent = await this.#extent(length, size - length);
+      const extent = await this.#extent(length, Math.min(size - length, MAX_ZEROS + 1));
       if (extent.kind === 'lost') return { length, problem: extent.problem };
-      if (extent.kind === 'zero' && extent.length > MAX_ZEROS) {
-        return { length, problem: 'nothing but zeros follows, which no stream has' };
-      }
-      if (extent.kind === 'stored') {
-        stored += extent.length;
-        if (stored > this.#file.size)
-          return { length, problem: 'clusters of the file are in it several times' };
-      }
+      if (extent.kind === 'zero') zeros += extent.length;
+      else used += extent.kind === 'stored' ? extent.length : MIN_COMPRESSED;
+      if (zeros > MAX_ZEROS) return { length, problem: 'more zeros follow than a stream has' };
+      if (used > this.#file.size) return { length, problem: 'clusters of the file are in it several times' };
       if (extent.kind === 'compressed') {
         try {
           await this.#decompress(extent);

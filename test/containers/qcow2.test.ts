@@ -272,6 +272,22 @@ describe('a damaged table', () => {
     );
   });
 
+  test('zeros without end are no VM state', async () => {
+    // An L1 table behind the image whose entries all name one L2 table, which says that all is zero.
+    const entries = 4 << 20;
+    const l1 = Math.ceil(image.length / CLUSTER) * CLUSTER + CLUSTER;
+    const bytes = new Uint8Array(l1 + 8 * entries);
+    bytes.set(image);
+    const view = new DataView(bytes.buffer);
+    for (let i = 0; i < 64; i++) view.setBigUint64(l1 - CLUSTER + 8 * i, 1n);
+    for (let i = 0; i < entries; i++) view.setBigUint64(l1 + 8 * i, BigInt(l1 - CLUSTER));
+    const table = Number(view.getBigUint64(64));
+    view.setBigUint64(table, BigInt(l1));
+    view.setUint32(table + 8, entries);
+    view.setBigUint64(table + 40, 2n ** 36n);
+    await expect(openImage(bytes, 'before')).rejects.toThrow('more zeros follow than a stream has');
+  });
+
   test('a size beyond the L1 table is cut to what there is', async () => {
     const bytes = image.slice();
     const view = new DataView(bytes.buffer);
