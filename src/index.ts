@@ -8,8 +8,21 @@ export {
   printable,
   type Severity,
 } from './bytes/diagnostic.ts';
+export { type FileOffsets, fileOffsets } from './bytes/file-offsets.ts';
 export { hexOffset, type Range, rangeLength } from './bytes/range.ts';
-export { type BlobLike, type ByteSource, blobSource, memorySource } from './bytes/source.ts';
+export { sliceSource } from './bytes/slice.ts';
+export {
+  type BlobLike,
+  type ByteSource,
+  blobSource,
+  locate,
+  memorySource,
+  type Place,
+} from './bytes/source.ts';
+export type { CompressionFormat, ContainerEnvironment, OwnedSource } from './containers/container.ts';
+export { type ContainerLayer, type UnwrapOptions, type Unwrapped, unwrap } from './containers/open.ts';
+export { listSnapshots } from './containers/qcow2.ts';
+export type { Qcow2Snapshot, Qcow2SnapshotTable } from './containers/qcow2-snapshots.ts';
 export {
   type ArrayNode,
   childrenOf,
@@ -25,7 +38,8 @@ export {
 export { layoutOf, layouts, type OpenedStream, type OpenOptions, openStream } from './layout/open.ts';
 export { SchemaTables } from './layout/tables.ts';
 export { describe } from './ops/describe.ts';
-export { type StreamInfo, streamInfo } from './ops/info.ts';
+export { type FoundStream, findStreams } from './ops/find-streams.ts';
+export { type InfoOptions, type StreamInfo, streamInfo } from './ops/info.ts';
 export { compileSelectors, pruneLayout, type Selection, selectNodes } from './ops/select.ts';
 export { analyzeMigrationDesc, analyzeMigrationState } from './render/analyze-migration-text.ts';
 export { ndjsonLine } from './render/ndjson.ts';

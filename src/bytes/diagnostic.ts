@@ -23,6 +23,8 @@ export type DiagnosticCode =
   | 'bad-ram' // a RAM record that cannot be
   | 'bad-iterative' // another iterative section (htab, dirty-bitmap …) that does not parse
   | 'bad-container' // a qcow2 image, libvirt save image or compressed file that cannot be, or is damaged
+  | 'no-snapshot' // the image has no such snapshot, none with a VM state, or several to choose from
+  | 'chosen-snapshot' // which snapshot of an image was opened, as none was named
   | 'duplicate-section' // the same idstr and instance id twice
   | 'no-schema' // the stream carries no description of its device state
   | 'schema-mismatch' // the VMSD tables do not fit the bytes of a section

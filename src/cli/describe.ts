@@ -7,6 +7,7 @@ import { withStream } from './input.ts';
 import {
   jsonOption,
   noBlobOption,
+  offsetOption,
   openKnowledge,
   qemuOption,
   schemaOption,
@@ -21,6 +22,7 @@ export const describeCommand = new Command('describe')
   .option('--append', 'write a copy of the stream that has this description, to the file of -o')
   .option('-o, --output <file>', 'with --append: the file to write, which must not exist')
   .addOption(jsonOption())
+  .addOption(offsetOption())
   .addOption(qemuOption())
   .addOption(schemaOption())
   .addOption(noBlobOption())
@@ -37,7 +39,7 @@ Examples:
   vmwalk describe --qemu /usr/bin/qemu-system-x86_64 no-vmdesc.qevm
   vmwalk describe --qemu ./qemu-system-x86_64 no-vmdesc.qevm --append -o with-vmdesc.qevm`,
   )
-  .action(async (file, { strict, append, output: target, ...knowledge }, command) => {
+  .action(async (file, { strict, append, output: target, offset, ...knowledge }, command) => {
     if (append !== (target === undefined ? undefined : true))
       command.error('error: --append and -o go together');
     const use = async (opened: OpenedStream) => {
@@ -48,7 +50,7 @@ Examples:
       if (hasErrors(problems) || !vmdesc) process.exitCode = EXIT_DATA;
       if (vmdesc) await write(opened, vmdesc, target);
     };
-    await withStream(file, use, await openKnowledge(knowledge));
+    await withStream(file, use, await openKnowledge(knowledge), { offset });
   });
 
 async function write(opened: OpenedStream, vmdesc: JsonObject, target: string | undefined): Promise<void> {

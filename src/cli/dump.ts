@@ -1,5 +1,6 @@
 import { Command, Option } from '@commander-js/extra-typings';
 import type { Diagnostic } from '../bytes/diagnostic.ts';
+import { fileOffsets } from '../bytes/file-offsets.ts';
 import { layouts, type OpenedStream } from '../layout/open.ts';
 import { useBuiltinInfoTables } from '../node/builtin-schemas.ts';
 import { compileSelectors, pruneLayout, type Selection, selectNodes } from '../ops/select.ts';
@@ -8,8 +9,10 @@ import { dumpText } from '../render/dump-text.ts';
 import { ndjsonLine, nodeJson } from '../render/ndjson.ts';
 import { withStream } from './input.ts';
 import {
+  containerOffsetsOption,
   jsonOption,
   noBlobOption,
+  offsetOption,
   openKnowledge,
   qemuOption,
   schemaOption,
@@ -29,6 +32,7 @@ import { enforceStrict, judge } from './strict.ts';
 
 interface DumpOptions {
   readonly offsets?: true;
+  readonly containerOffsets?: true;
   readonly raw?: true;
   readonly full?: true;
   readonly json?: true;
@@ -42,9 +46,11 @@ export const dumpCommand = new Command('dump')
   .argument('<file>', 'migration stream; - is standard input')
   .argument('[selector...]', 'globs that pick sections and fields; all are shown without one')
   .option('--offsets', 'show where each field is in the stream')
+  .addOption(containerOffsetsOption())
   .option('--raw', 'show the bytes in hex beside each value')
   .option('--full', 'shorten nothing')
   .addOption(jsonOption().conflicts('ndjson'))
+  .addOption(offsetOption())
   .option('--ndjson', 'print one JSON line for each node, in stream order')
   .addOption(
     new Option('--analyze-migration', "print what QEMU's scripts/analyze-migration.py prints").conflicts([
@@ -85,7 +91,7 @@ Examples:
         await analyze(opened, options.dump);
       } else await dump(useBuiltinInfoTables(opened), selection, options);
     };
-    await withStream(file, use, await openKnowledge(options));
+    await withStream(file, use, await openKnowledge(options), { offset: options.offset });
   });
 
 async function analyze(opened: OpenedStream, what: 'state' | 'desc'): Promise<void> {
@@ -110,7 +116,7 @@ async function dump(
   const text = {
     style: styleFor(process.stdout),
     width: terminalWidth(),
-    offsets: options.offsets ?? false,
+    offsets: options.offsets ?? options.containerOffsets ?? false,
     raw: options.raw ?? false,
     full: options.full ?? false,
   };
@@ -119,9 +125,10 @@ async function dump(
   const stop = options.strict ? firstErrorOffset(opened.diagnostics) : Number.POSITIVE_INFINITY;
   for await (const layout of layouts(opened)) {
     if (layout.root.start > stop) break;
+    const places = options.containerOffsets ? await fileOffsets(opened.source, layout.root) : undefined;
     if (options.ndjson) {
       for (const { node, path } of selectNodes(layout, selection)) {
-        for (const piece of ndjsonLine(layout, node, path)) {
+        for (const piece of ndjsonLine(layout, node, path, places)) {
           // To await what is undefined would take as long as the line.
           const full = output.write(piece);
           if (full) await full;
@@ -134,10 +141,10 @@ async function dump(
         const { section, instanceId: instance } = pruned;
         const head = JSON.stringify({ section, instance }).slice(0, -1);
         await output.write(`${shown === 0 ? '' : ','}\n${head},"root":`);
-        await output.writeAll(nodeJson(pruned.root));
+        await output.writeAll(nodeJson(pruned.root, places));
         await output.write('}');
       } else if (pruned) {
-        for (const line of dumpText(pruned, text)) {
+        for (const line of dumpText(pruned, { ...text, fileOffsets: places })) {
           const full = output.line(line);
           if (full) await full;
         }

@@ -5,6 +5,7 @@ import { openWithProgress, progressLine } from './input.ts';
 import {
   jsonOption,
   noBlobOption,
+  offsetOption,
   openKnowledge,
   qemuOption,
   schemaOption,
@@ -19,6 +20,7 @@ export const extractCommand = new Command('extract')
   .requiredOption('-o, --output <dir>', 'folder to write into; it is made, or must be empty')
   .option('--force', 'write into a folder that is not empty')
   .addOption(jsonOption())
+  .addOption(offsetOption())
   .addOption(qemuOption())
   .addOption(schemaOption())
   .addOption(noBlobOption())
@@ -35,9 +37,9 @@ Examples:
   vmwalk extract vm.qevm -o vm
   vmwalk extract --json vm.qevm -o vm | jq -r '.files[].file'`,
   )
-  .action(async (file, { output: folder, force, json, strict, ...knowledge }) => {
+  .action(async (file, { output: folder, force, json, strict, offset, ...knowledge }) => {
     const openOptions = await openKnowledge(knowledge);
-    const input = await openWithProgress(file);
+    const input = await openWithProgress(file, { offset });
     const { source } = input;
     const progress = progressLine(source.size);
     try {

@@ -5,8 +5,10 @@ import { streamInfo } from '../ops/info.ts';
 import { infoText } from '../render/info-text.ts';
 import { openWithProgress, withStream } from './input.ts';
 import {
+  containerOffsetsOption,
   jsonOption,
   noBlobOption,
+  offsetOption,
   openKnowledge,
   qemuOption,
   schemaOption,
@@ -31,6 +33,8 @@ export const infoCommand = new Command('info')
   .addOption(
     new Option('--xml', 'print the domain XML of a libvirt save image, and nothing else').conflicts('json'),
   )
+  .addOption(offsetOption())
+  .addOption(containerOffsetsOption())
   .addOption(qemuOption())
   .addOption(schemaOption())
   .addOption(noBlobOption())
@@ -45,32 +49,37 @@ Examples:
   vmwalk info --xml vm.save
   vmwalk info --json *.qevm | jq '.[].configuration.machineType'`,
   )
-  .action(async (files, { sort, depth, json, xml, strict, strictSchema, ...knowledge }) => {
-    if (xml) return printDomainXml(files);
-    const openOptions = await openKnowledge(knowledge);
-    const output = new Output();
-    const infos: unknown[] = [];
-    for (const [i, file] of files.entries()) {
-      const use = async (opened: OpenedStream, { layers }: Input) => {
-        enforceStrict(strict, opened.diagnostics);
-        const collected = await streamInfo(opened, layers);
-        const info = { ...collected, diagnostics: judge(strictSchema, collected.diagnostics) };
-        enforceStrict(strict, info.diagnostics);
-        if (hasErrors(info.diagnostics)) process.exitCode = EXIT_DATA;
-        if (json) infos.push(info);
-        else {
-          if (i > 0) await output.line('');
-          const options = { style: styleFor(process.stdout), width: terminalWidth(), sort, depth };
-          for (const line of infoText(info, options)) await output.line(line);
-          // A file that cannot be read takes nothing from those before it.
-          await output.flush();
-        }
-      };
-      await withStream(file, use, openOptions);
-    }
-    if (json) await output.line(toJson(infos.length === 1 ? infos[0] : infos));
-    await output.flush();
-  });
+  .action(
+    async (
+      files,
+      { sort, depth, json, xml, strict, strictSchema, offset, containerOffsets, ...knowledge },
+    ) => {
+      if (xml) return printDomainXml(files);
+      const openOptions = await openKnowledge(knowledge);
+      const output = new Output();
+      const infos: unknown[] = [];
+      for (const [i, file] of files.entries()) {
+        const use = async (opened: OpenedStream, { layers }: Input) => {
+          enforceStrict(strict, opened.diagnostics);
+          const collected = await streamInfo(opened, { containers: layers, containerOffsets });
+          const info = { ...collected, diagnostics: judge(strictSchema, collected.diagnostics) };
+          enforceStrict(strict, info.diagnostics);
+          if (hasErrors(info.diagnostics)) process.exitCode = EXIT_DATA;
+          if (json) infos.push(info);
+          else {
+            if (i > 0) await output.line('');
+            const options = { style: styleFor(process.stdout), width: terminalWidth(), sort, depth };
+            for (const line of infoText(info, options)) await output.line(line);
+            // A file that cannot be read takes nothing from those before it.
+            await output.flush();
+          }
+        };
+        await withStream(file, use, openOptions, { offset });
+      }
+      if (json) await output.line(toJson(infos.length === 1 ? infos[0] : infos));
+      await output.flush();
+    },
+  );
 
 async function printDomainXml(files: readonly string[]): Promise<void> {
   const output = new Output();

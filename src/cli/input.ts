@@ -11,8 +11,9 @@ export async function withStream<T>(
   file: string,
   use: (opened: OpenedStream, input: Input) => Promise<T>,
   options: OpenOptions = {},
+  inputOptions: InputOptions = {},
 ): Promise<T> {
-  const input = await openWithProgress(file);
+  const input = await openWithProgress(file, inputOptions);
   const { source } = input;
   try {
     const progress = progressLine(source.size);

@@ -1,9 +1,26 @@
-import { Option } from '@commander-js/extra-typings';
+import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import type { OpenOptions } from '../layout/open.ts';
 
 /** Options that mean the same in every command. */
 export const jsonOption = () => new Option('--json', 'print JSON');
 export const strictOption = () => new Option('--strict', 'stop at the first problem of severity error');
+
+export const offsetOption = () =>
+  new Option(
+    '--offset <bytes>',
+    'where in the file the stream begins: decimal or 0x…, with k, M or G for powers of 1024',
+  ).argParser(parseOffset);
+
+function parseOffset(text: string): number {
+  const [, digits, unit = ''] = /^(0x[0-9a-f]+|\d+)([kmgt]?)$/i.exec(text) ?? [];
+  const offset = Number(digits) * 1024 ** ' kmgt'.indexOf(unit.toLowerCase() || ' ');
+  if (!Number.isSafeInteger(offset))
+    throw new InvalidArgumentError('an offset such as 4096, 0x1000 or 4k is expected');
+  return offset;
+}
+
+export const containerOffsetsOption = () =>
+  new Option('--container-offsets', 'show where in the file a thing is that was taken out of a container');
 
 export const qemuOption = () =>
   new Option(

@@ -9,6 +9,8 @@ const commands = new Map<string, () => Promise<CommandUnknownOpts>>([
   ['dump', async () => (await import('./dump.ts')).dumpCommand],
   ['describe', async () => (await import('./describe.ts')).describeCommand],
   ['extract', async () => (await import('./extract.ts')).extractCommand],
+  ['snapshots', async () => (await import('./snapshots.ts')).snapshotsCommand],
+  ['scan', async () => (await import('./scan.ts')).scanCommand],
   ['schema', async () => (await import('./schema.ts')).schemaCommand],
 ]);
 
@@ -48,7 +50,13 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 /** Problems with the file as such, not with what is in it. */
-const troubleCodes: ReadonlySet<string> = new Set(['io', 'not-a-stream', 'not-elf', 'not-qemu']);
+const troubleCodes: ReadonlySet<string> = new Set([
+  'io',
+  'not-a-stream',
+  'no-snapshot',
+  'not-elf',
+  'not-qemu',
+]);
 
 try {
   await program.parseAsync();

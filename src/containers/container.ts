@@ -12,6 +12,11 @@ export interface ContainerEnvironment {
    * platform has no decoder, naming what is missing.
    */
   decompress(format: CompressionFormat, source: ByteSource): Promise<Decompressed>;
+  /**
+   * The `size` bytes of a compressed qcow2 cluster: raw deflate (`zlib`) or zstd, perhaps with bytes behind it that do not
+   * belong to it. Throws DecodeError `bad-container` where they are not had from it, and `unsupported`.
+   */
+  decompressCluster(compression: 'zlib' | 'zstd', bytes: Uint8Array, size: number): Promise<Uint8Array>;
 }
 
 export interface Decompressed {
@@ -45,6 +50,8 @@ export interface ContainerContent {
 export interface Container {
   /** Its name in messages: `qcow2`, `libvirt save image`, `gzip`, … */
   readonly kind: string;
+  /** Whether `open` looks at the selector. */
+  readonly holdsSeveral?: true;
   /** Whether a file that begins with these bytes (up to 4096) is one; decided by content, never by name. */
   matches(head: Uint8Array): boolean;
   /** Throws DecodeError where there is no stream to be had: encrypted, damaged, no such snapshot. */

@@ -1,6 +1,6 @@
-import { DecodeError, type Diagnostic } from '../bytes/diagnostic.ts';
+import { DecodeError, type Diagnostic, printable } from '../bytes/diagnostic.ts';
 import type { ByteSource } from '../bytes/source.ts';
-import type { ContainerEnvironment, OwnedSource } from './container.ts';
+import type { Container, ContainerEnvironment, OwnedSource } from './container.ts';
 import { containers } from './table.ts';
 
 /** Bytes by which a container is known. */
@@ -24,17 +24,25 @@ export interface Unwrapped {
   close(): Promise<void>;
 }
 
+export interface UnwrapOptions {
+  /** Which stream, in a container that holds several: what is behind `#` in `disk.qcow2#name`. */
+  readonly selector?: string | undefined;
+  /** A container that is not opened: the result is what it consists of. */
+  readonly stopAt?: Container;
+  /** A layer behind which no further ones are opened. */
+  isEnough?(layer: ContainerLayer): boolean;
+}
+
 /**
- * Opens whatever containers a file consists of, until what is inside is none. `selector` goes to the first container
- * that has several streams to choose from; behind a layer that `isEnough`, no further ones are opened. Throws
- * DecodeError where a container cannot be opened.
+ * Opens whatever containers a file consists of, until what is inside is none. Throws DecodeError where a container cannot
+ * be opened, and `no-snapshot` where there is a selector but nothing to select from.
  */
 export async function unwrap(
   file: ByteSource,
   environment: ContainerEnvironment,
-  selector?: string,
-  isEnough: (layer: ContainerLayer) => boolean = () => false,
+  options: UnwrapOptions = {},
 ): Promise<Unwrapped> {
+  let { selector } = options;
   const layers: ContainerLayer[] = [];
   const diagnostics: Diagnostic[] = [];
   const owned: OwnedSource[] = [];
@@ -46,21 +54,30 @@ export async function unwrap(
     for (;;) {
       const head = await source.read(0, Math.min(HEAD_LENGTH, source.size));
       const container = containers.find(({ matches }) => matches(head));
-      if (!container) return { source, layers, diagnostics, close };
+      if (!container || container === options.stopAt) {
+        if (!container && selector !== undefined) throw nothingToSelect(file, selector);
+        return { source, layers, diagnostics, close };
+      }
       if (layers.length === MAX_LAYERS) {
         const message = `${file.name} is more than ${MAX_LAYERS} containers deep`;
         throw new DecodeError({ severity: 'error', code: 'unsupported', message });
       }
       const content = await container.open(source, { selector, environment });
       if ('close' in content.source) owned.push(content.source);
+      if (container.holdsSeveral) selector = undefined;
       source = content.source;
       diagnostics.push(...content.diagnostics);
       const layer = { kind: container.kind, xml: content.xml, details: content.details ?? {} };
       layers.push(layer);
-      if (isEnough(layer)) return { source, layers, diagnostics, close };
+      if (options.isEnough?.(layer)) return { source, layers, diagnostics, close };
     }
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+function nothingToSelect(file: ByteSource, selector: string): DecodeError {
+  const message = `there is nothing to select with #${printable(selector)}: the file is no qcow2 image`;
+  return new DecodeError({ severity: 'error', code: 'no-snapshot', message }, { source: file.name });
 }

@@ -1,6 +1,7 @@
 import { DecodeError, type Diagnostic } from '../bytes/diagnostic.ts';
 import { hexOffset } from '../bytes/range.ts';
 import type { CompressionFormat, ContainerEnvironment, Decompressed } from '../containers/container.ts';
+import { decompressCluster } from './cluster-decompress.ts';
 import { DamagedData, type Decoder } from './decoder.ts';
 import { gunzip } from './gunzip.ts';
 import { programDecoder } from './run-decoder.ts';
@@ -25,6 +26,7 @@ export type DecompressionProgress = (offset: number, size: number) => void;
 /** Decompression with what Node has, or programs on PATH, into a temporary file. */
 export function nodeEnvironment(onProgress?: DecompressionProgress): ContainerEnvironment {
   return {
+    decompressCluster,
     async decompress(format, source): Promise<Decompressed> {
       const spool = await SpoolFile.create();
       const diagnostics: Diagnostic[] = [];

@@ -1,27 +1,33 @@
 import { stat } from 'node:fs/promises';
-import { type ContainerLayer, type Unwrapped, unwrap } from '../containers/open.ts';
+import { DecodeError } from '../bytes/diagnostic.ts';
+import { sliceSource } from '../bytes/slice.ts';
+import type { ByteSource } from '../bytes/source.ts';
+import { type UnwrapOptions, type Unwrapped, unwrap } from '../containers/open.ts';
 import { type DecompressionProgress, nodeEnvironment } from './decompress.ts';
 import { openPath, openStandardInput } from './spool.ts';
 
 /** A file as a user names it, and the stream in it. */
 export type Input = Unwrapped;
 
-export interface InputOptions {
+export interface InputOptions extends Pick<UnwrapOptions, 'stopAt' | 'isEnough'> {
+  /** Where in the file the stream, or the container that it is in, begins. */
+  readonly offset?: number | undefined;
   /** Called while a compressed container is opened. */
   readonly onProgress?: DecompressionProgress;
-  /** Whether what is in this container is not asked for. */
-  readonly isEnough?: (layer: ContainerLayer) => boolean;
 }
 
 /**
  * Opens FILE as the commands take it: a path, `-` for standard input, or `disk.qcow2#name` for one of several streams in
  * a file; containers are opened by what they hold. Throws DecodeError.
  */
-export async function openInput(file: string, { onProgress, isEnough }: InputOptions = {}): Promise<Input> {
+export async function openInput(file: string, options: InputOptions = {}): Promise<Input> {
+  const { offset = 0, onProgress, ...rest } = options;
   const { path, selector } = await splitSelector(file);
   const source = path === '-' ? await openStandardInput() : await openPath(path);
   try {
-    const input = await unwrap(source, nodeEnvironment(onProgress), selector, isEnough);
+    if (offset > source.size) throw pastTheEnd(source, offset);
+    const part = offset === 0 ? source : sliceSource(source, offset);
+    const input = await unwrap(part, nodeEnvironment(onProgress), { ...rest, selector });
     return {
       ...input,
       async close() {
@@ -35,11 +41,20 @@ export async function openInput(file: string, { onProgress, isEnough }: InputOpt
   }
 }
 
-/** The path, and what is behind `#`; a file whose whole name exists is no selector. */
+function pastTheEnd(source: ByteSource, offset: number): DecodeError {
+  const message = `the file has ${source.size} bytes: nothing is at offset ${offset}`;
+  return new DecodeError({ severity: 'error', code: 'not-a-stream', message }, { source: source.name });
+}
+
+/** The path, and what is behind the last `#` in front of which there is a file; one whose whole name exists has none. */
 async function splitSelector(file: string): Promise<{ path: string; selector: string | undefined }> {
-  const hash = file.lastIndexOf('#');
-  if (hash <= 0 || (await exists(file))) return { path: file, selector: undefined };
-  return { path: file.slice(0, hash), selector: file.slice(hash + 1) };
+  const whole = { path: file, selector: undefined };
+  if (await exists(file)) return whole;
+  for (let hash = file.lastIndexOf('#'); hash > 0; hash = file.lastIndexOf('#', hash - 1)) {
+    const path = file.slice(0, hash);
+    if (path === '-' || (await exists(path))) return { path, selector: file.slice(hash + 1) };
+  }
+  return whole;
 }
 
 async function exists(path: string): Promise<boolean> {

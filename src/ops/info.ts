@@ -1,5 +1,6 @@
 import type { Diagnostic } from '../bytes/diagnostic.ts';
 import { type Range, rangeLength } from '../bytes/range.ts';
+import { type ByteSource, locate } from '../bytes/source.ts';
 import type { ContainerLayer } from '../containers/open.ts';
 import type { LayoutNode } from '../layout/node.ts';
 import { layouts, type OpenedStream } from '../layout/open.ts';
@@ -57,6 +58,8 @@ export interface SectionInfo {
   readonly records: number;
   /** Of the first record. */
   readonly offset: number;
+  /** The same in the file that the stream was taken out of, null where it is not stored as such; only on request. */
+  readonly fileOffset?: number | null;
   /** Of all records with header and footer. */
   readonly size: number;
   /** What the device itself wrote. */
@@ -72,6 +75,7 @@ export interface SectionInfo {
 export interface CommandInfo {
   readonly name: string;
   readonly offset: number;
+  readonly fileOffset?: number | null;
   readonly size: number;
   readonly detail: CommandRecord['detail'];
 }
@@ -83,11 +87,15 @@ export interface Share {
   readonly parts: readonly Share[];
 }
 
+export interface InfoOptions {
+  /** What the stream was taken out of. */
+  readonly containers?: readonly ContainerLayer[];
+  /** Say where sections and commands are in the file, too. */
+  readonly containerOffsets?: boolean | undefined;
+}
+
 /** Collects what `info` shows. Resolves every section, so that all problems are in it. */
-export async function streamInfo(
-  opened: OpenedStream,
-  containers: readonly ContainerLayer[] = [],
-): Promise<StreamInfo> {
+export async function streamInfo(opened: OpenedStream, options: InfoOptions = {}): Promise<StreamInfo> {
   const { source, stream } = opened;
   const diagnostics = [...opened.diagnostics];
   const resolved = new Map<number, { leaves: number; gapBytes: number }>();
@@ -123,20 +131,31 @@ export async function streamInfo(
       summary: scanner?.summary(),
     };
   });
+  const located = <T extends { readonly offset: number }>(items: readonly T[]) =>
+    options.containerOffsets ? withFileOffsets(source, items) : items;
   return {
     name: source.name,
     size: source.size,
-    containers,
+    containers: options.containers ?? [],
     version: 3,
     configuration: stream.configuration && configurationInfo(stream.configuration),
     pageSize: streamPageSize(opened),
     footers: stream.footers,
     schema: schemaInfo(opened, fitting, misfits),
-    sections,
-    commands: commandRecords(stream.records),
+    sections: await located(sections),
+    commands: await located(commandRecords(stream.records)),
     shares: byteShares(opened),
     diagnostics,
   };
+}
+
+function withFileOffsets<T extends { readonly offset: number }>(
+  source: ByteSource,
+  items: readonly T[],
+): Promise<(T & { fileOffset: number | null })[]> {
+  return Promise.all(
+    items.map(async (item) => ({ ...item, fileOffset: (await locate(source, item.offset)).offset ?? null })),
+  );
 }
 
 /** Adds what is at and below a node. (By `walk` this takes longer: it makes a step and a path for each node.) */

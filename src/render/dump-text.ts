@@ -1,4 +1,5 @@
 import { printable } from '../bytes/diagnostic.ts';
+import type { FileOffsets } from '../bytes/file-offsets.ts';
 import { hexOffset } from '../bytes/range.ts';
 import { childrenOf, type Layout, type LayoutNode, type LeafNode } from '../layout/node.ts';
 import { formatSize } from './size.ts';
@@ -8,6 +9,8 @@ import { hexBytes } from './value.ts';
 export interface DumpTextOptions extends TextOptions {
   /** Offset and size in front of each line. */
   readonly offsets: boolean;
+  /** Offsets are in the file that the stream was taken out of, as far as things are stored there as such. */
+  readonly fileOffsets?: FileOffsets | undefined;
   /** The bytes in hex beside each value. */
   readonly raw: boolean;
   /** No shortening of buffers and arrays. */
@@ -31,7 +34,7 @@ export function* dumpText(layout: Layout, options: DumpTextOptions): Generator<s
     instanceId === 0 ? '' : `instance ${instanceId}`,
     versionId === undefined ? '' : `version ${versionId}`,
     root.vmsdName === undefined || section.endsWith(root.vmsdName) ? '' : `VMSD ${printable(root.vmsdName)}`,
-    `at ${hexOffset(root.start)}`,
+    `at ${offsetText(root.start, options)}`,
     formatSize(root.end - root.start),
   ];
   yield `${style.heading(printable(section))}  ${style.faint(facts.filter((fact) => fact !== '').join(', '))}`;
@@ -120,8 +123,14 @@ function structText(node: LayoutNode & { kind: 'struct' }): string {
 /** Offset and size, or as much space, when offsets are shown. */
 function margin(node: LayoutNode | undefined, options: DumpTextOptions): string {
   if (!options.offsets) return '';
-  const text = node ? `${hexOffset(node.start)} +${node.end - node.start}` : '';
+  const text = node ? `${offsetText(node.start, options)} +${node.end - node.start}` : '';
   return options.style.faint(`${text.padEnd(20)} `);
+}
+
+function offsetText(offset: number, { fileOffsets }: DumpTextOptions): string {
+  if (!fileOffsets) return hexOffset(offset);
+  const found = fileOffsets.of(offset);
+  return found === undefined ? '-' : hexOffset(found);
 }
 
 /** The values of an array of plain leaves, for one line; undefined for an array that needs a line for each element. */

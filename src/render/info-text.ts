@@ -28,8 +28,9 @@ export function* infoText(info: StreamInfo, options: InfoTextOptions): Generator
   if (info.commands.length > 0) {
     yield '';
     yield style.heading('Commands');
-    for (const { name, offset, size, detail } of info.commands) {
-      yield `  ${hexOffset(offset).padEnd(10)}  ${name}  ${style.faint(commandText(size, detail))}`.trimEnd();
+    for (const command of info.commands) {
+      const { name, size, detail } = command;
+      yield `  ${offsetText(command).padEnd(10)}  ${name}  ${style.faint(commandText(size, detail))}`.trimEnd();
     }
   }
   yield '';
@@ -136,7 +137,7 @@ function sectionTable(sections: readonly SectionInfo[]): string[] {
       { title: 'id', align: 'right' },
       { title: 'instance', align: 'right' },
       { title: 'version', align: 'right' },
-      { title: 'offset', align: 'right' },
+      { title: sections.some(isLocated) ? 'offset in file' : 'offset', align: 'right' },
       { title: 'size', align: 'right' },
       { title: 'leaves', align: 'right' },
       { title: 'gaps', align: 'right' },
@@ -146,13 +147,23 @@ function sectionTable(sections: readonly SectionInfo[]): string[] {
       String(section.id),
       String(section.instanceId),
       String(section.versionId),
-      hexOffset(section.offset),
+      offsetText(section),
       String(section.size),
       section.summary ? '' : String(section.leaves),
       section.gapBytes === 0 ? '' : String(section.gapBytes),
       `${printable(section.idstr)}${section.records > 1 ? ` (${section.records} records)` : ''}`,
     ]),
   );
+}
+
+function isLocated({ fileOffset }: { readonly fileOffset?: number | null }): boolean {
+  return fileOffset !== undefined;
+}
+
+/** In the file, where that was asked for; `-` for what is not stored there as such. */
+function offsetText({ offset, fileOffset }: { offset: number; fileOffset?: number | null }): string {
+  if (fileOffset === null) return '-';
+  return hexOffset(fileOffset ?? offset);
 }
 
 function* shareText(share: Share, whole: number, depth: number, indent: string): Generator<string> {

@@ -1,4 +1,5 @@
 import type { PathComponent } from '../bytes/diagnostic.ts';
+import type { FileOffsets } from '../bytes/file-offsets.ts';
 import type { Layout, LayoutNode, LeafValue } from '../layout/node.ts';
 import { hexBytes } from './value.ts';
 
@@ -34,9 +35,10 @@ function valueJson(value: LeafValue | undefined): string {
 }
 
 /** Kind, type and place of a node, as members of a JSON object. */
-function factsJson(node: LayoutNode): string {
+function factsJson(node: LayoutNode, places: FileOffsets | undefined): string {
   const { kind, type, start, end } = node;
   let text = `"kind":"${kind}","type":${textJson(type)},"offset":${start},"size":${end - start}`;
+  if (places) text += `,"fileOffset":${places.of(start) ?? null}`;
   if (kind === 'struct') {
     if (node.vmsdName !== undefined) text += `,"vmsd":${textJson(node.vmsdName)}`;
     if (node.versionId !== undefined) text += `,"version":${node.versionId}`;
@@ -66,19 +68,23 @@ function* inPieces(head: string, bytes: Uint8Array, tail: string): Generator<str
   yield tail;
 }
 
-/** One line of `dump --ndjson`, in pieces, its newline included. docs/ndjson.md is its contract. */
+/**
+ * One line of `dump --ndjson`, in pieces, its newline included; with `places` it says where in the file the node is.
+ * docs/ndjson.md is its contract.
+ */
 export function ndjsonLine(
   layout: Layout,
   node: LayoutNode,
   path: readonly PathComponent[],
+  places?: FileOffsets,
 ): Iterable<string> {
   const place = `"section":${textJson(layout.section)},"instance":${layout.instanceId},"path":${pathJson(path)}`;
-  return withValue(`{${place},${factsJson(node)}`, node, '}\n');
+  return withValue(`{${place},${factsJson(node, places)}`, node, '}\n');
 }
 
 /** A node and all below it as one JSON object, in pieces; `separator` comes in front of it. */
-export function* nodeJson(node: LayoutNode, separator = ''): Generator<string> {
-  const head = headJson(node, separator);
+export function* nodeJson(node: LayoutNode, places?: FileOffsets, separator = ''): Generator<string> {
+  const head = headJson(node, places, separator);
   if (node.kind !== 'struct' && node.kind !== 'array') {
     yield* withValue(head, node, '}');
     return;
@@ -87,13 +93,13 @@ export function* nodeJson(node: LayoutNode, separator = ''): Generator<string> {
   let between = '';
   for (const child of node.children) {
     // Most nodes are leaves: no generator for each of them.
-    if (child.kind === 'leaf') yield* withValue(headJson(child, between), child, '}');
-    else yield* nodeJson(child, between);
+    if (child.kind === 'leaf') yield* withValue(headJson(child, places, between), child, '}');
+    else yield* nodeJson(child, places, between);
     between = ',';
   }
   yield ']}';
 }
 
-function headJson(node: LayoutNode, separator: string): string {
-  return `${separator}{"name":${componentJson(node.name)},${factsJson(node)}`;
+function headJson(node: LayoutNode, places: FileOffsets | undefined, separator: string): string {
+  return `${separator}{"name":${componentJson(node.name)},${factsJson(node, places)}`;
 }

@@ -1,0 +1,54 @@
+import { Command } from '@commander-js/extra-typings';
+import { printable } from '../bytes/diagnostic.ts';
+import { hexOffset } from '../bytes/range.ts';
+import { openPath, openStandardInput } from '../node/spool.ts';
+import { type FoundStream, findStreams } from '../ops/find-streams.ts';
+import { progressLine } from './input.ts';
+import { jsonOption } from './options.ts';
+import { EXIT_DATA, Output, toJson } from './output.ts';
+
+export const scanCommand = new Command('scan')
+  .description('find migration streams in a larger file: a capture, a disk image, a core dump')
+  .argument('<file>', 'any file, read as it is; - is standard input')
+  .addOption(jsonOption())
+  .addHelpText(
+    'after',
+    `
+Prints the offset of each stream, for --offset of the other commands, and its machine type. A stream that lies in pieces
+(in a fragmented file of a disk image) is found, but cannot be read there. Exit status 1: there is none.
+
+Examples:
+  vmwalk scan capture.bin
+  vmwalk info --offset 0x1c000 capture.bin
+  vmwalk scan --json disk.img | jq '.[] | select(.plausible) | .offset'`,
+  )
+  .action(async (file, { json }) => {
+    const source = await (file === '-' ? openStandardInput() : openPath(file));
+    const output = new Output();
+    const found: FoundStream[] = [];
+    const progress = progressLine(source.size);
+    try {
+      for await (const stream of findStreams(source, progress.update)) {
+        found.push(stream);
+        if (json) continue;
+        progress.clear();
+        await output.line(foundText(stream));
+        await output.flush();
+      }
+    } finally {
+      progress.clear();
+      await source.close();
+    }
+    if (json) await output.line(toJson(found));
+    await output.flush();
+    if (found.some(({ plausible }) => plausible)) return;
+    process.stderr.write(`vmwalk: ${printable(source.name)}: no migration stream found\n`);
+    process.exitCode = EXIT_DATA;
+  });
+
+function foundText({ offset, plausible, machineType, firstSection }: FoundStream): string {
+  const start = hexOffset(offset).padEnd(14);
+  if (!plausible) return `${start}  magic and version, but no record behind them`;
+  if (machineType !== undefined) return `${start}  ${machineType}`;
+  return `${start}  machine type not sent${firstSection === undefined ? '' : `; begins with ${printable(firstSection)}`}`;
+}
