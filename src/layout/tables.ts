@@ -103,7 +103,7 @@ export async function resolveByTables(
     const own = shape(best);
     // Guesses that show nowhere in the bytes make no other reading.
     const different = others.slice(0, MAX_COMPARED).filter((other) => shape(other) !== own);
-    reportChoice(best, different, result.exhausted, record, report);
+    reportChoice(best, different, result.exhausted, tables.schema.origin, record, report);
     return build(best.candidate.vmsd, best.shadow);
   }
   const { furthest } = result;
@@ -139,11 +139,14 @@ function reportChoice(
   best: Solution,
   different: readonly Solution[],
   exhausted: boolean,
+  origin: QemuSchema['origin'],
   { range }: SectionRecord,
   report: (diagnostic: Diagnostic) => void,
 ): void {
   const [second] = different;
-  if (exhausted && !second) return;
+  // Tables learned from streams may lack what would give another answer to a question.
+  const isSure = exhausted && (origin === 'binary' || best.guesses.length === 0);
+  if (isSure && !second) return;
   const told = ({ guesses, candidate }: Solution) =>
     guesses.length === 0
       ? `VMSD ${printable(candidate.vmsd.name)}`
@@ -152,7 +155,10 @@ function reportChoice(
           .join(', ');
   const count = different.length + 1;
   const which = second ? `one of ${exhausted ? '' : 'at least '}${count} readings` : 'the likeliest reading';
-  const next = second ? `; the next one: ${told(second)}` : ', others were not all tried';
+  const untried = exhausted
+    ? ', as far as these tables go, which are learned from streams'
+    : ', others were not all tried';
+  const next = second ? `; the next one: ${told(second)}` : untried;
   const message = `this is ${which}: ${told(best)}${next}`;
   report({ severity: 'note', code: 'chosen-reading', message, range });
 }

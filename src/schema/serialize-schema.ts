@@ -29,6 +29,7 @@ export function schemaToJson(schema: QemuSchema): SchemaJson {
   return {
     format: schema.format,
     formatVersion: schema.formatVersion,
+    ...(schema.origin === 'binary' ? {} : { origin: schema.origin }),
     ...(schema.qemuVersion === undefined ? {} : { qemuVersion: schema.qemuVersion }),
     ...(schema.target === undefined ? {} : { target: schema.target }),
     host: schema.host,
