@@ -235,26 +235,17 @@ class SchemaMaker {
 
   /**
    * QEMU writes the VMSD at the end of a virtio device's state, and some before it, without describing them
-   * (hw/virtio/virtio.c, virtio_save): all behind the queues is a buffer of unknown size.
+   * (hw/virtio/virtio.c, virtio_save): all behind the queues is left open.
    */
   #virtio(): VMStateDescription[] {
     const isKnown = this.#vmsds.some(({ name, parent }) => name === 'virtio' && !parent);
     if (!this.#infoIndexes.has('virtio') || isKnown) return [];
-    const rest: VMStateField = {
-      ...NO_FIELD,
-      name: UNDESCRIBED,
-      flags: VMS_BUFFER | VMS_VBUFFER | VMS_POINTER,
-      info: this.#info('buffer'),
-      sizeOffset: POINTER,
-      sizeSize: UNKNOWN_COUNTER,
-    };
+    const rest = { ...NO_FIELD, name: '(undescribed)', flags: VMS_SINGLE, info: this.#info('undescribed') };
     return [{ ...description('virtio', 1, NOWHERE), fields: [rest] }];
   }
 }
 
 const LISTS: ReadonlySet<string> = new Set(['qtailq', 'qlist']);
-const POINTER = 8;
-const UNDESCRIBED = '(undescribed)';
 const NOWHERE: HostAddress = { object: 0, address: 0 };
 
 function description(name: string | undefined, versionId: number, at: HostAddress): VMStateDescription {

@@ -70,7 +70,7 @@ function reference(index: number | undefined): number {
 
 function withoutTrailingZeros(row: number[]): number[] {
   let length = row.length;
-  while (length > 0 && row[length - 1] === 0) length--;
+  while (length > 1 && row[length - 1] === 0) length--;
   return row.slice(0, length);
 }
 
