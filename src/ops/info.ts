@@ -38,6 +38,13 @@ export type SchemaInfo =
       readonly qemuVersion: string | undefined;
       readonly target: string | undefined;
       readonly vmsds: number;
+    }
+  /** Tables that were learned from other streams: how many, and of which machine types. */
+  | {
+      readonly origin: 'streams';
+      readonly streams: number;
+      readonly machineTypes: readonly string[];
+      readonly vmsds: number;
     };
 
 export interface SectionInfo {
@@ -138,7 +145,8 @@ function schemaInfo({ schema, tables, stream }: OpenedStream): SchemaInfo | unde
     return { origin: schema.origin, size, devices: schema.devices.length };
   }
   if (!tables) return undefined;
-  const { qemuVersion, target, vmsds } = tables.schema;
+  const { origin, qemuVersion, target, vmsds, objects, machineTypes } = tables.schema;
+  if (origin === 'streams') return { origin, streams: objects.length, machineTypes, vmsds: vmsds.length };
   return { origin: 'tables', qemuVersion, target, vmsds: vmsds.length };
 }
 

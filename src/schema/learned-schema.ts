@@ -107,6 +107,7 @@ class SchemaMaker {
   vmsds(): VMStateDescription[] {
     const learned = this.#vmsds.map((vmsd) => ({
       ...description(vmsd.name, vmsd.versionId, vmsd.at),
+      callbacks: vmsd.parent ? { needed: this.#function() } : {},
       fields: this.#fields(vmsd),
       subsections: [...vmsd.subsections].map((subsection) => this.#indexes.get(subsection)!),
     }));
@@ -117,7 +118,7 @@ class SchemaMaker {
     const members = this.#layout.members(vmsd);
     const tests = new Map<string, number>();
     const test = (presence: string): number => {
-      const known = tests.get(presence) ?? this.functions.push(vmsd.at) - 1;
+      const known = tests.get(presence) ?? this.#function();
       tests.set(presence, known);
       return known;
     };
@@ -132,7 +133,7 @@ class SchemaMaker {
       if (presence !== undefined) return { ...sized, fieldExists: test(presence) };
       // A test that is always true is why a vmdesc describes each element.
       const needsTest = field.each && (!field.vmsd || this.#isCompressible(field.vmsd));
-      return needsTest ? { ...sized, fieldExists: this.#alwaysTrue(vmsd) } : sized;
+      return needsTest ? { ...sized, fieldExists: this.#alwaysTrue() } : sized;
     });
   }
 
@@ -203,15 +204,20 @@ class SchemaMaker {
     return this.#layout.offset(vmsd, field);
   }
 
+  /** Functions have no place: they are numbered, to tell one from another. */
+  #function(): number {
+    return this.functions.push({ object: 0, address: this.functions.length + 1 }) - 1;
+  }
+
   #info(name: string): number {
     const index = this.#infoIndexes.get(name) ?? this.infos.push(info(name)) - 1;
     this.#infoIndexes.set(name, index);
     return index;
   }
 
-  #alwaysTrue({ at }: LearnedVmsd): number {
+  #alwaysTrue(): number {
     if (this.#always === undefined) {
-      this.#always = this.functions.push(at) - 1;
+      this.#always = this.#function();
       this.expressions.push({ function: this.#always, expression: 1 });
     }
     return this.#always;

@@ -39,7 +39,7 @@ export interface QemuSchema {
   readonly propertyLists: readonly PropertyList[];
   /** QOM types of devices and what is known of them. */
   readonly types: readonly QomType[];
-  /** Machine types, as a stream's configuration names them (`pc-q35-7.2`), aliases apart. */
+  /** Machine types, as a stream's configuration names them (`pc-q35-7.2`), aliases apart; or those of the streams. */
   readonly machineTypes: readonly string[];
 }
 
