@@ -147,7 +147,9 @@ class Observer {
   }
 
   #array(node: ArrayNode, name: string, vmsdName: string, depth: number): ObservedField {
-    if (node.length > INT32_MAX) throw new NotLearnable(`${node.length} elements of ${name}`);
+    // Elements without bytes cost nothing to claim.
+    const most = node.end > node.start ? INT32_MAX : MAX_ELEMENTS;
+    if (node.length > most) throw new NotLearnable(`${node.length} elements of ${name}`);
     const elements: LayoutNode[] = [];
     // One value tells all of an array of plain ones.
     const enough = scalarTypes.has(node.type) ? 1 : MAX_ELEMENTS;

@@ -153,7 +153,7 @@ class SchemaMaker {
       return { flags: flags | kind, vmsd: this.#index(vmsd), structVersionId: vmsd?.versionId ?? 0 };
     }
     const info = this.#info(type);
-    if (LISTS.has(type)) return { flags, info, vmsd: this.#index(vmsd) };
+    if (COLLECTIONS.has(type)) return { flags, info, vmsd: this.#index(vmsd) };
     return { flags, info, vmsd: vmsd && this.#index(vmsd) };
   }
 
@@ -251,7 +251,8 @@ class SchemaMaker {
   }
 }
 
-const LISTS: ReadonlySet<string> = new Set(['qtailq', 'qlist']);
+/** Infos that cannot be read without a VMSD for what is in them. */
+const COLLECTIONS: ReadonlySet<string> = new Set(['qtailq', 'qlist', 'gtree']);
 const NOWHERE: HostAddress = { object: 0, address: 0 };
 
 function description(name: string | undefined, versionId: number, at: HostAddress): VMStateDescription {
@@ -270,7 +271,7 @@ function description(name: string | undefined, versionId: number, at: HostAddres
   };
 }
 
-/** What the elements of lists and pointer arrays are of which none was ever there. */
+/** What the elements of collections and pointer arrays are of which none was ever there. */
 const UNSEEN = description('(never seen)', 0, NOWHERE);
 
 function info(name: string): VMStateInfo {
