@@ -141,7 +141,7 @@ export class VmsdLearner {
 
   /** VMSDs must not contain themselves, as those of QEMU do not. */
   #wouldContainItself(vmsd: GrowingVmsd, fields: readonly GrowingField[]): boolean {
-    if (this.#open.length > 0 && this.#open.some((open) => vmsd.contains(open))) return true;
+    if (this.#open.some((open) => vmsd.contains(open))) return true;
     return fields.some(
       (field) => field.vmsd && vmsd.fields.get(field.name)?.vmsd !== field.vmsd && field.vmsd.contains(vmsd),
     );

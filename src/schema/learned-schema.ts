@@ -47,6 +47,7 @@ export function learnedSchema(
   machineTypes: readonly string[],
 ): QemuSchema {
   const maker = new SchemaMaker(vmsds);
+  // Before the other tables, which this fills.
   const tables = maker.vmsds();
   return {
     format: QEMU_SCHEMA_FORMAT,
@@ -97,6 +98,7 @@ class SchemaMaker {
   readonly #layout = new MemberLayout();
   readonly #compressible = new Map<LearnedVmsd, boolean>();
   #always: number | undefined;
+  #usesUnseen = false;
 
   constructor(vmsds: readonly LearnedVmsd[]) {
     this.#vmsds = vmsds;
@@ -111,7 +113,7 @@ class SchemaMaker {
       fields: this.#fields(vmsd),
       subsections: [...vmsd.subsections].map((subsection) => this.#indexes.get(subsection)!),
     }));
-    return [...learned, UNSEEN, ...this.#virtio()];
+    return [...learned, ...(this.#usesUnseen ? [UNSEEN] : []), ...this.#virtio()];
   }
 
   #fields(vmsd: LearnedVmsd): VMStateField[] {
@@ -158,7 +160,10 @@ class SchemaMaker {
   }
 
   #index(vmsd: LearnedVmsd | undefined): number {
-    return (vmsd && this.#indexes.get(vmsd)) ?? this.#vmsds.length;
+    const index = vmsd && this.#indexes.get(vmsd);
+    if (index !== undefined) return index;
+    this.#usesUnseen = true;
+    return this.#vmsds.length;
   }
 
   #count(field: VMStateField, { count }: LearnedMember): VMStateField {
