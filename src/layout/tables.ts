@@ -144,8 +144,9 @@ function reportChoice(
   report: (diagnostic: Diagnostic) => void,
 ): void {
   const [second] = different;
-  // Tables learned from streams may lack what would give another answer to a question.
-  const isSure = exhausted && (origin === 'binary' || best.guesses.length === 0);
+  // Tables learned from streams may lack what would give another answer to a question, or the device around a struct.
+  const isPlain = best.guesses.length === 0 && best.candidate.cost === 0;
+  const isSure = exhausted && (origin === 'binary' || isPlain);
   if (isSure && !second) return;
   const told = ({ guesses, candidate }: Solution) =>
     guesses.length === 0

@@ -120,3 +120,19 @@ describe('a count that is learned', () => {
     expect(compared).toBeGreaterThan(0);
   });
 });
+
+it('a VMSD that was only seen inside others is not surely that of a section', async () => {
+  // Where pckbd is inside pckbd-mmio, nothing tells of the device pckbd, which has another pckbd inside.
+  const { schema } = await learnFrom([builds.get('7.2.22 x86_64')![0]!.name]);
+  const outer = schema.vmsds.findIndex(({ name, fields }) => name === 'pckbd' && fields[0]?.name === 'kbd');
+  const inner = schema.vmsds[outer]!.fields[0]!.vmsd!;
+  const wrapper = { ...schema.vmsds[outer]!, name: 'pckbd-mmio' };
+  const vmsds = schema.vmsds.map((vmsd, i) => (i === outer ? wrapper : vmsd));
+  expect(vmsds[inner]!.name).toBe('pckbd');
+  const comparisons = await compare(
+    { schema: { ...schema, vmsds }, diagnostics: [] },
+    builds.get('7.2.22 x86_64')![0]!.name,
+  );
+  const keyboards = comparisons.filter(({ section }) => section === 'pckbd');
+  expect(keyboards).toEqual([{ section: 'pckbd', isSame: false, isSure: false }]);
+});
