@@ -12,16 +12,20 @@ import { layoutOf, memorySource, openStream, walk } from '../../dist/index.js';
 import { SchemaTables } from '../../dist/layout/tables.js';
 import { builtinSchemas } from '../../dist/node/builtin-schemas.js';
 import { openSchema } from '../../dist/node/schema-file.js';
+import { learnSchema } from '../../dist/ops/schema-learn.js';
 
-const HELP = `Usage: node scripts/truth/measure.mjs [--details] STREAM…
+const HELP = `Usage: node scripts/truth/measure.mjs [--details] [--learn] STREAM…
 
 STREAM is a migration stream with a vmdesc, plain or .gz. Its QEMU version is taken from the part of its name that
 looks like one (qemu-7.2-…, v72-…), its target from the machine type. Run "npm run build" first.
+
+--learn: of the streams of each version and target every second one is read by a schema learned from the others, as far
+as its VMSDs were in them.
 `;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { details: { type: 'boolean' }, help: { type: 'boolean' } },
+  options: { details: { type: 'boolean' }, learn: { type: 'boolean' }, help: { type: 'boolean' } },
 });
 if (values.help || positionals.length === 0) {
   process.stdout.write(HELP);
@@ -33,20 +37,13 @@ const tablesByFile = new Map();
 const rows = new Map();
 const problems = new Map();
 
-for (const file of positionals) {
-  const raw = readFileSync(file);
-  const source = memorySource(file.endsWith('.gz') ? gunzipSync(raw) : raw, file);
-  const opened = await openStream(source);
-  if (!opened.schema) continue;
-  const version = streamVersion(basename(file));
-  const entries = index.filter(
-    ({ qemuVersion, machineTypes }) =>
-      qemuVersion.startsWith(`${version}.`) &&
-      machineTypes.includes(opened.stream.configuration?.machineType),
-  );
-  const entry = entries.find(({ target }) => basename(file).includes(`-${target}-`)) ?? entries.at(-1);
+for (const file of values.learn ? await learnFromOthers(positionals) : positionals) {
+  const opened = await open(file);
+  const entry = entryOf(file, opened);
   if (!entry) continue;
+  const version = streamVersion(basename(file));
   const tables = await tablesOf(entry.file);
+  const seen = values.learn && new Set(tables.schema.vmsds.map(({ name }) => name));
   const row = rows.get(version) ?? {
     streams: 0,
     sections: 0,
@@ -65,7 +62,7 @@ for (const file of positionals) {
   for (const section of opened.stream.sections) {
     if (section.scanner) continue;
     const truth = await layoutOf(opened, section);
-    if (truth.root.vmsdName === undefined) continue;
+    if (truth.root.vmsdName === undefined || (seen && !seen.has(truth.root.vmsdName))) continue;
     const start = performance.now();
     const layout = await layoutOf({ ...opened, schema: undefined, tables }, section);
     row.slowest = Math.max(row.slowest, performance.now() - start);
@@ -107,6 +104,43 @@ if (values.details) {
     process.stderr.write(`${count} ${what}\n`);
   for (const [version, { slowest }] of rows)
     process.stderr.write(`slowest section of ${version}: ${slowest.toFixed(0)} ms\n`);
+}
+
+async function open(file) {
+  const raw = readFileSync(file);
+  return openStream(memorySource(file.endsWith('.gz') ? gunzipSync(raw) : raw, file));
+}
+
+/** The built-in schema of the QEMU that wrote a stream with a vmdesc. */
+function entryOf(file, { schema, stream }) {
+  const version = streamVersion(basename(file));
+  const entries = index.filter(
+    ({ qemuVersion, machineTypes }) =>
+      qemuVersion.startsWith(`${version}.`) && machineTypes.includes(stream.configuration?.machineType),
+  );
+  const entry = entries.find(({ target }) => basename(file).includes(`-${target}-`)) ?? entries.at(-1);
+  return schema && entry;
+}
+
+/** Learns from every second stream of each version and target. Returns the others. */
+async function learnFromOthers(files) {
+  const builds = new Map();
+  for (const file of files) {
+    const entry = entryOf(file, await open(file));
+    if (entry) builds.set(entry.file, [...(builds.get(entry.file) ?? []), file]);
+  }
+  const others = [];
+  for (const [build, streams] of builds) {
+    if (streams.length < 2) continue;
+    const { schema } = await learnSchema(opened(streams.filter((_, i) => i % 2 === 0)));
+    tablesByFile.set(build, new SchemaTables(schema));
+    others.push(...streams.filter((_, i) => i % 2 === 1));
+  }
+  return others;
+}
+
+async function* opened(files) {
+  for (const file of files) yield open(file);
 }
 
 function streamVersion(name) {

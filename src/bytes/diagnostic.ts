@@ -30,6 +30,7 @@ export type DiagnosticCode =
   | 'schema-mismatch' // the VMSD tables do not fit the bytes of a section
   | 'chosen-reading' // bytes and tables leave several readings; the likeliest is shown
   | 'builtin-schema' // which built-in tables were taken
+  | 'not-learned' // a schema that is learned from streams leaves this out, or has it in two forms
   | 'trailing-bytes' // bytes after the end of the stream
   | 'unsupported' // a valid encoding that this version does not read
   | 'io'; // the source could not be read

@@ -28,7 +28,7 @@ export const qemuOption = () =>
     'the QEMU that wrote the stream, to decode what has no vmdesc; it is not run',
   ).conflicts('schema');
 export const schemaOption = () =>
-  new Option('--schema <file>', 'the same from a file that "vmwalk schema extract" wrote');
+  new Option('--schema <file>', 'the same from a file that "vmwalk schema extract" or "learn" wrote');
 export const noBlobOption = () => new Option('--no-blob', "do not use the stream's own vmdesc");
 
 export const strictSchemaOption = () =>

@@ -1,11 +1,13 @@
 import { Command } from '@commander-js/extra-typings';
+import { formatDiagnostic } from '../bytes/diagnostic.ts';
+import type { OpenedStream } from '../layout/open.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
 import { jsonOption } from './options.ts';
 import { EXIT_TROUBLE, Output, styleFor, terminalWidth, toJson } from './output.ts';
 
 // What reads binaries is loaded when a command runs: the others start without it.
 
-const SCHEMA_FILE = 'QEMU binary, or schema file that extract wrote';
+const SCHEMA_FILE = 'QEMU binary, or schema file that extract or learn wrote';
 
 const extractCommand = new Command('extract')
   .description('read the device state tables (VMStateDescription) out of a QEMU binary, which is not run')
@@ -26,17 +28,32 @@ Examples:
   vmwalk schema extract ./build/qemu-system-aarch64 | jq '.qemuVersion'`,
   )
   .action(async (binary, { output: file, module: modules }) => {
-    const { extractSchemaOfFile, writeSchemaFile } = await import('../node/schema-file.ts');
-    const { serializeSchema } = await import('../schema/serialize-schema.ts');
+    const { extractSchemaOfFile } = await import('../node/schema-file.ts');
     const schema = await extractSchemaOfFile(binary, modules);
     warnOfModules(schema, modules ?? []);
-    const output = new Output();
-    if (file === undefined) await output.write(serializeSchema(schema));
-    else {
-      await writeSchemaFile(file, schema);
-      await printFacts(schema, output);
-    }
-    await output.flush();
+    await writeSchema(schema, file);
+  });
+
+const learnCommand = new Command('learn')
+  .description('make a schema of streams that have a vmdesc, for streams of the same QEMU that have none')
+  .argument('<stream...>', 'migration streams of one build of QEMU')
+  .option('-o, --output <file>', 'file to write: .json, or .json.gz; standard output without it')
+  .addHelpText(
+    'after',
+    `
+For when the binary is not at hand. The schema knows what was in the streams: the more devices and states of them there
+are, the more it can read. A reading in which something had to be guessed says so.
+
+Examples:
+  vmwalk schema learn saved/*.qevm -o learned.json.gz
+  vmwalk dump --schema learned.json.gz postcopy.qevm`,
+  )
+  .action(async (files, { output: file }) => {
+    const { learnSchema } = await import('../ops/schema-learn.ts');
+    const { schema, diagnostics } = await learnSchema(describedStreams(files));
+    for (const { severity, ...diagnostic } of diagnostics)
+      process.stderr.write(`vmwalk: ${severity}: ${formatDiagnostic({ severity, ...diagnostic })}\n`);
+    await writeSchema(schema, file);
   });
 
 const listCommand = new Command('list')
@@ -57,8 +74,8 @@ Examples:
     const vmsds = listVmsds(schema);
     const output = new Output();
     if (json) {
-      const { qemuVersion, target, host, layout, objects } = schema;
-      await output.line(toJson({ qemuVersion, target, host, layout, objects, vmsds }));
+      const { origin, qemuVersion, target, host, layout, objects } = schema;
+      await output.line(toJson({ origin, qemuVersion, target, host, layout, objects, vmsds }));
     } else {
       await printFacts(schema, output);
       await output.line('');
@@ -124,9 +141,9 @@ Examples:
   });
 
 export const schemaCommand = new Command('schema').description(
-  'what a QEMU binary knows of device state: extract it, look into it',
+  'what a QEMU binary knows of device state: extract it or learn it from streams, look into it',
 );
-for (const command of [extractCommand, listCommand, findCommand, showCommand]) {
+for (const command of [extractCommand, learnCommand, listCommand, findCommand, showCommand]) {
   schemaCommand.addCommand(
     command.exitOverride().showHelpAfterError(`(vmwalk schema ${command.name()} --help shows the usage)`),
   );
@@ -139,6 +156,33 @@ function collect(value: string, before: readonly string[] | undefined): string[]
 async function openSchema(file: string): Promise<QemuSchema> {
   const schemaFile = await import('../node/schema-file.ts');
   return schemaFile.openSchema(file);
+}
+
+/** Opens one stream after another. */
+async function* describedStreams(files: readonly string[]): AsyncGenerator<OpenedStream> {
+  const { openInput } = await import('../node/open-input.ts');
+  const { openStream } = await import('../layout/open.ts');
+  for (const file of files) {
+    const input = await openInput(file);
+    try {
+      yield await openStream(input.source);
+    } finally {
+      await input.close();
+    }
+  }
+}
+
+async function writeSchema(schema: QemuSchema, file: string | undefined): Promise<void> {
+  const output = new Output();
+  if (file === undefined) {
+    const { serializeSchema } = await import('../schema/serialize-schema.ts');
+    await output.write(serializeSchema(schema));
+  } else {
+    const { writeSchemaFile } = await import('../node/schema-file.ts');
+    await writeSchemaFile(file, schema);
+    await printFacts(schema, output);
+  }
+  await output.flush();
 }
 
 async function printFacts(schema: QemuSchema, output: Output): Promise<void> {

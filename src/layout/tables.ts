@@ -143,7 +143,7 @@ export async function resolveByTables(
         range: record.range,
       });
     }
-    const doubt = compareReadings(machine, result, versionId);
+    const doubt = compareReadings(machine, result, versionId, tables.schema.origin === 'binary');
     if (doubt) {
       const message = choiceMessage(doubt);
       report({ severity: 'note', code: 'chosen-reading', message, range: record.range });

@@ -46,6 +46,15 @@ export type SchemaInfo =
       /** Sections that they explain to the last byte, and idstrs of those that they do not. */
       readonly fitting: number;
       readonly misfits: readonly string[];
+    }
+  /** Tables that were learned from other streams: how many, and of which machine types. */
+  | {
+      readonly origin: 'streams';
+      readonly streams: number;
+      readonly machineTypes: readonly string[];
+      readonly vmsds: number;
+      readonly fitting: number;
+      readonly misfits: readonly string[];
     };
 
 export interface SectionInfo {
@@ -179,8 +188,11 @@ function schemaInfo(
     return { origin: schema.origin, size, devices: schema.devices.length };
   }
   if (!tables) return undefined;
-  const { qemuVersion, target, vmsds } = tables.schema;
-  return { origin: 'tables', qemuVersion, target, vmsds: vmsds.length, fitting, misfits };
+  const { origin, qemuVersion, target, vmsds, objects, machineTypes } = tables.schema;
+  const fit = { vmsds: vmsds.length, fitting, misfits };
+  return origin === 'streams'
+    ? { origin, streams: objects.length, machineTypes, ...fit }
+    : { origin: 'tables', qemuVersion, target, ...fit };
 }
 
 function configurationInfo({

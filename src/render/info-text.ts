@@ -101,6 +101,8 @@ function schemaText(schema: StreamInfo['schema']): string {
       return `vmdesc of the stream: ${schema.devices} devices, ${formatSize(schema.size)}`;
     case 'tables':
       return `tables of QEMU ${schema.qemuVersion ?? '?'}, ${schema.target ?? '?'}: ${fitText(schema)}`;
+    case 'streams':
+      return `learned from ${schema.streams} stream${schema.streams === 1 ? '' : 's'} of ${schema.machineTypes.map(printable).join(', ')}: ${fitText(schema)}`;
     case undefined:
       return 'none';
   }

@@ -8,8 +8,19 @@ import { formatTable } from './table.ts';
 
 /** What a schema was made from, one fact a line. */
 export function* schemaFacts(schema: QemuSchema, { style }: TextOptions): Generator<string> {
-  const { qemuVersion, target, host, layout, objects, vmsds, infos, functions, types, propertyLists } =
-    schema;
+  const { vmsds, infos, functions, types, propertyLists } = schema;
+  const facts = schema.origin === 'streams' ? streamFacts(schema) : binaryFacts(schema);
+  const properties = propertyLists.reduce((sum, list) => sum + list.properties.length, 0);
+  const fields = vmsds.reduce((sum, vmsd) => sum + vmsd.fields.length, 0);
+  facts.push(['tables', `${vmsds.length} VMSDs with ${fields} fields, ${infos.length} infos`]);
+  facts.push([
+    'more',
+    `${functions.length} functions, ${types.length} device types, ${properties} properties`,
+  ]);
+  for (const [name, value] of facts) yield `${style.name(name.padEnd(9))}${printable(value)}`;
+}
+
+function binaryFacts({ qemuVersion, target, host, layout, objects }: QemuSchema): [string, string][] {
   const facts: [string, string][] = [
     ['QEMU', qemuVersion ?? 'does not say its version'],
     ['target', target ?? 'unknown'],
@@ -19,14 +30,16 @@ export function* schemaFacts(schema: QemuSchema, { style }: TextOptions): Genera
   ];
   const modules = objects.slice(1).map(({ name }) => name);
   if (modules.length > 0) facts.push(['modules', modules.join(', ')]);
-  const properties = propertyLists.reduce((sum, list) => sum + list.properties.length, 0);
-  const fields = vmsds.reduce((sum, vmsd) => sum + vmsd.fields.length, 0);
-  facts.push(['tables', `${vmsds.length} VMSDs with ${fields} fields, ${infos.length} infos`]);
-  facts.push([
-    'more',
-    `${functions.length} functions, ${types.length} device types, ${properties} properties`,
-  ]);
-  for (const [name, value] of facts) yield `${style.name(name.padEnd(9))}${printable(value)}`;
+  return facts;
+}
+
+function streamFacts({ objects, machineTypes }: QemuSchema): [string, string][] {
+  const [first, ...others] = objects.map(({ name }) => name);
+  const more = others.length === 0 ? '' : ` and ${others.length} more`;
+  return [
+    ['learned', `from ${first ?? 'nothing'}${more}`],
+    ['machines', machineTypes.join(', ')],
+  ];
 }
 
 /** A table of VMSDs. */

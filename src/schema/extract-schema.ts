@@ -67,6 +67,7 @@ export function schemaOfProgram(program: LoadedProgram): QemuSchema {
   return {
     format: QEMU_SCHEMA_FORMAT,
     formatVersion: QEMU_SCHEMA_FORMAT_VERSION,
+    origin: 'binary',
     qemuVersion,
     target: readQemuTarget(program),
     host: { machine: program.machine, byteOrder: image.littleEndian ? 'little' : 'big' },

@@ -132,6 +132,7 @@ class SchemaParser {
     return {
       format: QEMU_SCHEMA_FORMAT,
       formatVersion: QEMU_SCHEMA_FORMAT_VERSION,
+      origin: parseOrigin(json['origin']),
       qemuVersion: asOptionalString(json['qemuVersion'], 'qemuVersion'),
       target: asOptionalString(json['target'], 'target'),
       host: { machine: asString(host['machine'], 'host.machine'), byteOrder },
@@ -303,6 +304,12 @@ class SchemaParser {
       propertyLists: this.#indexes(json['propertyLists'], 'propertyLists', `${path}.propertyLists`),
     };
   }
+}
+
+function parseOrigin(value: unknown): QemuSchema['origin'] {
+  if (value === undefined || value === 'binary') return 'binary';
+  if (value === 'streams') return value;
+  throw new SchemaProblem('"origin" is neither "binary" nor "streams"');
 }
 
 function parseObject(value: unknown, path: string): SchemaObject {

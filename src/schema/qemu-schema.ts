@@ -6,7 +6,8 @@ export const QEMU_SCHEMA_FORMAT = 'vmwalk-qemu-schema';
 export const QEMU_SCHEMA_FORMAT_VERSION = 1;
 
 /**
- * What a QEMU binary knows of device state: its VMStateDescription tables, as plain data. Where QEMU has a pointer
+ * What a QEMU binary knows of device state: its VMStateDescription tables, as plain data, or what could be learned of
+ * them from streams that describe themselves. Where QEMU has a pointer
  * there is an index here, into `vmsds`, `infos` or `functions`; so the data has no cycles although the tables may
  * have (a VMSD that embeds itself). Every index is in range; nothing else is promised of a table, since a binary or a
  * file may lie: whoever follows `vmsd` from field to field has to bound the depth.
@@ -14,15 +15,20 @@ export const QEMU_SCHEMA_FORMAT_VERSION = 1;
 export interface QemuSchema {
   readonly format: typeof QEMU_SCHEMA_FORMAT;
   readonly formatVersion: typeof QEMU_SCHEMA_FORMAT_VERSION;
+  /**
+   * Tables learned from streams have what was in the streams and nothing else; offsets and functions are made up, and
+   * addresses are offsets in a stream.
+   */
+  readonly origin: 'binary' | 'streams';
   /** As `qemu-system-X --version` prints it: `7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)`. */
   readonly qemuVersion: string | undefined;
   /** Guest architecture, as in the name of the binary: `x86_64`, `ppc64` … */
   readonly target: string | undefined;
   /** What the binary runs on. */
   readonly host: HostMachine;
-  /** How the structs of the tables are laid out: a name of `knownTableLayouts`, or `inferred`. */
+  /** How the structs of the tables are laid out: a name of `knownTableLayouts`, `inferred`, or `learned`. */
   readonly layout: string;
-  /** The binary, then its modules. */
+  /** The binary, then its modules; or the streams. */
   readonly objects: readonly SchemaObject[];
   /** The functions that the tables point to, in order of first use. */
   readonly functions: readonly HostFunction[];
@@ -33,7 +39,7 @@ export interface QemuSchema {
   readonly propertyLists: readonly PropertyList[];
   /** QOM types of devices and what is known of them. */
   readonly types: readonly QomType[];
-  /** Machine types, as a stream's configuration names them (`pc-q35-7.2`), aliases apart. */
+  /** Machine types, as a stream's configuration names them (`pc-q35-7.2`), aliases apart; or those of the streams. */
   readonly machineTypes: readonly string[];
 }
 
@@ -44,7 +50,7 @@ export interface HostMachine {
   readonly byteOrder: 'little' | 'big';
 }
 
-/** An ELF file that the schema was made from. */
+/** A file that the schema was made from. */
 export interface SchemaObject {
   /** File name without folders. */
   readonly name: string;

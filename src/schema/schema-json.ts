@@ -8,6 +8,8 @@ import type { QEMU_SCHEMA_FORMAT, QEMU_SCHEMA_FORMAT_VERSION, VmsdCallback } fro
 export interface SchemaJson {
   readonly format: typeof QEMU_SCHEMA_FORMAT;
   readonly formatVersion: typeof QEMU_SCHEMA_FORMAT_VERSION;
+  /** `binary` where it is not there. */
+  readonly origin?: 'streams';
   readonly qemuVersion?: string;
   readonly target?: string;
   readonly host: { readonly machine: string; readonly byteOrder: 'little' | 'big' };

@@ -29,6 +29,7 @@ export function schemaToJson(schema: QemuSchema): SchemaJson {
   return {
     format: schema.format,
     formatVersion: schema.formatVersion,
+    ...(schema.origin === 'binary' ? {} : { origin: schema.origin }),
     ...(schema.qemuVersion === undefined ? {} : { qemuVersion: schema.qemuVersion }),
     ...(schema.target === undefined ? {} : { target: schema.target }),
     host: schema.host,
@@ -69,7 +70,7 @@ function reference(index: number | undefined): number {
 
 function withoutTrailingZeros(row: number[]): number[] {
   let length = row.length;
-  while (length > 0 && row[length - 1] === 0) length--;
+  while (length > 1 && row[length - 1] === 0) length--;
   return row.slice(0, length);
 }
 

@@ -24,6 +24,7 @@ import type {
   VmsdProgram,
 } from './program.ts';
 
+const MARKER = 'ptr-marker';
 /** VMSDs that embed each other deeper than this are no real ones. */
 const MAX_DEPTH = 32;
 
@@ -39,7 +40,10 @@ export class VmsdCompiler {
   constructor(schema: QemuSchema) {
     this.#schema = schema;
     this.#expressions = new Map(schema.expressions.map((entry) => [entry.function, entry.expression]));
-    this.#nullType = Number.parseInt(schema.qemuVersion ?? '0', 10) >= 11 ? 'ptr-marker' : 'nullptr';
+    this.#nullType =
+      Number.parseInt(schema.qemuVersion ?? '0', 10) >= 11 || schema.infos.some(({ name }) => name === MARKER)
+        ? MARKER
+        : 'nullptr';
   }
 
   /** The program of a VMSD by its index. Throws RangeError for an index that is not in the schema. */

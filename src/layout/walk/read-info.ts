@@ -45,7 +45,7 @@ export function readInfo(
   const result = search(machine, 0, [{ vmsd, cost: 0 }], LIMITS);
   const [best] = result.solutions;
   if (!best) return undefined;
-  const doubt = compareReadings(machine, result, 0);
+  const doubt = compareReadings(machine, result, 0, true);
   if (doubt) {
     const range = { start, end };
     context.report({

@@ -17,11 +17,16 @@ export interface Doubt {
 
 type NodeKind = 'leaf' | 'struct' | 'array';
 
-/** Compares the readings that a search found. Undefined where there is one, and cannot be another. */
+/**
+ * Compares the readings that a search found. Undefined where there is one, and cannot be another. Tables that are not
+ * `complete` (learned from streams) may lack what would give another answer to a question, or the device around a
+ * struct.
+ */
 export function compareReadings(
   machine: Machine,
   result: SearchResult,
   versionId: number,
+  complete: boolean,
 ): Doubt | undefined {
   const [best, ...others] = result.solutions;
   if (!best) return undefined;
@@ -31,7 +36,8 @@ export function compareReadings(
     .slice(0, MAX_COMPARED)
     .map((solution) => ({ solution, nodes: nodesOf(machine, solution, versionId) }))
     .filter(({ nodes }) => nodes.shape !== own?.shape);
-  const allTried = result.exhausted && others.length <= MAX_COMPARED;
+  const isPlain = best.guesses.length === 0 && best.candidate.cost === 0;
+  const allTried = result.exhausted && others.length <= MAX_COMPARED && (complete || isPlain);
   const [second] = different;
   if (allTried && !second) return undefined;
   // What was not tried parts from the best reading at a guess of that one, or is of another VMSD.
@@ -64,7 +70,7 @@ export function choiceMessage({
     runnerUp === undefined
       ? 'the likeliest reading'
       : `one of ${allTried ? '' : 'at least '}${readings} readings`;
-  const next = runnerUp === undefined ? ', others were not all tried' : `; the next one: ${runnerUp}`;
+  const next = runnerUp === undefined ? '; there may be others' : `; the next one: ${runnerUp}`;
   const cut = isCutCertain ? '; the values are certain, the names of what they are in are not' : '';
   return `this is ${which}: ${taken}${next}${cut}`;
 }

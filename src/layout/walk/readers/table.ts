@@ -7,6 +7,7 @@ import { readList } from './list.ts';
 import { readMsixState } from './msix.ts';
 import { readScsiRequests } from './scsi-requests.ts';
 import { readShpc } from './shpc.ts';
+import { readUndescribed } from './undescribed.ts';
 import { readUsbRedirBufpq, readUsbRedirPacketIds, readUsbRedirParser } from './usb-redir.ts';
 import { readVdagentClipboard } from './vdagent.ts';
 import { readVirtio } from './virtio.ts';
@@ -24,6 +25,7 @@ export const infoReaders: ReadonlyMap<string, InfoReader> = new Map([
   ['qtailq', readList],
   ['scsi-requests', readScsiRequests],
   ['shpc', readShpc],
+  ['undescribed', readUndescribed],
   ['usb-redir-bufpq', readUsbRedirBufpq],
   ['usb-redir-packet-id-q', readUsbRedirPacketIds],
   ['usb-redir-parser', readUsbRedirParser],
