@@ -22,6 +22,7 @@ import { type SectionName, sectionError } from './section-error.ts';
 export const END_OF_SECTION = 0;
 export const BLOCK_LIST = -1;
 export const ENOUGH_PAGES = -2;
+export const MULTIFD_FLUSH = -3;
 
 const ENCODING_FLAG_XBZRLE = 1;
 /** Kinds of pages, and the places of their counts. */
@@ -154,8 +155,9 @@ function compressBound(length: number): number {
 
 /**
  * Scans the records that are completely in the window (migration/ram.c, ram_load_precopy). Returns END_OF_SECTION
- * behind an EOS record, BLOCK_LIST at a MEM_SIZE record, ENOUGH_PAGES, or the number of bytes that the record at the
- * window's position needs in it. Page data is stepped over, not read. Throws DecodeError `bad-ram`.
+ * behind an EOS record, MULTIFD_FLUSH behind one of those, BLOCK_LIST at a MEM_SIZE record, ENOUGH_PAGES, or the number
+ * of bytes that the record at the window's position needs in it. Without a sink page data is stepped over, not read.
+ * Throws DecodeError `bad-ram`.
  */
 export function scanLoaded(loop: PageLoop, window: Window): number {
   const { bytes, view, limit } = window;
@@ -220,9 +222,13 @@ export function scanLoaded(loop: PageLoop, window: Window): number {
           result = END_OF_SECTION;
           break;
         }
-        if (flags === RAM_SAVE_FLAG_HOOK) loop.hook++;
-        else loop.multifdFlush++;
-        continue;
+        if (flags === RAM_SAVE_FLAG_HOOK) {
+          loop.hook++;
+          continue;
+        }
+        loop.multifdFlush++;
+        result = MULTIFD_FLUSH;
+        break;
       }
 
       if ((flags & RAM_SAVE_FLAG_CONTINUE) === 0) {
