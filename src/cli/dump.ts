@@ -7,6 +7,7 @@ import { dumpText } from '../render/dump-text.ts';
 import { ndjsonLine, nodeJson } from '../render/ndjson.ts';
 import { withStream } from './input.ts';
 import {
+  channelOption,
   jsonOption,
   noBlobOption,
   openKnowledge,
@@ -43,6 +44,7 @@ export const dumpCommand = new Command('dump')
   .option('--offsets', 'show where each field is in the stream')
   .option('--raw', 'show the bytes in hex beside each value')
   .option('--full', 'shorten nothing')
+  .addOption(channelOption())
   .addOption(jsonOption().conflicts('ndjson'))
   .option('--ndjson', 'print one JSON line for each node, in stream order')
   .addOption(
@@ -84,7 +86,7 @@ Examples:
         await analyze(opened, options.dump);
       } else await dump(opened, selection, options);
     };
-    await withStream(file, use, await openKnowledge(options));
+    await withStream(file, use, await openKnowledge(options), options.channel);
   });
 
 async function analyze(opened: OpenedStream, what: 'state' | 'desc'): Promise<void> {

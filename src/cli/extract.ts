@@ -1,9 +1,11 @@
 import { Command } from '@commander-js/extra-typings';
 import { extractStream } from '../node/extract.ts';
-import { openInput } from '../node/open-input.ts';
+import { watchedSource } from '../node/watched-source.ts';
 import { formatSize } from '../render/size.ts';
-import { progressLine } from './input.ts';
+import { progressLine, withInput } from './input.ts';
+import { interruptible } from './interrupt.ts';
 import {
+  channelOption,
   jsonOption,
   noBlobOption,
   openKnowledge,
@@ -19,6 +21,7 @@ export const extractCommand = new Command('extract')
   .argument('<file>', 'migration stream; - is standard input')
   .requiredOption('-o, --output <dir>', 'folder to write into; it is made, or must be empty')
   .option('--force', 'write into a folder that is not empty')
+  .addOption(channelOption())
   .addOption(jsonOption())
   .addOption(qemuOption())
   .addOption(schemaOption())
@@ -36,17 +39,20 @@ Examples:
   vmwalk extract vm.qevm -o vm
   vmwalk extract --json vm.qevm -o vm | jq -r '.files[].file'`,
   )
-  .action(async (file, { output: folder, force, json, strict, ...knowledge }) => {
+  .action(async (file, { output: folder, force, channel, json, strict, ...knowledge }) => {
     const openOptions = await openKnowledge(knowledge);
-    const input = await openInput(file);
-    const { source } = input;
-    const progress = progressLine(source.size);
-    try {
-      const options = { ...openOptions, ...(force ? { force } : {}), onProgress: progress.update };
-      const extraction = await extractStream(source, folder, options);
-      progress.clear();
+    await withInput(file, channel, async ({ source, channels, diagnostics: found }) => {
+      const progress = progressLine(source.size);
+      const extraction = await interruptible((signal) =>
+        extractStream(watchedSource(source, { signal }), folder, {
+          ...openOptions,
+          ...(force ? { force } : {}),
+          ...(channel ? { channels } : {}),
+          onProgress: progress.update,
+        }),
+      ).finally(progress.clear);
       const { files } = extraction;
-      const diagnostics = [...input.diagnostics, ...extraction.diagnostics];
+      const diagnostics = [...found, ...extraction.diagnostics];
       const output = new Output();
       if (json) await output.line(toJson(extraction));
       else {
@@ -57,7 +63,5 @@ Examples:
       await output.flush();
       enforceStrict(strict, diagnostics);
       if (hasErrors(diagnostics)) process.exitCode = EXIT_DATA;
-    } finally {
-      await input.close();
-    }
+    });
   });

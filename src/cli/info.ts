@@ -4,6 +4,7 @@ import { streamInfo } from '../ops/info.ts';
 import { infoText } from '../render/info-text.ts';
 import { withStream } from './input.ts';
 import {
+  channelOption,
   jsonOption,
   noBlobOption,
   openKnowledge,
@@ -26,6 +27,7 @@ export const infoCommand = new Command('info')
       .default('stream' as const),
   )
   .option('--depth <levels>', 'levels of the byte shares', parseDepth, 2)
+  .addOption(channelOption())
   .addOption(jsonOption())
   .addOption(qemuOption())
   .addOption(schemaOption())
@@ -40,7 +42,9 @@ Examples:
   vmwalk info --sort size --depth 4 vm.qevm
   vmwalk info --json *.qevm | jq '.[].configuration.machineType'`,
   )
-  .action(async (files, { sort, depth, json, strict, strictSchema, ...knowledge }) => {
+  .action(async (files, { sort, depth, channel, json, strict, strictSchema, ...knowledge }) => {
+    if (channel && files.length > 1)
+      throw new Error('--channel belongs to one stream, but several are given');
     const openOptions = await openKnowledge(knowledge);
     const output = new Output();
     const infos: unknown[] = [];
@@ -60,7 +64,7 @@ Examples:
           await output.flush();
         }
       };
-      await withStream(file, use, openOptions);
+      await withStream(file, use, openOptions, channel);
     }
     if (json) await output.line(toJson(infos.length === 1 ? infos[0] : infos));
     await output.flush();

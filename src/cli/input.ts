@@ -1,28 +1,60 @@
+import type { Diagnostic } from '../bytes/diagnostic.ts';
+import type { ByteSource } from '../bytes/source.ts';
 import { type OpenedStream, type OpenOptions, openStream } from '../layout/open.ts';
-import { openInput } from '../node/open-input.ts';
+import { type Input, openInput } from '../node/open-input.ts';
 import { formatSize } from '../render/size.ts';
 
 /** Milliseconds before a progress line is shown, and between two. */
 const PROGRESS_AFTER = 1000;
 const PROGRESS_EVERY = 200;
 
+/** A stream as the commands take it: FILE, and the files of --channel. */
+export interface StreamInput {
+  readonly source: ByteSource;
+  readonly channels: readonly ByteSource[];
+  /** What was found on the way to the streams in the files. */
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Opens FILE and the channels that belong to it, and closes them afterwards. */
+export async function withInput<T>(
+  file: string,
+  channelPatterns: readonly string[] | undefined,
+  use: (input: StreamInput) => Promise<T>,
+): Promise<T> {
+  const input = await openInput(file);
+  let channels: readonly Input[] = [];
+  try {
+    if (channelPatterns) {
+      const { openChannels } = await import('../node/channel-files.ts');
+      channels = await openChannels(channelPatterns);
+    }
+    return await use({
+      source: input.source,
+      channels: channels.map(({ source }) => source),
+      diagnostics: [input, ...channels].flatMap(({ diagnostics }) => diagnostics),
+    });
+  } finally {
+    for (const each of [input, ...channels]) await each.close();
+  }
+}
+
 /** Opens the stream of FILE, with a progress line on a terminal when it takes long, and closes the file afterwards. */
-export async function withStream<T>(
+export function withStream<T>(
   file: string,
   use: (opened: OpenedStream) => Promise<T>,
   options: OpenOptions = {},
+  channelPatterns?: readonly string[],
 ): Promise<T> {
-  const input = await openInput(file);
-  const { source } = input;
-  try {
+  return withInput(file, channelPatterns, async ({ source, channels, diagnostics }) => {
     const progress = progressLine(source.size);
-    const opened = await openStream(source, { ...options, onProgress: progress.update });
-    progress.clear();
-    const diagnostics = [...input.diagnostics, ...opened.diagnostics];
-    return await use(await withTables({ ...opened, diagnostics }));
-  } finally {
-    await input.close();
-  }
+    const opened = await openStream(source, {
+      ...options,
+      ...(channelPatterns ? { channels } : {}),
+      onProgress: progress.update,
+    }).finally(progress.clear);
+    return await use(await withTables({ ...opened, diagnostics: [...diagnostics, ...opened.diagnostics] }));
+  });
 }
 
 /** Built-in tables for a stream that nothing describes; loaded only then. */

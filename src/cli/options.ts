@@ -5,6 +5,12 @@ import type { OpenOptions } from '../layout/open.ts';
 export const jsonOption = () => new Option('--json', 'print JSON');
 export const strictOption = () => new Option('--strict', 'stop at the first problem of severity error');
 
+export const channelOption = () =>
+  new Option(
+    '--channel <file...>',
+    'further connections of the migration (multifd, postcopy preempt), or a pattern such as "vm.ch*"; in any order',
+  );
+
 export const qemuOption = () =>
   new Option(
     '--qemu <binary>',

@@ -2,8 +2,8 @@ import type { Diagnostic } from '../bytes/diagnostic.ts';
 import { type Range, rangeLength } from '../bytes/range.ts';
 import type { ByteSource } from '../bytes/source.ts';
 import { decodeText } from '../bytes/window.ts';
-import { findIterativeScanner, type IterativeScanner } from '../ram/iterative.ts';
 import { RamChannels } from '../ram/channels.ts';
+import { findIterativeScanner, type IterativeScanner } from '../ram/iterative.ts';
 import type { Inflater } from '../ram/multifd/inflater.ts';
 import type { PageSink } from '../ram/page-sink.ts';
 import { findDevice, type Schema, structLength } from '../schema/schema.ts';
@@ -117,7 +117,9 @@ async function scan(
   const uuid = stream.configuration?.uuid;
   if (uuid !== undefined) channels?.checkUuid(uuid);
   for (const { scanner } of stream.sections) await scanner?.finish?.();
-  return diagnostics.length === 0 ? stream : { ...stream, diagnostics: [...stream.diagnostics, ...diagnostics] };
+  return diagnostics.length === 0
+    ? stream
+    : { ...stream, diagnostics: [...stream.diagnostics, ...diagnostics] };
 }
 
 /** The layout of one section. */

@@ -26,7 +26,7 @@ export const nodeInflater: Inflater = {
         if (createZstdDecompress) {
           return new StreamPayloads(createZstdDecompress({ chunkSize: CHUNK_SIZE }), payloads);
         }
-        if (isOnPath('zstd')) return new ProgramPayloads('zstd', ['-dcq'], payloads);
+        if (isOnPath('zstd')) return new ProgramPayloads('zstd', ['-dcq'], withLastBlock(payloads));
         throw new DecodeError({
           severity: 'error',
           code: 'unsupported',
@@ -132,7 +132,8 @@ class ProgramPayloads implements InflatedPayloads {
     for (let filled = 0; filled < length; ) {
       if (this.#piece.byteLength === 0) {
         const { value, done } = await this.#output.next();
-        if (done) throw new Error(this.#stderr.trim().split('\n')[0] || `it ends after ${filled} of ${length} bytes`);
+        if (done)
+          throw new Error(this.#stderr.trim().split('\n')[0] || `it ends after ${filled} of ${length} bytes`);
         this.#piece = value;
       }
       const part = this.#piece.subarray(0, length - filled);
@@ -146,6 +147,15 @@ class ProgramPayloads implements InflatedPayloads {
   close(): void {
     this.#stop();
   }
+}
+
+/**
+ * QEMU never ends the zstd frame, and the program keeps what it has of a frame that breaks off. An empty raw block that
+ * is marked as the last (RFC 8878, 3.1.1.2) ends it.
+ */
+async function* withLastBlock(payloads: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield* payloads;
+  yield Uint8Array.of(1, 0, 0);
 }
 
 function joined(pieces: readonly Uint8Array[], length: number): Uint8Array {

@@ -134,17 +134,19 @@ async function deliverPages(
     const offset = (first + page) * pageSize;
     window.seek(pagesOffset + offset);
     await window.require((end - page) * pageSize, 'a mapped-ram page');
-    for (let index = 0; index < end - page; index++) {
-      const start = window.pos + index * pageSize;
-      sink.page(
-        block,
-        offset + index * pageSize,
-        'mapped',
-        window.bytes.subarray(start, start + pageSize),
-        0,
-        pageSize,
-      );
-    }
+    if (sink.pages) sink.pages(block, offset, end - page, window.bytes, window.pos, pageSize, pageSize);
+    else
+      for (let index = 0; index < end - page; index++) {
+        const start = window.pos + index * pageSize;
+        sink.page(
+          block,
+          offset + index * pageSize,
+          'mapped',
+          window.bytes.subarray(start, start + pageSize),
+          0,
+          pageSize,
+        );
+      }
     page = end;
   }
 }

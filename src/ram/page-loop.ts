@@ -174,6 +174,13 @@ export function scanLoaded(loop: PageLoop, window: Window): number {
   let headerBytes = 0;
   let offsetBits = 0;
   let result = 8;
+  // Plain pages that follow each other, for a sink that takes them together: data of the first, and how many.
+  const takesRuns = sink?.pages !== undefined;
+  let run: RamBlock | undefined;
+  let runOffset = 0;
+  let runStart = 0;
+  let runPages = 0;
+  const runStride = pageSize + 8;
 
   try {
     while (limit - pos >= 8) {
@@ -295,7 +302,24 @@ export function scanLoaded(loop: PageLoop, window: Window): number {
       headerBytes += cursor - pos;
       records++;
       pageCount++;
-      if (sink !== undefined) {
+      if (takesRuns && kind === PLAIN) {
+        const ofBlock = blocks[block] as RamBlock;
+        if (
+          run === ofBlock &&
+          data === runStart + runPages * runStride &&
+          offset === runOffset + runPages * pageSize
+        ) {
+          runPages++;
+        } else {
+          if (run) sink?.pages?.(run, runOffset, runPages, bytes, runStart, runStride, pageSize);
+          run = ofBlock;
+          runOffset = offset;
+          runStart = data;
+          runPages = 1;
+        }
+      } else if (sink !== undefined) {
+        if (run) sink.pages?.(run, runOffset, runPages, bytes, runStart, runStride, pageSize);
+        run = undefined;
         const content = data < end ? bytes.subarray(data, end) : NO_BYTES;
         sink.page(blocks[block] as RamBlock, offset, pageKinds[kind] as PageKind, content, fill, pageSize);
       }
@@ -307,7 +331,8 @@ export function scanLoaded(loop: PageLoop, window: Window): number {
     }
     return result;
   } finally {
-    // Also where it throws: the window then stands at the bad record, with all before it counted.
+    // Also where it throws: the window then stands at the bad record, with all before it counted and delivered.
+    if (run) sink?.pages?.(run, runOffset, runPages, bytes, runStart, runStride, pageSize);
     window.pos = pos;
     loop.block = block;
     loop.pageLimit = pagesLeft;

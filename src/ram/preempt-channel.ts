@@ -3,7 +3,14 @@ import { hexOffset } from '../bytes/range.ts';
 import type { ByteSource } from '../bytes/source.ts';
 import { Window } from '../bytes/window.ts';
 import type { PageDelivery } from './multifd/channel.ts';
-import { BLOCK_LIST, createPageLoop, END_OF_SECTION, MULTIFD_FLUSH, putBlock, scanLoaded } from './page-loop.ts';
+import {
+  BLOCK_LIST,
+  createPageLoop,
+  END_OF_SECTION,
+  MULTIFD_FLUSH,
+  putBlock,
+  scanLoaded,
+} from './page-loop.ts';
 import {
   RAM_SAVE_FLAG_CONTINUE,
   RAM_SAVE_FLAG_EOS,

@@ -149,7 +149,10 @@ class RamScanner implements IterativeScanner {
   }
 
   #delivery(): PageDelivery {
-    return { blocks: new Map(this.#loop.blocks.map((block) => [block.idstr, block])), sink: this.#context.sink };
+    return {
+      blocks: new Map(this.#loop.blocks.map((block) => [block.idstr, block])),
+      sink: this.#context.sink,
+    };
   }
 
   async finish(): Promise<void> {
@@ -173,7 +176,8 @@ class RamScanner implements IterativeScanner {
         ? 'its pages went over multifd channels: give them with --channel'
         : 'it went over multifd channels, which are given with --channel, or it was shared with the destination (cpr)';
     const message = `${missing} of ${this.#totalLength} bytes of RAM are not in this stream; ${why}`;
-    report({ severity: 'warning', code: 'missing-pages', message });
+    // Who looks at device state needs no page.
+    report({ severity: this.#context.sink ? 'error' : 'note', code: 'missing-pages', message });
   }
 
   async #settlePageSize(window: Window): Promise<void> {

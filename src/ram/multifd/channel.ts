@@ -118,7 +118,11 @@ export class MultifdChannel {
     this.#report = options.report;
     if (this.init.version !== MULTIFD_VERSION) {
       this.#broken = true;
-      this.#problem('unsupported', 4, `multifd version ${this.init.version}; only ${MULTIFD_VERSION} is known`);
+      this.#problem(
+        'unsupported',
+        4,
+        `multifd version ${this.init.version}; only ${MULTIFD_VERSION} is known`,
+      );
     }
   }
 
@@ -267,8 +271,7 @@ export class MultifdChannel {
     const key = `${instanceId}/${idstr}`;
     let count = this.#deviceStates.get(key);
     if (!count) {
-      if (this.#deviceStates.size === MAX_NAMES)
-        throw badPacket(`states of more than ${MAX_NAMES} devices`);
+      if (this.#deviceStates.size === MAX_NAMES) throw badPacket(`states of more than ${MAX_NAMES} devices`);
       count = { idstr, instanceId, packets: 0, bytes: 0 };
       this.#deviceStates.set(key, count);
     }
@@ -292,10 +295,16 @@ export class MultifdChannel {
     }
     const block = delivery.blocks.get(ramblock);
     if (!block) {
-      this.#problem('bad-ram', start, `pages of RAMBlock '${printable(ramblock)}', which is not in the block list`);
+      this.#problem(
+        'bad-ram',
+        start,
+        `pages of RAMBlock '${printable(ramblock)}', which is not in the block list`,
+      );
     }
     const pageCount = normalPages + zeroPages;
-    const offsets = viewOf(await this.#read(start + RAM_PACKET_SIZE, 8 * pageCount, new Uint8Array(8 * pageCount)));
+    const offsets = viewOf(
+      await this.#read(start + RAM_PACKET_SIZE, 8 * pageCount, new Uint8Array(8 * pageCount)),
+    );
     const { sink } = delivery;
     const content = sink && normalPages > 0 ? await this.#content(ram, start) : undefined;
     for (let page = 0; page < pageCount; ) {
@@ -309,7 +318,10 @@ export class MultifdChannel {
       }
       if (!content) continue;
       // Pages that follow each other in the packet mostly do so in the block.
-      while (page < normalPages && follows(offsets, page, offset + (page - first) * pageSize, block, pageSize)) {
+      while (
+        page < normalPages &&
+        follows(offsets, page, offset + (page - first) * pageSize, block, pageSize)
+      ) {
         page++;
       }
       if (sink.pages) sink.pages(block, offset, page - first, content, first * pageSize, pageSize, pageSize);
