@@ -1,7 +1,14 @@
 export { extractSchema, type QemuSources } from '../schema/extract-schema.ts';
 export { builtinSchemas, useBuiltinTables } from './builtin-schemas.ts';
 export { type ExtractedFile, type Extraction, type ExtractOptions, extractStream } from './extract.ts';
+export {
+  type ExtractedBlock,
+  type ExtractRamOptions,
+  extractRam,
+  type RamExtraction,
+} from './extract-ram.ts';
 export { type FileSource, openFile } from './file-source.ts';
+export { nodeInflater } from './inflater.ts';
 export { findQemuModules } from './qemu-modules.ts';
 export { extractSchemaOfFile, openSchema, writeSchemaFile } from './schema-file.ts';
 export { openPath, openStandardInput, spoolToFile } from './spool.ts';

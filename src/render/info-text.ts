@@ -190,7 +190,8 @@ function* summaryText(section: SectionInfo, summary: IterativeSummary, style: St
       ]),
     ),
   );
-  if (kinds.length === 0) yield summary.channels ? '  no pages in the main stream' : '  no pages in this stream';
+  if (kinds.length === 0)
+    yield summary.channels ? '  no pages in the main stream' : '  no pages in this stream';
   for (const [kind, { pages, bytes }] of kinds) {
     yield `  ${style.name(`${kind} pages`.padEnd(18))}${pages} in ${formatSize(bytes)}`;
   }
