@@ -390,6 +390,11 @@ async function saveMemory(qmp, workspace) {
  */
 async function judge(name, stream, channels, ranges, each) {
   const folder = `${stream}.ram`;
+  if (options.keep !== undefined) {
+    mkdirSync(options.keep, { recursive: true });
+    copyFileSync(stream, join(options.keep, `${name}.qevm`));
+    for (const [i, file] of channels.entries()) copyFileSync(file, join(options.keep, `${name}.ch${i}`));
+  }
   const sources = await Promise.all([stream, ...channels].map((file) => openFile(file)));
   const [source, ...others] = sources;
   if (!source) throw new Error('no stream');
@@ -421,9 +426,6 @@ async function judge(name, stream, channels, ranges, each) {
     truth.push({ block: block.idstr, offset, length: bytes.length, sha256 });
   }
   if (options.keep !== undefined) {
-    mkdirSync(options.keep, { recursive: true });
-    copyFileSync(stream, join(options.keep, `${name}.qevm`));
-    for (const [i, file] of channels.entries()) copyFileSync(file, join(options.keep, `${name}.ch${i}`));
     writeFileSync(join(options.keep, `${name}.json`), `${JSON.stringify(truth, undefined, 2)}\n`);
   }
   rmSync(folder, { recursive: true });

@@ -3,14 +3,7 @@ import { hexOffset } from '../bytes/range.ts';
 import type { ByteSource } from '../bytes/source.ts';
 import { Window } from '../bytes/window.ts';
 import type { PageDelivery } from './multifd/channel.ts';
-import {
-  BLOCK_LIST,
-  createPageLoop,
-  END_OF_SECTION,
-  MULTIFD_FLUSH,
-  putBlock,
-  scanLoaded,
-} from './page-loop.ts';
+import { BLOCK_LIST, createPageLoop, putBlock, scanLoaded } from './page-loop.ts';
 import {
   RAM_SAVE_FLAG_CONTINUE,
   RAM_SAVE_FLAG_EOS,
@@ -47,7 +40,7 @@ export function looksLikePreempt(head: Uint8Array, size: number): boolean {
 /**
  * Reads a postcopy preempt channel (QEMU 7.2 and later; migration/ram.c, ram_load_postcopy with
  * RAM_CHANNEL_POSTCOPY): page records as in the section `ram`, of pages that the destination asked for after the
- * switch-over, then EOS. Problems are reported.
+ * switch-over, then EOS or nothing. Problems are reported.
  */
 export async function readPreemptChannel(
   source: ByteSource,
@@ -62,8 +55,8 @@ export async function readPreemptChannel(
     while (await window.ensure(1)) {
       const needed = scanLoaded(loop, window);
       if (needed === BLOCK_LIST) throw window.error('bad-ram', 'a block list, which no preempt channel has');
-      if (needed === END_OF_SECTION || needed === MULTIFD_FLUSH) continue;
-      await window.require(needed, 'a RAM record');
+      // From QEMU 8.0 or so on the channel just ends.
+      if (needed > 0 && window.remaining > 0) await window.require(needed, 'a RAM record');
     }
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
