@@ -9,7 +9,7 @@ import { applyXbzrle } from '../ram/xbzrle.ts';
 import { FileNames } from './file-names.ts';
 
 /** Pages that follow each other are gathered up to this many bytes for one write. */
-const STAGE_SIZE = 1 << 20;
+const STAGE_SIZE = 512 << 10;
 /** Pages whose state one chunk of a PageSet holds. */
 const CHUNK_PAGES = 1 << 15;
 /** Damaged pages that are reported one by one. */

@@ -13,7 +13,7 @@ const VERSION = 1;
 /** Bytes of a bitmap held at a time: half a million pages. */
 const BITMAP_CHUNK = 64 << 10;
 /** Bytes of pages read at a time. */
-const PAGES_CHUNK = 1 << 20;
+const PAGES_CHUNK = 512 << 10;
 
 export interface MappedRamContext extends SectionName {
   /** TARGET_PAGE_SIZE in bytes where it is known. */
