@@ -56,7 +56,7 @@ const CASES = [
   { name: 'plain' },
   { name: 'plain-live', ...live },
   { name: 'exec', via: 'exec' },
-  { name: 'xbzrle-live', capabilities: ['xbzrle'], ...live },
+  { name: 'xbzrle-live', capabilities: ['xbzrle'], anonymous: true, ...live },
   { name: 'compress', has: (version) => version < 901, capabilities: ['compress'] },
   { name: 'compress-live', has: (version) => version < 901, capabilities: ['compress'], ...live },
   { name: 'multifd', capabilities: ['multifd'], parameters: { 'multifd-channels': 4 } },

@@ -1,5 +1,8 @@
 import type { Diagnostic, DiagnosticCode } from '../bytes/diagnostic.ts';
 import type { ByteSource } from '../bytes/source.ts';
+
+export type { MultifdChannelSummary } from './multifd/channel.ts';
+
 import { MultifdChannel, type MultifdChannelSummary, type PageDelivery } from './multifd/channel.ts';
 import type { Inflater } from './multifd/inflater.ts';
 import { INIT_SIZE, MULTIFD_MAGIC } from './multifd/packet.ts';
