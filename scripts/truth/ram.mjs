@@ -4,7 +4,7 @@
  */
 
 import { createHash } from 'node:crypto';
-import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -264,7 +264,7 @@ async function versionOf(qmp) {
  */
 async function waitForText(file, text) {
   for (const deadline = Date.now() + TIMEOUT_MS; ; await sleep(100)) {
-    if (readFileSync(file, 'latin1').includes(text)) return;
+    if (existsSync(file) && readFileSync(file, 'latin1').includes(text)) return;
     if (Date.now() > deadline) throw new Error(`the guest never said ${text}`);
   }
 }

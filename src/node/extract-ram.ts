@@ -63,7 +63,9 @@ export async function extractRam(
     const { blocks, diagnostics } = finishBlocks(opened, ram);
     await writeFile(join(output.partial, INDEX), `${JSON.stringify(blocks, undefined, 2)}\n`);
     await output.finish(INDEX);
-    return { blocks, diagnostics: [...opened.diagnostics, ...ram.diagnostics, ...diagnostics] };
+    // What describes devices is not needed here.
+    const found = opened.diagnostics.filter(({ code }) => code !== 'no-schema');
+    return { blocks, diagnostics: [...found, ...ram.diagnostics, ...diagnostics] };
   } catch (error) {
     ram.close();
     await output.discard();

@@ -110,6 +110,7 @@ class ProgramPayloads implements InflatedPayloads {
   readonly #output: AsyncIterator<Uint8Array>;
   readonly #stop: () => void;
   #piece: Uint8Array = new Uint8Array(0);
+  #content: Uint8Array = new Uint8Array(0);
   #stderr = '';
 
   constructor(program: string, args: readonly string[], payloads: AsyncGenerator<Uint8Array>) {
@@ -128,7 +129,8 @@ class ProgramPayloads implements InflatedPayloads {
   }
 
   async next(length: number): Promise<Uint8Array> {
-    const content = new Uint8Array(length);
+    if (this.#content.byteLength < length) this.#content = new Uint8Array(length);
+    const content = this.#content.subarray(0, length);
     for (let filled = 0; filled < length; ) {
       if (this.#piece.byteLength === 0) {
         const { value, done } = await this.#output.next();
