@@ -1,4 +1,4 @@
-import { printable } from '../bytes/diagnostic.ts';
+import { type DecodeError, printable } from '../bytes/diagnostic.ts';
 import { hexOffset } from '../bytes/range.ts';
 import type { Window } from '../bytes/window.ts';
 import { decodeBlockName } from './block-list.ts';
@@ -66,9 +66,16 @@ export interface PageLoop {
   /** Stop with ENOUGH_PAGES after this many pages. */
   pageLimit: number;
   readonly sink: PageSink | undefined;
+  /** Takes a page beyond its block, which is then left out; without it such a page ends the scan. */
+  readonly reportPage: ((error: DecodeError) => void) | undefined;
 }
 
-export function createPageLoop(section: SectionName, pageSize: number, sink: PageSink | undefined): PageLoop {
+export function createPageLoop(
+  section: SectionName,
+  pageSize: number,
+  sink: PageSink | undefined,
+  reportPage?: (error: DecodeError) => void,
+): PageLoop {
   return {
     section,
     blocks: [],
@@ -87,6 +94,7 @@ export function createPageLoop(section: SectionName, pageSize: number, sink: Pag
     offsetBits: 0,
     pageLimit: Number.POSITIVE_INFINITY,
     sink,
+    reportPage,
   };
 }
 
@@ -260,7 +268,6 @@ export function scanLoaded(loop: PageLoop, window: Window): number {
       }
 
       const offset = high * 0x100000000 + ((low - flags) >>> 0);
-      if (offset >= blockLength) throw badOffset(loop, base + pos, block, offset);
 
       // Where the bytes of the page start, and where the record ends.
       let data = cursor;
@@ -295,6 +302,13 @@ export function scanLoaded(loop: PageLoop, window: Window): number {
         break;
       }
 
+      if (offset > blockLength - pageSize) {
+        const error = badOffset(loop, base + pos, block, offset);
+        if (!loop.reportPage) throw error;
+        loop.reportPage(error);
+        pos = end;
+        continue;
+      }
       offsetBits |= low - flags;
       const slot = block * stride + kind;
       pages[slot] = (pages[slot] ?? 0) + 1;

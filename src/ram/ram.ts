@@ -1,3 +1,4 @@
+import type { DecodeError } from '../bytes/diagnostic.ts';
 import type { Window } from '../bytes/window.ts';
 import { MAX_BLOCKS, readBlockList } from './block-list.ts';
 import type { ChannelSummary } from './channels.ts';
@@ -24,6 +25,8 @@ import { isTargetPageSize } from './target-page-size.ts';
 
 /** The only version of the section since QEMU 0.14. */
 const VERSION = 4;
+/** Pages beyond their block that are left out one by one. */
+const MAX_BAD_PAGES = 16;
 
 /** Pages of one kind: how many, and the bytes that they take in the stream behind the record headers. */
 export interface PageCount {
@@ -84,6 +87,7 @@ class RamScanner implements IterativeScanner {
   #pageSize: number | undefined;
   #totalLength = 0;
   #blockListBytes = 0;
+  #badPages = 0;
   readonly #loop: PageLoop;
   readonly #sections: Record<SectionType, RamSectionCount> = {
     SECTION_START: { sections: 0, pages: 0, bytes: 0 },
@@ -97,7 +101,9 @@ class RamScanner implements IterativeScanner {
     // What the stream says of itself may be wrong.
     const { pageSize } = context;
     this.#pageSize = pageSize !== undefined && isTargetPageSize(pageSize) ? pageSize : undefined;
-    this.#loop = createPageLoop(context, this.#pageSize ?? 4096, context.sink);
+    this.#loop = createPageLoop(context, this.#pageSize ?? 4096, context.sink, (error) =>
+      this.#reportPage(error),
+    );
   }
 
   async scan(window: Window, type: SectionType): Promise<void> {
@@ -153,6 +159,13 @@ class RamScanner implements IterativeScanner {
       blocks: new Map(this.#loop.blocks.map((block) => [block.idstr, block])),
       sink: this.#context.sink,
     };
+  }
+
+  /** A page beyond its block is left out; when there are many, something else is wrong. */
+  #reportPage(error: DecodeError): void {
+    this.#badPages++;
+    if (this.#badPages > MAX_BAD_PAGES) throw error;
+    this.#context.report(error.diagnostic);
   }
 
   async finish(): Promise<void> {
