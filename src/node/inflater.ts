@@ -77,7 +77,7 @@ class StreamPayloads implements InflatedPayloads {
     return joined(this.#pieces, length);
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#decoder.destroy();
   }
 }
@@ -98,7 +98,7 @@ class SinglePayloads implements InflatedPayloads {
     return content;
   }
 
-  close(): void {}
+  async close(): Promise<void> {}
 }
 
 /**
@@ -146,8 +146,13 @@ class ProgramPayloads implements InflatedPayloads {
     return content;
   }
 
-  close(): void {
-    this.#stop();
+  async close(): Promise<void> {
+    try {
+      const left = this.#piece.byteLength > 0 || (await this.#output.next()).done !== true;
+      if (left) throw new Error('there are more bytes than pages');
+    } finally {
+      this.#stop();
+    }
   }
 }
 

@@ -119,7 +119,7 @@ export class RamChannels {
     this.#finished = true;
     const rounds = this.#rounds;
     while (this.#multifd.some(({ ended }) => !ended)) await this.sync(pageSize, delivery);
-    for (const channel of this.#multifd) channel.close();
+    for (const channel of this.#multifd) await channel.close();
     this.#checkRounds(rounds);
     this.#checkNumbers();
     for (const source of this.#preempt) {

@@ -167,8 +167,14 @@ export class MultifdChannel {
     };
   }
 
-  close(): void {
-    this.#inflated?.close();
+  /** Lets go of the decoder, once the channel has ended. */
+  async close(): Promise<void> {
+    try {
+      await this.#inflated?.close();
+    } catch (error) {
+      const message = `pages that decompress to another length than their packets say: ${error instanceof Error ? error.message : error}`;
+      if (!this.damaged) this.#problem('bad-ram', this.#offset, message);
+    }
     this.#inflated = undefined;
   }
 

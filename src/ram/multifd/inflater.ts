@@ -16,5 +16,6 @@ export interface InflatedPayloads {
    * that tells what is wrong with it: damaged, cut, shorter or longer (the latter as far as the decoder can tell).
    */
   next(length: number): Promise<Uint8Array>;
-  close(): void;
+  /** Behind the last payload, or earlier. Throws an Error when there is more than was read of all payloads. */
+  close(): Promise<void>;
 }
