@@ -24,7 +24,7 @@ Files get their names when all are complete. A RAMBlock of which the stream has 
 
 Examples:
   vmwalk ram extract vm.qevm -o ram
-  vmwalk ram extract vm.qevm --channel vm.ch* -o ram`,
+  vmwalk ram extract multifd.qevm --channel multifd.ch* -o ram`,
   )
   .action(async (file, { output: folder, force, channel, json, strict }) => {
     await withInput(file, channel, async ({ source, channels, diagnostics: found }) => {
