@@ -1,7 +1,7 @@
 import { closeSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { inflateSync } from 'node:zlib';
-import type { Diagnostic } from '../bytes/diagnostic.ts';
+import { type Diagnostic, printable } from '../bytes/diagnostic.ts';
 import { hexOffset } from '../bytes/range.ts';
 import type { PageKind, PageSink } from '../ram/page-sink.ts';
 import type { RamBlock } from '../ram/ram-block.ts';
@@ -9,28 +9,36 @@ import { applyXbzrle } from '../ram/xbzrle.ts';
 import { FileNames } from './file-names.ts';
 
 /** Pages that follow each other are gathered up to this many bytes for one write. */
-const STAGE_SIZE = 1 << 20;
+const STAGE_SIZE = 512 << 10;
 /** Pages whose state one chunk of a PageSet holds. */
 const CHUNK_PAGES = 1 << 15;
+/** Damaged pages that are reported one by one. */
+const MAX_REPORTED = 20;
 
 /** A set of page numbers, in memory by what was added, not by the highest number. */
 class PageSet {
   readonly #chunks = new Map<number, Uint8Array>();
 
-  add(page: number): void {
-    const index = Math.floor(page / CHUNK_PAGES);
-    let chunk = this.#chunks.get(index);
-    if (!chunk) {
-      chunk = new Uint8Array(CHUNK_PAGES / 8);
-      this.#chunks.set(index, chunk);
+  add(first: number, count: number): void {
+    for (let page = first; page < first + count; ) {
+      const chunk = this.#chunk(Math.floor(page / CHUNK_PAGES));
+      const end = Math.min(first + count, (Math.floor(page / CHUNK_PAGES) + 1) * CHUNK_PAGES);
+      for (; page < end; page++) chunk[(page % CHUNK_PAGES) >> 3]! |= 1 << (page & 7);
     }
-    const bit = page % CHUNK_PAGES;
-    chunk[bit >> 3]! |= 1 << (bit & 7);
   }
 
   has(page: number): boolean {
     const bit = page % CHUNK_PAGES;
     return ((this.#chunks.get(Math.floor(page / CHUNK_PAGES))?.[bit >> 3] ?? 0) & (1 << (bit & 7))) !== 0;
+  }
+
+  #chunk(index: number): Uint8Array {
+    let chunk = this.#chunks.get(index);
+    if (!chunk) {
+      chunk = new Uint8Array(CHUNK_PAGES / 8);
+      this.#chunks.set(index, chunk);
+    }
+    return chunk;
   }
 }
 
@@ -48,6 +56,9 @@ export class RamFiles implements PageSink {
   readonly #names = new FileNames();
   readonly #files = new Map<string, BlockFile>();
   readonly #diagnostics: Diagnostic[] = [];
+  #damaged = 0;
+  /** The file of the last page, as pages mostly belong to the same block. */
+  #last: BlockFile | undefined;
   readonly #stage = new Uint8Array(STAGE_SIZE);
   #staged: { file: BlockFile; offset: number; length: number } | undefined;
 
@@ -73,35 +84,67 @@ export class RamFiles implements PageSink {
     switch (kind) {
       case 'plain':
       case 'mapped':
-        this.#write(file, offset, data);
+        this.#write(file, offset, data, 0, pageSize);
         break;
       case 'zero':
         // A hole is zero already, unless an earlier version of the page was written there.
         if (!file.written.has(page)) return;
-        this.#write(file, offset, new Uint8Array(pageSize));
+        this.#write(file, offset, new Uint8Array(pageSize), 0, pageSize);
         break;
       case 'fill':
-        this.#write(file, offset, new Uint8Array(pageSize).fill(fill));
+        this.#write(file, offset, new Uint8Array(pageSize).fill(fill), 0, pageSize);
         break;
       case 'xbzrle':
       case 'compressed': {
         const content = this.#decode(file, offset, kind, data, pageSize);
         if (!content) return;
-        this.#write(file, offset, content);
+        this.#write(file, offset, content, 0, pageSize);
       }
     }
-    file.written.add(page);
+    file.written.add(page, 1);
   }
 
-  /** Creates the files of blocks that had no page, gives all their length, and closes them. */
-  finish(blocks: readonly RamBlock[]): readonly { readonly block: RamBlock; readonly name: string }[] {
+  pages(
+    block: RamBlock,
+    offset: number,
+    count: number,
+    bytes: Uint8Array,
+    start: number,
+    stride: number,
+    pageSize: number,
+  ): void {
+    const file = this.#file(block);
+    if (stride === pageSize) this.#write(file, offset, bytes, start, count * pageSize);
+    else {
+      for (let index = 0; index < count; index++) {
+        this.#write(file, offset + index * pageSize, bytes, start + index * stride, pageSize);
+      }
+    }
+    file.written.add(offset / pageSize, count);
+  }
+
+  /**
+   * Gives the files their length and closes them. Blocks without a page get a file where `isZero` says that this means
+   * zeros, not that they were not sent.
+   */
+  finish(
+    blocks: readonly RamBlock[],
+    isZero: (block: RamBlock) => boolean = () => true,
+  ): readonly { readonly block: RamBlock; readonly name: string }[] {
     try {
       this.#flush();
-      for (const block of blocks) this.#setLength(this.#file(block));
+      for (const block of blocks) {
+        if (this.#files.has(block.idstr) || isZero(block)) this.#setLength(this.#file(block));
+      }
     } finally {
-      for (const { fd } of this.#files.values()) closeSync(fd);
+      this.close();
     }
     return [...this.#files.values()].map(({ block, name }) => ({ block, name }));
+  }
+
+  /** Closes the files as they are. */
+  close(): void {
+    for (const { fd } of this.#files.values()) closeSync(fd);
   }
 
   #setLength({ fd, block }: BlockFile): void {
@@ -109,18 +152,19 @@ export class RamFiles implements PageSink {
       ftruncateSync(fd, block.length);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      const message = `RAMBlock ${block.idstr} of ${block.length} bytes: ${reason}`;
-      this.#diagnostics.push({ severity: 'error', code: 'bad-ram', section: 'ram', message });
+      this.#problem(`RAMBlock ${printable(block.idstr)} of ${block.length} bytes: ${reason}`);
     }
   }
 
   #file(block: RamBlock): BlockFile {
+    if (this.#last?.block === block) return this.#last;
     let file = this.#files.get(block.idstr);
     if (!file) {
       const name = this.#names.next(block.idstr, '.bin');
       file = { block, name, fd: openSync(join(this.#folder, name), 'w+'), written: new PageSet() };
       this.#files.set(block.idstr, file);
     }
+    this.#last = file;
     return file;
   }
 
@@ -145,42 +189,49 @@ export class RamFiles implements PageSink {
       return content;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      const message = `${kind} page of ${file.block.idstr} at ${hexOffset(offset)} is damaged: ${reason}`;
-      this.#diagnostics.push({ severity: 'error', code: 'bad-ram', section: 'ram', message });
+      this.#problem(
+        `${kind} page of ${printable(file.block.idstr)} at ${hexOffset(offset)} is damaged: ${reason}`,
+      );
       return undefined;
     }
   }
 
-  #write(file: BlockFile, offset: number, data: Uint8Array): void {
+  #problem(message: string): void {
+    this.#damaged++;
+    if (this.#damaged > MAX_REPORTED) return;
+    const rest = this.#damaged === MAX_REPORTED ? '; more are not reported' : '';
+    this.#diagnostics.push({ severity: 'error', code: 'bad-ram', section: 'ram', message: message + rest });
+  }
+
+  /** Writes `length` bytes of `bytes` from `start` on, now or together with what follows. */
+  #write(file: BlockFile, offset: number, bytes: Uint8Array, start: number, length: number): void {
     const staged = this.#staged;
-    if (
-      staged?.file === file &&
-      staged.offset + staged.length === offset &&
-      staged.length + data.length <= STAGE_SIZE
-    ) {
-      this.#stage.set(data, staged.length);
-      staged.length += data.length;
+    const follows = staged?.file === file && staged.offset + staged.length === offset;
+    if (staged && follows && staged.length + length <= STAGE_SIZE) {
+      this.#stage.set(bytes.subarray(start, start + length), staged.length);
+      staged.length += length;
       return;
     }
     this.#flush();
-    if (data.length > STAGE_SIZE) {
-      writeAll(file.fd, data, offset);
+    // What is long already gains nothing by being gathered.
+    if (length > STAGE_SIZE / 4) {
+      writeAll(file.fd, bytes, start, length, offset);
       return;
     }
-    this.#stage.set(data);
-    this.#staged = { file, offset, length: data.length };
+    this.#stage.set(bytes.subarray(start, start + length));
+    this.#staged = { file, offset, length };
   }
 
   #flush(): void {
     if (!this.#staged) return;
     const { file, offset, length } = this.#staged;
     this.#staged = undefined;
-    writeAll(file.fd, this.#stage.subarray(0, length), offset);
+    writeAll(file.fd, this.#stage, 0, length, offset);
   }
 }
 
-function writeAll(fd: number, data: Uint8Array, offset: number): void {
-  for (let written = 0; written < data.length; ) {
-    written += writeSync(fd, data, written, data.length - written, offset + written);
+function writeAll(fd: number, bytes: Uint8Array, start: number, length: number, offset: number): void {
+  for (let written = 0; written < length; ) {
+    written += writeSync(fd, bytes, start + written, length - written, offset + written);
   }
 }

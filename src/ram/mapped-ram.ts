@@ -13,7 +13,7 @@ const VERSION = 1;
 /** Bytes of a bitmap held at a time: half a million pages. */
 const BITMAP_CHUNK = 64 << 10;
 /** Bytes of pages read at a time. */
-const PAGES_CHUNK = 1 << 20;
+const PAGES_CHUNK = 512 << 10;
 
 export interface MappedRamContext extends SectionName {
   /** TARGET_PAGE_SIZE in bytes where it is known. */
@@ -134,17 +134,19 @@ async function deliverPages(
     const offset = (first + page) * pageSize;
     window.seek(pagesOffset + offset);
     await window.require((end - page) * pageSize, 'a mapped-ram page');
-    for (let index = 0; index < end - page; index++) {
-      const start = window.pos + index * pageSize;
-      sink.page(
-        block,
-        offset + index * pageSize,
-        'mapped',
-        window.bytes.subarray(start, start + pageSize),
-        0,
-        pageSize,
-      );
-    }
+    if (sink.pages) sink.pages(block, offset, end - page, window.bytes, window.pos, pageSize, pageSize);
+    else
+      for (let index = 0; index < end - page; index++) {
+        const start = window.pos + index * pageSize;
+        sink.page(
+          block,
+          offset + index * pageSize,
+          'mapped',
+          window.bytes.subarray(start, start + pageSize),
+          0,
+          pageSize,
+        );
+      }
     page = end;
   }
 }
