@@ -28,6 +28,8 @@ export type DiagnosticCode =
   | 'schema-mismatch' // the VMSD tables do not fit the bytes of a section
   | 'chosen-reading' // bytes and tables leave several readings; the likeliest is shown
   | 'builtin-schema' // which built-in tables were taken
+  | 'unknown-layout' // the guest physical addresses of RAM are not known
+  | 'incomplete-core' // a core lacks registers or memory that it should have
   | 'trailing-bytes' // bytes after the end of the stream
   | 'unsupported' // a valid encoding that this version does not read
   | 'io'; // the source could not be read

@@ -56,7 +56,7 @@ export async function extractStream(
   const ramFolder = join(folder, 'ram');
   await mkdir(ramFolder, { recursive: true });
   const ram = new RamFiles(ramFolder);
-  const opened = await useBuiltinTables(await openStream(source, { ...options, sink: ram }));
+  const opened = await useBuiltinTables(await openStream(source, { ...options, sink: ram.sink }));
   const files: ExtractedFile[] = [];
   for (const { block, name } of ram.finish(ramBlocks(opened))) {
     files.push({ file: `ram/${name}`, size: block.length, content: { kind: 'ram', idstr: block.idstr } });

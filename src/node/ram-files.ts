@@ -34,25 +34,32 @@ class PageSet {
   }
 }
 
-interface BlockFile {
-  readonly block: RamBlock;
-  readonly name: string;
+/** Where the bytes of a block go: into an open file, from an offset in bytes on. */
+export interface BlockPlace {
   readonly fd: number;
+  readonly start: number;
+}
+
+interface WrittenBlock extends BlockPlace {
+  readonly block: RamBlock;
   /** Pages that hold something else than the file's holes. */
   readonly written: PageSet;
 }
 
-/** Writes RAM blocks as sparse files, the last version of each page, while a stream is scanned. */
-export class RamFiles implements PageSink {
-  readonly #folder: string;
-  readonly #names = new FileNames();
-  readonly #files = new Map<string, BlockFile>();
+/**
+ * Writes the last version of each page to its place in a file, while a stream is scanned. What was never written there
+ * must read as zeros: then zero pages stay holes. Throws what the file system throws.
+ */
+export class PageWriter implements PageSink {
+  readonly #place: (block: RamBlock) => BlockPlace | undefined;
+  readonly #blocks = new Map<string, WrittenBlock | undefined>();
   readonly #diagnostics: Diagnostic[] = [];
   readonly #stage = new Uint8Array(STAGE_SIZE);
-  #staged: { file: BlockFile; offset: number; length: number } | undefined;
+  #staged: { file: WrittenBlock; offset: number; length: number } | undefined;
 
-  constructor(folder: string) {
-    this.#folder = folder;
+  /** `place` is asked once for each block; the pages of one without a place are dropped. */
+  constructor(place: (block: RamBlock) => BlockPlace | undefined) {
+    this.#place = place;
   }
 
   /** Pages that could not be decoded. */
@@ -68,7 +75,8 @@ export class RamFiles implements PageSink {
     fill: number,
     pageSize: number,
   ): void {
-    const file = this.#file(block);
+    const file = this.#written(block);
+    if (!file) return;
     const page = offset / pageSize;
     switch (kind) {
       case 'plain':
@@ -93,10 +101,95 @@ export class RamFiles implements PageSink {
     file.written.add(page);
   }
 
+  #written(block: RamBlock): WrittenBlock | undefined {
+    if (!this.#blocks.has(block.idstr)) {
+      const place = this.#place(block);
+      this.#blocks.set(block.idstr, place && { ...place, block, written: new PageSet() });
+    }
+    return this.#blocks.get(block.idstr);
+  }
+
+  #decode(
+    file: WrittenBlock,
+    offset: number,
+    kind: 'xbzrle' | 'compressed',
+    data: Uint8Array,
+    pageSize: number,
+  ): Uint8Array | undefined {
+    try {
+      if (kind === 'compressed') {
+        const content = inflateSync(data, { maxOutputLength: pageSize });
+        if (content.length !== pageSize) throw new Error(`it decompresses to ${content.length} bytes`);
+        return content;
+      }
+      // The delta applies to the page as it was sent last.
+      this.flush();
+      const content = new Uint8Array(pageSize);
+      readSync(file.fd, content, 0, pageSize, file.start + offset);
+      applyXbzrle(data, content);
+      return content;
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      const message = `${kind} page of ${file.block.idstr} at ${hexOffset(offset)} is damaged: ${reason}`;
+      this.#diagnostics.push({ severity: 'error', code: 'bad-ram', section: 'ram', message });
+      return undefined;
+    }
+  }
+
+  #write(file: WrittenBlock, offset: number, data: Uint8Array): void {
+    const staged = this.#staged;
+    if (
+      staged?.file === file &&
+      staged.offset + staged.length === offset &&
+      staged.length + data.length <= STAGE_SIZE
+    ) {
+      this.#stage.set(data, staged.length);
+      staged.length += data.length;
+      return;
+    }
+    this.flush();
+    if (data.length > STAGE_SIZE) {
+      writeAll(file.fd, data, file.start + offset);
+      return;
+    }
+    this.#stage.set(data);
+    this.#staged = { file, offset, length: data.length };
+  }
+
+  /** Writes what was gathered; to be called behind the last page. */
+  flush(): void {
+    if (!this.#staged) return;
+    const { file, offset, length } = this.#staged;
+    this.#staged = undefined;
+    writeAll(file.fd, this.#stage.subarray(0, length), file.start + offset);
+  }
+}
+
+interface BlockFile extends BlockPlace {
+  readonly block: RamBlock;
+  readonly name: string;
+}
+
+/** RAM blocks as sparse files in a folder. */
+export class RamFiles {
+  readonly sink = new PageWriter((block) => this.#file(block));
+  readonly #folder: string;
+  readonly #names = new FileNames();
+  readonly #files = new Map<string, BlockFile>();
+  readonly #diagnostics: Diagnostic[] = [];
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  get diagnostics(): readonly Diagnostic[] {
+    return [...this.sink.diagnostics, ...this.#diagnostics];
+  }
+
   /** Creates the files of blocks that had no page, gives all their length, and closes them. */
   finish(blocks: readonly RamBlock[]): readonly { readonly block: RamBlock; readonly name: string }[] {
     try {
-      this.#flush();
+      this.sink.flush();
       for (const block of blocks) this.#setLength(this.#file(block));
     } finally {
       for (const { fd } of this.#files.values()) closeSync(fd);
@@ -118,64 +211,10 @@ export class RamFiles implements PageSink {
     let file = this.#files.get(block.idstr);
     if (!file) {
       const name = this.#names.next(block.idstr, '.bin');
-      file = { block, name, fd: openSync(join(this.#folder, name), 'w+'), written: new PageSet() };
+      file = { block, name, fd: openSync(join(this.#folder, name), 'w+'), start: 0 };
       this.#files.set(block.idstr, file);
     }
     return file;
-  }
-
-  #decode(
-    file: BlockFile,
-    offset: number,
-    kind: 'xbzrle' | 'compressed',
-    data: Uint8Array,
-    pageSize: number,
-  ): Uint8Array | undefined {
-    try {
-      if (kind === 'compressed') {
-        const content = inflateSync(data, { maxOutputLength: pageSize });
-        if (content.length !== pageSize) throw new Error(`it decompresses to ${content.length} bytes`);
-        return content;
-      }
-      // The delta applies to the page as it was sent last.
-      this.#flush();
-      const content = new Uint8Array(pageSize);
-      readSync(file.fd, content, 0, pageSize, offset);
-      applyXbzrle(data, content);
-      return content;
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      const message = `${kind} page of ${file.block.idstr} at ${hexOffset(offset)} is damaged: ${reason}`;
-      this.#diagnostics.push({ severity: 'error', code: 'bad-ram', section: 'ram', message });
-      return undefined;
-    }
-  }
-
-  #write(file: BlockFile, offset: number, data: Uint8Array): void {
-    const staged = this.#staged;
-    if (
-      staged?.file === file &&
-      staged.offset + staged.length === offset &&
-      staged.length + data.length <= STAGE_SIZE
-    ) {
-      this.#stage.set(data, staged.length);
-      staged.length += data.length;
-      return;
-    }
-    this.#flush();
-    if (data.length > STAGE_SIZE) {
-      writeAll(file.fd, data, offset);
-      return;
-    }
-    this.#stage.set(data);
-    this.#staged = { file, offset, length: data.length };
-  }
-
-  #flush(): void {
-    if (!this.#staged) return;
-    const { file, offset, length } = this.#staged;
-    this.#staged = undefined;
-    writeAll(file.fd, this.#stage.subarray(0, length), offset);
   }
 }
 
