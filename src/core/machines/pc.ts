@@ -2,6 +2,7 @@ import type { DeviceState } from '../device-state.ts';
 import type { Fields } from '../fields.ts';
 import type { PhysicalMap } from '../physical-map.ts';
 import { type Machine, type MainRam, unknownLayout } from './machine.ts';
+import { hasVgaWindow, placeVideoMemory } from './video.ts';
 
 const KIB = 2 ** 10;
 const MIB = 2 ** 20;
@@ -10,7 +11,7 @@ const FOUR_GIB = 4 * GIB;
 /** From there on QEMU 7.1 and later may move what is above 4 GiB to 1 TiB on AMD processors (hw/i386/pc.c). */
 const AMD_HOLE = 0xfd_0000_0000;
 
-const boardBlocks = /^(pc\.bios|pc\.rom|isa-bios|system\.flash\d|isa-vga|vga\.vram)$/;
+const boardBlocks = /^(pc\.bios|pc\.rom|isa-bios|system\.flash\d|vga\.vram|vmsvga\.fifo)$/;
 
 /** Where a host bridge keeps the registers that say what of the low MiB is RAM. */
 interface HostBridge {
@@ -39,7 +40,7 @@ function pc(machineType: RegExp, bridge: HostBridge | undefined, lowest: (size: 
       const below = await placeAroundHole(state, ram, map, lowest);
       const config = bridge && (await state.fields(bridge.section))?.bytesOfType('pci config');
       if (config && bridge === MCH) hideTseg(map, config, below);
-      placeLowMemory(state, ram, map, bridge, config);
+      await placeLowMemory(state, ram, map, bridge, config);
       placeFirmware(state, map);
       await placeVideoMemory(state, map);
     },
@@ -101,19 +102,19 @@ function memoryBelow(clock: Fields | undefined, size: number): number | undefine
 }
 
 /**
- * The low MiB under a host bridge: no RAM in the VGA window, unless SMRAM is open; above it each part is RAM, or what
+ * The low MiB: no RAM in the window of a VGA adapter, unless SMRAM is open; above it each part is RAM, or what
  * is on the PCI bus there: option ROMs and a copy of the BIOS (hw/pci-host/pam.c; mode 0 is the bus, all others are
  * RAM for who reads).
  */
-function placeLowMemory(
+async function placeLowMemory(
   state: DeviceState,
   ram: MainRam,
   map: PhysicalMap,
   bridge: HostBridge | undefined,
   config: Uint8Array | undefined,
-): void {
+): Promise<void> {
   const windowIsRam = ((config && bridge && config[bridge.smram]) ?? 0) & SMRAM_D_OPEN;
-  if (bridge && !windowIsRam) map.clear(0xa_0000, 0x2_0000);
+  if (!windowIsRam && (await hasVgaWindow(state))) map.clear(0xa_0000, 0x2_0000);
   const bus = (index: number) => !config || !bridge || pamAttribute(config, bridge.pam, index) === 0;
   map.clear(0xc_0000, 0x4_0000);
   const rom = state.blocks.find(({ idstr }) => idstr === 'pc.rom');
@@ -157,17 +158,4 @@ function placeBiosCopy({ blocks }: DeviceState, map: PhysicalMap): void {
   if (!block) return;
   const length = Math.min(block.length, 128 * KIB);
   map.map({ address: MIB - length, length, block: block.idstr, offset: block.length - length });
-}
-
-/** The memory of QEMU's standard VGA, where BAR 0 has an address and the device answers. */
-async function placeVideoMemory({ blocks, allFields }: DeviceState, map: PhysicalMap): Promise<void> {
-  for (const fields of await allFields('vga')) {
-    const config = fields.bytesOfType('pci config');
-    const block = blocks.find(({ idstr }) => idstr === `${fields.section}.vram`);
-    if (!config || !block || config.length < 0x14) continue;
-    const view = new DataView(config.buffer, config.byteOffset, config.length);
-    const answers = (view.getUint16(0x04, true) & 2) !== 0;
-    const address = (view.getUint32(0x10, true) & ~0xf) >>> 0;
-    if (answers && address !== 0) map.map({ address, length: block.length, block: block.idstr, offset: 0 });
-  }
 }
