@@ -131,7 +131,7 @@ async function placeByMachine(
   }
   const memory = memoryBlocks(blocks, machine);
   if (placed.size > 0 && memory.every(({ idstr }) => placed.has(idstr))) return;
-  const ram = findMainRam(memory, machine);
+  const ram = findMainRam(blocks, machine);
   if (ram.some(({ idstr }) => placed.has(idstr))) return;
   const unplaced = memory.filter((block) => !ram.includes(block) && !placed.has(block.idstr));
   if (unplaced.length > 0) {

@@ -46,27 +46,35 @@ export class MainRam {
   }
 }
 
-const NUMA_NODE = /^ram-node(\d+)$/;
+/** Machine types before 4.0 have a path in front. */
+const BACKEND_PATH = '/objects/';
+const NUMA_NODE = /^(?:\/objects\/)?ram-node(\d+)$/;
 
 type Block = Pick<RamBlock, 'idstr' | 'length'>;
 
 /** The blocks that are memory of the guest's, by RAM itself or a memory backend, and no part of a device or the board. */
 export function memoryBlocks(blocks: readonly Block[], machine: Machine): readonly Block[] {
-  return blocks.filter(({ idstr }) => !idstr.includes('/') && !machine.boardBlocks.test(idstr));
+  return blocks.filter(
+    ({ idstr }) =>
+      idstr === machine.ram ||
+      idstr.startsWith(BACKEND_PATH) ||
+      !(idstr.includes('/') || machine.boardBlocks.test(idstr)),
+  );
 }
 
 /**
- * Finds RAM among memory blocks: the one that the machine calls so, else memory backends, whose names the user chose:
+ * Finds RAM among the blocks: the one that the machine calls so, else memory backends, whose names the user chose:
  * one alone, or libvirt's `ram-node0`, `ram-node1` … in this order (migration sends the largest first). The others are
  * hot-plugged memory, of which the stream does not say where it is. Throws DecodeError `unknown-layout`.
  */
-export function findMainRam(memory: readonly Block[], machine: Machine): readonly Block[] {
+export function findMainRam(blocks: readonly Block[], machine: Machine): readonly Block[] {
+  const memory = memoryBlocks(blocks, machine);
   const named = memory.filter(({ idstr }) => idstr === machine.ram);
   const nodes = memory.filter(({ idstr }) => NUMA_NODE.test(idstr)).toSorted(byNode);
   const main = [named, nodes, memory].find(({ length }) => length > 0);
-  if (!main) throw unknownLayout(memory, `no block is the machine's RAM`);
+  if (!main) throw unknownLayout(blocks, "no block is the machine's RAM");
   if (main === memory && memory.length > 1) {
-    throw unknownLayout(memory, 'the stream does not tell in which order the guest sees its memory');
+    throw unknownLayout(blocks, 'the stream does not tell in which order the guest sees its memory');
   }
   return main;
 }

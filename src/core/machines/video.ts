@@ -45,7 +45,8 @@ export async function hasVgaWindow(state: DeviceState): Promise<boolean> {
 }
 
 function pciHeader(fields: Fields): { command: number; class: number; bar0: number } | undefined {
-  const config = fields.bytesOfType('pci config');
+  // In front of virtio's state is its version, then the transport's, which is the PCI device.
+  const config = fields.bytesOfType('pci config') ?? fields.bytes('virtio')?.subarray(4);
   if (!config || config.length < 0x14) return undefined;
   const view = new DataView(config.buffer, config.byteOffset, config.length);
   return {
