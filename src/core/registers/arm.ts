@@ -10,9 +10,9 @@ const NRW = 1n << 4n;
 const FPSR_MASK = 0xf800_009fn;
 const FPCR_MASK = 0x07f7_9f00n;
 const SCTLR_EE = 1n << 25n;
-/** KVM's numbers of registers, which the stream uses: SCTLR_EL1; SCTLR of a 32-bit processor, which may have two. */
-const SCTLRS: readonly bigint[] = [0x6030_0000_0013_c080n, 0x4020_0000_200f_0800n, 0x4020_0000_000f_0800n];
-const AARCH64_REGISTER = 0x6030n << 48n;
+/** SCTLR by KVM's numbers of registers, which the stream uses: of a 64-bit processor, and of a 32-bit one. */
+const SCTLR_EL1 = 0x6030_0000_0013_c080n;
+const SCTLR = 0x4020_0000_000f_0800n;
 const thirtyTwo = Array.from({ length: 32 }, (_, index) => index);
 
 const recognises = (cpu: Fields) => cpu.has('env.xregs');
@@ -20,7 +20,7 @@ const recognises = (cpu: Fields) => cpu.has('env.xregs');
 /** target/arm/arch_dump.c, but for NT_ARM_SVE: what is needed for its lengths is not in the stream. */
 export const aarch64: Architecture = {
   name: 'aarch64',
-  recognises: (cpu) => recognises(cpu) && has64BitRegisters(cpu),
+  recognises: (cpu) => recognises(cpu) && !is32BitProcessor(cpu),
   format: (first) => ({ machine: EM_AARCH64, bits: 64, littleEndian: isLittleEndian(first) }),
   notes: (cpus, format) =>
     cpus.flatMap((cpu): Note[] => [
@@ -45,17 +45,14 @@ export const arm: Architecture = {
     }),
 };
 
-/** A 32-bit processor has none of the 64-bit system registers. */
-function has64BitRegisters(cpu: Fields): boolean {
-  const indexes = cpu.integers('cpreg_vmstate_indexes') ?? [];
-  return indexes.some((index) => (index & (0xffffn << 48n)) === AARCH64_REGISTER);
+/** Only there SCTLR is sent as a register of its own: else it is a part of SCTLR_EL1. */
+function is32BitProcessor(cpu: Fields): boolean {
+  return cpu.integers('cpreg_vmstate_indexes')?.includes(SCTLR) ?? false;
 }
 
 function isLittleEndian(cpu: Fields): boolean {
-  const indexes = cpu.integers('cpreg_vmstate_indexes') ?? [];
-  const values = cpu.integers('cpreg_vmstate_values') ?? [];
-  const sctlr = SCTLRS.find((register) => indexes.includes(register)) ?? -1n;
-  return ((values[indexes.indexOf(sctlr)] ?? 0n) & SCTLR_EE) === 0n;
+  const index = cpu.integers('cpreg_vmstate_indexes')?.indexOf(SCTLR_EL1) ?? -1;
+  return ((cpu.integers('cpreg_vmstate_values')?.[index] ?? 0n) & SCTLR_EE) === 0n;
 }
 
 function prstatus64(cpu: Fields, { littleEndian }: CoreFormat): Uint8Array {
