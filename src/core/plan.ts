@@ -4,7 +4,7 @@ import { type DeviceState, deviceState } from './device-state.ts';
 import { coreHeaderLength, type LoadSegment } from './elf-core.ts';
 import type { Fields } from './fields.ts';
 import { findMainRam, MainRam, memoryBlocks, unknownLayout } from './machines/machine.ts';
-import { findMachine } from './machines/table.ts';
+import { findMachine, machineTypeOf } from './machines/table.ts';
 import type { Note } from './notes.ts';
 import { type Mapping, PhysicalMap } from './physical-map.ts';
 import { type Architecture, type CoreFormat, MissingRegister } from './registers/architecture.ts';
@@ -121,7 +121,8 @@ async function placeByMachine(
   placed: ReadonlySet<string>,
   map: PhysicalMap,
 ): Promise<void> {
-  const { blocks, machineType } = state;
+  const { blocks } = state;
+  const machineType = await machineTypeOf(state);
   const machine = machineType === undefined ? undefined : findMachine(machineType, architecture.name);
   if (!machine || machineType === undefined) {
     if (placed.size > 0) return;

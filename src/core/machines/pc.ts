@@ -103,8 +103,8 @@ function memoryBelow(clock: Fields | undefined, size: number): number | undefine
 
 /**
  * The low MiB: no RAM in the window of a VGA adapter, unless SMRAM is open; above it each part is RAM, or what
- * is on the PCI bus there: option ROMs and a copy of the BIOS (hw/pci-host/pam.c; mode 0 is the bus, all others are
- * RAM for who reads).
+ * is on the PCI bus there: option ROMs and a copy of the BIOS, in front of RAM (hw/pci-host/pam.c; mode 0 is the bus,
+ * all others are RAM for who reads).
  */
 async function placeLowMemory(
   state: DeviceState,
@@ -116,7 +116,6 @@ async function placeLowMemory(
   const windowIsRam = ((config && bridge && config[bridge.smram]) ?? 0) & SMRAM_D_OPEN;
   if (!windowIsRam && (await hasVgaWindow(state))) map.clear(0xa_0000, 0x2_0000);
   const bus = (index: number) => !config || !bridge || pamAttribute(config, bridge.pam, index) === 0;
-  map.clear(0xc_0000, 0x4_0000);
   const rom = state.blocks.find(({ idstr }) => idstr === 'pc.rom');
   if (rom)
     map.map({ address: 0xc_0000, length: Math.min(rom.length, 0x2_0000), block: rom.idstr, offset: 0 });
