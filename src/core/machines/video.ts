@@ -11,7 +11,7 @@ const adapters: Readonly<Record<string, string>> = {
 };
 /** Others, whose memory is not mapped here. */
 const moreAdapters = ['qxl', 'vmware_vga'];
-/** Of the ISA adapter, hw/display/vga-isa.c. */
+/** Of the standard adapter on the ISA bus, hw/display/vga-isa.c; Cirrus' has none there. */
 const ISA_VIDEO_MEMORY = 0xe000_0000;
 const CLASS_VGA = 0x0300;
 const COMMAND_MEMORY = 2;
@@ -25,9 +25,9 @@ export async function placeVideoMemory(state: DeviceState, map: PhysicalMap): Pr
       const device = fields.section.slice(0, -name.length);
       const block = blocks.find(({ idstr }) => idstr === `${device}${memory}`);
       if (!block) continue;
+      const visible = header ? header.command & COMMAND_MEMORY && header.bar0 : name === 'vga';
       const address = header ? header.bar0 : ISA_VIDEO_MEMORY;
-      const answers = header ? (header.command & COMMAND_MEMORY) !== 0 : true;
-      if (answers && address !== 0) map.map({ address, length: block.length, block: block.idstr, offset: 0 });
+      if (visible) map.map({ address, length: block.length, block: block.idstr, offset: 0 });
     }
   }
 }
