@@ -10,6 +10,8 @@ export {
 } from './bytes/diagnostic.ts';
 export { hexOffset, type Range, rangeLength } from './bytes/range.ts';
 export { type BlobLike, type ByteSource, blobSource, memorySource } from './bytes/source.ts';
+export { parseLayoutOption } from './core/layout-option.ts';
+export { type CoreOptions, type CorePlan, type CoreSegment, planCore } from './core/plan.ts';
 export {
   type ArrayNode,
   childrenOf,
