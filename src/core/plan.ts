@@ -39,6 +39,8 @@ export interface CoreOptions {
 
 /** Blocks begin at multiples of this, so that a file's holes can be where pages are zero. */
 const ALIGNMENT = 4096;
+/** Bytes; several of them still fit below the largest address. */
+const MAX_BLOCK = 2 ** 48;
 /** Program headers that the 16-bit count in the file header can say. */
 const MAX_SEGMENTS = 0xfffe;
 
@@ -99,6 +101,9 @@ async function placeBlocks(
 ): Promise<readonly Mapping[]> {
   const { blocks } = state;
   const map = new PhysicalMap();
+  if (blocks.some(({ length }) => length > MAX_BLOCK)) {
+    throw unknownLayout(blocks, 'a block is larger than any memory');
+  }
   await placeByMachine(state, architecture, new Set(layout.map(({ block }) => block)), map);
   for (const mapping of layout) {
     const { block, offset, length } = mapping;
