@@ -15,12 +15,10 @@ const SCTLR_EL1 = 0x6030_0000_0013_c080n;
 const SCTLR = 0x4020_0000_000f_0800n;
 const thirtyTwo = Array.from({ length: 32 }, (_, index) => index);
 
-const recognises = (cpu: Fields) => cpu.has('env.xregs');
-
 /** target/arm/arch_dump.c, but for NT_ARM_SVE: what is needed for its lengths is not in the stream. */
 export const aarch64: Architecture = {
   name: 'aarch64',
-  recognises: (cpu) => recognises(cpu) && !is32BitProcessor(cpu),
+  recognises: (cpu) => is64BitProcessor(cpu),
   format: (first) => ({ machine: EM_AARCH64, bits: 64, littleEndian: isLittleEndian(first) }),
   notes: (cpus, format) =>
     cpus.flatMap((cpu): Note[] => [
@@ -31,7 +29,7 @@ export const aarch64: Architecture = {
 
 export const arm: Architecture = {
   name: 'arm',
-  recognises,
+  recognises: (cpu) => cpu.has('env.xregs'),
   format: (first, end) => ({
     machine: EM_ARM,
     bits: end > 0xffff_ffff ? 64 : 32,
@@ -45,9 +43,10 @@ export const arm: Architecture = {
     }),
 };
 
-/** Only there SCTLR is sent as a register of its own: else it is a part of SCTLR_EL1. */
-function is32BitProcessor(cpu: Fields): boolean {
-  return cpu.integers('cpreg_vmstate_indexes')?.includes(SCTLR) ?? false;
+/** A 32-bit one sends SCTLR as a register of its own too; a microcontroller has neither. */
+function is64BitProcessor(cpu: Fields): boolean {
+  const indexes = cpu.integers('cpreg_vmstate_indexes') ?? [];
+  return indexes.includes(SCTLR_EL1) && !indexes.includes(SCTLR);
 }
 
 function isLittleEndian(cpu: Fields): boolean {

@@ -55,12 +55,15 @@ function notesOf(cpu: Fields, { littleEndian }: CoreFormat): readonly Note[] {
   ];
 }
 
-/** 16 bytes each; zero on a processor that has none. */
+/**
+ * 16 bytes each, zero on a processor that has none. The stream has their halves in the order of the host's memory
+ * (target/ppc/machine.c, put_avr): of a little endian host the lower one is first.
+ */
 function vectors(cpu: Fields, writer: StructWriter, littleEndian: boolean): StructWriter {
   const values = cpu.wideIntegers('cpu/altivec', 'env.vsr') ?? Array.from({ length: 32 }, () => 0n);
   for (const value of values) {
     const halves = [value >> 64n, BigInt.asUintN(64, value)];
-    writer.u64(...(littleEndian ? halves.reverse() : halves));
+    writer.u64(...(littleEndian ? halves : halves.reverse()));
   }
   return writer.skip(12).u32(cpu.integer('cpu/altivec', 'vscr') ?? 0n);
 }
