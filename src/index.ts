@@ -23,6 +23,8 @@ export type { CompressionFormat, ContainerEnvironment, OwnedSource } from './con
 export { type ContainerLayer, type UnwrapOptions, type Unwrapped, unwrap } from './containers/open.ts';
 export { listSnapshots } from './containers/qcow2.ts';
 export type { Qcow2Snapshot, Qcow2SnapshotTable } from './containers/qcow2-snapshots.ts';
+export { parseLayoutOption } from './core/layout-option.ts';
+export { type CoreOptions, type CorePlan, type CoreSegment, planCore } from './core/plan.ts';
 export {
   type ArrayNode,
   childrenOf,

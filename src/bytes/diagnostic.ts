@@ -33,6 +33,8 @@ export type DiagnosticCode =
   | 'chosen-reading' // bytes and tables leave several readings; the likeliest is shown
   | 'builtin-schema' // which built-in tables were taken
   | 'not-learned' // a schema that is learned from streams leaves this out, or has it in two forms
+  | 'unknown-layout' // the guest physical addresses of RAM are not known
+  | 'incomplete-core' // a core lacks registers or memory that it should have
   | 'trailing-bytes' // bytes after the end of the stream
   | 'unsupported' // a valid encoding that this version does not read
   | 'io'; // the source could not be read

@@ -56,7 +56,7 @@ export async function extractRam(
       inflater: nodeInflater,
       ...options,
       ...(options.channels ? { channels: sources.slice(1) } : {}),
-      sink: ram,
+      sink: ram.sink,
       // Reads tell more often how far it is.
       onProgress() {},
     });

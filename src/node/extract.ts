@@ -76,7 +76,7 @@ async function extractInto(
   options: OpenOptions,
 ): Promise<Extraction> {
   const opened = await useBuiltinTables(
-    await openStream(source, { inflater: nodeInflater, ...options, sink: ram }),
+    await openStream(source, { inflater: nodeInflater, ...options, sink: ram.sink }),
   );
   const { blocks, diagnostics } = finishBlocks(opened, ram);
   const files = blocks.flatMap(({ idstr, size, file }): ExtractedFile[] =>

@@ -1,5 +1,6 @@
 export { extractSchema, type QemuSources } from '../schema/extract-schema.ts';
 export { builtinSchemas, useBuiltinTables } from './builtin-schemas.ts';
+export { writeCore } from './core-file.ts';
 export { nodeEnvironment } from './decompress.ts';
 export { type ExtractedFile, type Extraction, type ExtractOptions, extractStream } from './extract.ts';
 export {
