@@ -38,7 +38,7 @@ pseries. --layout is for other machines and for memory that was plugged in: the 
 says; if RAM itself is among them, nothing else is placed. Sizes may end in K, M, G or T.
 
 Examples:
-  vmwalk ram core vm.qevm -o vm.core && gdb vmlinux vm.core
+  vmwalk ram core vm.qevm -o vm.core              then: gdb vmlinux vm.core
   vmwalk ram core vm.qevm -o vm.core --layout dimm1@0x180000000:1G`,
   )
   .action(async (file, { output: path, layout, channel, offset, json, strict, ...knowledge }) => {
