@@ -39,7 +39,7 @@ says; if RAM itself is among them, nothing else is placed. Sizes may end in K, M
 
 Examples:
   vmwalk ram core vm.qevm -o vm.core              then: gdb vmlinux vm.core
-  vmwalk ram core vm.qevm -o vm.core --layout dimm1@0x180000000:1G`,
+  vmwalk ram core with-dimm.qevm -o vm.core --layout dimm1@0x180000000:1G`,
   )
   .action(async (file, { output: path, layout, channel, offset, json, strict, ...knowledge }) => {
     const openOptions = await openKnowledge(knowledge);
