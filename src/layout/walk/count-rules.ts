@@ -89,6 +89,8 @@ export const countRules: ReadonlyMap<string, CountRule> = new Map<string, CountR
       },
     },
   ],
+  // hw/ide/core.c, ide_init_drive: IDE_DMA_BUF_SECTORS sectors and 4 bytes.
+  ['ide_drive/pio_state/io_buffer', { likely: () => [256 * 512 + 4] }],
   // hw/intc/riscv_aplic.c: three arrays by interrupt, three by hart.
   ['riscv_aplic/sourcecfg', { likely: ({ left, cpus }) => [left / WORD / 3 - cpus] }],
 ]);

@@ -422,6 +422,9 @@ export class Machine {
       const cost = countCost(value, known.has(value));
       options.push({ value: BigInt(value), cost: filling.has(value) ? Math.min(cost, FILLING_COST) : cost });
     }
+    for (const value of known)
+      if (value > most && value * unit <= left)
+        options.push({ value: BigInt(value), cost: countCost(value, true) });
     options.sort((a, b) => a.cost - b.cost);
     return { kind: 'unknown', unknown: { ...unknown, options } };
   }
