@@ -29,6 +29,9 @@ const BOARD_SOURCES: readonly ReadonlySet<number>[] = [
   new Set([53, 54, 127, 180, 185, 187]),
 ];
 
+/** Sources of QEMU's boards, and the number 0, which is none. */
+const APLIC_INTERRUPTS: ReadonlySet<number> = new Set([54, 97]);
+
 /** Sources of a PLIC whose arrays have `words` words in all, for a number of addresses: hw/intc/sifive_plic.c. */
 function plicSources(words: number, addresses: number): number | undefined {
   for (let bitfield = 1; bitfield <= words; bitfield++) {
@@ -91,6 +94,15 @@ export const countRules: ReadonlyMap<string, CountRule> = new Map<string, CountR
   ],
   // hw/ide/core.c, ide_init_drive: IDE_DMA_BUF_SECTORS sectors and 4 bytes.
   ['ide_drive/pio_state/io_buffer', { likely: () => [256 * 512 + 4] }],
-  // hw/intc/riscv_aplic.c: three arrays by interrupt, three by hart.
-  ['riscv_aplic/sourcecfg', { likely: ({ left, cpus }) => [left / WORD / 3 - cpus] }],
+  // hw/intc/riscv_aplic.c: three arrays by interrupt, three by hart; no hart where interrupts are messages.
+  [
+    'riscv_aplic/sourcecfg',
+    {
+      likely({ left, cpus }) {
+        const fitting = [0, cpus].map((harts) => left / WORD / 3 - harts);
+        const ofBoards = fitting.filter((interrupts) => APLIC_INTERRUPTS.has(interrupts));
+        return ofBoards.length > 0 ? ofBoards : fitting;
+      },
+    },
+  ],
 ]);
