@@ -9,6 +9,7 @@ const commands = new Map<string, () => Promise<CommandUnknownOpts>>([
   ['dump', async () => (await import('./dump.ts')).dumpCommand],
   ['describe', async () => (await import('./describe.ts')).describeCommand],
   ['extract', async () => (await import('./extract.ts')).extractCommand],
+  ['ram', async () => (await import('./ram.ts')).ramCommand],
   ['snapshots', async () => (await import('./snapshots.ts')).snapshotsCommand],
   ['scan', async () => (await import('./scan.ts')).scanCommand],
   ['schema', async () => (await import('./schema.ts')).schemaCommand],

@@ -102,6 +102,9 @@ function scan(
       return device && structLength(device);
     },
     scannerFor: (context) => findIterativeScanner(context.idstr)?.(sink ? { ...context, sink } : context),
+    onCommand: (name) => {
+      if (name === 'POSTCOPY_LISTEN') sink?.postcopy?.();
+    },
     ...(onProgress ? { onProgress } : {}),
   });
 }

@@ -98,6 +98,7 @@ class RamScanner implements IterativeScanner {
   async scan(window: Window, type: SectionType): Promise<void> {
     const start = window.offset;
     requireVersion(this.#context, VERSION, start);
+    this.#context.sink?.section?.(type);
     const pagesBefore = this.#loop.pageCount;
     try {
       await this.#scanRecords(window);
