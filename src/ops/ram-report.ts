@@ -222,7 +222,7 @@ function elsewhere({ stream }: OpenedStream, summary: RamSummary): Elsewhere[] {
   const sharing = stream.configuration?.capabilities?.includes('x-ignore-shared') ?? false;
   const mapped = summary.blocks.some((block) => block.mapped);
   const sent = Object.values(summary.pages).reduce((sum, { pages }) => sum + pages, 0);
-  const ended = summary.sections.SECTION_END.sections > 0;
+  const ended = stream.records.some(({ kind }) => kind === 'eof');
   if (sharing) found.push('ignore-shared');
   // QEMU 5.2 to 8.0 and a stream whose pages are all elsewhere have no marker of it.
   const noContent =

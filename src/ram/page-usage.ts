@@ -59,12 +59,15 @@ export class BlockUsage {
  * Counts how many times each page is sent, and in which round, while a stream is scanned. Memory is bounded, whatever
  * the size of the guest: what does not fit is counted in total only, and `unfollowed` says so.
  *
- * A round ends where QEMU's search for dirty pages begins anew at the first RAMBlock (migration/ram.c,
- * find_dirty_block): at a page whose place, in the order of the block list, is not behind that of the page before it.
- * The first round lasts until some page comes for the second time, since a background snapshot has its pages in any
- * order, but no page twice. The last pages (section END) are a round of their own: QEMU asks for dirty pages again
- * before it sends them. QEMU's `dirty-sync-count` is the number of rounds and, in addition, of the times that it asked
- * and no page was dirty. After the switch to postcopy there are no rounds: each page that is left comes once.
+ * A round is what QEMU sends between asking for dirty pages and asking again. The stream does not say when it asks, but
+ * a new round is needed where the search begins anew at the first RAMBlock (migration/ram.c, find_dirty_block): at a
+ * page that is not behind the one before it, in the order of the block list. The first round lasts until some page comes
+ * for the second time, since a background snapshot has its pages in any order, but no page twice. What section END
+ * holds is one round: QEMU asks before it, and not inside. After the switch to postcopy, pages come in the order in
+ * which they are needed, each once: one round, too.
+ *
+ * So there are never more rounds than `dirty-sync-count` of query-migrate says. It is higher by the times that no page
+ * was dirty: up to 10.x, QEMU asks twice before section END, once to see whether little enough is left.
  */
 export class PageUsage implements PageSink {
   readonly wantsData = false;
@@ -77,6 +80,9 @@ export class PageUsage implements PageSink {
   #countedChunks = 0;
   #round: Round | undefined;
   #phase: Round['phase'] = 'precopy';
+  /** Whether what comes is one round, in whatever order. */
+  #isOneRound = false;
+  /** Whether a page came again. */
   #repeated = false;
   // Of the page before.
   #ramBlock: RamBlock | undefined;
@@ -96,11 +102,14 @@ export class PageUsage implements PageSink {
   }
 
   section(type: SectionType): void {
-    if (type === 'SECTION_END' && this.#phase === 'precopy') this.#round = undefined;
+    if (this.#phase === 'postcopy') return;
+    this.#isOneRound = type === 'SECTION_END';
+    if (this.#isOneRound) this.#round = undefined;
   }
 
   postcopy(): void {
     this.#phase = 'postcopy';
+    this.#isOneRound = true;
     this.#round = undefined;
   }
 
@@ -115,31 +124,13 @@ export class PageUsage implements PageSink {
     if (this.#pageSize === 0) this.#pageSize = pageSize;
     const block = ramBlock === this.#ramBlock && this.#block ? this.#block : this.#enter(ramBlock);
     const page = Math.floor(offset / this.#pageSize);
-    const chunk = this.#chunkOf(block, Math.floor(page / CHUNK_PAGES));
-    const bit = page % CHUNK_PAGES;
-    const word = bit >> 5;
-    const mask = 1 << (bit & 31);
-
-    if (chunk === undefined) this.unfollowed++;
-    else {
-      const sent = chunk.sent[word]!;
-      if ((sent & mask) === 0) {
-        chunk.sent[word] = sent | mask;
-        block.sentPages++;
-      } else {
-        this.#repeated = true;
-        this.#countAgain(block, chunk, bit);
-      }
-      if (kind === 'zero') chunk.zero[word]! |= mask;
-      else chunk.zero[word]! &= ~mask;
-    }
-
-    const { order } = block;
-    const isBehind = order > this.#order || (order === this.#order && page > this.#page);
-    this.#order = order;
+    const isAgain = this.#countPage(block, page, kind === 'zero');
+    const isBehind = block.order > this.#order || (block.order === this.#order && page > this.#page);
+    this.#order = block.order;
     this.#page = page;
-    if (this.#round === undefined || (!isBehind && this.#repeated && this.#phase === 'precopy'))
-      this.#beginRound();
+    const isSearchedAnew = this.#repeated ? !isBehind : isAgain;
+    if (isAgain) this.#repeated = true;
+    if (this.#round === undefined || (isSearchedAnew && !this.#isOneRound)) this.#beginRound();
     const round = this.rounds.length - 1;
     this.rounds[round]!.pages[pageKinds.indexOf(kind)]! += 1;
     block.rounds[round] = (block.rounds[round] ?? 0) + 1;
@@ -196,6 +187,27 @@ export class PageUsage implements PageSink {
     this.#block = block;
     this.#chunkIndex = -1;
     return block;
+  }
+
+  /** Returns whether the page was sent before. */
+  #countPage(block: BlockUsage, page: number, isZero: boolean): boolean {
+    const chunk = this.#chunkOf(block, Math.floor(page / CHUNK_PAGES));
+    if (!chunk) {
+      this.unfollowed++;
+      return false;
+    }
+    const bit = page % CHUNK_PAGES;
+    const word = bit >> 5;
+    const mask = 1 << (bit & 31);
+    if (isZero) chunk.zero[word]! |= mask;
+    else chunk.zero[word]! &= ~mask;
+    if ((chunk.sent[word]! & mask) !== 0) {
+      this.#countAgain(block, chunk, bit);
+      return true;
+    }
+    chunk.sent[word]! |= mask;
+    block.sentPages++;
+    return false;
   }
 
   #chunkOf(block: BlockUsage, index: number): Chunk | undefined {
