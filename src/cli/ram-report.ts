@@ -6,7 +6,7 @@ import { PageUsage } from '../ram/page-usage.ts';
 import { ramText } from '../render/ram-text.ts';
 import { openWithProgress, progressLine } from './input.ts';
 import { jsonOption, offsetOption, strictOption } from './options.ts';
-import { EXIT_DATA, hasErrors, Output, printDiagnostics, styleFor, terminalWidth, toJson } from './output.ts';
+import { EXIT_DATA, hasErrors, Output, printDiagnostics, styleFor, toJson } from './output.ts';
 import { enforceStrict } from './strict.ts';
 
 export const ramReportCommand = new Command('report')
@@ -37,10 +37,7 @@ Examples:
     enforceStrict(strict, report.diagnostics);
     const output = new Output();
     if (json) await output.line(toJson(report));
-    else {
-      const options = { style: styleFor(process.stdout), width: terminalWidth() };
-      for (const line of ramText(report, options)) await output.line(line);
-    }
+    else for (const line of ramText(report, styleFor(process.stdout))) await output.line(line);
     await output.flush();
     if (map !== undefined) await writeRamMap(map, report, usage);
     printDiagnostics(report.name, report.diagnostics);

@@ -43,8 +43,8 @@ export interface RamBlockReport extends RamBlock {
   readonly neverSentPages: number;
   /** Pages in the stream by kind, each as often as it was sent. */
   readonly pages: PageCounts;
-  /** The same by round; shorter than `rounds` of the report where the last ones have none. */
-  readonly rounds: readonly number[];
+  /** All kinds together by round (index into `rounds` of the report), without rounds that have none. */
+  readonly rounds: readonly { readonly round: number; readonly pages: number }[];
 }
 
 export interface RoundReport {
@@ -104,7 +104,7 @@ export function ramReport(
         sentPages,
         repeatedPages: counted?.repeatedPages ?? 0,
         neverSentPages: pageCount - sentPages,
-        rounds: Array.from(counted?.rounds ?? [], (count) => count ?? 0),
+        rounds: counted?.rounds ?? [],
       };
     }),
     pages,

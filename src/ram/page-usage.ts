@@ -11,7 +11,8 @@ const MAX_CHUNKS = (96 << 20) / (2 * 4 * CHUNK_WORDS);
 const MAX_COUNTED_CHUNKS = (64 << 20) / (2 * CHUNK_PAGES);
 /** More sends of one page are not told apart. */
 const MAX_TIMES = 0xffff;
-/** Blocks times rounds: a round after that many is added to the last. */
+/** Rounds, and counts of blocks in rounds, after which no more rounds are told apart. */
+const MAX_ROUNDS = 1 << 16;
 const MAX_ROUND_COUNTS = 1 << 20;
 
 /** Pages that follow each other; they take memory only when one of them was sent. */
@@ -46,8 +47,8 @@ export class BlockUsage {
   sentPages = 0;
   /** Pages that were sent more than once, where counts of pages tell. */
   repeatedPages = 0;
-  /** Pages by round. */
-  readonly rounds: number[] = [];
+  /** Pages of those rounds that have any. */
+  readonly rounds: { readonly round: number; pages: number }[] = [];
   readonly chunks = new Map<number, Chunk>();
 
   constructor(order: number) {
@@ -66,8 +67,9 @@ export class BlockUsage {
  * holds is one round: QEMU asks before it, and not inside. After the switch to postcopy, pages come in the order in
  * which they are needed, each once: one round, too.
  *
- * So there are never more rounds than `dirty-sync-count` of query-migrate says. It is higher by the times that no page
- * was dirty: up to 10.x, QEMU asks twice before section END, once to see whether little enough is left.
+ * So there are never more rounds than `dirty-sync-count` of query-migrate says, but for a background snapshot, which
+ * asks for nothing. The count is higher by the times that no page was dirty: up to 10.x, QEMU asks twice before section
+ * END, once to see whether little enough is left.
  */
 export class PageUsage implements PageSink {
   readonly wantsData = false;
@@ -78,6 +80,7 @@ export class PageUsage implements PageSink {
   #pageSize = 0;
   #chunks = 0;
   #countedChunks = 0;
+  #roundCounts = 0;
   #round: Round | undefined;
   #phase: Round['phase'] = 'precopy';
   /** Whether what comes is one round, in whatever order. */
@@ -133,7 +136,12 @@ export class PageUsage implements PageSink {
     if (this.#round === undefined || (isSearchedAnew && !this.#isOneRound)) this.#beginRound();
     const round = this.rounds.length - 1;
     this.rounds[round]!.pages[pageKinds.indexOf(kind)]! += 1;
-    block.rounds[round] = (block.rounds[round] ?? 0) + 1;
+    const last = block.rounds.at(-1);
+    if (last?.round === round) last.pages++;
+    else {
+      block.rounds.push({ round, pages: 1 });
+      this.#roundCounts++;
+    }
   }
 
   /**
@@ -243,7 +251,7 @@ export class PageUsage implements PageSink {
 
   #beginRound(): void {
     const last = this.rounds.at(-1);
-    const isFull = this.rounds.length * this.#blocks.size >= MAX_ROUND_COUNTS;
+    const isFull = this.rounds.length >= MAX_ROUNDS || this.#roundCounts >= MAX_ROUND_COUNTS;
     if (last && last.phase === this.#phase && isFull) this.#round = last;
     else {
       this.#round = { phase: this.#phase, pages: new Float64Array(pageKinds.length) };

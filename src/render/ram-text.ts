@@ -3,7 +3,7 @@ import { hexOffset } from '../bytes/range.ts';
 import type { Elsewhere, RamReport, RoundReport } from '../ops/ram-report.ts';
 import { type PageKind, pageKinds } from '../ram/page-sink.ts';
 import { formatShare, formatSize } from './size.ts';
-import type { Style, TextOptions } from './style.ts';
+import type { Style } from './style.ts';
 import { type Column, formatTable } from './table.ts';
 
 /** Rounds that are shown: so many of the first, and of the last. */
@@ -20,7 +20,7 @@ const remarks: Readonly<Record<Elsewhere, string>> = {
 };
 
 /** What `ram` prints. */
-export function* ramText(report: RamReport, { style }: TextOptions): Generator<string> {
+export function* ramText(report: RamReport, style: Style): Generator<string> {
   yield style.heading(`${printable(report.name)}  ${formatSize(report.size)}`);
   for (const [name, value] of facts(report)) yield `  ${style.name(name.padEnd(14))}${value}`;
   yield '';
@@ -41,6 +41,8 @@ export function* ramText(report: RamReport, { style }: TextOptions): Generator<s
     yield '';
     yield style.heading('How often pages were sent');
     yield* indented(timesTable(report));
+  }
+  if (report.hottest.length > 0) {
     yield '';
     yield style.heading('Ranges sent again most');
     yield* indented(hottestTable(report));

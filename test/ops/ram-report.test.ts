@@ -1,8 +1,14 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { memorySource } from '../../src/bytes/source.ts';
 import { openStream } from '../../src/layout/open.ts';
 import { type RamReport, ramReport } from '../../src/ops/ram-report.ts';
 import { PageUsage } from '../../src/ram/page-usage.ts';
-import { fixtures, openFixture } from '../fixtures.ts';
+import { drawRamMap } from '../../src/render/ram-map.ts';
+import { ramText } from '../../src/render/ram-text.ts';
+import { plainStyle } from '../../src/render/style.ts';
+import { drawingSvg } from '../../src/render/svg.ts';
+import { fixtures, openFixture, readFixture } from '../fixtures.ts';
 
 async function reportOf(name: string): Promise<RamReport> {
   const usage = new PageUsage();
@@ -53,7 +59,7 @@ describe.each(fixtures.map(({ name }) => name))('%s', (name) => {
     );
     for (const block of report.blocks) {
       const sent = sum(Object.values(block.pages).map(({ pages }) => pages));
-      expect(sum(block.rounds)).toBe(sent);
+      expect(sum(block.rounds.map(({ pages }) => pages))).toBe(sent);
       expect(block.sentPages).toBeLessThanOrEqual(Math.min(sent, block.pageCount));
       expect(block.repeatedPages === 0).toBe(block.sentPages === sent);
       expect(block.neverSentPages).toBe(block.pageCount - block.sentPages);
@@ -89,6 +95,28 @@ test.each(['qemu-5.2-xbzrle', 'qemu-10.0-xbzrle'])('%s: XBZRLE saves what it doe
   expect(xbzrleSaved).toBe(4096 * pages.xbzrle.pages - pages.xbzrle.bytes);
   // There is nothing to make a delta against before (migration/ram.c, xbzrle_started).
   expect(rounds[0]?.pages.xbzrle).toBe(0);
+});
+
+test('whatever damage there is, the report adds up, and can be drawn', async () => {
+  const bytes = readFixture('qemu-10.0-xbzrle');
+  const damage = fc.tuple(fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 255 }));
+  await fc.assert(
+    fc.asyncProperty(fc.array(damage, { minLength: 1, maxLength: 20 }), async (damages) => {
+      const damaged = bytes.slice();
+      // The header stays: what has none is no stream. Half of the damage is in the block list and the first pages.
+      for (const [i, [at, bits]] of damages.entries()) damaged[Math.max(8, i % 2 ? at % 4096 : at)]! ^= bits;
+      const usage = new PageUsage();
+      const opened = await openStream(memorySource(damaged, 'damaged'), { sink: usage });
+      const report = ramReport(opened, usage, { ranges: 10 });
+      if (!report) return;
+      const all = sum(Object.values(report.pages).map(({ pages }) => pages));
+      expect(sum(report.rounds.map(({ total }) => total))).toBe(all);
+      expect(sum(report.times.map(({ sends }) => sends)) + report.unfollowed).toBe(all);
+      expect([...ramText(report, plainStyle)].length).toBeGreaterThan(5);
+      expect(drawingSvg(drawRamMap(report, usage)).endsWith('</svg>\n')).toBe(true);
+    }),
+    { numRuns: 40 },
+  );
 });
 
 test('a cut stream says so', async () => {
