@@ -23,6 +23,8 @@ export type { CompressionFormat, ContainerEnvironment, OwnedSource } from './con
 export { type ContainerLayer, type UnwrapOptions, type Unwrapped, unwrap } from './containers/open.ts';
 export { listSnapshots } from './containers/qcow2.ts';
 export type { Qcow2Snapshot, Qcow2SnapshotTable } from './containers/qcow2-snapshots.ts';
+export { parseLayoutOption } from './core/layout-option.ts';
+export { type CoreOptions, type CorePlan, type CoreSegment, planCore } from './core/plan.ts';
 export {
   type ArrayNode,
   childrenOf,
@@ -51,6 +53,7 @@ export {
   type TimesReport,
 } from './ops/ram-report.ts';
 export { compileSelectors, pruneLayout, type Selection, selectNodes } from './ops/select.ts';
+export type { InflatedPayloads, Inflater, PayloadFormat } from './ram/multifd/inflater.ts';
 export type { PageKind, PageSink } from './ram/page-sink.ts';
 export { PageUsage } from './ram/page-usage.ts';
 export type { RamBlock } from './ram/ram-block.ts';

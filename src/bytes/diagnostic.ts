@@ -22,6 +22,8 @@ export type DiagnosticCode =
   | 'vmdesc-incomplete' // the description is known to leave out bytes that QEMU wrote
   | 'bad-ram' // a RAM record that cannot be
   | 'bad-iterative' // another iterative section (htab, dirty-bitmap …) that does not parse
+  | 'bad-channel' // a further connection of the migration that is missing, doubled, or does not belong to the stream
+  | 'missing-pages' // pages of RAM that are not in the stream
   | 'bad-container' // a qcow2 image, libvirt save image or compressed file that cannot be, or is damaged
   | 'no-snapshot' // the image has no such snapshot, none with a VM state, or several to choose from
   | 'chosen-snapshot' // which snapshot of an image was opened, as none was named
@@ -31,6 +33,8 @@ export type DiagnosticCode =
   | 'chosen-reading' // bytes and tables leave several readings; the likeliest is shown
   | 'builtin-schema' // which built-in tables were taken
   | 'not-learned' // a schema that is learned from streams leaves this out, or has it in two forms
+  | 'unknown-layout' // the guest physical addresses of RAM are not known
+  | 'incomplete-core' // a core lacks registers or memory that it should have
   | 'trailing-bytes' // bytes after the end of the stream
   | 'unsupported' // a valid encoding that this version does not read
   | 'io'; // the source could not be read

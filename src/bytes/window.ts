@@ -1,8 +1,8 @@
 import { DecodeError, type DiagnosticCode } from './diagnostic.ts';
 import type { ByteSource } from './source.ts';
 
-/** Bytes of one read while scanning: so many that what else a read costs does not count. */
-const READ_SIZE = 2 << 20;
+/** Bytes of one read while scanning: so many that what else a read costs does not count, and few enough for caches. */
+const READ_SIZE = 512 << 10;
 /** Bytes of the first read after a jump: few, as most jumps land on a short record. */
 const FIRST_READ = 64 << 10;
 /** Reads under way while a window is scanned: with two, a file is copied from the disk cache on two processors. */

@@ -9,6 +9,7 @@ import { dumpText } from '../render/dump-text.ts';
 import { ndjsonLine, nodeJson } from '../render/ndjson.ts';
 import { withStream } from './input.ts';
 import {
+  channelOption,
   containerOffsetsOption,
   jsonOption,
   noBlobOption,
@@ -49,6 +50,7 @@ export const dumpCommand = new Command('dump')
   .addOption(containerOffsetsOption())
   .option('--raw', 'show the bytes in hex beside each value')
   .option('--full', 'shorten nothing')
+  .addOption(channelOption())
   .addOption(jsonOption().conflicts('ndjson'))
   .addOption(offsetOption())
   .option('--ndjson', 'print one JSON line for each node, in stream order')
@@ -91,7 +93,7 @@ Examples:
         await analyze(opened, options.dump);
       } else await dump(useBuiltinInfoTables(opened), selection, options);
     };
-    await withStream(file, use, await openKnowledge(options), { offset: options.offset });
+    await withStream(file, use, await openKnowledge(options), options);
   });
 
 async function analyze(opened: OpenedStream, what: 'state' | 'desc'): Promise<void> {

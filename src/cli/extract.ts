@@ -1,8 +1,11 @@
 import { Command } from '@commander-js/extra-typings';
 import { extractStream } from '../node/extract.ts';
+import { watchedSource } from '../node/watched-source.ts';
 import { formatSize } from '../render/size.ts';
-import { openWithProgress, progressLine } from './input.ts';
+import { progressLine, withInput } from './input.ts';
+import { interruptible } from './interrupt.ts';
 import {
+  channelOption,
   jsonOption,
   noBlobOption,
   offsetOption,
@@ -19,6 +22,7 @@ export const extractCommand = new Command('extract')
   .argument('<file>', 'migration stream; - is standard input')
   .requiredOption('-o, --output <dir>', 'folder to write into; it is made, or must be empty')
   .option('--force', 'write into a folder that is not empty')
+  .addOption(channelOption())
   .addOption(jsonOption())
   .addOption(offsetOption())
   .addOption(qemuOption())
@@ -37,17 +41,20 @@ Examples:
   vmwalk extract vm.qevm -o vm
   vmwalk extract --json vm.qevm -o vm | jq -r '.files[].file'`,
   )
-  .action(async (file, { output: folder, force, json, strict, offset, ...knowledge }) => {
+  .action(async (file, { output: folder, force, channel, json, strict, offset, ...knowledge }) => {
     const openOptions = await openKnowledge(knowledge);
-    const input = await openWithProgress(file, { offset });
-    const { source } = input;
-    const progress = progressLine(source.size);
-    try {
-      const options = { ...openOptions, ...(force ? { force } : {}), onProgress: progress.update };
-      const extraction = await extractStream(source, folder, options);
-      progress.clear();
+    await withInput(file, { channel, offset }, async ({ source, channels, diagnostics: found }) => {
+      const progress = progressLine(source.size);
+      const extraction = await interruptible((signal) =>
+        extractStream(watchedSource(source, { signal }), folder, {
+          ...openOptions,
+          ...(force ? { force } : {}),
+          ...(channel ? { channels } : {}),
+          onProgress: progress.update,
+        }),
+      ).finally(progress.clear);
       const { files } = extraction;
-      const diagnostics = [...input.diagnostics, ...extraction.diagnostics];
+      const diagnostics = [...found, ...extraction.diagnostics];
       const output = new Output();
       if (json) await output.line(toJson({ ...extraction, diagnostics }));
       else {
@@ -58,7 +65,5 @@ Examples:
       await output.flush();
       enforceStrict(strict, diagnostics);
       if (hasErrors(diagnostics)) process.exitCode = EXIT_DATA;
-    } finally {
-      await input.close();
-    }
+    });
   });

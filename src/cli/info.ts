@@ -1,10 +1,10 @@
 import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import type { OpenedStream } from '../layout/open.ts';
-import type { Input } from '../node/open-input.ts';
 import { streamInfo } from '../ops/info.ts';
 import { infoText } from '../render/info-text.ts';
-import { openWithProgress, withStream } from './input.ts';
+import { openWithProgress, type StreamInput, withStream } from './input.ts';
 import {
+  channelOption,
   containerOffsetsOption,
   jsonOption,
   noBlobOption,
@@ -29,6 +29,7 @@ export const infoCommand = new Command('info')
       .default('stream' as const),
   )
   .option('--depth <levels>', 'levels of the byte shares', parseDepth, 2)
+  .addOption(channelOption())
   .addOption(jsonOption())
   .addOption(
     new Option('--xml', 'print the domain XML of a libvirt save image, and nothing else').conflicts('json'),
@@ -52,14 +53,16 @@ Examples:
   .action(
     async (
       files,
-      { sort, depth, json, xml, strict, strictSchema, offset, containerOffsets, ...knowledge },
+      { sort, depth, json, xml, strict, strictSchema, channel, offset, containerOffsets, ...knowledge },
     ) => {
       if (xml) return printDomainXml(files);
+      if (channel && files.length > 1)
+        throw new Error('--channel belongs to one stream, but several are given');
       const openOptions = await openKnowledge(knowledge);
       const output = new Output();
       const infos: unknown[] = [];
       for (const [i, file] of files.entries()) {
-        const use = async (opened: OpenedStream, { layers }: Input) => {
+        const use = async (opened: OpenedStream, { layers }: StreamInput) => {
           enforceStrict(strict, opened.diagnostics);
           const collected = await streamInfo(opened, { containers: layers, containerOffsets });
           const info = { ...collected, diagnostics: judge(strictSchema, collected.diagnostics) };
@@ -74,7 +77,7 @@ Examples:
             await output.flush();
           }
         };
-        await withStream(file, use, openOptions, { offset });
+        await withStream(file, use, openOptions, { channel, offset });
       }
       if (json) await output.line(toJson(infos.length === 1 ? infos[0] : infos));
       await output.flush();

@@ -1,3 +1,6 @@
+import type { Diagnostic } from '../bytes/diagnostic.ts';
+import type { ByteSource } from '../bytes/source.ts';
+import type { ContainerLayer } from '../containers/open.ts';
 import { type OpenedStream, type OpenOptions, openStream } from '../layout/open.ts';
 import { type Input, type InputOptions, openInput } from '../node/open-input.ts';
 import { formatSize } from '../render/size.ts';
@@ -6,24 +9,64 @@ import { formatSize } from '../render/size.ts';
 const PROGRESS_AFTER = 1000;
 const PROGRESS_EVERY = 200;
 
-/** Opens the stream of FILE, with a progress line on a terminal when it takes long, and closes the file afterwards. */
-export async function withStream<T>(
+/** What the options of a command say of where its stream is. */
+export interface InputPlace {
+  /** Files of --channel, or patterns. */
+  readonly channel?: readonly string[] | undefined;
+  readonly offset?: number | undefined;
+}
+
+/** A stream as the commands take it: FILE, and the files of --channel. */
+export interface StreamInput {
+  readonly source: ByteSource;
+  readonly channels: readonly ByteSource[];
+  /** Containers that the stream was in. */
+  readonly layers: readonly ContainerLayer[];
+  /** What was found on the way to the streams in the files. */
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Opens FILE and the channels that belong to it, and closes them afterwards. */
+export async function withInput<T>(
   file: string,
-  use: (opened: OpenedStream, input: Input) => Promise<T>,
-  options: OpenOptions = {},
-  inputOptions: InputOptions = {},
+  { channel, offset }: InputPlace,
+  use: (input: StreamInput) => Promise<T>,
 ): Promise<T> {
-  const input = await openWithProgress(file, inputOptions);
-  const { source } = input;
+  const input = await openWithProgress(file, { offset });
+  let channels: readonly Input[] = [];
   try {
-    const progress = progressLine(source.size);
-    const opened = await openStream(source, { ...options, onProgress: progress.update });
-    progress.clear();
+    if (channel) {
+      const { openChannels } = await import('../node/channel-files.ts');
+      channels = await openChannels(channel);
+    }
+    return await use({
+      source: input.source,
+      channels: channels.map(({ source }) => source),
+      layers: input.layers,
+      diagnostics: [input, ...channels].flatMap(({ diagnostics }) => diagnostics),
+    });
+  } finally {
+    for (const each of [input, ...channels]) await each.close();
+  }
+}
+
+/** Opens the stream of FILE, with a progress line on a terminal when it takes long, and closes the file afterwards. */
+export function withStream<T>(
+  file: string,
+  use: (opened: OpenedStream, input: StreamInput) => Promise<T>,
+  options: OpenOptions = {},
+  place: InputPlace = {},
+): Promise<T> {
+  return withInput(file, place, async (input) => {
+    const progress = progressLine(input.source.size);
+    const opened = await openStream(input.source, {
+      ...options,
+      ...(place.channel ? { channels: input.channels } : {}),
+      onProgress: progress.update,
+    }).finally(progress.clear);
     const diagnostics = [...input.diagnostics, ...opened.diagnostics];
     return await use(await withTables({ ...opened, diagnostics }), input);
-  } finally {
-    await input.close();
-  }
+  });
 }
 
 /** Opens FILE, with a progress line on a terminal while it is decompressed. */

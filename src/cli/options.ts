@@ -21,6 +21,11 @@ function parseOffset(text: string): number {
 
 export const containerOffsetsOption = () =>
   new Option('--container-offsets', 'show where in the file a thing is that was taken out of a container');
+export const channelOption = () =>
+  new Option(
+    '--channel <file...>',
+    'further connections of the migration (multifd, postcopy preempt), or a pattern such as "vm.ch*"; in any order',
+  );
 
 export const qemuOption = () =>
   new Option(

@@ -2,7 +2,9 @@ import type { Diagnostic } from '../bytes/diagnostic.ts';
 import { type Range, rangeLength } from '../bytes/range.ts';
 import type { ByteSource } from '../bytes/source.ts';
 import { decodeText } from '../bytes/window.ts';
+import { RamChannels } from '../ram/channels.ts';
 import { findIterativeScanner, type IterativeScanner } from '../ram/iterative.ts';
+import type { Inflater } from '../ram/multifd/inflater.ts';
 import type { PageSink } from '../ram/page-sink.ts';
 import { findDevice, type Schema, structLength } from '../schema/schema.ts';
 import { type JsonObject, parseVmdesc } from '../schema/vmdesc.ts';
@@ -15,6 +17,10 @@ import type { SchemaTables } from './tables.ts';
 export interface OpenOptions {
   /** Takes the pages of RAM while they are scanned. */
   readonly sink?: PageSink;
+  /** The further connections of the migration (multifd, postcopy preempt), in any order. */
+  readonly channels?: readonly ByteSource[];
+  /** Decompresses multifd pages for the sink. */
+  readonly inflater?: Inflater;
   /** VMSD tables of the QEMU that wrote the stream, for what its vmdesc does not describe. */
   readonly tables?: SchemaTables;
   /** Do not use the stream's own description. */
@@ -87,13 +93,21 @@ async function readVmdesc(
   return { schema: vmdesc?.schema, json: vmdesc?.json, diagnostics };
 }
 
-function scan(
+async function scan(
   source: ByteSource,
   schema: Schema | undefined,
   options: OpenOptions & { readonly vmdescription?: Range | undefined },
 ): Promise<Stream<IterativeScanner>> {
   const { sink, onProgress, vmdescription } = options;
-  return scanStream<IterativeScanner>(source, {
+  const diagnostics: Diagnostic[] = [];
+  const channels =
+    options.channels &&
+    (await RamChannels.open(options.channels, {
+      inflater: options.inflater,
+      report: (diagnostic) => diagnostics.push(diagnostic),
+    }));
+  const extra = { ...(sink ? { sink } : {}), ...(channels ? { channels } : {}) };
+  const stream = await scanStream<IterativeScanner>(source, {
     pageSize: schema?.pageSize,
     vmdescription,
     bodyLength(idstr, instanceId, occurrence) {
@@ -101,12 +115,18 @@ function scan(
       const device = schema && findDevice(schema, idstr, instanceId, occurrence);
       return device && structLength(device);
     },
-    scannerFor: (context) => findIterativeScanner(context.idstr)?.(sink ? { ...context, sink } : context),
+    scannerFor: (context) => findIterativeScanner(context.idstr)?.({ ...context, ...extra }),
     onCommand: (name) => {
       if (name === 'POSTCOPY_LISTEN') sink?.postcopy?.();
     },
     ...(onProgress ? { onProgress } : {}),
   });
+  const uuid = stream.configuration?.uuid;
+  if (uuid !== undefined) channels?.checkUuid(uuid);
+  for (const { scanner } of stream.sections) await scanner?.finish?.();
+  return diagnostics.length === 0
+    ? stream
+    : { ...stream, diagnostics: [...stream.diagnostics, ...diagnostics] };
 }
 
 /** The layout of one section. */

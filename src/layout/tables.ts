@@ -101,7 +101,11 @@ export async function resolveByTables(
     new Objects(),
     new FixedLengths((name) => headers.has(name)),
     tables.hints,
-    { idstr, vmsds: (name) => tables.vmsds(name) },
+    {
+      idstr,
+      vmsds: (name) => tables.vmsds(name),
+      cpus: sections.filter((other) => other.idstr === 'cpu').length,
+    },
     record.boundary === 'truncated',
   );
   const result = search(machine, versionId, candidates, {

@@ -27,19 +27,18 @@ const MAX_TRIED = 4;
 
 /**
  * Gives a stream without a description the built-in tables that fit it best: those of the QEMUs that have its machine
- * type; of equals that of the machine type's own version, which most VMs run on, else the newest. What was chosen, and how well it fits, is a diagnostic.
+ * type, or of the likeliest target where none has; of equals those of the machine type's own version, which most VMs
+ * run on, else the newest. What was chosen, and how well it fits, is a diagnostic.
  */
 export async function useBuiltinTables(opened: OpenedStream): Promise<OpenedStream> {
   const machineType = opened.stream.configuration?.machineType;
-  if (opened.schema || opened.tables || machineType === undefined) return opened;
-  const entries = (await builtinSchemas()).filter(({ machineTypes }) => machineTypes.includes(machineType));
-  const candidates = await Promise.all(
-    entries.map(async (entry) => {
-      const tables = new SchemaTables(await openSchema(fileURLToPath(new URL(entry.file, folder))));
-      return { entry, tables, possible: possibleFit(opened, tables) };
-    }),
-  );
-  const named = versionOf({ qemuVersion: /\d+\.\d+$/.exec(machineType)?.[0] ?? '' });
+  if (opened.schema || opened.tables || !opened.stream.sections.some(({ scanner }) => !scanner))
+    return opened;
+  const all = await builtinSchemas();
+  const knowing = all.filter(({ machineTypes }) => machineTypes.includes(machineType ?? ''));
+  const entries = knowing.length > 0 ? knowing : await ofLikeliestTarget(opened, all);
+  const candidates = await Promise.all(entries.map((entry) => tryEntry(opened, entry)));
+  const named = versionOf({ qemuVersion: /\d+\.\d+$/.exec(machineType ?? '')?.[0] ?? '' });
   const isNamed = (entry: BuiltinSchema) => Number(versionOf(entry) === named);
   candidates.sort(
     (a, b) =>
@@ -55,9 +54,15 @@ export async function useBuiltinTables(opened: OpenedStream): Promise<OpenedStre
   }
   if (!best) return opened;
   const { entry, tables, fitting, sections, layouts } = best;
+  const among =
+    machineType === undefined
+      ? 'as no machine type is sent, of those of all targets'
+      : knowing.length > 0
+        ? `of those that have ${printable(machineType)}`
+        : `as none have ${printable(machineType)}, of those of all targets`;
   const message =
-    `device state is read by the built-in tables of QEMU ${entry.qemuVersion}, ${entry.target}: of those that have ` +
-    `${printable(machineType)} they fit best, ${fitting} of ${sections} sections. --qemu names the QEMU that wrote it`;
+    `device state is read by the built-in tables of QEMU ${entry.qemuVersion}, ${entry.target}: ${among} ` +
+    `they fit best, ${fitting} of ${sections} sections. --qemu names the QEMU that wrote it`;
   const diagnostics = opened.diagnostics.filter(({ code }) => code !== 'no-schema');
   return {
     ...opened,
@@ -65,6 +70,34 @@ export async function useBuiltinTables(opened: OpenedStream): Promise<OpenedStre
     resolved: layouts,
     diagnostics: [...diagnostics, { severity: 'note', code: 'builtin-schema', message }],
   };
+}
+
+interface TriedSchema {
+  readonly entry: BuiltinSchema;
+  readonly tables: SchemaTables;
+  /** Sections that can fit. */
+  readonly possible: number;
+}
+
+async function tryEntry(opened: OpenedStream, entry: BuiltinSchema): Promise<TriedSchema> {
+  const tables = new SchemaTables(await openSchema(fileURLToPath(new URL(entry.file, folder))));
+  return { entry, tables, possible: possibleFit(opened, tables) };
+}
+
+/** Schemas of the target whose newest QEMU has most of the stream's sections: for a machine type that none knows. */
+async function ofLikeliestTarget(
+  opened: OpenedStream,
+  all: readonly BuiltinSchema[],
+): Promise<readonly BuiltinSchema[]> {
+  const newest = Math.max(...all.map(versionOf));
+  let best: TriedSchema | undefined;
+  for (const entry of all.filter((candidate) => versionOf(candidate) === newest)) {
+    const tried = await tryEntry(opened, entry);
+    if (!best || tried.possible > best.possible) best = tried;
+  }
+  if (!best || best.possible === 0) return [];
+  const { target } = best.entry;
+  return all.filter((entry) => entry.target === target);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs';
-import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -9,7 +9,10 @@ import type { ByteSource } from '../bytes/source.ts';
 import { type OpenedStream, type OpenOptions, openStream } from '../layout/open.ts';
 import { analyzeMigrationDesc, analyzeMigrationState } from '../render/analyze-migration-text.ts';
 import { useBuiltinTables } from './builtin-schemas.ts';
+import { finishBlocks } from './extract-ram.ts';
 import { FileNames } from './file-names.ts';
+import { nodeInflater } from './inflater.ts';
+import { OutputFolder } from './output-folder.ts';
 import { RamFiles } from './ram-files.ts';
 import { readRanges } from './read-ranges.ts';
 
@@ -51,16 +54,34 @@ export async function extractStream(
   folder: string,
   options: ExtractOptions = {},
 ): Promise<Extraction> {
-  await mkdir(folder, { recursive: true });
-  if (!options.force && (await readdir(folder)).length > 0) throw new Error(`${folder} is not empty`);
-  const ramFolder = join(folder, 'ram');
-  await mkdir(ramFolder, { recursive: true });
+  const output = await OutputFolder.create(folder, options.force ?? false);
+  const ramFolder = join(output.partial, 'ram');
+  await mkdir(ramFolder);
   const ram = new RamFiles(ramFolder);
-  const opened = await useBuiltinTables(await openStream(source, { ...options, sink: ram }));
-  const files: ExtractedFile[] = [];
-  for (const { block, name } of ram.finish(ramBlocks(opened))) {
-    files.push({ file: `ram/${name}`, size: block.length, content: { kind: 'ram', idstr: block.idstr } });
+  try {
+    const extraction = await extractInto(output.partial, source, ram, options);
+    await output.finish('index.json');
+    return extraction;
+  } catch (error) {
+    ram.close();
+    await output.discard();
+    throw error;
   }
+}
+
+async function extractInto(
+  folder: string,
+  source: ByteSource,
+  ram: RamFiles,
+  options: OpenOptions,
+): Promise<Extraction> {
+  const opened = await useBuiltinTables(
+    await openStream(source, { inflater: nodeInflater, ...options, sink: ram.sink }),
+  );
+  const { blocks, diagnostics } = finishBlocks(opened, ram);
+  const files = blocks.flatMap(({ idstr, size, file }): ExtractedFile[] =>
+    file === undefined ? [] : [{ file: `ram/${file}`, size, content: { kind: 'ram', idstr } }],
+  );
   files.push(...(await extractSections(opened, folder)));
   await pipeline(Readable.from(analyzeMigrationState(opened)), createWriteStream(join(folder, 'state.json')));
   const { size } = await stat(join(folder, 'state.json'));
@@ -71,14 +92,7 @@ export async function extractStream(
     files.push({ file: 'desc.json', size: desc.length, content: { kind: 'desc' } });
   }
   await writeFile(join(folder, 'index.json'), `${JSON.stringify(files, undefined, 2)}\n`);
-  return { files, diagnostics: [...opened.diagnostics, ...ram.diagnostics] };
-}
-
-function ramBlocks({ stream }: OpenedStream) {
-  return stream.sections.flatMap(({ scanner }) => {
-    const summary = scanner?.summary();
-    return summary?.kind === 'ram' ? summary.blocks : [];
-  });
+  return { files, diagnostics: [...opened.diagnostics, ...ram.diagnostics, ...diagnostics] };
 }
 
 async function extractSections(opened: OpenedStream, folder: string): Promise<ExtractedFile[]> {

@@ -1,107 +1,53 @@
-import { closeSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { inflateSync } from 'node:zlib';
-import type { Diagnostic } from '../bytes/diagnostic.ts';
-import { hexOffset } from '../bytes/range.ts';
-import type { PageKind, PageSink } from '../ram/page-sink.ts';
+import { type Diagnostic, printable } from '../bytes/diagnostic.ts';
 import type { RamBlock } from '../ram/ram-block.ts';
-import { applyXbzrle } from '../ram/xbzrle.ts';
 import { FileNames } from './file-names.ts';
+import { type BlockPlace, PageWriter } from './page-writer.ts';
 
-/** Pages that follow each other are gathered up to this many bytes for one write. */
-const STAGE_SIZE = 1 << 20;
-/** Pages whose state one chunk of a PageSet holds. */
-const CHUNK_PAGES = 1 << 15;
-
-/** A set of page numbers, in memory by what was added, not by the highest number. */
-class PageSet {
-  readonly #chunks = new Map<number, Uint8Array>();
-
-  add(page: number): void {
-    const index = Math.floor(page / CHUNK_PAGES);
-    let chunk = this.#chunks.get(index);
-    if (!chunk) {
-      chunk = new Uint8Array(CHUNK_PAGES / 8);
-      this.#chunks.set(index, chunk);
-    }
-    const bit = page % CHUNK_PAGES;
-    chunk[bit >> 3]! |= 1 << (bit & 7);
-  }
-
-  has(page: number): boolean {
-    const bit = page % CHUNK_PAGES;
-    return ((this.#chunks.get(Math.floor(page / CHUNK_PAGES))?.[bit >> 3] ?? 0) & (1 << (bit & 7))) !== 0;
-  }
-}
-
-interface BlockFile {
+interface BlockFile extends BlockPlace {
   readonly block: RamBlock;
   readonly name: string;
-  readonly fd: number;
-  /** Pages that hold something else than the file's holes. */
-  readonly written: PageSet;
 }
 
-/** Writes RAM blocks as sparse files, the last version of each page, while a stream is scanned. */
-export class RamFiles implements PageSink {
+/** RAM blocks as sparse files in a folder. */
+export class RamFiles {
+  readonly sink = new PageWriter((block) => this.#file(block));
   readonly #folder: string;
   readonly #names = new FileNames();
   readonly #files = new Map<string, BlockFile>();
   readonly #diagnostics: Diagnostic[] = [];
-  readonly #stage = new Uint8Array(STAGE_SIZE);
-  #staged: { file: BlockFile; offset: number; length: number } | undefined;
 
   constructor(folder: string) {
     this.#folder = folder;
   }
 
-  /** Pages that could not be decoded. */
   get diagnostics(): readonly Diagnostic[] {
-    return this.#diagnostics;
+    return [...this.sink.diagnostics, ...this.#diagnostics];
   }
 
-  page(
-    block: RamBlock,
-    offset: number,
-    kind: PageKind,
-    data: Uint8Array,
-    fill: number,
-    pageSize: number,
-  ): void {
-    const file = this.#file(block);
-    const page = offset / pageSize;
-    switch (kind) {
-      case 'plain':
-      case 'mapped':
-        this.#write(file, offset, data);
-        break;
-      case 'zero':
-        // A hole is zero already, unless an earlier version of the page was written there.
-        if (!file.written.has(page)) return;
-        this.#write(file, offset, new Uint8Array(pageSize));
-        break;
-      case 'fill':
-        this.#write(file, offset, new Uint8Array(pageSize).fill(fill));
-        break;
-      case 'xbzrle':
-      case 'compressed': {
-        const content = this.#decode(file, offset, kind, data, pageSize);
-        if (!content) return;
-        this.#write(file, offset, content);
-      }
-    }
-    file.written.add(page);
-  }
-
-  /** Creates the files of blocks that had no page, gives all their length, and closes them. */
-  finish(blocks: readonly RamBlock[]): readonly { readonly block: RamBlock; readonly name: string }[] {
+  /**
+   * Gives the files their length and closes them. Blocks without a page get a file where `isZero` says that this means
+   * zeros, not that they were not sent.
+   */
+  finish(
+    blocks: readonly RamBlock[],
+    isZero: (block: RamBlock) => boolean = () => true,
+  ): readonly { readonly block: RamBlock; readonly name: string }[] {
     try {
-      this.#flush();
-      for (const block of blocks) this.#setLength(this.#file(block));
+      this.sink.flush();
+      for (const block of blocks) {
+        if (this.#files.has(block.idstr) || isZero(block)) this.#setLength(this.#file(block));
+      }
     } finally {
-      for (const { fd } of this.#files.values()) closeSync(fd);
+      this.close();
     }
     return [...this.#files.values()].map(({ block, name }) => ({ block, name }));
+  }
+
+  /** Closes the files as they are. */
+  close(): void {
+    for (const { fd } of this.#files.values()) closeSync(fd);
   }
 
   #setLength({ fd, block }: BlockFile): void {
@@ -109,7 +55,7 @@ export class RamFiles implements PageSink {
       ftruncateSync(fd, block.length);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      const message = `RAMBlock ${block.idstr} of ${block.length} bytes: ${reason}`;
+      const message = `RAMBlock ${printable(block.idstr)} of ${block.length} bytes: ${reason}`;
       this.#diagnostics.push({ severity: 'error', code: 'bad-ram', section: 'ram', message });
     }
   }
@@ -118,69 +64,9 @@ export class RamFiles implements PageSink {
     let file = this.#files.get(block.idstr);
     if (!file) {
       const name = this.#names.next(block.idstr, '.bin');
-      file = { block, name, fd: openSync(join(this.#folder, name), 'w+'), written: new PageSet() };
+      file = { block, name, fd: openSync(join(this.#folder, name), 'w+'), start: 0 };
       this.#files.set(block.idstr, file);
     }
     return file;
-  }
-
-  #decode(
-    file: BlockFile,
-    offset: number,
-    kind: 'xbzrle' | 'compressed',
-    data: Uint8Array,
-    pageSize: number,
-  ): Uint8Array | undefined {
-    try {
-      if (kind === 'compressed') {
-        const content = inflateSync(data, { maxOutputLength: pageSize });
-        if (content.length !== pageSize) throw new Error(`it decompresses to ${content.length} bytes`);
-        return content;
-      }
-      // The delta applies to the page as it was sent last.
-      this.#flush();
-      const content = new Uint8Array(pageSize);
-      readSync(file.fd, content, 0, pageSize, offset);
-      applyXbzrle(data, content);
-      return content;
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      const message = `${kind} page of ${file.block.idstr} at ${hexOffset(offset)} is damaged: ${reason}`;
-      this.#diagnostics.push({ severity: 'error', code: 'bad-ram', section: 'ram', message });
-      return undefined;
-    }
-  }
-
-  #write(file: BlockFile, offset: number, data: Uint8Array): void {
-    const staged = this.#staged;
-    if (
-      staged?.file === file &&
-      staged.offset + staged.length === offset &&
-      staged.length + data.length <= STAGE_SIZE
-    ) {
-      this.#stage.set(data, staged.length);
-      staged.length += data.length;
-      return;
-    }
-    this.#flush();
-    if (data.length > STAGE_SIZE) {
-      writeAll(file.fd, data, offset);
-      return;
-    }
-    this.#stage.set(data);
-    this.#staged = { file, offset, length: data.length };
-  }
-
-  #flush(): void {
-    if (!this.#staged) return;
-    const { file, offset, length } = this.#staged;
-    this.#staged = undefined;
-    writeAll(file.fd, this.#stage.subarray(0, length), offset);
-  }
-}
-
-function writeAll(fd: number, data: Uint8Array, offset: number): void {
-  for (let written = 0; written < data.length; ) {
-    written += writeSync(fd, data, written, data.length - written, offset + written);
   }
 }

@@ -13,7 +13,7 @@ const VERSION = 1;
 /** Bytes of a bitmap held at a time: half a million pages. */
 const BITMAP_CHUNK = 64 << 10;
 /** Bytes of pages read at a time. */
-const PAGES_CHUNK = 1 << 20;
+const PAGES_CHUNK = 512 << 10;
 const NO_BYTES = new Uint8Array(0);
 
 export interface MappedRamContext extends SectionName {
@@ -138,11 +138,13 @@ async function deliverPages(
       window.seek(pagesOffset + offset);
       await window.require((end - page) * pageSize, 'a mapped-ram page');
     }
-    for (let index = 0; index < end - page; index++) {
-      const start = window.pos + index * pageSize;
-      const data = wantsData ? window.bytes.subarray(start, start + pageSize) : NO_BYTES;
-      sink.page(block, offset + index * pageSize, 'mapped', data, 0, pageSize);
-    }
+    if (sink.pages) sink.pages(block, offset, end - page, window.bytes, window.pos, pageSize, pageSize);
+    else
+      for (let index = 0; index < end - page; index++) {
+        const start = window.pos + index * pageSize;
+        const data = wantsData ? window.bytes.subarray(start, start + pageSize) : NO_BYTES;
+        sink.page(block, offset + index * pageSize, 'mapped', data, 0, pageSize);
+      }
     page = end;
   }
 }

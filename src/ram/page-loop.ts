@@ -1,4 +1,4 @@
-import { printable } from '../bytes/diagnostic.ts';
+import { type DecodeError, printable } from '../bytes/diagnostic.ts';
 import { hexOffset } from '../bytes/range.ts';
 import type { Window } from '../bytes/window.ts';
 import { decodeBlockName } from './block-list.ts';
@@ -22,6 +22,7 @@ import { type SectionName, sectionError } from './section-error.ts';
 export const END_OF_SECTION = 0;
 export const BLOCK_LIST = -1;
 export const ENOUGH_PAGES = -2;
+export const MULTIFD_FLUSH = -3;
 
 const ENCODING_FLAG_XBZRLE = 1;
 /** Kinds of pages, and the places of their counts. */
@@ -65,9 +66,16 @@ export interface PageLoop {
   /** Stop with ENOUGH_PAGES after this many pages. */
   pageLimit: number;
   readonly sink: PageSink | undefined;
+  /** Takes a page beyond its block, which is then left out; without it such a page ends the scan. */
+  readonly reportPage: ((error: DecodeError) => void) | undefined;
 }
 
-export function createPageLoop(section: SectionName, pageSize: number, sink: PageSink | undefined): PageLoop {
+export function createPageLoop(
+  section: SectionName,
+  pageSize: number,
+  sink: PageSink | undefined,
+  reportPage?: (error: DecodeError) => void,
+): PageLoop {
   return {
     section,
     blocks: [],
@@ -86,6 +94,7 @@ export function createPageLoop(section: SectionName, pageSize: number, sink: Pag
     offsetBits: 0,
     pageLimit: Number.POSITIVE_INFINITY,
     sink,
+    reportPage,
   };
 }
 
@@ -154,8 +163,9 @@ function compressBound(length: number): number {
 
 /**
  * Scans the records that are completely in the window (migration/ram.c, ram_load_precopy). Returns END_OF_SECTION
- * behind an EOS record, BLOCK_LIST at a MEM_SIZE record, ENOUGH_PAGES, or the number of bytes that the record at the
- * window's position needs in it. Page data is stepped over, not read. Throws DecodeError `bad-ram`.
+ * behind an EOS record, MULTIFD_FLUSH behind one of those, BLOCK_LIST at a MEM_SIZE record, ENOUGH_PAGES, or the number
+ * of bytes that the record at the window's position needs in it. Without a sink page data is stepped over, not read.
+ * Throws DecodeError `bad-ram`.
  */
 export function scanLoaded(loop: PageLoop, window: Window): number {
   const { bytes, view, limit } = window;
@@ -173,6 +183,13 @@ export function scanLoaded(loop: PageLoop, window: Window): number {
   let headerBytes = 0;
   let offsetBits = 0;
   let result = 8;
+  // Plain pages that follow each other, for a sink that takes them together: data of the first, and how many.
+  const takesRuns = sink?.pages !== undefined;
+  let run: RamBlock | undefined;
+  let runOffset = 0;
+  let runStart = 0;
+  let runPages = 0;
+  const runStride = pageSize + 8;
 
   try {
     while (limit - pos >= 8) {
@@ -221,9 +238,13 @@ export function scanLoaded(loop: PageLoop, window: Window): number {
           result = END_OF_SECTION;
           break;
         }
-        if (flags === RAM_SAVE_FLAG_HOOK) loop.hook++;
-        else loop.multifdFlush++;
-        continue;
+        if (flags === RAM_SAVE_FLAG_HOOK) {
+          loop.hook++;
+          continue;
+        }
+        loop.multifdFlush++;
+        result = MULTIFD_FLUSH;
+        break;
       }
 
       if ((flags & RAM_SAVE_FLAG_CONTINUE) === 0) {
@@ -248,7 +269,6 @@ export function scanLoaded(loop: PageLoop, window: Window): number {
       }
 
       const offset = high * 0x100000000 + ((low - flags) >>> 0);
-      if (offset >= blockLength) throw badOffset(loop, base + pos, block, offset);
 
       // Where the bytes of the page start, and where the record ends.
       let data = cursor;
@@ -283,6 +303,13 @@ export function scanLoaded(loop: PageLoop, window: Window): number {
         break;
       }
 
+      if (offset > blockLength - pageSize) {
+        const error = badOffset(loop, base + pos, block, offset);
+        if (!loop.reportPage) throw error;
+        loop.reportPage(error);
+        pos = end;
+        continue;
+      }
       offsetBits |= low - flags;
       const slot = block * stride + kind;
       pages[slot] = (pages[slot] ?? 0) + 1;
@@ -290,7 +317,24 @@ export function scanLoaded(loop: PageLoop, window: Window): number {
       headerBytes += cursor - pos;
       records++;
       pageCount++;
-      if (sink !== undefined) {
+      if (takesRuns && kind === PLAIN) {
+        const ofBlock = blocks[block] as RamBlock;
+        if (
+          run === ofBlock &&
+          data === runStart + runPages * runStride &&
+          offset === runOffset + runPages * pageSize
+        ) {
+          runPages++;
+        } else {
+          if (run) sink?.pages?.(run, runOffset, runPages, bytes, runStart, runStride, pageSize);
+          run = ofBlock;
+          runOffset = offset;
+          runStart = data;
+          runPages = 1;
+        }
+      } else if (sink !== undefined) {
+        if (run) sink.pages?.(run, runOffset, runPages, bytes, runStart, runStride, pageSize);
+        run = undefined;
         const content = wantsData && data < end ? bytes.subarray(data, end) : NO_BYTES;
         sink.page(blocks[block] as RamBlock, offset, pageKinds[kind] as PageKind, content, fill, pageSize);
       }
@@ -302,7 +346,8 @@ export function scanLoaded(loop: PageLoop, window: Window): number {
     }
     return result;
   } finally {
-    // Also where it throws: the window then stands at the bad record, with all before it counted.
+    // Also where it throws: the window then stands at the bad record, with all before it counted and delivered.
+    if (run) sink?.pages?.(run, runOffset, runPages, bytes, runStart, runStride, pageSize);
     window.pos = pos;
     loop.block = block;
     loop.pageLimit = pagesLeft;

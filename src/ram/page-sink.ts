@@ -33,4 +33,19 @@ export interface PageSink {
     fill: number,
     pageSize: number,
   ): void;
+
+  /**
+   * The same for `count` plain or mapped pages that follow each other in `block` from `offset` on, in one call: the
+   * first begins at `start` in `bytes`, each of the others `stride` bytes behind the one before. A sink without this
+   * gets them one by one.
+   */
+  pages?(
+    block: RamBlock,
+    offset: number,
+    count: number,
+    bytes: Uint8Array,
+    start: number,
+    stride: number,
+    pageSize: number,
+  ): void;
 }

@@ -6,6 +6,7 @@ import {
   createTrialLoop,
   END_OF_SECTION,
   ENOUGH_PAGES,
+  MULTIFD_FLUSH,
   type PageLoop,
   scanLoaded,
 } from './page-loop.ts';
@@ -61,6 +62,7 @@ async function tryPageSize(window: Window, trial: PageLoop, context: PageSizeCon
     for (;;) {
       const result = scanLoaded(trial, window);
       if (result === BLOCK_LIST) return true;
+      if (result === MULTIFD_FLUSH) continue;
       if (result === ENOUGH_PAGES) {
         // Not at once: the last page may be the first that shows it, and what follows it is the proof.
         if (shown) return true;

@@ -1,12 +1,16 @@
+import type { DecodeError } from '../bytes/diagnostic.ts';
 import type { Window } from '../bytes/window.ts';
 import { MAX_BLOCKS, readBlockList } from './block-list.ts';
+import type { ChannelSummary } from './channels.ts';
 import { scanMappedPages } from './mapped-ram.ts';
+import type { PageDelivery } from './multifd/channel.ts';
 import {
   BLOCK_LIST,
   commonOffset,
   countPages,
   createPageLoop,
   END_OF_SECTION,
+  MULTIFD_FLUSH,
   type PageLoop,
   putBlock,
   scanLoaded,
@@ -21,6 +25,8 @@ import { isTargetPageSize } from './target-page-size.ts';
 
 /** The only version of the section since QEMU 0.14. */
 const VERSION = 4;
+/** Pages beyond their block that are left out one by one. */
+const MAX_BAD_PAGES = 16;
 
 /** Pages of one kind: how many, and the bytes that they take in the stream behind the record headers. */
 export interface PageCount {
@@ -64,6 +70,8 @@ export interface RamSummary {
   readonly multifdFlush: number;
   readonly hook: number;
   readonly sections: Readonly<Record<SectionType, RamSectionCount>>;
+  /** The further connections, where they were given. Their pages are in no other count. */
+  readonly channels?: readonly ChannelSummary[];
 }
 
 /**
@@ -79,6 +87,7 @@ class RamScanner implements IterativeScanner {
   #pageSize: number | undefined;
   #totalLength = 0;
   #blockListBytes = 0;
+  #badPages = 0;
   readonly #loop: PageLoop;
   readonly #sections: Record<SectionType, RamSectionCount> = {
     SECTION_START: { sections: 0, pages: 0, bytes: 0 },
@@ -92,7 +101,9 @@ class RamScanner implements IterativeScanner {
     // What the stream says of itself may be wrong.
     const { pageSize } = context;
     this.#pageSize = pageSize !== undefined && isTargetPageSize(pageSize) ? pageSize : undefined;
-    this.#loop = createPageLoop(context, this.#pageSize ?? 4096, context.sink);
+    this.#loop = createPageLoop(context, this.#pageSize ?? 4096, context.sink, (error) =>
+      this.#reportPage(error),
+    );
   }
 
   async scan(window: Window, type: SectionType): Promise<void> {
@@ -128,10 +139,60 @@ class RamScanner implements IterativeScanner {
         await window.require(needed, 'a RAM record');
         needed = scanLoaded(this.#loop, window);
       }
+      if (needed === BLOCK_LIST) await this.#readBlocks(window);
+      // Before QEMU 8.0, and for its machine types, the channels are waited for at the end of each record.
+      if (needed === MULTIFD_FLUSH || (needed === END_OF_SECTION && this.#loop.multifdFlush === 0)) {
+        await this.#syncChannels();
+      }
       if (needed === END_OF_SECTION) return;
-      if (needed !== BLOCK_LIST) continue;
-      await this.#readBlocks(window);
     }
+  }
+
+  async #syncChannels(): Promise<void> {
+    const { channels } = this.#context;
+    if (!channels) return;
+    await channels.sync(this.#pageSize, this.#delivery());
+    this.#pageSize ??= channels.pageSize;
+  }
+
+  #delivery(): PageDelivery {
+    return {
+      blocks: new Map(this.#loop.blocks.map((block) => [block.idstr, block])),
+      sink: this.#context.sink,
+    };
+  }
+
+  /** A page beyond its block is left out; when there are many, something else is wrong. */
+  #reportPage(error: DecodeError): void {
+    this.#badPages++;
+    if (this.#badPages > MAX_BAD_PAGES) throw error;
+    this.#context.report(error.diagnostic);
+  }
+
+  async finish(): Promise<void> {
+    const { channels } = this.#context;
+    if (channels) await channels.finish(this.#pageSize, this.#delivery());
+    else this.#reportMissingPages();
+  }
+
+  /** The first round sends every page, if only as zero; what is not here went another way. */
+  #reportMissingPages(): void {
+    const { capabilities, report, sink } = this.#context;
+    const { pages, multifdFlush } = this.summary();
+    const { plain, zero, xbzrle, compressed, fill, mapped } = pages;
+    const pageSize = this.#pageSize ?? this.#loop.pageSize;
+    const isOtherwiseSent = plain.pages + xbzrle.pages + compressed.pages + fill.pages + mapped.pages > 0;
+    const missing = this.#totalLength - zero.pages * pageSize;
+    if (isOtherwiseSent || missing <= 0 || mappedBlocks(this.#loop.blocks)) return;
+    if (multifdFlush === 0 && capabilities.has('x-ignore-shared')) return;
+    const why =
+      multifdFlush > 0
+        ? 'its pages went over multifd channels: give them with --channel'
+        : 'it went over multifd channels, which are given with --channel, or it was shared with the destination (cpr)';
+    const message = `${missing} of ${this.#totalLength} bytes of RAM are not in this stream; ${why}`;
+    // Who looks at device state, or counts, needs no page.
+    const isNeeded = sink !== undefined && sink.wantsData !== false;
+    report({ severity: isNeeded ? 'error' : 'note', code: 'missing-pages', message });
   }
 
   async #settlePageSize(window: Window): Promise<void> {
@@ -204,8 +265,14 @@ class RamScanner implements IterativeScanner {
       multifdFlush,
       hook,
       sections: copyCounts(this.#sections),
+      ...(this.#context.channels ? { channels: this.#context.channels.summaries() } : {}),
     };
   }
+}
+
+/** What is zero is not recorded with mapped-ram. */
+function mappedBlocks(blocks: readonly RamBlock[]): boolean {
+  return blocks.some(({ mapped }) => mapped !== undefined);
 }
 
 function emptyCounts(): PageCounts {

@@ -1,6 +1,7 @@
 import type { Diagnostic } from '../bytes/diagnostic.ts';
 import type { Window } from '../bytes/window.ts';
 import type { BlockSummary } from './block.ts';
+import type { RamChannels } from './channels.ts';
 import type { DirtyBitmapSummary } from './dirty-bitmap.ts';
 import type { HtabSummary } from './htab.ts';
 import type { PageSink } from './page-sink.ts';
@@ -29,6 +30,8 @@ export interface IterativeContext {
   report(diagnostic: Diagnostic): void;
   /** Takes the pages of RAM; without it page data is skipped, not read. */
   readonly sink?: PageSink;
+  /** The further connections of the migration, where they are at hand. */
+  readonly channels?: RamChannels;
 }
 
 /** Reads the records of one section without a VMSD, which belong together: START, PART …, END, or a lone FULL. */
@@ -38,6 +41,8 @@ export interface IterativeScanner {
    * behind its last one, where the footer is. Throws DecodeError, with the place in its range, on bytes that cannot be.
    */
   scan(window: Window, type: SectionType): Promise<void>;
+  /** Reads what does not come in records of the section. Called once, when the stream has ended. */
+  finish?(): Promise<void>;
   /** What was seen so far. */
   summary(): IterativeSummary;
 }

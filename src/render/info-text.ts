@@ -2,6 +2,7 @@ import { formatDiagnostic, printable, type Severity } from '../bytes/diagnostic.
 import { hexOffset } from '../bytes/range.ts';
 import type { ContainerLayer } from '../containers/open.ts';
 import type { SectionInfo, Share, StreamInfo } from '../ops/info.ts';
+import type { ChannelSummary } from '../ram/channels.ts';
 import type { IterativeSummary } from '../ram/iterative.ts';
 import { formatShare, formatSize } from './size.ts';
 import type { Style, TextOptions } from './style.ts';
@@ -230,11 +231,29 @@ function* summaryText(section: SectionInfo, summary: IterativeSummary, style: St
       ]),
     ),
   );
-  if (kinds.length === 0) yield '  no pages in this stream';
+  if (kinds.length === 0)
+    yield summary.channels ? '  no pages in the main stream' : '  no pages in this stream';
   for (const [kind, { pages, bytes }] of kinds) {
     yield `  ${style.name(`${kind} pages`.padEnd(18))}${pages} in ${formatSize(bytes)}`;
   }
+  if (summary.channels) yield* channelText(summary.channels, style);
   if (summary.multifdFlush > 0) yield `  ${style.name('multifd flushes'.padEnd(18))}${summary.multifdFlush}`;
+}
+
+function* channelText(channels: readonly ChannelSummary[], style: Style): Generator<string> {
+  for (const channel of channels) {
+    const name = printable(channel.name);
+    if (channel.kind === 'preempt') {
+      yield `  ${style.name('preempt channel'.padEnd(18))}${channel.pages} pages in ${formatSize(channel.size)}  ${name}`;
+      continue;
+    }
+    const { id, normalPages, zeroPages, payloadBytes, encoding, syncs, size } = channel;
+    const how = encoding === undefined || encoding === 'none' ? '' : ` (${encoding})`;
+    yield `  ${style.name(`channel ${id}`.padEnd(18))}${normalPages} pages in ${formatSize(payloadBytes)}${how}, ${zeroPages} zero pages, ${syncs} syncs, ${formatSize(size)}  ${name}`;
+    for (const { idstr, instanceId, packets, bytes } of channel.deviceStates) {
+      yield `  ${''.padEnd(18)}state of ${printable(idstr)}${instanceId > 0 ? ` (${instanceId})` : ''}: ${formatSize(bytes)} in ${packets} packets`;
+    }
+  }
 }
 
 function summaryValue(value: unknown): string {

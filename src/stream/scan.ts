@@ -35,6 +35,8 @@ const SECTION_TYPES: Readonly<Record<number, SectionType>> = {
 };
 
 const OPENING_BRACE = 0x7b;
+/** Begins each of the further connections that carry pages (migration/multifd.h). */
+const MULTIFD_MAGIC = 0x11223344;
 
 /** A package holds device state and commands; QEMU never nests one in another. */
 const MAX_PACKAGE_DEPTH = 1;
@@ -125,6 +127,11 @@ async function readHeader(window: Window): Promise<void> {
   if (!(await window.ensure(8)))
     throw fail('too short for a QEMU migration stream (magic and version are 8 bytes)');
   const magic = await window.readU32('the header');
+  if (magic === MULTIFD_MAGIC) {
+    throw fail(
+      'this is a multifd channel of a migration, not its main stream: open that, and give this with --channel',
+    );
+  }
   if (magic !== QEMU_VM_FILE_MAGIC) {
     const found = magic.toString(16).padStart(8, '0');
     throw fail(`not a QEMU migration stream: it starts with 0x${found}, expected 0x5145564d ("QEVM")`);

@@ -1,6 +1,6 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { fixtures, readFixture } from '../fixtures.ts';
@@ -203,7 +203,7 @@ describe('help', () => {
       expect(examples.length).toBeGreaterThan(1);
       // The stream that the examples look at, and what they are called with.
       const folder = temporaryFolder();
-      writeFileSync(join(folder, 'vm.qevm'), readFixture(described.name));
+      copyFileSync(new URL('../../examples/pc.qevm', import.meta.url), join(folder, 'vm.qevm'));
       mkdirSync(join(folder, 'bin'));
       writeFileSync(join(folder, 'bin', 'vmwalk'), `#!/bin/sh\nexec ${process.execPath} ${main} "$@"\n`, {
         mode: 0o755,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { DecodeError } from '../../src/bytes/diagnostic.ts';
+import { DecodeError, type Diagnostic } from '../../src/bytes/diagnostic.ts';
 import type { PageKind, PageSink } from '../../src/ram/page-sink.ts';
 import type { RamSummary } from '../../src/ram/ram.ts';
 import type { IterativeContext, SectionType } from '../../src/ram/scanner.ts';
@@ -224,13 +224,6 @@ describe('page records', () => {
 
   test.each([
     [
-      'outside the block',
-      bytes(u64(0x100000 + ZERO + CONTINUE)),
-      0,
-      /at 0x100000 of RAMBlock 'pc.ram', which has 0x100000/,
-    ],
-    ['beyond 2^53', bytes(u64(0xfffffffffffff022n)), 0, /of RAMBlock 'pc.ram'/],
-    [
       'of an unknown block',
       bytes(u64(ZERO), text8('pc.\u0007')),
       0,
@@ -257,6 +250,33 @@ describe('page records', () => {
     const start = good.length + offset;
     expect(error).toMatchObject({ code: 'bad-ram', message: expect.stringMatching(message), start });
     expect(error.end).toBeGreaterThan(start);
+  });
+
+  test.each([
+    ['right behind its block', 0x100000n, /at 0x100000 of RAMBlock 'pc.ram', which has 0x100000/],
+    ['beyond 2^53', 0xfffffffffffff000n, /of RAMBlock 'pc.ram'/],
+  ])('a page %s is reported and left out', async (_, offset, message) => {
+    const reported: Diagnostic[] = [];
+    const record = bytes(u64(offset | BigInt(ZERO + CONTINUE)), u8(0));
+    const summary = await scanRam(
+      [
+        ['SECTION_START', LIST],
+        ['SECTION_PART', bytes(good, record, good, EOS)],
+      ],
+      { pageSize: 4096, report: (diagnostic) => reported.push(diagnostic) },
+    );
+    expect(summary.pages.zero.pages).toBe(2);
+    expect(reported).toMatchObject([{ code: 'bad-ram', message: expect.stringMatching(message) }]);
+    const [{ range }] = reported as [Diagnostic];
+    expect(range!.end - range!.start).toBe(8);
+  });
+
+  test('many pages beyond their block end the section', async () => {
+    const record = bytes(u64(0x100000 + ZERO + CONTINUE), u8(0));
+    const error = await ramError(bytes(good, ...Array.from({ length: 17 }, () => record), EOS), {
+      pageSize: 4096,
+    });
+    expect(error).toMatchObject({ code: 'bad-ram', message: expect.stringMatching(/at 0x100000/) });
   });
 
   test('an error for a first page without a block', async () => {

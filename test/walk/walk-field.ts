@@ -49,7 +49,7 @@ export function walkSection(
     new Objects(),
     new FixedLengths((name) => text.includes(name)),
     { defaults: () => new Set() },
-    { idstr, vmsds: (name) => others.filter((other) => other.name === name) },
+    { idstr, vmsds: (name) => others.filter((other) => other.name === name), cpus: 1 },
   );
   const result = search(machine, root.versionId, [{ vmsd: root, cost: 0 }], LIMITS);
   const [best] = result.solutions;

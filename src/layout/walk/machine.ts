@@ -4,7 +4,7 @@ import type { SectionBytes } from '../context.ts';
 import type { LeafValue } from '../node.ts';
 import { NULL_POINTER_MARKER, OBJECT_POINTER_MARKER } from '../pointer-array.ts';
 import { scalarTypes } from '../scalars.ts';
-import { computedCounts } from './computed-counts.ts';
+import { type CountContext, countRules } from './count-rules.ts';
 import { decideExistence } from './existence.ts';
 import { add, type FixedLengths, type StreamLength } from './fixed-length.ts';
 import { alternativeInfoLengths, fixedInfoLength } from './info-lengths.ts';
@@ -347,9 +347,17 @@ export class Machine {
     let elements: number;
     if (count.kind === 'fixed') elements = count.count;
     else {
-      const value = this.#member(run, frame.place, count) ?? this.#computedCount(run, frame, field);
-      if (value === undefined) return this.#unknownCount(run, frame, field, count);
-      elements = Number(BigInt.asIntN(32, value)) * count.factor;
+      const value = this.#member(run, frame.place, count);
+      const rule = value === undefined ? countRules.get(`${frame.vmsd.name}/${field.name}`) : undefined;
+      const computed = rule?.compute?.(this.#countContext(run, frame));
+      if (value === undefined && computed === undefined) return this.#unknownCount(run, frame, field, count);
+      if (computed !== undefined && !Number.isInteger(computed))
+        return { kind: 'dead', offset: run.offset, why: `no count of ${field.name} fits` };
+      if (computed !== undefined && computed >= 0) {
+        const { object, offset } = frame.place;
+        run.shadow.store(object, offset + count.offset, count.width, computed);
+      }
+      elements = (computed ?? Number(BigInt.asIntN(32, value!))) * count.factor;
     }
     if (elements < 0 || (!this.#isCut && elements > this.end - run.offset + 1)) {
       const empty = this.#lengths.element(field);
@@ -360,14 +368,26 @@ export class Machine {
     return elements;
   }
 
-  #computedCount(run: Run, frame: StructFrame, field: FieldProgram): bigint | undefined {
-    const computed = computedCounts.get(`${frame.vmsd.name}/${field.name}`);
-    let around = frame.parent;
-    while (around && around.kind !== 'struct') around = around.parent;
-    if (!computed || !around) return undefined;
-    const { vmsd, place } = around;
-    const from = vmsd.fields.find(({ name }) => computed.from.includes(name));
-    return from && computed.compute(run.shadow.load(place.object, place.offset + from.offset, from.size));
+  /** What a rule for a count may ask. */
+  #countContext(run: Run, frame: StructFrame): CountContext {
+    const { vmsd, place } = frame;
+    return {
+      left: this.end - run.offset,
+      cpus: this.#surroundings.cpus,
+      count: (name) => {
+        const field = vmsd.fields.find((candidate) => candidate.name === name);
+        if (field?.count.kind !== 'member') return undefined;
+        const value = this.#member(run, place, field.count);
+        return value === undefined ? undefined : Number(value);
+      },
+      around: (...names) => {
+        let outer = frame.parent;
+        while (outer && outer.kind !== 'struct') outer = outer.parent;
+        const member = outer?.vmsd.fields.find(({ name }) => names.includes(name));
+        if (!outer || !member) return undefined;
+        return run.shadow.load(outer.place.object, outer.place.offset + member.offset, member.size);
+      },
+    };
   }
 
   /** Counts that fit what is left, the likely ones cheap: one that fills the section, a default, a power of two. */
@@ -395,11 +415,16 @@ export class Machine {
     const filling = this.#fillingCounts(field, frame, left + rest.min, count.factor);
     const options: UnknownOption[] = [];
     const most = this.#isCut ? MAX_CUT_COUNT : Math.min(Math.floor(left / unit), MAX_COUNT);
-    const known = this.#hints.defaults(field.name, offset + count.offset);
+    const known = new Set(this.#hints.defaults(field.name, offset + count.offset));
+    const rule = countRules.get(`${frame.vmsd.name}/${field.name}`);
+    for (const value of rule?.likely?.(this.#countContext(run, frame)) ?? []) known.add(value);
     for (let value = 0; value <= most; value++) {
       const cost = countCost(value, known.has(value));
       options.push({ value: BigInt(value), cost: filling.has(value) ? Math.min(cost, FILLING_COST) : cost });
     }
+    for (const value of known)
+      if (value > most && value * unit <= left)
+        options.push({ value: BigInt(value), cost: countCost(value, true) });
     options.sort((a, b) => a.cost - b.cost);
     return { kind: 'unknown', unknown: { ...unknown, options } };
   }
@@ -898,7 +923,10 @@ function unsigned(value: LeafValue, size: number): number | bigint {
 }
 
 /** What readers are told of the section and the schema. */
-export type Surroundings = Pick<ReaderArguments, 'idstr' | 'vmsds' | 'behind'>;
+export interface Surroundings extends Pick<ReaderArguments, 'idstr' | 'vmsds' | 'behind'> {
+  /** CPUs of the machine, as far as the stream tells. */
+  readonly cpus: number;
+}
 
 const UNKNOWN_LENGTH: StreamLength = { min: 0, exact: false };
 /** Bytes of a configuration space that capabilities can be in; what is behind is PCIe's own. */

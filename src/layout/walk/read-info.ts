@@ -38,7 +38,7 @@ export function readInfo(
   const section = partOf(context.section, start, end);
   const headers = subsectionNames(section.bytes);
   const lengths = new FixedLengths((header) => headers.has(header));
-  const surroundings = { idstr: context.idstr, vmsds: (vmsd: string) => tables.vmsds(vmsd) };
+  const surroundings = { idstr: context.idstr, vmsds: (vmsd: string) => tables.vmsds(vmsd), cpus: 1 };
   const machine = new Machine(section, end, new Objects(), lengths, { defaults: () => NONE }, surroundings);
   const program = fieldProgram(String(name), type, tables);
   const vmsd: VmsdProgram = { name: '', versionId: 0, fields: [program], subsections: [] };

@@ -1,0 +1,74 @@
+import { Command } from '@commander-js/extra-typings';
+import { parseLayoutOption } from '../core/layout-option.ts';
+import { planCore } from '../core/plan.ts';
+import { writeCore } from '../node/core-file.ts';
+import { coreSummary, coreText } from '../render/core-text.ts';
+import { progressLine, withStream } from './input.ts';
+import {
+  channelOption,
+  jsonOption,
+  noBlobOption,
+  offsetOption,
+  openKnowledge,
+  qemuOption,
+  schemaOption,
+  strictOption,
+} from './options.ts';
+import { EXIT_DATA, hasErrors, Output, printDiagnostics, toJson } from './output.ts';
+import { enforceStrict } from './strict.ts';
+
+export const ramCoreCommand = new Command('core')
+  .description('memory and registers as an ELF core, for gdb, crash and Volatility')
+  .argument('<file>', 'migration stream; - is standard input')
+  .requiredOption('-o, --output <core>', 'file to write; it must not exist')
+  .option('--layout <layout>', 'where memory is: block@address:size[+offset],…')
+  .addOption(channelOption())
+  .addOption(offsetOption())
+  .addOption(jsonOption())
+  .addOption(qemuOption())
+  .addOption(schemaOption())
+  .addOption(noBlobOption())
+  .addOption(strictOption())
+  .addHelpText(
+    'after',
+    `
+The core is what QEMU's dump-guest-memory writes without paging: memory by guest physical address, and the registers of
+each CPU. The addresses are known for pc, q35, microvm and isapc, and for virt (Arm, RISC-V), s390-ccw-virtio and
+pseries. --layout is for other machines and for memory that was plugged in: the blocks that it names are placed as it
+says; if RAM itself is among them, nothing else is placed. Sizes may end in K, M, G or T.
+
+Examples:
+  vmwalk ram core vm.qevm -o vm.core              then: gdb vmlinux vm.core
+  vmwalk ram core with-dimm.qevm -o vm.core --layout dimm1@0x180000000:1G`,
+  )
+  .action(async (file, { output: path, layout, channel, offset, json, strict, ...knowledge }) => {
+    const openOptions = await openKnowledge(knowledge);
+    const coreOptions = layout === undefined ? {} : { layout: parseLayoutOption(layout) };
+    await withStream(
+      file,
+      async (opened, { channels }) => {
+        const { source } = opened;
+        const plan = await planCore(opened, coreOptions);
+        enforceStrict(strict, [...opened.diagnostics, ...plan.diagnostics]);
+        const progress = progressLine(source.size);
+        const written = await writeCore(source, plan, path, {
+          ...openOptions,
+          ...(channel ? { channels } : {}),
+          onProgress: progress.update,
+        });
+        progress.clear();
+        const diagnostics = [...opened.diagnostics, ...plan.diagnostics, ...written.diagnostics];
+        const output = new Output();
+        if (json) await output.line(toJson({ ...coreSummary(plan), diagnostics }));
+        else {
+          for (const line of coreText(plan)) await output.line(line);
+          printDiagnostics(source.name, diagnostics);
+        }
+        await output.flush();
+        enforceStrict(strict, diagnostics);
+        if (hasErrors(diagnostics)) process.exitCode = EXIT_DATA;
+      },
+      openOptions,
+      { channel, offset },
+    );
+  });

@@ -1,0 +1,55 @@
+import { Command } from '@commander-js/extra-typings';
+import { extractRam } from '../node/extract-ram.ts';
+import { formatSize } from '../render/size.ts';
+import { progressLine, withInput } from './input.ts';
+import { interruptible } from './interrupt.ts';
+import { channelOption, jsonOption, offsetOption, strictOption } from './options.ts';
+import { EXIT_DATA, hasErrors, Output, printDiagnostics, toJson } from './output.ts';
+import { enforceStrict } from './strict.ts';
+
+export const ramExtractCommand = new Command('extract')
+  .description('write each RAMBlock as a sparse file, with the last version of every page')
+  .argument('<file>', 'migration stream; - is standard input')
+  .requiredOption('-o, --output <dir>', 'folder to write into; it is made, or must be empty')
+  .option('--force', 'write into a folder that is not empty')
+  .addOption(channelOption())
+  .addOption(offsetOption())
+  .addOption(jsonOption())
+  .addOption(strictOption())
+  .addHelpText(
+    'after',
+    `
+DIR/NAME.bin    the bytes of a RAMBlock; holes are zeros
+DIR/index.json  which file is which RAMBlock
+Files get their names when all are complete. A RAMBlock of which the stream has no page gets none.
+
+Examples:
+  vmwalk ram extract vm.qevm -o ram
+  vmwalk ram extract multifd.qevm --channel multifd.ch* -o ram`,
+  )
+  .action(async (file, { output: folder, force, channel, offset, json, strict }) => {
+    await withInput(file, { channel, offset }, async ({ source, channels, diagnostics: found }) => {
+      const size = [source, ...channels].reduce((sum, each) => sum + each.size, 0);
+      const progress = progressLine(size);
+      const extraction = await interruptible((signal) =>
+        extractRam(source, folder, {
+          ...(channel ? { channels } : {}),
+          signal,
+          onProgress: progress.update,
+          ...(force ? { force } : {}),
+        }),
+      ).finally(progress.clear);
+      const diagnostics = [...found, ...extraction.diagnostics];
+      const output = new Output();
+      if (json) await output.line(toJson({ ...extraction, diagnostics }));
+      else {
+        for (const { idstr, file: name, size: length } of extraction.blocks) {
+          if (name !== undefined) await output.line(`${formatSize(length).padStart(10)}  ${name}  ${idstr}`);
+        }
+        printDiagnostics(source.name, diagnostics);
+      }
+      await output.flush();
+      enforceStrict(strict, diagnostics);
+      if (hasErrors(diagnostics)) process.exitCode = EXIT_DATA;
+    });
+  });

@@ -1,0 +1,39 @@
+import { layoutOf, type OpenedStream } from '../layout/open.ts';
+import type { RamBlockSummary } from '../ram/ram.ts';
+import { Fields } from './fields.ts';
+
+/** What is known of the machine whose memory is to be laid out. */
+export interface DeviceState {
+  /** Name of the machine type, with its version where it has one; undefined where the stream has no configuration. */
+  readonly machineType: string | undefined;
+  readonly blocks: readonly RamBlockSummary[];
+  /** The fields of the first section whose idstr is, or ends with `/` and, this name. */
+  fields(name: string): Promise<Fields | undefined>;
+  /** The same of all sections with this name, by instance id. */
+  allFields(name: string): Promise<readonly Fields[]>;
+}
+
+export function deviceState(opened: OpenedStream): DeviceState {
+  const { stream } = opened;
+  const named = (name: string) =>
+    stream.sections.filter(
+      ({ idstr, scanner }) => !scanner && (idstr === name || idstr.endsWith(`/${name}`)),
+    );
+  return {
+    machineType: stream.configuration?.machineType,
+    blocks: stream.sections.flatMap(({ scanner }) => {
+      const summary = scanner?.summary();
+      return summary?.kind === 'ram' ? summary.blocks : [];
+    }),
+    async fields(name) {
+      const [section] = named(name);
+      return section && new Fields(await layoutOf(opened, section));
+    },
+    async allFields(name) {
+      const sections = named(name).toSorted((a, b) => a.instanceId - b.instanceId);
+      const all: Fields[] = [];
+      for (const section of sections) all.push(new Fields(await layoutOf(opened, section)));
+      return all;
+    },
+  };
+}

@@ -1,0 +1,99 @@
+import type { PathComponent } from '../bytes/diagnostic.ts';
+import { childrenOf, type Layout, type LayoutNode, walk } from '../layout/node.ts';
+
+/** The fields of one section, by name. Values are undefined where a field is missing or of another kind. */
+export class Fields {
+  readonly #layout: Layout;
+
+  constructor(layout: Layout) {
+    this.#layout = layout;
+  }
+
+  get section(): string {
+    return this.#layout.section;
+  }
+
+  get instanceId(): number {
+    return this.#layout.instanceId;
+  }
+
+  /** An integer, unsigned, of as many bits as the field has. */
+  integer(...path: readonly PathComponent[]): bigint | undefined {
+    return toInteger(this.#find(path));
+  }
+
+  /** The integers of an array; one that is missing makes all of them undefined. */
+  integers(...path: readonly PathComponent[]): readonly bigint[] | undefined {
+    const node = this.#find(path);
+    if (node?.kind !== 'array') return undefined;
+    const values: bigint[] = [];
+    for (const child of node.children) {
+      const value = toInteger(child);
+      if (value === undefined) return undefined;
+      values.push(value);
+    }
+    return values;
+  }
+
+  /** The same where each is a custom info of more than 8 bytes, big endian. */
+  wideIntegers(...path: readonly PathComponent[]): readonly bigint[] | undefined {
+    const node = this.#find(path);
+    if (node?.kind !== 'array') return undefined;
+    const values: bigint[] = [];
+    for (const child of node.children) {
+      const bytes = toBytes(child);
+      if (!bytes) return undefined;
+      values.push(bigEndian(bytes));
+    }
+    return values;
+  }
+
+  /** The bytes of a buffer, or of a custom info. */
+  bytes(...path: readonly PathComponent[]): Uint8Array | undefined {
+    return toBytes(this.#find(path));
+  }
+
+  /** The bytes of the first field with this type, wherever it is: a base class has its own place in each device. */
+  bytesOfType(type: string): Uint8Array | undefined {
+    for (const { node } of walk(this.#layout.root)) if (node.type === type) return toBytes(node);
+    return undefined;
+  }
+
+  has(...path: readonly PathComponent[]): boolean {
+    return this.#find(path) !== undefined;
+  }
+
+  #find(path: readonly PathComponent[]): LayoutNode | undefined {
+    let node: LayoutNode | undefined = this.#layout.root;
+    for (const name of path) {
+      if (!node) return undefined;
+      node = childNamed(node, name);
+    }
+    return node;
+  }
+}
+
+function childNamed(node: LayoutNode, name: PathComponent): LayoutNode | undefined {
+  for (const child of childrenOf(node)) if (child.name === name) return child;
+  return undefined;
+}
+
+function toInteger(node: LayoutNode | undefined): bigint | undefined {
+  if (node?.kind !== 'leaf') return undefined;
+  const { value } = node;
+  if (typeof value === 'bigint' || typeof value === 'number') {
+    return BigInt.asUintN(8 * (node.end - node.start), BigInt(value));
+  }
+  if (typeof value === 'boolean') return value ? 1n : 0n;
+  // A custom info with nothing but an integer.
+  return value instanceof Uint8Array && value.length <= 8 ? bigEndian(value) : undefined;
+}
+
+function bigEndian(bytes: Uint8Array): bigint {
+  return bytes.reduce((value, byte) => (value << 8n) | BigInt(byte), 0n);
+}
+
+function toBytes(node: LayoutNode | undefined): Uint8Array | undefined {
+  if (node?.kind === 'array' || node === undefined) return undefined;
+  return node.value instanceof Uint8Array ? node.value : undefined;
+}

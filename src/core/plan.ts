@@ -1,0 +1,177 @@
+import { DecodeError, type Diagnostic, printable } from '../bytes/diagnostic.ts';
+import type { OpenedStream } from '../layout/open.ts';
+import { type DeviceState, deviceState } from './device-state.ts';
+import { coreHeaderLength, type LoadSegment } from './elf-core.ts';
+import type { Fields } from './fields.ts';
+import { findMainRam, MainRam, memoryBlocks, unknownLayout } from './machines/machine.ts';
+import { findMachine, machineTypeOf } from './machines/table.ts';
+import type { Note } from './notes.ts';
+import { type Mapping, PhysicalMap } from './physical-map.ts';
+import { type Architecture, type CoreFormat, MissingRegister } from './registers/architecture.ts';
+import { architectureNames, findArchitecture } from './registers/table.ts';
+import { type GuestNote, guestNote } from './vmcoreinfo.ts';
+
+/** A PT_LOAD, and which RAMBlock it shows. */
+export type CoreSegment = LoadSegment & Mapping;
+
+/** Everything of a core but the content of memory. */
+export interface CorePlan {
+  readonly architecture: string;
+  readonly format: CoreFormat;
+  readonly vcpus: number;
+  readonly notes: readonly Note[];
+  /** By address. */
+  readonly segments: readonly CoreSegment[];
+  /** Where in the file each block begins that a segment shows. Each is there once and whole. */
+  readonly blockOffsets: ReadonlyMap<string, number>;
+  /** Bytes in front of the first block that header and notes may take. */
+  readonly headerRoom: number;
+  readonly fileLength: number;
+  /** A note of the guest's own, to be taken out of its memory. */
+  readonly guestNote: GuestNote | undefined;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+export interface CoreOptions {
+  /** Blocks that are placed as the user says, and not by what is known of the machine. */
+  readonly layout?: readonly Mapping[];
+}
+
+/** Blocks begin at multiples of this, so that a file's holes can be where pages are zero. */
+const ALIGNMENT = 4096;
+/** Bytes; several of them still fit below the largest address. */
+const MAX_BLOCK = 2 ** 48;
+/** Program headers that the 16-bit count in the file header can say. */
+const MAX_SEGMENTS = 0xfffe;
+
+/**
+ * Lays out the ELF core of a stream: which memory is at which guest physical address, and the registers of the CPUs as
+ * notes. Throws DecodeError `unknown-layout` where the machine's memory layout, and `unsupported` where its
+ * architecture, is not known; registers that are missing are a diagnostic.
+ */
+export async function planCore(opened: OpenedStream, options: CoreOptions = {}): Promise<CorePlan> {
+  const state = deviceState(opened);
+  const cpus = await state.allFields('cpu');
+  const architecture = cpus[0] && findArchitecture(cpus[0]);
+  if (!architecture) {
+    const message = `the stream has no state of a CPU of which a core can be made (${architectureNames})`;
+    throw new DecodeError({ severity: 'error', code: 'unsupported', message });
+  }
+  const mappings = await placeBlocks(state, architecture, options.layout ?? []);
+  const lengths = new Map(state.blocks.map(({ idstr, length }) => [idstr, length]));
+  const blocks = [...new Set(mappings.map(({ block }) => block))];
+  const ends = mappings.map(({ address, length }) => address + length);
+  const total = blocks.reduce((sum, block) => sum + align(lengths.get(block) ?? 0), 0);
+  const format = architecture.format(cpus[0]!, Math.max(total, ...ends));
+  const { notes, problem } = notesOf(architecture, cpus, format);
+  const note = guestNote(await state.fields('vmcoreinfo'));
+  const headerRoom = align(coreHeaderLength(format, notes, mappings.length) + (note?.length ?? 0));
+  const blockOffsets = new Map<string, number>();
+  let fileLength = headerRoom;
+  for (const block of blocks) {
+    blockOffsets.set(block, fileLength);
+    fileLength += align(lengths.get(block) ?? 0);
+  }
+  return {
+    architecture: architecture.name,
+    format,
+    vcpus: cpus.length,
+    notes,
+    segments: mappings.map((mapping) => ({
+      ...mapping,
+      fileOffset: (blockOffsets.get(mapping.block) ?? 0) + mapping.offset,
+    })),
+    blockOffsets,
+    headerRoom,
+    fileLength,
+    guestNote: note,
+    diagnostics: [...problem, ...missingPages(state, blockOffsets)],
+  };
+}
+
+function align(length: number): number {
+  return Math.ceil(length / ALIGNMENT) * ALIGNMENT;
+}
+
+/** Throws DecodeError `unknown-layout`. */
+async function placeBlocks(
+  state: DeviceState,
+  architecture: Architecture,
+  layout: readonly Mapping[],
+): Promise<readonly Mapping[]> {
+  const { blocks } = state;
+  const map = new PhysicalMap();
+  if (blocks.some(({ length }) => length > MAX_BLOCK)) {
+    throw unknownLayout(blocks, 'a block is larger than any memory');
+  }
+  await placeByMachine(state, architecture, new Set(layout.map(({ block }) => block)), map);
+  for (const mapping of layout) {
+    const { block, offset, length } = mapping;
+    const found = blocks.find(({ idstr }) => idstr === block);
+    if (!found) throw unknownLayout(blocks, `--layout names '${printable(block)}', which does not exist`);
+    if (offset + length > found.length) {
+      throw unknownLayout(blocks, `--layout names more of '${printable(block)}' than there is`);
+    }
+    map.map(mapping);
+  }
+  const mappings = map.mappings();
+  if (mappings.length > MAX_SEGMENTS) throw unknownLayout(blocks, `it has ${mappings.length} parts`);
+  return mappings;
+}
+
+/** Places what is known of the machine, unless the user has placed its RAM. */
+async function placeByMachine(
+  state: DeviceState,
+  architecture: Architecture,
+  placed: ReadonlySet<string>,
+  map: PhysicalMap,
+): Promise<void> {
+  const { blocks } = state;
+  const machineType = await machineTypeOf(state);
+  const machine = machineType === undefined ? undefined : findMachine(machineType, architecture.name);
+  if (!machine || machineType === undefined) {
+    if (placed.size > 0) return;
+    const name =
+      machineType === undefined ? 'of unknown type' : `${printable(machineType)} (${architecture.name})`;
+    throw unknownLayout(blocks, `a machine ${name} is not among those whose memory is known`);
+  }
+  const memory = memoryBlocks(blocks, machine);
+  if (placed.size > 0 && memory.every(({ idstr }) => placed.has(idstr))) return;
+  const ram = findMainRam(blocks, machine);
+  if (ram.some(({ idstr }) => placed.has(idstr))) return;
+  const unplaced = memory.filter((block) => !ram.includes(block) && !placed.has(block.idstr));
+  if (unplaced.length > 0) {
+    const names = unplaced.map(({ idstr }) => printable(idstr)).join(', ');
+    throw unknownLayout(blocks, `the stream does not say at which address ${names} was plugged in`);
+  }
+  await machine.place(state, new MainRam(ram), map);
+}
+
+/** The notes; none where a register is missing, as a core with half of them would mislead. */
+function notesOf(
+  architecture: Architecture,
+  cpus: readonly Fields[],
+  format: CoreFormat,
+): { notes: readonly Note[]; problem: readonly Diagnostic[] } {
+  try {
+    return { notes: architecture.notes(cpus, format), problem: [] };
+  } catch (error) {
+    if (!(error instanceof MissingRegister)) throw error;
+    const message = `the core has no registers: ${error.message}`;
+    return { notes: [], problem: [{ severity: 'error', code: 'incomplete-core', message, section: 'cpu' }] };
+  }
+}
+
+/** Blocks of which the stream has nothing at all: their pages are elsewhere. */
+function missingPages({ blocks }: DeviceState, shown: ReadonlyMap<string, number>): readonly Diagnostic[] {
+  return blocks
+    .filter(({ idstr, length, mapped }) => length > 0 && shown.has(idstr) && !mapped)
+    .filter(({ pages }) => Object.values(pages).every(({ pages: count }) => count === 0))
+    .map(({ idstr }) => ({
+      severity: 'error',
+      code: 'incomplete-core',
+      message:
+        `no page of RAMBlock ${printable(idstr)} is in the stream, so that it reads as zeros: ` +
+        'it was left out (x-ignore-shared) or sent over other channels (multifd)',
+    }));
+}

@@ -1,0 +1,58 @@
+import { ftruncateSync, readSync, writeSync } from 'node:fs';
+import type { Diagnostic } from '../bytes/diagnostic.ts';
+import type { ByteSource } from '../bytes/source.ts';
+import { encodeCoreHeader } from '../core/elf-core.ts';
+import { type Note, parseNote } from '../core/notes.ts';
+import type { CorePlan } from '../core/plan.ts';
+import { type OpenOptions, openStream } from '../layout/open.ts';
+import { nodeInflater } from './inflater.ts';
+import { PageWriter } from './page-writer.ts';
+import { PartialFile } from './partial-file.ts';
+
+/**
+ * Writes the core that was planned from a stream: reads the stream once more, for its pages. The file is sparse, and
+ * appears when it is whole. Throws what the file system throws, and when the file exists already.
+ */
+export async function writeCore(
+  source: ByteSource,
+  plan: CorePlan,
+  path: string,
+  options: OpenOptions = {},
+): Promise<{ readonly diagnostics: readonly Diagnostic[] }> {
+  const file = new PartialFile(path);
+  try {
+    ftruncateSync(file.fd, plan.fileLength);
+    const pages = new PageWriter(({ idstr }) => {
+      const start = plan.blockOffsets.get(idstr);
+      return start === undefined ? undefined : { fd: file.fd, start };
+    });
+    await openStream(source, { inflater: nodeInflater, ...options, sink: pages });
+    pages.flush();
+    const { note, diagnostics } = readGuestNote(file.fd, plan);
+    const notes = note ? [...plan.notes, note] : plan.notes;
+    writeSync(file.fd, encodeCoreHeader(plan.format, notes, plan.segments), 0, undefined, 0);
+    file.finish();
+    return { diagnostics: [...pages.diagnostics, ...diagnostics] };
+  } catch (error) {
+    file.abandon();
+    throw error;
+  }
+}
+
+/** The note that the guest's kernel keeps in its memory, which is in the file by now. */
+function readGuestNote(
+  fd: number,
+  { guestNote, segments, format }: CorePlan,
+): { note?: Note; diagnostics: readonly Diagnostic[] } {
+  if (!guestNote) return { diagnostics: [] };
+  const { address, length } = guestNote;
+  const segment = segments.find(
+    (candidate) => candidate.address <= address && address + length <= candidate.address + candidate.length,
+  );
+  const bytes = new Uint8Array(segment ? length : 0);
+  if (segment) readSync(fd, bytes, 0, length, segment.fileOffset + address - segment.address);
+  const note = parseNote(bytes, format.littleEndian);
+  if (note) return { note, diagnostics: [] };
+  const message = `the guest's vmcoreinfo is not in the core: there is no ELF note at 0x${address.toString(16)}`;
+  return { diagnostics: [{ severity: 'warning', code: 'incomplete-core', message, section: 'vmcoreinfo' }] };
+}

@@ -1,0 +1,129 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Diagnostic, printable } from '../bytes/diagnostic.ts';
+import type { ByteSource } from '../bytes/source.ts';
+import { type OpenedStream, type OpenOptions, openStream } from '../layout/open.ts';
+import type { RamBlockSummary } from '../ram/ram.ts';
+import type { RamBlock } from '../ram/ram-block.ts';
+import { nodeInflater } from './inflater.ts';
+import { OutputFolder } from './output-folder.ts';
+import { RamFiles } from './ram-files.ts';
+import { watchedSource } from './watched-source.ts';
+
+const INDEX = 'index.json';
+
+/** A RAMBlock of the stream. */
+export interface ExtractedBlock {
+  readonly idstr: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Name in the folder; absent where no page of the block was sent. */
+  readonly file?: string;
+  /** Guest physical address as hexadecimal digits, where the stream has it (x-ignore-shared). */
+  readonly address?: string;
+  /** Bytes of a page of the memory behind it, where the stream has it (huge pages with postcopy). */
+  readonly pageSize?: number;
+}
+
+export interface RamExtraction {
+  readonly blocks: readonly ExtractedBlock[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+export interface ExtractRamOptions extends OpenOptions {
+  /** Write into a folder that holds files already. */
+  readonly force?: boolean;
+  /** Stops the extraction, which then throws the signal's reason and leaves nothing behind. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Writes each RAMBlock of a stream into a folder, as a sparse file with the last version of every page, and
+ * `index.json` which file is what. Names from the stream are made safe, and nothing half-written is left under its
+ * name. `onProgress` is called with the bytes read of stream and channels together. Throws when the folder is not
+ * empty, or cannot be written.
+ */
+export async function extractRam(
+  source: ByteSource,
+  folder: string,
+  options: ExtractRamOptions = {},
+): Promise<RamExtraction> {
+  const output = await OutputFolder.create(folder, options.force ?? false);
+  const ram = new RamFiles(output.partial);
+  try {
+    const sources = watchTogether([source, ...(options.channels ?? [])], options);
+    const opened = await openStream(sources[0] as ByteSource, {
+      inflater: nodeInflater,
+      ...options,
+      ...(options.channels ? { channels: sources.slice(1) } : {}),
+      sink: ram.sink,
+      // Reads tell more often how far it is.
+      onProgress() {},
+    });
+    const { blocks, diagnostics } = finishBlocks(opened, ram);
+    await writeFile(join(output.partial, INDEX), `${JSON.stringify(blocks, undefined, 2)}\n`);
+    await output.finish(INDEX);
+    // What describes devices is not needed here.
+    const found = opened.diagnostics.filter(({ code }) => code !== 'no-schema');
+    return { blocks, diagnostics: [...found, ...ram.diagnostics, ...diagnostics] };
+  } catch (error) {
+    ram.close();
+    await output.discard();
+    throw error;
+  }
+}
+
+function watchTogether(
+  sources: readonly ByteSource[],
+  { signal, onProgress }: ExtractRamOptions,
+): ByteSource[] {
+  const ends = sources.map(() => 0);
+  return sources.map((source, i) =>
+    watchedSource(source, {
+      signal,
+      onRead(end) {
+        ends[i] = end;
+        onProgress?.(ends.reduce((sum, each) => sum + each, 0));
+      },
+    }),
+  );
+}
+
+/** Completes the files. A block without a page has none: its content is not in the stream. */
+export function finishBlocks(
+  opened: OpenedStream,
+  ram: RamFiles,
+): { blocks: readonly ExtractedBlock[]; diagnostics: readonly Diagnostic[] } {
+  const summaries = ramBlocks(opened);
+  const names = new Map(
+    ram.finish(summaries, isZeroWithoutPages).map(({ block, name }) => [block.idstr, name]),
+  );
+  const diagnostics: Diagnostic[] = [];
+  const blocks = summaries.map(({ idstr, length, address, pageSize }): ExtractedBlock => {
+    const file = names.get(idstr);
+    if (file === undefined) {
+      const message = `no page of RAMBlock ${printable(idstr)} (${length} bytes) is in the stream, so that there is no file of it`;
+      diagnostics.push({ severity: 'warning', code: 'missing-pages', section: 'ram', message });
+    }
+    return {
+      idstr,
+      size: length,
+      ...(file === undefined ? {} : { file }),
+      ...(address === undefined ? {} : { address: `0x${address.toString(16)}` }),
+      ...(pageSize === undefined ? {} : { pageSize }),
+    };
+  });
+  return { blocks, diagnostics };
+}
+
+/** With mapped-ram, and for an empty block, no page means zeros. */
+function isZeroWithoutPages({ length, mapped }: RamBlock): boolean {
+  return length === 0 || mapped !== undefined;
+}
+
+function ramBlocks({ stream }: OpenedStream): readonly RamBlockSummary[] {
+  return stream.sections.flatMap(({ scanner }) => {
+    const summary = scanner?.summary();
+    return summary?.kind === 'ram' ? summary.blocks : [];
+  });
+}
