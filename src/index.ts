@@ -42,12 +42,26 @@ export { SchemaTables } from './layout/tables.ts';
 export { describe } from './ops/describe.ts';
 export { type FoundStream, findStreams } from './ops/find-streams.ts';
 export { type InfoOptions, type StreamInfo, streamInfo } from './ops/info.ts';
+export {
+  type Elsewhere,
+  type HotRange,
+  type RamBlockReport,
+  type RamReport,
+  type RamReportOptions,
+  type RoundReport,
+  ramReport,
+  type TimesReport,
+} from './ops/ram-report.ts';
 export { compileSelectors, pruneLayout, type Selection, selectNodes } from './ops/select.ts';
 export type { InflatedPayloads, Inflater, PayloadFormat } from './ram/multifd/inflater.ts';
 export type { PageKind, PageSink } from './ram/page-sink.ts';
+export { PageUsage } from './ram/page-usage.ts';
 export type { RamBlock } from './ram/ram-block.ts';
 export { analyzeMigrationDesc, analyzeMigrationState } from './render/analyze-migration-text.ts';
+export type { Drawing } from './render/drawing.ts';
 export { ndjsonLine } from './render/ndjson.ts';
+export { drawRamMap } from './render/ram-map.ts';
+export { drawingSvg } from './render/svg.ts';
 export { parseSchema } from './schema/parse-schema.ts';
 export * from './schema/qemu-schema.ts';
 export type { DeviceSchema, FieldSchema, Schema, SchemaOrigin, StructSchema } from './schema/schema.ts';

@@ -18,6 +18,16 @@ export interface Fixture {
   readonly script: { readonly state: string | null; readonly desc: string | null; readonly error?: string };
   /** What QEMU's monitor printed for `info registers -a` at the time of capture. */
   readonly registers?: string;
+  /** What query-migrate said at its end. */
+  readonly migration?: {
+    readonly ram: {
+      readonly normal: number;
+      readonly duplicate: number;
+      readonly total: number;
+      readonly 'page-size': number;
+      readonly 'dirty-sync-count': number;
+    };
+  };
 }
 
 export const fixtures: readonly Fixture[] = JSON.parse(

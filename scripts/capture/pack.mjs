@@ -64,6 +64,7 @@ function pack(entry) {
         : undefined,
     },
     registers: entry.keepRegisters ? record.registers : undefined,
+    migration: entry.keepMigration ? record.migration : undefined,
   };
 }
 

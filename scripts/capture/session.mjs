@@ -34,11 +34,13 @@ import { lastLines, startQemu } from './qemu.mjs';
  * @property {boolean} [suppressVmdesc]
  * @property {"exec" | "file" | "unix"} [via]  How the stream leaves QEMU; `unix` where it opens several connections.
  * @property {number} [liveMs]         Migrate a running guest, and stop it this long after the migration began.
+ * @property {number} [convergeMs]     Migrate a running guest, and let QEMU stop it for as long as it takes this long after.
  * @property {number} [postcopyMs]     Migrate to a second QEMU, and switch to postcopy this long after.
  * @property {boolean} [destination]   Migrate to a second QEMU (implied by postcopyMs).
  * @property {Record<string, unknown>} [migrate]  More arguments for the migrate command (`blk`).
  * @property {string} [snapshot]       Instead of migrating, `savevm` into the qcow2 of this name.
  * @property {boolean} [keepRegisters]  Keep what the monitor said of the registers in the fixtures' manifest.
+ * @property {boolean} [keepMigration]  Keep what query-migrate said at the end.
  * @property {number} [timeoutMs]
  * @property {string} [note]
  */
@@ -76,6 +78,7 @@ import { lastLines, startQemu } from './qemu.mjs';
 const DEFAULT_TIMEOUT_MS = 60_000;
 /** Bytes a second; enough to end any migration at once. */
 const UNLIMITED = 2 ** 40;
+const LONG_DOWNTIME_MS = 60_000;
 
 /**
  * @param {ManifestEntry} entry
@@ -98,7 +101,8 @@ export async function capture(entry, workspace, sources) {
         await waitForText(join(workspace.outside, 'serial.log'), entry.runUntil, timeoutMs);
       }
       await sleep(entry.runMs);
-      if (entry.liveMs === undefined && entry.postcopyMs === undefined) await qmp.execute('stop');
+      const live = entry.liveMs ?? entry.convergeMs ?? entry.postcopyMs;
+      if (live === undefined) await qmp.execute('stop');
     }
     await takeSteps(qmp, entry.beforeMigration);
     await configureMigration(qmp, entry);
@@ -249,6 +253,10 @@ async function finishMigration(entry, qmp, timeoutMs) {
     await sleep(entry.liveMs);
     await qmp.execute('stop');
     await qmp.execute('migrate-set-parameters', { 'max-bandwidth': UNLIMITED });
+  }
+  if (entry.convergeMs !== undefined) {
+    await sleep(entry.convergeMs);
+    await qmp.execute('migrate-set-parameters', { 'downtime-limit': LONG_DOWNTIME_MS });
   }
   for (const deadline = Date.now() + timeoutMs; ; await sleep(20)) {
     const { status, 'error-desc': reason } = await qmp.execute('query-migrate');

@@ -116,6 +116,9 @@ async function scan(
       return device && structLength(device);
     },
     scannerFor: (context) => findIterativeScanner(context.idstr)?.({ ...context, ...extra }),
+    onCommand: (name) => {
+      if (name === 'POSTCOPY_LISTEN') sink?.postcopy?.();
+    },
     ...(onProgress ? { onProgress } : {}),
   });
   const uuid = stream.configuration?.uuid;

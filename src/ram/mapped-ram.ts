@@ -14,6 +14,7 @@ const VERSION = 1;
 const BITMAP_CHUNK = 64 << 10;
 /** Bytes of pages read at a time. */
 const PAGES_CHUNK = 512 << 10;
+const NO_BYTES = new Uint8Array(0);
 
 export interface MappedRamContext extends SectionName {
   /** TARGET_PAGE_SIZE in bytes where it is known. */
@@ -117,6 +118,7 @@ async function deliverPages(
   sink: PageSink,
 ): Promise<void> {
   const { pageSize, pagesOffset } = mapped;
+  const wantsData = sink.wantsData ?? true;
   const maxRun = PAGES_CHUNK / pageSize;
   let page = 0;
   while (page < pages) {
@@ -132,20 +134,16 @@ async function deliverPages(
     let end = page + 1;
     while (end < pages && end - page < maxRun && ((bitmap[end >> 3] ?? 0) & (1 << (end & 7))) !== 0) end++;
     const offset = (first + page) * pageSize;
-    window.seek(pagesOffset + offset);
-    await window.require((end - page) * pageSize, 'a mapped-ram page');
+    if (wantsData) {
+      window.seek(pagesOffset + offset);
+      await window.require((end - page) * pageSize, 'a mapped-ram page');
+    }
     if (sink.pages) sink.pages(block, offset, end - page, window.bytes, window.pos, pageSize, pageSize);
     else
       for (let index = 0; index < end - page; index++) {
         const start = window.pos + index * pageSize;
-        sink.page(
-          block,
-          offset + index * pageSize,
-          'mapped',
-          window.bytes.subarray(start, start + pageSize),
-          0,
-          pageSize,
-        );
+        const data = wantsData ? window.bytes.subarray(start, start + pageSize) : NO_BYTES;
+        sink.page(block, offset + index * pageSize, 'mapped', data, 0, pageSize);
       }
     page = end;
   }

@@ -170,6 +170,7 @@ function compressBound(length: number): number {
 export function scanLoaded(loop: PageLoop, window: Window): number {
   const { bytes, view, limit } = window;
   const { blocks, pageSize, stride, pages, payload, sink } = loop;
+  const wantsData = sink?.wantsData ?? true;
   const flagMask = pageSize - 1;
   const maxCompressed = compressBound(pageSize);
   const base = window.offset - window.pos;
@@ -334,7 +335,7 @@ export function scanLoaded(loop: PageLoop, window: Window): number {
       } else if (sink !== undefined) {
         if (run) sink.pages?.(run, runOffset, runPages, bytes, runStart, runStride, pageSize);
         run = undefined;
-        const content = data < end ? bytes.subarray(data, end) : NO_BYTES;
+        const content = wantsData && data < end ? bytes.subarray(data, end) : NO_BYTES;
         sink.page(blocks[block] as RamBlock, offset, pageKinds[kind] as PageKind, content, fill, pageSize);
       }
       pos = end;

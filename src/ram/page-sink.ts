@@ -1,3 +1,4 @@
+import type { SectionType } from '../stream/records.ts';
 import type { RamBlock } from './ram-block.ts';
 
 /**
@@ -12,6 +13,12 @@ export const pageKinds: readonly PageKind[] = ['plain', 'zero', 'fill', 'xbzrle'
 
 /** Takes pages as they are met in the stream. A page can come more than once: the last one is right. */
 export interface PageSink {
+  /** False for who only counts: `data` is empty then, and pages that mapped-ram keeps elsewhere are not read. */
+  readonly wantsData?: boolean;
+  /** A record of the section begins: what pages follow are in it. */
+  section?(type: SectionType): void;
+  /** The migration switched to postcopy: the pages that follow are in the order in which the destination needs them. */
+  postcopy?(): void;
   /**
    * One page of `block`, at `offset` bytes inside it. `data` is what the stream holds: the page itself (plain,
    * mapped), an XBZRLE delta, a zlib stream, or nothing for zero and fill, where `fill` is the byte. It is a view

@@ -109,6 +109,7 @@ class RamScanner implements IterativeScanner {
   async scan(window: Window, type: SectionType): Promise<void> {
     const start = window.offset;
     requireVersion(this.#context, VERSION, start);
+    this.#context.sink?.section?.(type);
     const pagesBefore = this.#loop.pageCount;
     try {
       await this.#scanRecords(window);
@@ -176,7 +177,7 @@ class RamScanner implements IterativeScanner {
 
   /** The first round sends every page, if only as zero; what is not here went another way. */
   #reportMissingPages(): void {
-    const { capabilities, report } = this.#context;
+    const { capabilities, report, sink } = this.#context;
     const { pages, multifdFlush } = this.summary();
     const { plain, zero, xbzrle, compressed, fill, mapped } = pages;
     const pageSize = this.#pageSize ?? this.#loop.pageSize;
@@ -189,8 +190,9 @@ class RamScanner implements IterativeScanner {
         ? 'its pages went over multifd channels: give them with --channel'
         : 'it went over multifd channels, which are given with --channel, or it was shared with the destination (cpr)';
     const message = `${missing} of ${this.#totalLength} bytes of RAM are not in this stream; ${why}`;
-    // Who looks at device state needs no page.
-    report({ severity: this.#context.sink ? 'error' : 'note', code: 'missing-pages', message });
+    // Who looks at device state, or counts, needs no page.
+    const isNeeded = sink !== undefined && sink.wantsData !== false;
+    report({ severity: isNeeded ? 'error' : 'note', code: 'missing-pages', message });
   }
 
   async #settlePageSize(window: Window): Promise<void> {

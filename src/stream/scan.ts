@@ -9,6 +9,7 @@ import {
   type BoundaryOrigin,
   type CommandRecord,
   type ConfigurationRecord,
+  type MigrationCommand,
   QEMU_VM_COMMAND,
   QEMU_VM_CONFIGURATION,
   QEMU_VM_EOF,
@@ -95,6 +96,8 @@ export interface ScanOptions<Scanner extends SectionScanner = SectionScanner> {
   bodyLength?(idstr: string, instanceId: number, occurrence: number): number | undefined;
   /** The scanner for an iterative section, or undefined where its format is not known. */
   scannerFor?(context: SectionScannerContext): Scanner | undefined;
+  /** Called at each command that is known, in stream order with what the scanners see. */
+  onCommand?(name: MigrationCommand): void;
   /** Called with the number of bytes scanned so far, now and then. */
   onProgress?(offset: number): void;
 }
@@ -491,7 +494,7 @@ class StreamScan<Scanner extends SectionScanner> {
     if (name === undefined) {
       const message = `MIG_CMD number ${command} is not known; its ${payload.end - payload.start} bytes were skipped`;
       this.#report('warning', 'unknown-command', message, { start, end: payload.end });
-    }
+    } else this.#options.onCommand?.(name);
     let detail: CommandRecord['detail'];
     try {
       detail = await readCommandDetail(window, header);

@@ -1,0 +1,80 @@
+import { Command, InvalidArgumentError } from '@commander-js/extra-typings';
+import { openStream } from '../layout/open.ts';
+import { writeRamMap } from '../node/ram-map-file.ts';
+import { type RamReport, ramReport } from '../ops/ram-report.ts';
+import { PageUsage } from '../ram/page-usage.ts';
+import { ramText } from '../render/ram-text.ts';
+import { openWithProgress, progressLine } from './input.ts';
+import { jsonOption, offsetOption, strictOption } from './options.ts';
+import { EXIT_DATA, hasErrors, Output, printDiagnostics, styleFor, toJson } from './output.ts';
+import { enforceStrict } from './strict.ts';
+
+export const ramReportCommand = new Command('report')
+  .description(
+    'what was sent of each RAM block, in which encoding and round, and what again and again (default)',
+  )
+  .argument('<file>', 'migration stream; - is standard input')
+  .option('--map <file>', 'draw a heat map of the memory: a picture, .svg or .png', parseMapFile)
+  .option('--ranges <count>', 'ranges that are listed of those sent again most', parseCount, 10)
+  .addOption(jsonOption())
+  .addOption(offsetOption())
+  .addOption(strictOption())
+  .addHelpText(
+    'after',
+    `
+A round is a pass over the pages that the guest had written to since the one before. One that sends as much as the one
+before does not converge: the ranges sent again most show where the guest writes. QEMU's own dirty-sync-count is as
+high, and higher by the times that it found no page to send.
+
+Examples:
+  vmwalk ram vm.qevm
+  vmwalk ram vm.qevm --map vm.svg
+  vmwalk ram --json vm.qevm | jq '.rounds[].total'`,
+  )
+  .action(async (file, { map, ranges, json, strict, offset }) => {
+    const usage = new PageUsage();
+    const report = await readReport(file, usage, ranges, offset);
+    enforceStrict(strict, report.diagnostics);
+    const output = new Output();
+    if (json) await output.line(toJson(report));
+    else for (const line of ramText(report, styleFor(process.stdout))) await output.line(line);
+    await output.flush();
+    if (map !== undefined) await writeRamMap(map, report, usage);
+    printDiagnostics(report.name, report.diagnostics);
+    if (hasErrors(report.diagnostics)) process.exitCode = EXIT_DATA;
+  });
+
+async function readReport(
+  file: string,
+  usage: PageUsage,
+  ranges: number,
+  offset: number | undefined,
+): Promise<RamReport> {
+  const input = await openWithProgress(file, { offset });
+  try {
+    const { source } = input;
+    const progress = progressLine(source.size);
+    const opened = await openStream(source, { sink: usage, onProgress: progress.update });
+    progress.clear();
+    const report = ramReport(opened, usage, { ranges });
+    if (!report) throw new Error(`${source.name} has no RAM section`);
+    // The device state is not asked for.
+    const own = report.diagnostics.filter(({ code }) => code !== 'no-schema');
+    return { ...report, diagnostics: [...input.diagnostics, ...own] };
+  } finally {
+    await input.close();
+  }
+}
+
+function parseMapFile(text: string): string {
+  if (!/\.(svg|png)$/i.test(text))
+    throw new InvalidArgumentError('a name that ends in .svg or .png is expected');
+  return text;
+}
+
+function parseCount(text: string): number {
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 0 || count > 1000)
+    throw new InvalidArgumentError('a whole number up to 1000 is expected');
+  return count;
+}
