@@ -17,3 +17,11 @@ export const computedCounts: ReadonlyMap<string, ComputedCount> = new Map([
     },
   ],
 ]);
+
+/** Counts that a device always sets itself, so that no property has them; by VMSD and name of the field. */
+export const usualCounts: ReadonlyMap<string, number> = new Map([
+  // hw/ide/core.c, ide_init1: IDE_DMA_BUF_SECTORS * 512 + 4.
+  ['ide_drive/pio_state/io_buffer', 131_076],
+  // hw/block/fdc.c, fdctrl_realize_common: FD_SECTOR_LEN.
+  ['fdc/fifo', 512],
+]);

@@ -4,7 +4,7 @@ import type { SectionBytes } from '../context.ts';
 import type { LeafValue } from '../node.ts';
 import { NULL_POINTER_MARKER, OBJECT_POINTER_MARKER } from '../pointer-array.ts';
 import { scalarTypes } from '../scalars.ts';
-import { computedCounts } from './computed-counts.ts';
+import { computedCounts, usualCounts } from './computed-counts.ts';
 import { decideExistence } from './existence.ts';
 import { add, type FixedLengths, type StreamLength } from './fixed-length.ts';
 import { alternativeInfoLengths, fixedInfoLength } from './info-lengths.ts';
@@ -202,7 +202,9 @@ export class Machine {
         return { kind: 'dead', offset: run.offset, why: `${this.end - run.offset} bytes are left` };
       }
       if (frame.depth > MAX_DEPTH) return { kind: 'dead', offset: run.offset, why: 'structs nest too deep' };
+      const { offset } = run;
       const outcome = this.#step(run, frame, sink);
+      budget.steps -= Math.floor((run.offset - offset) / BYTES_PER_STEP);
       // Once it is known what was not, the step is taken anew.
       if (outcome?.kind === 'unknown') run.frame = frame;
       if (outcome) return outcome;
@@ -396,10 +398,13 @@ export class Machine {
     const options: UnknownOption[] = [];
     const most = this.#isCut ? MAX_CUT_COUNT : Math.min(Math.floor(left / unit), MAX_COUNT);
     const known = this.#hints.defaults(field.name, offset + count.offset);
-    for (let value = 0; value <= most; value++) {
-      const cost = countCost(value, known.has(value));
-      options.push({ value: BigInt(value), cost: filling.has(value) ? Math.min(cost, FILLING_COST) : cost });
-    }
+    const usual = usualCounts.get(`${frame.vmsd.name}/${field.name}`);
+    const option = (value: number): UnknownOption => {
+      const cost = countCost(value, value === usual || known.has(value));
+      return { value: BigInt(value), cost: filling.has(value) ? Math.min(cost, FILLING_COST) : cost };
+    };
+    for (let value = 0; value <= most; value++) options.push(option(value));
+    if (usual !== undefined && usual > most && usual * unit <= left) options.push(option(usual));
     options.sort((a, b) => a.cost - b.cost);
     return { kind: 'unknown', unknown: { ...unknown, options } };
   }
@@ -912,6 +917,9 @@ const FILLING_COST = 2;
 export interface StepBudget {
   steps: number;
 }
+
+/** So many bytes read at once count as one more step. */
+const BYTES_PER_STEP = 16;
 
 /** Steps of one run: a real section takes fewer than one for each byte. */
 const MAX_STEPS = 20_000_000;
