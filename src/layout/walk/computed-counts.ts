@@ -18,10 +18,12 @@ export const computedCounts: ReadonlyMap<string, ComputedCount> = new Map([
   ],
 ]);
 
-/** Counts that a device always sets itself, so that no property has them; by VMSD and name of the field. */
-export const usualCounts: ReadonlyMap<string, number> = new Map([
-  // hw/ide/core.c, ide_init1: IDE_DMA_BUF_SECTORS * 512 + 4.
-  ['ide_drive/pio_state/io_buffer', 131_076],
-  // hw/block/fdc.c, fdctrl_realize_common: FD_SECTOR_LEN.
-  ['fdc/fifo', 512],
+/** Values of members that count elements or bits and that every QEMU sets to the same; by VMSD and name of the field. */
+export const constantCounts: ReadonlyMap<string, bigint> = new Map([
+  // hw/block/fdc.c, fdctrl_realize_common: fifo_size is FD_SECTOR_LEN.
+  ['fdc/fifo', 512n],
+  // hw/ide/core.c, ide_init1: io_buffer_total_len is IDE_DMA_BUF_SECTORS * 512 + 4.
+  ['ide_drive/pio_state/io_buffer', 131_076n],
+  // hw/ppc/spapr_ovec.c, spapr_ovec_new: bitmap_size is OV_MAXBITS.
+  ['spapr_option_vector/bitmap', 2048n],
 ]);

@@ -4,7 +4,7 @@ import type { SectionBytes } from '../context.ts';
 import type { LeafValue } from '../node.ts';
 import { NULL_POINTER_MARKER, OBJECT_POINTER_MARKER } from '../pointer-array.ts';
 import { scalarTypes } from '../scalars.ts';
-import { computedCounts, usualCounts } from './computed-counts.ts';
+import { computedCounts, constantCounts } from './computed-counts.ts';
 import { decideExistence } from './existence.ts';
 import { add, type FixedLengths, type StreamLength } from './fixed-length.ts';
 import { alternativeInfoLengths, fixedInfoLength } from './info-lengths.ts';
@@ -363,7 +363,10 @@ export class Machine {
   }
 
   #computedCount(run: Run, frame: StructFrame, field: FieldProgram): bigint | undefined {
-    const computed = computedCounts.get(`${frame.vmsd.name}/${field.name}`);
+    const name = `${frame.vmsd.name}/${field.name}`;
+    const constant = constantCounts.get(name);
+    if (constant !== undefined) return constant;
+    const computed = computedCounts.get(name);
     let around = frame.parent;
     while (around && around.kind !== 'struct') around = around.parent;
     if (!computed || !around) return undefined;
@@ -398,13 +401,10 @@ export class Machine {
     const options: UnknownOption[] = [];
     const most = this.#isCut ? MAX_CUT_COUNT : Math.min(Math.floor(left / unit), MAX_COUNT);
     const known = this.#hints.defaults(field.name, offset + count.offset);
-    const usual = usualCounts.get(`${frame.vmsd.name}/${field.name}`);
-    const option = (value: number): UnknownOption => {
-      const cost = countCost(value, value === usual || known.has(value));
-      return { value: BigInt(value), cost: filling.has(value) ? Math.min(cost, FILLING_COST) : cost };
-    };
-    for (let value = 0; value <= most; value++) options.push(option(value));
-    if (usual !== undefined && usual > most && usual * unit <= left) options.push(option(usual));
+    for (let value = 0; value <= most; value++) {
+      const cost = countCost(value, known.has(value));
+      options.push({ value: BigInt(value), cost: filling.has(value) ? Math.min(cost, FILLING_COST) : cost });
+    }
     options.sort((a, b) => a.cost - b.cost);
     return { kind: 'unknown', unknown: { ...unknown, options } };
   }
@@ -443,7 +443,8 @@ export class Machine {
   #size(run: Run, frame: StructFrame, field: FieldProgram, count: number): number | Outcome {
     const { bufferSize } = field;
     if (!bufferSize || count === 0) return field.size;
-    const value = this.#member(run, frame.place, bufferSize);
+    const value =
+      this.#member(run, frame.place, bufferSize) ?? constantCounts.get(`${frame.vmsd.name}/${field.name}`);
     if (value === undefined) return this.#unknownSize(run, frame, field, bufferSize);
     const size = Number(BigInt.asIntN(32, value)) * bufferSize.factor;
     if (size < 0) return { kind: 'dead', offset: run.offset, why: `a buffer of ${size} bytes` };
