@@ -73,8 +73,9 @@ interface GuessList {
   readonly cost: number;
 }
 
-/** Steps that are made to show that there is no other reading, however unlikely. */
+/** Steps and runs that are made to show that there is no other reading, however unlikely. */
 const PROOF_STEPS = 300_000;
+const PROOF_STATES = 1024;
 
 /** Looks for readings of a section, the likeliest first. */
 export function search(
@@ -106,7 +107,8 @@ export function search(
   });
   let best = Number.POSITIVE_INFINITY;
   for (let entry = queue.pop(); entry; entry = queue.pop()) {
-    if (entry.rank > best + limits.margin && limits.steps - budget.steps >= PROOF_STEPS) return finish(false);
+    const isProofDone = limits.steps - budget.steps >= PROOF_STEPS || states >= PROOF_STATES;
+    if (entry.rank > best + limits.margin && isProofDone) return finish(false);
     if (states >= limits.states || budget.steps <= 0) return finish(false);
     let { run, guesses } = entry;
     const { candidate, unknown } = entry;
