@@ -88,9 +88,10 @@ export class SchemaTables implements InfoTables {
       buses = this.#finder.busesOf(sections.map((section) => section.idstr));
       this.#buses.set(sections, buses);
     }
-    return this.#finder
-      .candidates(idstr, versionId, buses)
-      .map(({ index, cost }) => ({ vmsd: this.#compiler.program(index), cost }));
+    return this.#finder.candidates(idstr, versionId, buses).map(({ index, cost }) => {
+      const types = this.schema.types.filter(({ vmsds }) => vmsds.includes(index)).map(({ name }) => name);
+      return { vmsd: this.#compiler.program(index), cost, types };
+    });
   }
 }
 

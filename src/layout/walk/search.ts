@@ -6,6 +6,8 @@ import { Shadow } from './shadow.ts';
 export interface Candidate {
   readonly vmsd: VmsdProgram;
   readonly cost: number;
+  /** QOM types of the devices that have it. */
+  readonly types: readonly string[];
 }
 
 /** A reading of a whole section. */
