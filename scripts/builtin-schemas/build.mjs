@@ -4,7 +4,6 @@
  * compressed, with an index of the machine types that each has.
  */
 
-import { spawnSync } from 'node:child_process';
 import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -56,22 +55,10 @@ for (const root of positionals) {
     if (!version) throw new Error(`${root} ${name}: version not found`);
     const file = `${version}-${target}.json.gz`;
     await writeSchemaFile(join(folder, file), schema);
-    index.push({ file, qemuVersion: schema.qemuVersion, target, machineTypes: machineTypes(root, name) });
+    index.push({ file, qemuVersion: schema.qemuVersion, target, machineTypes: schema.machineTypes });
     process.stdout.write(
       `${file}  ${schema.vmsds.length} VMSDs  ${statSync(join(folder, file)).size} bytes\n`,
     );
   }
 }
 writeFileSync(join(folder, 'index.json'), `${JSON.stringify(index, undefined, 1)}\n`);
-
-/** The machine types that a QEMU lists, without their aliases. */
-function machineTypes(root, name) {
-  const args = root === '/' ? [name] : ['chroot', root, name];
-  const { stdout, status } = spawnSync(args[0], [...args.slice(1), '-machine', 'help'], { encoding: 'utf8' });
-  if (status !== 0) throw new Error(`${root} ${name}: -machine help failed`);
-  return stdout
-    .split('\n')
-    .slice(1)
-    .filter((line) => line !== '' && !line.includes('(alias of'))
-    .map((line) => line.split(/\s+/)[0]);
-}

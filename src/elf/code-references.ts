@@ -21,6 +21,38 @@ export const referenceScanners: ReadonlyMap<string, ReferenceScanner> = new Map<
   ['loongarch64', scanLoongArch],
 ]);
 
+/**
+ * Calls `visit` for each address in `[low, high)` that any code of an image refers to, and for some that none does.
+ * What is not visited no code names: only code that computes it from the address of something before it could reach it
+ * (an element of an array). False where the scanner of the host machine could miss references; nothing is visited then.
+ */
+export function findReferences(
+  image: Image,
+  machine: string,
+  low: number,
+  high: number,
+  visit: (address: number) => void,
+): boolean {
+  if (machine !== 'x86_64') return false;
+  const span = high - low;
+  for (const { executable, bytes, start } of image.segments) {
+    if (!executable) continue;
+    // As scanX86, in 32-bit arithmetic: what lies 4 GiB apart is taken for the same.
+    const from = low | 0;
+    let next = (start - low) | 0;
+    let value = 0;
+    for (let i = 0; i < bytes.length; i++) {
+      value = (value >>> 8) | (bytes[i]! << 24);
+      next = (next + 1) | 0;
+      const relative = (value + next) >>> 0;
+      if (relative < span) visit(low + relative);
+      const absolute = (value - from) >>> 0;
+      if (absolute < span) visit(low + absolute);
+    }
+  }
+  return true;
+}
+
 /** A displacement from the next instruction at any byte, or an absolute address where code is not relocated. */
 function scanX86(image: Image, start: number, end: number, visit: (address: number) => void): void {
   for (let at = start; at + 4 <= end; at++) {

@@ -29,18 +29,31 @@ const MAX_STEPS = 20_000_000;
 /** Readings that cost this many bits more than the best one are not looked for. */
 const MARGIN = 24;
 
+/** What it took to find the readings of a section. */
+export interface SearchEffort {
+  readonly section: string;
+  /** Bytes of the section. */
+  readonly length: number;
+  /** Runs through the section or a part of it, and their steps. */
+  readonly states: number;
+  readonly steps: number;
+}
+
 /** The VMSD tables of a QEMU, ready to resolve sections with. */
 export class SchemaTables implements InfoTables {
   readonly schema: QemuSchema;
   /** What counts are by default. */
   readonly hints: CountHints;
+  readonly onSearch: (effort: SearchEffort) => void;
   readonly #compiler: VmsdCompiler;
   readonly #finder: CandidateFinder;
   readonly #byName = new Map<string, number[]>();
   readonly #buses = new WeakMap<readonly Section[], ReadonlySet<string>>();
 
-  constructor(schema: QemuSchema) {
+  /** `onSearch` is called for each section that was searched for its reading: to measure. */
+  constructor(schema: QemuSchema, onSearch: (effort: SearchEffort) => void = () => {}) {
     this.schema = schema;
+    this.onSearch = onSearch;
     this.hints = countHints(schema);
     this.#compiler = new VmsdCompiler(schema);
     this.#finder = new CandidateFinder(schema);
@@ -75,9 +88,10 @@ export class SchemaTables implements InfoTables {
       buses = this.#finder.busesOf(sections.map((section) => section.idstr));
       this.#buses.set(sections, buses);
     }
-    return this.#finder
-      .candidates(idstr, versionId, buses)
-      .map(({ index, cost }) => ({ vmsd: this.#compiler.program(index), cost }));
+    return this.#finder.candidates(idstr, versionId, buses).map(({ index, cost }) => {
+      const types = this.schema.types.filter(({ vmsds }) => vmsds.includes(index)).map(({ name }) => name);
+      return { vmsd: this.#compiler.program(index), cost, types };
+    });
   }
 }
 
@@ -113,6 +127,7 @@ export async function resolveByTables(
     steps: MAX_STEPS,
     margin: MARGIN,
   });
+  tables.onSearch({ section: idstr, length, states: result.states, steps: result.steps });
   const context: ResolveContext = {
     section,
     idstr,
@@ -162,5 +177,11 @@ export async function resolveByTables(
     message: `the tables of this QEMU do not fit: ${furthest.why}`,
     range: { start: furthest.offset, end: body.end },
   });
-  return build(furthest.candidate.vmsd, furthest.shadow);
+  return build(furthest.candidate.vmsd, furthest.shadow, misfit(furthest.candidate.vmsd));
+}
+
+/** Where no reading fits, nothing is certain of the one that got furthest. */
+function misfit({ name }: VmsdProgram): Doubt {
+  const choice = { readings: 0, allTried: false, taken: `VMSD ${printable(name)}`, runnerUp: undefined };
+  return { choice, isCertain: () => false, isCutCertain: false };
 }

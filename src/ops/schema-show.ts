@@ -30,6 +30,7 @@ export interface VmsdDescription {
   readonly minimumVersionId: number;
   readonly unmigratable: boolean;
   readonly earlySetup: boolean;
+  readonly embeddedOnly: boolean;
   readonly priority: number;
   readonly at: Place;
   readonly callbacks: readonly { readonly name: string; readonly at: Place }[];
@@ -147,6 +148,7 @@ function describe(schema: QemuSchema, index: number): VmsdDescription {
     minimumVersionId: vmsd.minimumVersionId,
     unmigratable: vmsd.unmigratable,
     earlySetup: vmsd.earlySetup,
+    embeddedOnly: vmsd.embeddedOnly,
     priority: vmsd.priority,
     at: place(vmsd)!,
     callbacks: Object.entries(vmsd.callbacks).flatMap(([name, i]) => {

@@ -91,6 +91,7 @@ export function* vmsdText(vmsd: VmsdDescription, { style }: TextOptions): Genera
     versions,
     ...(vmsd.unmigratable ? ['cannot be migrated'] : []),
     ...(vmsd.earlySetup ? ['sent before RAM'] : []),
+    ...(vmsd.embeddedOnly ? ['only in others'] : []),
     ...(vmsd.priority === 0 ? [] : [`priority ${vmsd.priority}`]),
   ];
   yield `  ${remarks.join(', ')}`;

@@ -1,6 +1,7 @@
 import { DecodeError } from '../bytes/diagnostic.ts';
 import type { ByteSource } from '../bytes/source.ts';
 import { type LoadedProgram, loadProgram } from '../elf/load.ts';
+import { findEmbeddedOnly } from './embedded-only.ts';
 import { findInfos } from './find-infos.ts';
 import { withoutStrays } from './find-vmsds.ts';
 import { fitTables } from './fit-layout.ts';
@@ -59,7 +60,8 @@ export function schemaOfProgram(program: LoadedProgram): QemuSchema {
   const types = findClasses(program, fit.vmsds);
   const referenced = types.classes && new Set([...types.classes.values()].flatMap((data) => data.vmsds));
   const vmsds = referenced ? withoutStrays(reader, fit.vmsds, referenced) : fit.vmsds;
-  const tables = readTables(program, reader.layout, infos, vmsds);
+  const embeddedOnly = findEmbeddedOnly(program, reader, vmsds);
+  const tables = readTables(program, reader.layout, infos, vmsds, embeddedOnly);
   const problem = vmsdGraphProblem(tables.vmsds);
   if (problem !== undefined) {
     throw new DecodeError({ severity: 'error', code: 'bad-schema', message: `${name}: its ${problem}` });

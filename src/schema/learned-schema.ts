@@ -269,6 +269,7 @@ function description(name: string | undefined, versionId: number, at: HostAddres
     minimumVersionId: versionId,
     unmigratable: false,
     earlySetup: false,
+    embeddedOnly: false,
     priority: 0,
     callbacks: {},
     fields: [],

@@ -220,6 +220,7 @@ class SchemaParser {
       minimumVersionId: asInteger(minimumVersionId, INT32_MIN, INT32_MAX, `${path}.minimumVersionId`),
       unmigratable: asFlag(json['unmigratable'], `${path}.unmigratable`),
       earlySetup: asFlag(json['earlySetup'], `${path}.earlySetup`),
+      embeddedOnly: asFlag(json['embeddedOnly'], `${path}.embeddedOnly`),
       priority: asInteger(priority ?? 0, 0, UINT32_MAX, `${path}.priority`),
       callbacks: this.#callbacks(callbacks, `${path}.callbacks`),
       fields: asArray(fields ?? [], `${path}.fields`).map((row, i) =>

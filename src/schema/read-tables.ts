@@ -23,15 +23,19 @@ export interface Tables {
   readonly vmsds: readonly VMStateDescription[];
 }
 
-/** Turns VMSDs that were found in an image, with all that they point to, into data. */
+/**
+ * Turns VMSDs that were found in an image, with all that they point to, into data. `embeddedOnly` has the addresses of
+ * those that no section is of.
+ */
 export function readTables(
   program: LoadedProgram,
   layout: TableLayout,
   rawInfos: ReadonlyMap<number, RawInfo>,
   rawVmsds: readonly RawVmsd[],
+  embeddedOnly: ReadonlySet<number>,
 ): Tables {
   const reader = new TableConverter(program, layout, rawInfos, rawVmsds);
-  const vmsds = rawVmsds.map((raw) => reader.vmsd(raw));
+  const vmsds = rawVmsds.map((raw) => reader.vmsd(raw, embeddedOnly.has(raw.address)));
   return { functions: reader.functions.functions, infos: reader.infos, vmsds };
 }
 
@@ -57,7 +61,7 @@ class TableConverter {
     this.functions = new FunctionTable(program);
   }
 
-  vmsd({ address, fields, subsections }: RawVmsd): VMStateDescription {
+  vmsd({ address, fields, subsections }: RawVmsd, embeddedOnly: boolean): VMStateDescription {
     const { image } = this.#program;
     const { vmsd } = this.#layout;
     const callbacks: Partial<Record<VmsdCallback, number>> = {};
@@ -75,6 +79,7 @@ class TableConverter {
           ? image.u32(address + vmsd.unmigratable)
           : image.u8(address + vmsd.unmigratable)) !== 0,
       earlySetup: vmsd.earlySetup !== undefined && image.u8(address + vmsd.earlySetup) !== 0,
+      embeddedOnly,
       priority: vmsd.priority === undefined ? 0 : image.u32(address + vmsd.priority),
       callbacks,
       fields: fields.map((field) => this.#field(field)),

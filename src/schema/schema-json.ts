@@ -37,6 +37,7 @@ export interface VmsdJson {
   readonly minimumVersionId: number;
   readonly unmigratable?: true;
   readonly earlySetup?: true;
+  readonly embeddedOnly?: true;
   readonly priority?: number;
   /** Indexes into `functions`. */
   readonly callbacks?: Readonly<Partial<Record<VmsdCallback, number>>>;

@@ -114,6 +114,7 @@ function vmsdToJson(vmsd: VMStateDescription, strings: StringTable): VmsdJson {
     minimumVersionId,
     ...(vmsd.unmigratable ? { unmigratable: true } : {}),
     ...(vmsd.earlySetup ? { earlySetup: true } : {}),
+    ...(vmsd.embeddedOnly ? { embeddedOnly: true } : {}),
     ...(priority === 0 ? {} : { priority }),
     ...(Object.keys(callbacks).length === 0 ? {} : { callbacks }),
     ...(vmsd.fields.length === 0 ? {} : { fields: vmsd.fields.map((field) => fieldToRow(field, strings)) }),

@@ -56,9 +56,20 @@ export class Machine {
   async migrate(): Promise<string> {
     const file = join(this.folder, 'vm.qevm');
     await this.qmp.execute('migrate', { uri: `exec:cat > ${file}` });
+    await this.#migrated();
+    return file;
+  }
+
+  /** Loads a migration stream, into a machine that was started with `-incoming defer`. Throws when QEMU refuses it. */
+  async load(file: string): Promise<void> {
+    await this.qmp.execute('migrate-incoming', { uri: `exec:cat ${file}` });
+    await this.#migrated();
+  }
+
+  async #migrated(): Promise<void> {
     for (const end = Date.now() + PATIENCE; ; await sleep(20)) {
       const { status } = await this.qmp.execute<{ status?: string }>('query-migrate');
-      if (status === 'completed') return file;
+      if (status === 'completed') return;
       if (status === 'failed' || Date.now() > end) throw new Error(`migration: ${status}`);
     }
   }

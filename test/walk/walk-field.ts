@@ -51,7 +51,7 @@ export function walkSection(
     { defaults: () => new Set() },
     { idstr, vmsds: (name) => others.filter((other) => other.name === name), cpus: 1 },
   );
-  const result = search(machine, root.versionId, [{ vmsd: root, cost: 0 }], LIMITS);
+  const result = search(machine, root.versionId, [{ vmsd: root, cost: 0, types: [] }], LIMITS);
   const [best] = result.solutions;
   if (!best) return undefined;
   const leaves: Record<string, unknown> = {};

@@ -37,7 +37,7 @@ export class CandidateFinder {
     for (const [index, vmsd] of schema.vmsds.entries()) {
       for (const field of vmsd.fields) if (field.vmsd !== undefined) this.#embedded.add(field.vmsd);
       for (const subsection of vmsd.subsections) subsections.add(subsection);
-      if (vmsd.name !== undefined)
+      if (vmsd.name !== undefined && !vmsd.embeddedOnly)
         this.#byName.set(vmsd.name, [...(this.#byName.get(vmsd.name) ?? []), index]);
     }
     for (const [index, { name }] of schema.vmsds.entries()) {

@@ -10,8 +10,8 @@ export interface CountContext {
   around(...names: readonly string[]): bigint | undefined;
 }
 
-/** How the code of a device comes to a count that is not sent. */
-interface CountRule {
+/** How the code of a device comes to a count, or the size of a buffer, that is not sent. */
+export interface CountRule {
   /** The count itself. */
   compute?(context: CountContext): number | undefined;
   /** Counts that are likelier than others. */
@@ -92,8 +92,12 @@ export const countRules: ReadonlyMap<string, CountRule> = new Map<string, CountR
       },
     },
   ],
-  // hw/ide/core.c, ide_init_drive: IDE_DMA_BUF_SECTORS sectors and 4 bytes.
-  ['ide_drive/pio_state/io_buffer', { likely: () => [256 * 512 + 4] }],
+  // Set to the same by every QEMU. hw/block/fdc.c, fdctrl_realize_common: FD_SECTOR_LEN.
+  ['fdc/fifo', { compute: () => 512 }],
+  // hw/ide/core.c, ide_init1: IDE_DMA_BUF_SECTORS sectors and 4 bytes.
+  ['ide_drive/pio_state/io_buffer', { compute: () => 256 * 512 + 4 }],
+  // hw/ppc/spapr_ovec.c, spapr_ovec_new: OV_MAXBITS.
+  ['spapr_option_vector/bitmap', { compute: () => 2048 }],
   // hw/intc/riscv_aplic.c: three arrays by interrupt, three by hart; no hart where interrupts are messages.
   [
     'riscv_aplic/sourcecfg',

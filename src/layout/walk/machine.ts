@@ -4,7 +4,7 @@ import type { SectionBytes } from '../context.ts';
 import type { LeafValue } from '../node.ts';
 import { NULL_POINTER_MARKER, OBJECT_POINTER_MARKER } from '../pointer-array.ts';
 import { scalarTypes } from '../scalars.ts';
-import { type CountContext, countRules } from './count-rules.ts';
+import { type CountContext, type CountRule, countRules } from './count-rules.ts';
 import { decideExistence } from './existence.ts';
 import { add, type FixedLengths, type StreamLength } from './fixed-length.ts';
 import { alternativeInfoLengths, fixedInfoLength } from './info-lengths.ts';
@@ -202,7 +202,9 @@ export class Machine {
         return { kind: 'dead', offset: run.offset, why: `${this.end - run.offset} bytes are left` };
       }
       if (frame.depth > MAX_DEPTH) return { kind: 'dead', offset: run.offset, why: 'structs nest too deep' };
+      const { offset } = run;
       const outcome = this.#step(run, frame, sink);
+      budget.steps -= Math.floor((run.offset - offset) / BYTES_PER_STEP);
       // Once it is known what was not, the step is taken anew.
       if (outcome?.kind === 'unknown') run.frame = frame;
       if (outcome) return outcome;
@@ -348,7 +350,7 @@ export class Machine {
     if (count.kind === 'fixed') elements = count.count;
     else {
       const value = this.#member(run, frame.place, count);
-      const rule = value === undefined ? countRules.get(`${frame.vmsd.name}/${field.name}`) : undefined;
+      const rule = value === undefined ? this.#rule(frame, field) : undefined;
       const computed = rule?.compute?.(this.#countContext(run, frame));
       if (value === undefined && computed === undefined) return this.#unknownCount(run, frame, field, count);
       if (computed !== undefined && !Number.isInteger(computed))
@@ -366,6 +368,10 @@ export class Machine {
       }
     }
     return elements;
+  }
+
+  #rule({ vmsd }: StructFrame, { name }: FieldProgram): CountRule | undefined {
+    return countRules.get(`${vmsd.name}/${name}`);
   }
 
   /** What a rule for a count may ask. */
@@ -416,7 +422,7 @@ export class Machine {
     const options: UnknownOption[] = [];
     const most = this.#isCut ? MAX_CUT_COUNT : Math.min(Math.floor(left / unit), MAX_COUNT);
     const known = new Set(this.#hints.defaults(field.name, offset + count.offset));
-    const rule = countRules.get(`${frame.vmsd.name}/${field.name}`);
+    const rule = this.#rule(frame, field);
     for (const value of rule?.likely?.(this.#countContext(run, frame)) ?? []) known.add(value);
     for (let value = 0; value <= most; value++) {
       const cost = countCost(value, known.has(value));
@@ -464,8 +470,11 @@ export class Machine {
     const { bufferSize } = field;
     if (!bufferSize || count === 0) return field.size;
     const value = this.#member(run, frame.place, bufferSize);
-    if (value === undefined) return this.#unknownSize(run, frame, field, bufferSize);
-    const size = Number(BigInt.asIntN(32, value)) * bufferSize.factor;
+    const rule = value === undefined ? this.#rule(frame, field) : undefined;
+    const computed = rule?.compute?.(this.#countContext(run, frame));
+    if (value === undefined && computed === undefined)
+      return this.#unknownSize(run, frame, field, bufferSize);
+    const size = (computed ?? Number(BigInt.asIntN(32, value!))) * bufferSize.factor;
     if (size < 0) return { kind: 'dead', offset: run.offset, why: `a buffer of ${size} bytes` };
     return size;
   }
@@ -940,6 +949,9 @@ const FILLING_COST = 2;
 export interface StepBudget {
   steps: number;
 }
+
+/** So many bytes read at once count as one more step. */
+const BYTES_PER_STEP = 16;
 
 /** Steps of one run: a real section takes fewer than one for each byte. */
 const MAX_STEPS = 20_000_000;

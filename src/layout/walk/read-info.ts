@@ -42,7 +42,7 @@ export function readInfo(
   const machine = new Machine(section, end, new Objects(), lengths, { defaults: () => NONE }, surroundings);
   const program = fieldProgram(String(name), type, tables);
   const vmsd: VmsdProgram = { name: '', versionId: 0, fields: [program], subsections: [] };
-  const result = search(machine, 0, [{ vmsd, cost: 0 }], LIMITS);
+  const result = search(machine, 0, [{ vmsd, cost: 0, types: [] }], LIMITS);
   const [best] = result.solutions;
   if (!best) return undefined;
   const doubt = compareReadings(machine, result, 0, true);

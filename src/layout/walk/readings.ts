@@ -1,7 +1,7 @@
 import { printable } from '../../bytes/diagnostic.ts';
 import type { Choice } from '../node.ts';
 import type { Machine, WalkSink } from './machine.ts';
-import type { Guess, SearchResult, Solution } from './search.ts';
+import type { Candidate, Guess, SearchResult, Solution } from './search.ts';
 
 /** Readings that are compared with the best one. */
 const MAX_COMPARED = 16;
@@ -130,6 +130,13 @@ function told({ guesses, candidate }: Solution, other: Solution | undefined): st
     ({ unknown, value }) => `${unknown.question} of ${printable(unknown.field)} ${value}`,
   );
   if (parts.length === 0 || (other && candidate.vmsd !== other.candidate.vmsd))
-    parts.unshift(`VMSD ${printable(candidate.vmsd.name)}`);
+    parts.unshift(candidateText(candidate));
   return parts.join(', ');
+}
+
+/** A device's types tell its VMSD from others of that name. */
+function candidateText({ vmsd, types }: Candidate): string {
+  const [first] = types;
+  const of = first === undefined ? '' : ` of ${printable(first)}${types.length > 1 ? ' and others' : ''}`;
+  return `VMSD ${printable(vmsd.name)}${of}`;
 }

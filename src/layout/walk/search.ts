@@ -6,6 +6,8 @@ import { Shadow } from './shadow.ts';
 export interface Candidate {
   readonly vmsd: VmsdProgram;
   readonly cost: number;
+  /** QOM types of the devices that have it. */
+  readonly types: readonly string[];
 }
 
 /** A reading of a whole section. */
@@ -32,8 +34,9 @@ export interface SearchResult {
   readonly exhausted: boolean;
   /** VMSDs that were given. */
   readonly candidates: number;
-  /** Runs that were made. */
+  /** Runs that were made, and their steps. */
   readonly states: number;
+  readonly steps: number;
   /** The failure that got furthest, for when there is no solution. */
   readonly furthest: Failure | undefined;
 }
@@ -72,8 +75,9 @@ interface GuessList {
   readonly cost: number;
 }
 
-/** Runs that are made to show that there is no other reading, however unlikely. */
-const PROOF_STATES = 256;
+/** Steps and runs that are made to show that there is no other reading, however unlikely. */
+const PROOF_STEPS = 300_000;
+const PROOF_STATES = 1024;
 
 /** Looks for readings of a section, the likeliest first. */
 export function search(
@@ -100,11 +104,13 @@ export function search(
     exhausted,
     candidates: candidates.length,
     states,
+    steps: limits.steps - budget.steps,
     furthest,
   });
   let best = Number.POSITIVE_INFINITY;
   for (let entry = queue.pop(); entry; entry = queue.pop()) {
-    if (entry.rank > best + limits.margin && states >= PROOF_STATES) return finish(false);
+    const isProofDone = limits.steps - budget.steps >= PROOF_STEPS || states >= PROOF_STATES;
+    if (entry.rank > best + limits.margin && isProofDone) return finish(false);
     if (states >= limits.states || budget.steps <= 0) return finish(false);
     let { run, guesses } = entry;
     const { candidate, unknown } = entry;
