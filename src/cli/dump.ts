@@ -10,12 +10,14 @@ import { ndjsonLine, nodeJson } from '../render/ndjson.ts';
 import { withStream } from './input.ts';
 import {
   containerOffsetsOption,
+  fullScanOption,
   jsonOption,
   noBlobOption,
   offsetOption,
   openKnowledge,
   qemuOption,
   schemaOption,
+  skipRam,
   strictOption,
   strictSchemaOption,
 } from './options.ts';
@@ -51,6 +53,7 @@ export const dumpCommand = new Command('dump')
   .option('--full', 'shorten nothing')
   .addOption(jsonOption().conflicts('ndjson'))
   .addOption(offsetOption())
+  .addOption(fullScanOption())
   .option('--ndjson', 'print one JSON line for each node, in stream order')
   .addOption(
     new Option('--analyze-migration', "print what QEMU's scripts/analyze-migration.py prints").conflicts([
@@ -91,7 +94,8 @@ Examples:
         await analyze(opened, options.dump);
       } else await dump(useBuiltinInfoTables(opened), selection, options);
     };
-    await withStream(file, use, await openKnowledge(options), { offset: options.offset });
+    const openOptions = { ...(await openKnowledge(options)), ...skipRam(options) };
+    await withStream(file, use, openOptions, { offset: options.offset });
   });
 
 async function analyze(opened: OpenedStream, what: 'state' | 'desc'): Promise<void> {

@@ -6,7 +6,7 @@ import { findIterativeScanner, type IterativeScanner } from '../ram/iterative.ts
 import type { PageSink } from '../ram/page-sink.ts';
 import { findDevice, type Schema, structLength } from '../schema/schema.ts';
 import { type JsonObject, parseVmdesc } from '../schema/vmdesc.ts';
-import { type Section, type Stream, scanStream } from '../stream/scan.ts';
+import { type ScanOptions, type Section, type SkipRam, type Stream, scanStream } from '../stream/scan.ts';
 import { locateVmDescription, MAX_VMDESC_LENGTH, VMDESC_HEADER_LENGTH } from '../stream/vmdescription.ts';
 import type { Layout } from './node.ts';
 import { resolveConfiguration, resolveSection } from './section.ts';
@@ -19,6 +19,14 @@ export interface OpenOptions {
   readonly tables?: SchemaTables;
   /** Do not use the stream's own description. */
   readonly ignoreVmdesc?: boolean;
+  /**
+   * Skip the records of RAM where they are more bytes than this and the vmdesc, which must end the source, tells where
+   * the device state behind them begins. For who needs the device state only: pages are then not counted, and damage
+   * among them is not seen. The device state is checked byte by byte, and a full scan made in doubt. (That a stream was
+   * written over an older one of the same VM which ends the source cannot be seen without a full scan.) Ignored with
+   * a sink, and where other iterative sections are in the stream.
+   */
+  readonly skipRamOver?: number | undefined;
   /** Called with the number of bytes scanned so far, after each record. */
   onProgress?(offset: number): void;
 }
@@ -49,7 +57,9 @@ export async function openStream(source: ByteSource, options: OpenOptions = {}):
   const located = ignoreVmdesc ? undefined : await locateVmDescription(source);
   let described =
     located && (await readVmdesc(source, { ...located, start: located.start + VMDESC_HEADER_LENGTH }));
-  let stream = await scan(source, described?.schema, { ...options, vmdescription: located });
+  const skipRam =
+    options.sink || described?.diagnostics.length ? undefined : skipRamBy(described?.schema, options);
+  let stream = await scan(source, described?.schema, { ...options, skipRam, vmdescription: located });
   const found = stream.vmdescription;
   if (!ignoreVmdesc && found && rangeLength(found.json) > 0 && found.range.start !== located?.start) {
     // The blob was not at the very end; what is there may belong to an older, longer stream that this one was written
@@ -87,15 +97,26 @@ async function readVmdesc(
   return { schema: vmdesc?.schema, json: vmdesc?.json, diagnostics };
 }
 
+function skipRamBy(schema: Schema | undefined, { skipRamOver }: OpenOptions): SkipRam | undefined {
+  if (!schema || skipRamOver === undefined) return undefined;
+  const described = schema.devices.map((device) => ({
+    idstr: device.idstr,
+    instanceId: device.instanceId,
+    bodyLength: structLength(device),
+  }));
+  return { over: skipRamOver, described };
+}
+
 function scan(
   source: ByteSource,
   schema: Schema | undefined,
-  options: OpenOptions & { readonly vmdescription?: Range | undefined },
+  options: OpenOptions & Pick<ScanOptions, 'skipRam' | 'vmdescription'>,
 ): Promise<Stream<IterativeScanner>> {
-  const { sink, onProgress, vmdescription } = options;
+  const { sink, onProgress, skipRam, vmdescription } = options;
   return scanStream<IterativeScanner>(source, {
     pageSize: schema?.pageSize,
     vmdescription,
+    skipRam,
     bodyLength(idstr, instanceId, occurrence) {
       if (idstr === 'configuration') return schema?.configuration && structLength(schema.configuration);
       const device = schema && findDevice(schema, idstr, instanceId, occurrence);
