@@ -20,11 +20,10 @@ export interface OpenOptions {
   /** Do not use the stream's own description. */
   readonly ignoreVmdesc?: boolean;
   /**
-   * Skip the records of RAM where they are more bytes than this and the vmdesc, which must end the source, tells where
-   * the device state behind them begins. For who needs the device state only: pages are then not counted, and damage
-   * among them is not seen. The device state is checked byte by byte, and a full scan made in doubt. (That a stream was
-   * written over an older one of the same VM which ends the source cannot be seen without a full scan.) Ignored with
-   * a sink, and where other iterative sections are in the stream.
+   * Skip the records of RAM and other iterative sections where they are more bytes than this and the vmdesc, which must
+   * end the source, tells where the device state behind them begins. For who needs the device state only: what is
+   * skipped is not counted, and damage in it is not seen. In doubt there is a full scan; but that a stream was written
+   * over an older one of the same VM, whose end still ends the source, cannot be seen without one. Ignored with a sink.
    */
   readonly skipRamOver?: number | undefined;
   /** Called with the number of bytes scanned so far, after each record. */

@@ -37,7 +37,7 @@ const foundBy: Partial<Record<BoundaryOrigin, string>> = {
   'header-search': 'the header of the next one',
 };
 
-/** Name of the leaf for RAM's records that were skipped, with the framing between them. */
+/** Name of the leaf for records that were skipped, with all that is between them. */
 const UNSCANNED = '(not scanned)';
 
 /** Section name of the configuration's layout. */

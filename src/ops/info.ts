@@ -262,7 +262,7 @@ export function byteShares({ source, stream }: OpenedStream): Share {
           add(['vmdesc'], size);
           break;
         case 'unscanned':
-          add(['ram', 'not scanned'], size);
+          add(['not scanned'], size);
           break;
         case 'gap':
           add(['unexplained'], size);

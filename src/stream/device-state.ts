@@ -16,18 +16,18 @@ const FOOTER_LENGTH = 5;
 
 /**
  * Where the FULL sections begin that end a stream with footers, counted back from the end-of-file record at `end` by
- * the lengths in its description. `before` are the records up to RAM's first PART or END: FULL sections among them (of
- * devices with early_setup, see qemu_savevm_state_setup in migration/savevm.c) are the first in the description, too.
+ * the lengths in its description. `before` are the sections that begin in front of the first PART or END record: FULL
+ * ones among them (of devices with early_setup, see qemu_savevm_state_setup in migration/savevm.c) are the first in the
+ * description, too.
  *
- * Undefined in doubt: the description does not begin with those, or in front of the place there is no footer of
- * section `id`, which RAM's last record has there. That all records behind the place are sound is left to the caller.
+ * Undefined in doubt: the description does not begin with those, or in front of the place there is no footer of an
+ * iterative section. That all records behind the place are sound is left to the caller.
  */
 export async function deviceStateStart(
   source: ByteSource,
   end: number,
   described: readonly DescribedSection[],
-  before: readonly SectionRecord[],
-  id: number,
+  before: readonly Pick<SectionRecord, 'type' | 'id' | 'idstr' | 'instanceId'>[],
 ): Promise<number | undefined> {
   const early = before.filter(({ type }) => type === 'SECTION_FULL');
   for (const [i, { idstr, instanceId }] of early.entries()) {
@@ -42,5 +42,5 @@ export async function deviceStateStart(
   const footer = await source.read(start - FOOTER_LENGTH, FOOTER_LENGTH);
   if (footer[0] !== QEMU_VM_SECTION_FOOTER) return undefined;
   const found = new DataView(footer.buffer, footer.byteOffset, footer.byteLength).getUint32(1);
-  return found === id ? start : undefined;
+  return before.some(({ type, id }) => type === 'SECTION_START' && id === found) ? start : undefined;
 }

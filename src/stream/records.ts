@@ -129,7 +129,7 @@ export interface GapRecord {
   readonly range: Range;
 }
 
-/** Records of RAM, and commands between them, that were skipped on the way to the device state behind them. */
+/** Records of RAM and other iterative sections, and commands between them, that were skipped. */
 export interface UnscannedRecord {
   readonly kind: 'unscanned';
   readonly range: Range;

@@ -1,4 +1,4 @@
-import { DecodeError, type Diagnostic } from '../bytes/diagnostic.ts';
+import { DecodeError, type Diagnostic, printable } from '../bytes/diagnostic.ts';
 import { type Range, rangeLength } from '../bytes/range.ts';
 import type { ByteSource } from '../bytes/source.ts';
 import { Window } from '../bytes/window.ts';
@@ -67,7 +67,7 @@ export interface Section<Scanner extends SectionScanner = SectionScanner> {
   /** How many sections before this one have the same idstr and instance id: 0 but for a few devices. */
   readonly occurrence: number;
   readonly records: SectionRecord[];
-  /** Where the rest of its records is, when they were skipped; only of RAM. */
+  /** Where the rest of its records is, among those of other iterative sections, when all of them were skipped. */
   unscanned?: Range;
   /** Present for sections whose format is known and is no VMSD. */
   readonly scanner: Scanner | undefined;
@@ -92,7 +92,7 @@ export interface ScanOptions<Scanner extends SectionScanner = SectionScanner> {
   readonly pageSize?: number | undefined;
   /** Where the VMDESCRIPTION record is that ends the source, if one does: the end-of-file record is in front of it. */
   readonly vmdescription?: Range | undefined;
-  /** Skips RAM where the description tells where the device state behind it begins. */
+  /** Skips RAM and the like where the description tells where the device state behind them begins. */
   readonly skipRam?: SkipRam | undefined;
   /** Length of the body of a FULL section by its description, to be checked against the bytes. */
   bodyLength?(idstr: string, instanceId: number, occurrence: number): number | undefined;
@@ -103,7 +103,7 @@ export interface ScanOptions<Scanner extends SectionScanner = SectionScanner> {
 }
 
 export interface SkipRam {
-  /** RAM's records are skipped where they are more bytes than this. */
+  /** The records of iterative sections behind their START are skipped where they are more bytes than this. */
   readonly over: number;
   /** All FULL sections of the stream, in its order. */
   readonly described: readonly DescribedSection[];
@@ -291,25 +291,25 @@ class StreamScan<Scanner extends SectionScanner> {
   }
 
   /**
-   * Goes from the first record behind RAM's START to the device state, when that is asked for and there is no doubt
-   * where it is. False, with the window where it was, otherwise.
+   * Goes from the first PART or END record to the device state, when that is asked for and there is no doubt where it
+   * is. False, with the window where it was, otherwise.
    */
   async #skipRam(records: StreamRecord[], start: number): Promise<boolean> {
     const { skipRam, vmdescription } = this.#options;
-    const [ram, ...others] = this.#started.values();
-    // Records of other iterative sections would be skipped with RAM's.
-    if (!skipRam || !vmdescription || ram?.idstr !== 'ram' || others.length > 0) return false;
-    if (ram.records.length > 1 || this.#packageDepth > 0) return false;
+    const started = [...this.#started.values()];
+    if (!skipRam || !vmdescription || this.#packageDepth > 0) return false;
+    if (started.some((section) => section.records.length > 1)) return false;
     if (!this.#footers || !this.#hasNoProblems() || !this.#isConfigurationDescribed()) return false;
     const before = this.#sections.flatMap((section) => section.records);
     const eof = vmdescription.start - 1;
-    const end = await deviceStateStart(this.#source, eof, skipRam.described, before, ram.id);
+    const end = await deviceStateStart(this.#source, eof, skipRam.described, before);
     if (end === undefined || end - start <= skipRam.over) return false;
     this.#unscanned = { start, end };
-    ram.unscanned = this.#unscanned;
+    for (const section of started) section.unscanned = this.#unscanned;
     records.push({ kind: 'unscanned', range: this.#unscanned });
-    const message = `${end - start} bytes of RAM were not scanned: what is in them is not counted`;
-    this.#report('note', 'not-scanned', message, this.#unscanned, ram);
+    const names = started.map(({ idstr }) => printable(idstr)).join(', ');
+    const message = `${end - start} bytes with records of ${names} were not scanned: what is in them is not counted`;
+    this.#report('note', 'not-scanned', message, this.#unscanned);
     this.#window.seek(end);
     return true;
   }
