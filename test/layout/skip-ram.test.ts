@@ -212,6 +212,23 @@ describe('a description that lies', () => {
       expect(deviceState(fast!), name).toEqual(deviceState(full!));
     }
   });
+
+  test('that leads to a footer in the content of RAM', async () => {
+    for (const { name } of described) {
+      const { bytes, intact } = await readSpecimen(name);
+      const { sections, footers } = intact.opened.stream;
+      const { start = 0, end = 0 } = unscanned((await decode(bytes, SKIP))!.opened) ?? {};
+      const before = (end - start) >> 1;
+      if (!footers || before < 100) continue;
+      const description = descriptionOf(bytes);
+      description.devices[0]!.fields.push(field(before));
+      const lying = Buffer.from(withDescription(bytes, JSON.stringify(description)));
+      lying.writeUInt8(0x7e, end - before - 5);
+      lying.writeUInt32BE(sections.find(({ idstr }) => idstr === 'ram')!.id, end - before - 4);
+      const [full, fast] = [await decode(lying), await decode(lying, SKIP)];
+      expect(deviceState(fast!), name).toEqual(deviceState(full!));
+    }
+  });
 });
 
 describe.each(described)('$name, written over a longer stream', ({ name }) => {
