@@ -12,6 +12,7 @@ import { measure, median, outputHash, timeToFirstOutput } from './measure.mjs';
 import { fetchScript } from './qemu-script.mjs';
 import { compareSchema, findProgram } from './schema.mjs';
 import { benchStream } from './stream.mjs';
+import { deviceStateHash, stretch } from './tail.mjs';
 
 const USAGE = `Usage: npm run bench -- [options]
 
@@ -24,7 +25,17 @@ Exit status: 0, 1 when vmwalk and another program say different things, 2 when n
 `;
 
 /** What is aimed at: a scan at the speed of reading, whatever the size, and no waiting for a look at a small file. */
-const targets = { timesCat: 1.5, peakMB: 150, startup: 0.15, extract: 0.7 };
+const targets = {
+  timesCat: 1.5,
+  peakMB: 150,
+  startup: 0.15,
+  extract: 0.7,
+  deviceState: 0.3,
+  timesSmaller: 1.1,
+};
+
+/** Bytes of the stream whose RAM is not read, sparse. */
+const STRETCHED = 16 * 2 ** 30;
 
 /** Small runs vary more. */
 const STARTUP_ROUNDS = 15;
@@ -66,6 +77,7 @@ async function main() {
   printTable(contenders);
   console.log('');
   printTargets(contenders);
+  if (!(await measureDeviceState(stream, folder, rounds))) process.exitCode = 1;
   await measureStartup();
   const binary = values.qemu === undefined ? findProgram('qemu-system-x86_64') : resolve(values.qemu);
   if (binary !== undefined && !(await measureExtraction(binary, rounds))) process.exitCode = 1;
@@ -116,9 +128,9 @@ function listContenders(stream, script) {
   const commands = {
     cat: ['cat', stream],
     'vmwalk info': [...vmwalk, 'info', stream],
-    'vmwalk dump': [...vmwalk, 'dump', stream],
-    'vmwalk dump --ndjson': [...vmwalk, 'dump', '--ndjson', stream],
-    'vmwalk dump --analyze-migration': analyzeCommand(stream),
+    'vmwalk dump --full-scan': [...vmwalk, 'dump', '--full-scan', stream],
+    'vmwalk dump --ndjson --full-scan': [...vmwalk, 'dump', '--ndjson', '--full-scan', stream],
+    'vmwalk dump --analyze-migration --full-scan': [...analyzeCommand(stream), '--full-scan'],
     ...(script === undefined ? {} : { 'analyze-migration.py': scriptCommand(stream, script) }),
   };
   return contendersOf(commands);
@@ -159,6 +171,39 @@ async function measureExtraction(binary, rounds) {
     differences.length === 0 ? 'version and build id are right' : `WRONG: ${differences.join('; ')}`,
   );
   return differences.length === 0;
+}
+
+/**
+ * Measures `dump` without a look at RAM, for the stream and for one of 16 GiB. Is what it prints the same as with one?
+ *
+ * @param {string} stream
+ * @param {string} folder
+ * @param {number} rounds
+ */
+async function measureDeviceState(stream, folder, rounds) {
+  const stretched = stretch(vmwalk, stream, folder, STRETCHED);
+  const contenders = contendersOf({
+    'node -p 0': [process.execPath, '-p', '0'],
+    [`vmwalk dump (${statSync(stream).size} bytes)`]: [...vmwalk, 'dump', stream],
+    [`vmwalk dump (${STRETCHED} bytes)`]: [...vmwalk, 'dump', stretched],
+  });
+  await runAll(contenders, rounds);
+  console.log('');
+  printTable(contenders);
+  console.log('');
+  const [, small, large] = contenders;
+  for (const { name, runs } of [small, large]) {
+    const isMet = (medianOf(runs, 'wall') ?? 0) < targets.deviceState;
+    printTarget(`${name}: below ${milliseconds(targets.deviceState)}`, isMet);
+  }
+  const figure = medianOf(small.runs, 'cpu') === undefined ? 'wall' : 'cpu';
+  const times = medianOf(large.runs, figure) / medianOf(small.runs, figure);
+  printTarget(`16 GiB: at most ${targets.timesSmaller} × that`, times <= targets.timesSmaller);
+  const lines = [[], ['--full-scan']].map((options) => deviceStateHash(vmwalk, stream, options));
+  const full = await outputHash([...analyzeCommand(stream), '--full-scan']);
+  const isSame = lines[0] === lines[1] && full === (await outputHash(analyzeCommand(stretched)));
+  console.log(`with --full-scan it prints ${isSame ? 'the same' : 'something ELSE'}`);
+  return isSame;
 }
 
 /** @param {string} stream */

@@ -28,6 +28,7 @@ export type DiagnosticCode =
   | 'no-snapshot' // the image has no such snapshot, none with a VM state, or several to choose from
   | 'chosen-snapshot' // which snapshot of an image was opened, as none was named
   | 'duplicate-section' // the same idstr and instance id twice
+  | 'not-scanned' // RAM and the like that were skipped on the way to the device state
   | 'no-schema' // the stream carries no description of its device state
   | 'schema-mismatch' // the VMSD tables do not fit the bytes of a section
   | 'chosen-reading' // bytes and tables leave several readings; the likeliest is shown

@@ -5,12 +5,14 @@ import { describe } from '../ops/describe.ts';
 import type { JsonObject } from '../schema/vmdesc.ts';
 import { withStream } from './input.ts';
 import {
+  fullScanOption,
   jsonOption,
   noBlobOption,
   offsetOption,
   openKnowledge,
   qemuOption,
   schemaOption,
+  skipRam,
   strictOption,
 } from './options.ts';
 import { EXIT_DATA, hasErrors, Output, printDiagnostics, toJson } from './output.ts';
@@ -23,6 +25,7 @@ export const describeCommand = new Command('describe')
   .option('-o, --output <file>', 'with --append: the file to write, which must not exist')
   .addOption(jsonOption())
   .addOption(offsetOption())
+  .addOption(fullScanOption())
   .addOption(qemuOption())
   .addOption(schemaOption())
   .addOption(noBlobOption())
@@ -39,7 +42,7 @@ Examples:
   vmwalk describe --qemu /usr/bin/qemu-system-x86_64 no-vmdesc.qevm
   vmwalk describe --qemu ./qemu-system-x86_64 no-vmdesc.qevm --append -o with-vmdesc.qevm`,
   )
-  .action(async (file, { strict, append, output: target, offset, ...knowledge }, command) => {
+  .action(async (file, { strict, append, output: target, offset, fullScan, ...knowledge }, command) => {
     if (append !== (target === undefined ? undefined : true))
       command.error('error: --append and -o go together');
     const use = async (opened: OpenedStream) => {
@@ -50,7 +53,8 @@ Examples:
       if (hasErrors(problems) || !vmdesc) process.exitCode = EXIT_DATA;
       if (vmdesc) await write(opened, vmdesc, target);
     };
-    await withStream(file, use, await openKnowledge(knowledge), { offset });
+    const openOptions = { ...(await openKnowledge(knowledge)), ...skipRam({ fullScan, offset }) };
+    await withStream(file, use, openOptions, { offset });
   });
 
 async function write(opened: OpenedStream, vmdesc: JsonObject, target: string | undefined): Promise<void> {

@@ -11,12 +11,14 @@ import { withStream } from './input.ts';
 import {
   channelOption,
   containerOffsetsOption,
+  fullScanOption,
   jsonOption,
   noBlobOption,
   offsetOption,
   openKnowledge,
   qemuOption,
   schemaOption,
+  skipRam,
   strictOption,
   strictSchemaOption,
 } from './options.ts';
@@ -53,6 +55,7 @@ export const dumpCommand = new Command('dump')
   .addOption(channelOption())
   .addOption(jsonOption().conflicts('ndjson'))
   .addOption(offsetOption())
+  .addOption(fullScanOption())
   .option('--ndjson', 'print one JSON line for each node, in stream order')
   .addOption(
     new Option('--analyze-migration', "print what QEMU's scripts/analyze-migration.py prints").conflicts([
@@ -93,7 +96,8 @@ Examples:
         await analyze(opened, options.dump);
       } else await dump(useBuiltinInfoTables(opened), selection, options);
     };
-    await withStream(file, use, await openKnowledge(options), options);
+    const openOptions = { ...(await openKnowledge(options)), ...skipRam(options) };
+    await withStream(file, use, openOptions, options);
   });
 
 async function analyze(opened: OpenedStream, what: 'state' | 'desc'): Promise<void> {

@@ -19,6 +19,20 @@ function parseOffset(text: string): number {
   return offset;
 }
 
+export const fullScanOption = () =>
+  new Option('--full-scan', 'read all of RAM, too, even if the device state can be found without');
+
+/** Bytes of RAM that cost so little that they are always scanned, which shows what is damaged there. */
+const SCANNED_RAM = 16 << 20;
+
+/** For commands that need no RAM. With --offset, what ends the file need not be the stream that begins there. */
+export function skipRam(options: {
+  readonly fullScan?: true | undefined;
+  readonly offset?: number | undefined;
+}): Pick<OpenOptions, 'skipRamOver'> {
+  return options.fullScan || options.offset !== undefined ? {} : { skipRamOver: SCANNED_RAM };
+}
+
 export const containerOffsetsOption = () =>
   new Option('--container-offsets', 'show where in the file a thing is that was taken out of a container');
 export const channelOption = () =>

@@ -8,7 +8,7 @@ import type { Inflater } from '../ram/multifd/inflater.ts';
 import type { PageSink } from '../ram/page-sink.ts';
 import { findDevice, type Schema, structLength } from '../schema/schema.ts';
 import { type JsonObject, parseVmdesc } from '../schema/vmdesc.ts';
-import { type Section, type Stream, scanStream } from '../stream/scan.ts';
+import { type ScanOptions, type Section, type SkipRam, type Stream, scanStream } from '../stream/scan.ts';
 import { locateVmDescription, MAX_VMDESC_LENGTH, VMDESC_HEADER_LENGTH } from '../stream/vmdescription.ts';
 import type { Layout } from './node.ts';
 import { resolveConfiguration, resolveSection } from './section.ts';
@@ -25,6 +25,13 @@ export interface OpenOptions {
   readonly tables?: SchemaTables;
   /** Do not use the stream's own description. */
   readonly ignoreVmdesc?: boolean;
+  /**
+   * Skip the records of RAM and other iterative sections where they are more bytes than this and the vmdesc, which must
+   * end the source, tells where the device state behind them begins. For who needs the device state only: what is
+   * skipped is not counted, and damage in it is not seen. In doubt there is a full scan; but that a stream was written
+   * over an older one of the same VM, whose end still ends the source, cannot be seen without one. Ignored with a sink.
+   */
+  readonly skipRamOver?: number | undefined;
   /** Called with the number of bytes scanned so far, after each record. */
   onProgress?(offset: number): void;
 }
@@ -55,7 +62,11 @@ export async function openStream(source: ByteSource, options: OpenOptions = {}):
   const located = ignoreVmdesc ? undefined : await locateVmDescription(source);
   let described =
     located && (await readVmdesc(source, { ...located, start: located.start + VMDESC_HEADER_LENGTH }));
-  let stream = await scan(source, described?.schema, { ...options, vmdescription: located });
+  const skipRam =
+    options.sink || options.channels || described?.diagnostics.length
+      ? undefined
+      : skipRamBy(described?.schema, options);
+  let stream = await scan(source, described?.schema, { ...options, skipRam, vmdescription: located });
   const found = stream.vmdescription;
   if (!ignoreVmdesc && found && rangeLength(found.json) > 0 && found.range.start !== located?.start) {
     // The blob was not at the very end; what is there may belong to an older, longer stream that this one was written
@@ -93,12 +104,22 @@ async function readVmdesc(
   return { schema: vmdesc?.schema, json: vmdesc?.json, diagnostics };
 }
 
+function skipRamBy(schema: Schema | undefined, { skipRamOver }: OpenOptions): SkipRam | undefined {
+  if (!schema || skipRamOver === undefined) return undefined;
+  const described = schema.devices.map((device) => ({
+    idstr: device.idstr,
+    instanceId: device.instanceId,
+    bodyLength: structLength(device),
+  }));
+  return { over: skipRamOver, described };
+}
+
 async function scan(
   source: ByteSource,
   schema: Schema | undefined,
-  options: OpenOptions & { readonly vmdescription?: Range | undefined },
+  options: OpenOptions & Pick<ScanOptions, 'skipRam' | 'vmdescription'>,
 ): Promise<Stream<IterativeScanner>> {
-  const { sink, onProgress, vmdescription } = options;
+  const { sink, onProgress, skipRam, vmdescription } = options;
   const diagnostics: Diagnostic[] = [];
   const channels =
     options.channels &&
@@ -110,6 +131,7 @@ async function scan(
   const stream = await scanStream<IterativeScanner>(source, {
     pageSize: schema?.pageSize,
     vmdescription,
+    skipRam,
     bodyLength(idstr, instanceId, occurrence) {
       if (idstr === 'configuration') return schema?.configuration && structLength(schema.configuration);
       const device = schema && findDevice(schema, idstr, instanceId, occurrence);

@@ -37,6 +37,9 @@ const foundBy: Partial<Record<BoundaryOrigin, string>> = {
   'header-search': 'the header of the next one',
 };
 
+/** Name of the leaf for records that were skipped, with all that is between them. */
+const UNSCANNED = '(not scanned)';
+
 /** Section name of the configuration's layout. */
 export const CONFIGURATION_SECTION = 'configuration';
 
@@ -72,11 +75,13 @@ export async function resolveSection(
   }
   const children: LayoutNode[] = [];
   for (const [i, { type, body }] of section.records.entries()) {
-    const name = section.records.length === 1 ? type : i;
+    const name = section.records.length === 1 && !section.unscanned ? type : i;
     const place = { name, start: body.start, end: body.end };
     if (section.scanner) children.push({ ...place, kind: 'leaf', type: idstr, value: null });
     else children.push(await unreadGap(source, 'no description', place));
   }
+  if (section.unscanned)
+    children.push({ ...section.unscanned, name: UNSCANNED, kind: 'leaf', type: idstr, value: null });
   if (!section.scanner && (schema || tables) && record) {
     const end = foundBy[record.boundary];
     const message = `nothing describes this section${end === undefined ? '' : `; its end was found by ${end}`}`;

@@ -261,6 +261,9 @@ export function byteShares({ source, stream }: OpenedStream): Share {
         case 'vmdescription':
           add(['vmdesc'], size);
           break;
+        case 'unscanned':
+          add(['not scanned'], size);
+          break;
         case 'gap':
           add(['unexplained'], size);
           break;

@@ -45,9 +45,9 @@ export function* dumpText(layout: Layout, options: DumpTextOptions): Generator<s
   } else yield* childLines(root, INDENT, options);
 }
 
-/** A record of an iterative section, whose content is not held. */
+/** One of several records of an iterative section, whose content is not held. */
 function isRecord(node: LayoutNode): boolean {
-  return node.kind === 'leaf' && node.value === null;
+  return node.kind === 'leaf' && node.value === null && typeof node.name === 'number';
 }
 
 function* childLines(node: LayoutNode, indent: string, options: DumpTextOptions): Generator<string> {

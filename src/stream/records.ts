@@ -129,6 +129,12 @@ export interface GapRecord {
   readonly range: Range;
 }
 
+/** Records of RAM and other iterative sections, and commands between them, that were skipped. */
+export interface UnscannedRecord {
+  readonly kind: 'unscanned';
+  readonly range: Range;
+}
+
 export type StreamRecord =
   | HeaderRecord
   | SectionRecord
@@ -136,4 +142,5 @@ export type StreamRecord =
   | CommandRecord
   | EofRecord
   | VmDescriptionRecord
-  | GapRecord;
+  | GapRecord
+  | UnscannedRecord;

@@ -1,9 +1,10 @@
-import { DecodeError, type Diagnostic } from '../bytes/diagnostic.ts';
-import type { Range } from '../bytes/range.ts';
+import { DecodeError, type Diagnostic, printable } from '../bytes/diagnostic.ts';
+import { type Range, rangeLength } from '../bytes/range.ts';
 import type { ByteSource } from '../bytes/source.ts';
 import { Window } from '../bytes/window.ts';
 import { readCommandDetail, readCommandHeader } from './commands.ts';
 import { readConfiguration } from './configuration.ts';
+import { type DescribedSection, deviceStateStart } from './device-state.ts';
 import { footerAhead, plausibleRecord, searchFooter, searchHeader } from './plausible.ts';
 import {
   type BoundaryOrigin,
@@ -69,6 +70,8 @@ export interface Section<Scanner extends SectionScanner = SectionScanner> {
   /** How many sections before this one have the same idstr and instance id: 0 but for a few devices. */
   readonly occurrence: number;
   readonly records: SectionRecord[];
+  /** Where the rest of its records is, among those of other iterative sections, when all of them were skipped. */
+  unscanned?: Range;
   /** Present for sections whose format is known and is no VMSD. */
   readonly scanner: Scanner | undefined;
 }
@@ -92,6 +95,8 @@ export interface ScanOptions<Scanner extends SectionScanner = SectionScanner> {
   readonly pageSize?: number | undefined;
   /** Where the VMDESCRIPTION record is that ends the source, if one does: the end-of-file record is in front of it. */
   readonly vmdescription?: Range | undefined;
+  /** Skips RAM and the like where the description tells where the device state behind them begins. */
+  readonly skipRam?: SkipRam | undefined;
   /** Length of the body of a FULL section by its description, to be checked against the bytes. */
   bodyLength?(idstr: string, instanceId: number, occurrence: number): number | undefined;
   /** The scanner for an iterative section, or undefined where its format is not known. */
@@ -102,9 +107,19 @@ export interface ScanOptions<Scanner extends SectionScanner = SectionScanner> {
   onProgress?(offset: number): void;
 }
 
+export interface SkipRam {
+  /** The records of iterative sections behind their START are skipped where they are more bytes than this. */
+  readonly over: number;
+  /** All FULL sections of the stream, in its order. */
+  readonly described: readonly DescribedSection[];
+}
+
 /**
  * Splits a stream into records. Problems in the bytes are diagnostics of the result, never exceptions, except that a
  * source which is no migration stream at all throws DecodeError `not-a-stream`.
+ *
+ * RAM that is skipped changes nothing else of the result: where what is behind it is not sound to the last byte, the
+ * stream is scanned anew without skipping.
  */
 export async function scanStream<Scanner extends SectionScanner>(
   source: ByteSource,
@@ -114,6 +129,7 @@ export async function scanStream<Scanner extends SectionScanner>(
   await readHeader(window);
   const scan = new StreamScan<Scanner>(window, options);
   await scan.run();
+  if (scan.hasSkippedInDoubt()) return scanStream(source, { ...options, skipRam: undefined });
   return scan.result();
 }
 
@@ -159,6 +175,7 @@ class StreamScan<Scanner extends SectionScanner> {
   #searchedInVain = false;
   #window: Window;
   #packageDepth = 0;
+  #unscanned: Range | undefined;
 
   constructor(window: Window, options: ScanOptions<Scanner>) {
     this.#window = window;
@@ -201,6 +218,25 @@ class StreamScan<Scanner extends SectionScanner> {
     }
   }
 
+  /** Was RAM skipped, and is what is behind it anything but the sections and the description that are due there? */
+  hasSkippedInDoubt(): boolean {
+    const { start } = this.#unscanned ?? {};
+    if (start === undefined) return false;
+    const sound = (record: StreamRecord) =>
+      record.kind !== 'section' ||
+      (record.type === 'SECTION_FULL' &&
+        (record.boundary === 'description' || record.boundary === 'scanner'));
+    return !(
+      this.#hasNoProblems() &&
+      this.#vmdescription?.range.start === this.#options.vmdescription?.start &&
+      this.#records.every((record) => record.range.start < start || sound(record))
+    );
+  }
+
+  #hasNoProblems(): boolean {
+    return this.#diagnostics.every(({ severity }) => severity === 'note');
+  }
+
   /** Reads records until an EOF record (true) or the end of the window (false). */
   async #readRecords(records: StreamRecord[]): Promise<boolean> {
     const window = this.#window;
@@ -233,10 +269,13 @@ class StreamScan<Scanner extends SectionScanner> {
         records.push({ kind: 'eof', range: { start, end: start + 1 } });
         if (this.#packageDepth === 0) await this.#readVmDescription();
         return true;
-      case QEMU_VM_SECTION_START:
-      case QEMU_VM_SECTION_FULL:
       case QEMU_VM_SECTION_PART:
       case QEMU_VM_SECTION_END:
+        if (await this.#skipRam(records, start)) return false;
+        records.push(await this.#readSection(SECTION_TYPES[type]!, start));
+        return false;
+      case QEMU_VM_SECTION_START:
+      case QEMU_VM_SECTION_FULL:
         records.push(await this.#readSection(SECTION_TYPES[type]!, start));
         return false;
       case QEMU_VM_CONFIGURATION:
@@ -259,6 +298,37 @@ class StreamScan<Scanner extends SectionScanner> {
         );
       }
     }
+  }
+
+  /**
+   * Goes from the first PART or END record to the device state, when that is asked for and there is no doubt where it
+   * is. False, with the window where it was, otherwise.
+   */
+  async #skipRam(records: StreamRecord[], start: number): Promise<boolean> {
+    const { skipRam, vmdescription } = this.#options;
+    const started = [...this.#started.values()];
+    if (!skipRam || !vmdescription || this.#packageDepth > 0) return false;
+    if (started.some((section) => section.records.length > 1)) return false;
+    if (!this.#footers || !this.#hasNoProblems() || !this.#isConfigurationDescribed()) return false;
+    const before = this.#sections.flatMap((section) => section.records);
+    const eof = vmdescription.start - 1;
+    const end = await deviceStateStart(this.#source, eof, skipRam.described, before);
+    if (end === undefined || end - start <= skipRam.over) return false;
+    this.#unscanned = { start, end };
+    for (const section of started) section.unscanned = this.#unscanned;
+    records.push({ kind: 'unscanned', range: this.#unscanned });
+    const names = started.map(({ idstr }) => printable(idstr)).join(', ');
+    const message = `${end - start} bytes with records of ${names} were not scanned: what is in them is not counted`;
+    this.#report('note', 'not-scanned', message, this.#unscanned);
+    this.#window.seek(end);
+    return true;
+  }
+
+  /** Not so when the description at the end belongs to another stream. */
+  #isConfigurationDescribed(): boolean {
+    const length = this.#options.bodyLength?.('configuration', 0, 0);
+    const body = this.#configuration?.body;
+    return length === undefined || (body !== undefined && rangeLength(body) === length);
   }
 
   /** A zero where a damaged record begins: where there is a VMDESCRIPTION, it follows the EOF record. */

@@ -238,11 +238,12 @@ test('describe prints the description', async () => {
   expect(JSON.parse(stdout)).toEqual(readBlob(Buffer.from(readFixture(described.name)))!.blob);
 });
 
-test('describe tells when there is no description', async () => {
-  const fixture = pickFixture(({ name }) => readBlob(Buffer.from(readFixture(name))) === undefined);
-  const { stdout, stderr, status } = await vmwalk(['describe', fixtureFile(fixture)]);
+test('describe tells when there is nothing to describe', async () => {
+  // A stream that ends in RAM.
+  const cut = temporaryFile(readFixture(described.name).subarray(0, 200), 'cut.qevm');
+  const { stdout, stderr, status } = await vmwalk(['describe', cut]);
   expect([status, stdout]).toEqual([1, '']);
-  expect(stderr).toMatch(/^vmwalk: warning: .*no vmdesc.*\n$/);
+  expect(stderr).toMatch(/^vmwalk: warning: .*no vmdesc.*$/m);
 });
 
 describe('standard input', () => {

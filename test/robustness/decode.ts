@@ -33,7 +33,10 @@ export async function decode(bytes: Uint8Array, options?: OpenOptions): Promise<
   const { configuration, sections: framed } = opened.stream;
   const bodies = [
     ...(configuration ? [[configuration.body]] : []),
-    ...framed.map(({ records }) => records.map(({ body }) => body)),
+    ...framed.map(({ records, unscanned }) => [
+      ...records.map(({ body }) => body),
+      ...(unscanned ? [unscanned] : []),
+    ]),
   ];
   const sections: DecodedSection[] = [];
   for await (const layout of layouts(opened)) {
