@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fixtures, readFixture } from '../fixtures.ts';
 import { type Line, readBlob, readByBlob } from '../layout/blob-reader.ts';
 import { compareSections } from '../layout/compare-lines.ts';
-import { described, fixtureFile, main, pickFixture, vmwalk } from './run.ts';
+import { described, fixtureFile, main, pickFixture, temporaryFile, vmwalk } from './run.ts';
 
 function linesOf(stdout: string): Line[] {
   return stdout
