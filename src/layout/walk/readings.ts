@@ -30,12 +30,12 @@ export function compareReadings(
 ): Doubt | undefined {
   const [best, ...others] = result.solutions;
   if (!best) return undefined;
-  const own = others.length > 0 ? nodesOf(machine, best, versionId) : undefined;
+  const shape = others.length > 0 ? shapeOf(machine, best, versionId) : '';
   // Guesses that show nowhere in the bytes make no other reading.
   const different = others
     .slice(0, MAX_COMPARED)
-    .map((solution) => ({ solution, nodes: nodesOf(machine, solution, versionId) }))
-    .filter(({ nodes }) => nodes.shape !== own?.shape);
+    .filter((solution) => shapeOf(machine, solution, versionId) !== shape)
+    .map((solution) => ({ solution, nodes: nodesOf(machine, solution, versionId) }));
   const isPlain = best.guesses.length === 0 && best.candidate.cost === 0;
   const allTried = result.exhausted && others.length <= MAX_COMPARED && (complete || isPlain);
   const [second] = different;
@@ -51,7 +51,8 @@ export function compareReadings(
     },
     isCertain: (kind, name, type, start, end) =>
       end <= untried && different.every(({ nodes }) => nodes.keys.has(nodeKey(kind, name, type, start, end))),
-    isCutCertain: allTried && different.every(({ nodes }) => nodes.cut === own?.cut),
+    isCutCertain:
+      allTried && isCutAlike([nodesOf(machine, best, versionId), ...different.map(({ nodes }) => nodes)]),
   };
 }
 
@@ -75,46 +76,70 @@ export function choiceMessage({
   return `this is ${which}: ${taken}${next}${cut}`;
 }
 
+function isCutAlike(readings: readonly Nodes[]): boolean {
+  return readings.every(({ cut }) => cut === readings[0]!.cut);
+}
+
+/** A text that two readings share if they have the same nodes: 64 bits of a hash, as readings have many. */
+function shapeOf(machine: Machine, { candidate, shadow }: Solution, versionId: number): string {
+  const numbers = new Map<string | number, number>();
+  const numberOf = (name: string | number): number => {
+    if (typeof name === 'number') return name;
+    const known = numbers.get(name) ?? -1 - numbers.size;
+    numbers.set(name, known);
+    return known;
+  };
+  let low = 0x811c9dc5;
+  let high = 0x9747b28c;
+  const add = (...values: readonly number[]) => {
+    for (const value of values) {
+      low = Math.imul(low ^ value, 0x01000193);
+      high = Math.imul((high ^ (high >>> 15)) + value, 0x85ebca6b);
+    }
+  };
+  const sink: WalkSink = {
+    open: (name, type, start) => add(1, numberOf(name), numberOf(type), start),
+    openArray: (name, type, start, length) => add(2, numberOf(name), numberOf(type), start, length),
+    leaf: (name, type, start, end) => add(3, numberOf(name), numberOf(type), start, end),
+    leaves: (type, start, size, count) => add(4, numberOf(type), start, size, count),
+    close: (end) => add(5, end),
+  };
+  machine.run(machine.start(candidate.vmsd, versionId, shadow.branch()), sink);
+  // Names get their numbers in the order in which they come: they are part of the shape.
+  return `${candidate.vmsd.name} ${low} ${high} ${[...numbers.keys()].join(' ')}`;
+}
+
 interface Nodes {
-  /** All nodes in order, and leaves alone without their names, to compare. */
-  readonly shape: string;
+  /** Leaves in order, without their names, to compare. */
   readonly cut: string;
   readonly keys: ReadonlySet<string>;
 }
 
 function nodesOf(machine: Machine, { candidate, shadow }: Solution, versionId: number): Nodes {
   const keys = new Set<string>();
-  const shape: string[] = [candidate.vmsd.name];
   const cut: string[] = [];
   const open: { kind: NodeKind; name: string | number; type: string; start: number }[] = [];
-  const add = (key: string) => {
-    keys.add(key);
-    shape.push(key);
-  };
   const sink: WalkSink = {
     open(name, type, start) {
       open.push({ kind: 'struct', name, type, start });
-      shape.push('{');
     },
     openArray(name, type, start) {
       open.push({ kind: 'array', name, type, start });
-      shape.push('{');
     },
     leaf(name, type, start, end) {
-      add(nodeKey('leaf', name, type, start, end));
+      keys.add(nodeKey('leaf', name, type, start, end));
       cut.push(`${type} ${start} ${end}`);
     },
     leaves(type, start, size, count) {
-      shape.push(`${type} ${start} ${size} ${count}`);
       cut.push(`${type} ${start} ${size} ${count}`);
     },
     close(end) {
       const { kind, name, type, start } = open.pop()!;
-      add(nodeKey(kind, name, type, start, end));
+      keys.add(nodeKey(kind, name, type, start, end));
     },
   };
   machine.run(machine.start(candidate.vmsd, versionId, shadow.branch()), sink);
-  return { shape: shape.join('\n'), cut: cut.join('\n'), keys };
+  return { cut: cut.join('\n'), keys };
 }
 
 function nodeKey(kind: NodeKind, name: string | number, type: string, start: number, end: number): string {
