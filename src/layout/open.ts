@@ -145,7 +145,7 @@ async function scan(
   });
   const uuid = stream.configuration?.uuid;
   if (uuid !== undefined) channels?.checkUuid(uuid);
-  for (const { scanner } of stream.sections) await scanner?.finish?.();
+  for (const { scanner, unscanned } of stream.sections) if (!unscanned) await scanner?.finish?.();
   return diagnostics.length === 0
     ? stream
     : { ...stream, diagnostics: [...stream.diagnostics, ...diagnostics] };

@@ -26,7 +26,8 @@ function framing({ stream, diagnostics }: OpenedStream): unknown {
     const { id, idstr, instanceId, versionId, occurrence, records } = section;
     return [id, idstr, instanceId, versionId, occurrence, isIterative(section) ? records[0] : records];
   });
-  const problems = diagnostics.filter(({ code }) => code !== 'not-scanned');
+  // What is said of RAM's pages, the one or the other way.
+  const problems = diagnostics.filter(({ code }) => code !== 'not-scanned' && code !== 'missing-pages');
   return { framed, problems, configuration, vmdescription, footers };
 }
 
