@@ -170,7 +170,11 @@ export async function resolveByTables(
     return build(best.candidate.vmsd, best.shadow, doubt);
   }
   const { furthest } = result;
-  if (!furthest) return undefined;
+  if (!furthest) {
+    const message = `the search for a reading was given up after ${result.states} tries`;
+    report({ severity: 'error', code: 'schema-mismatch', message, range: body });
+    return new NodeBuilder(context, candidates[0]!.vmsd, versionId).finish(body.start, body.end);
+  }
   report({
     severity: 'error',
     code: 'schema-mismatch',
