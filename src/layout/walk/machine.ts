@@ -256,43 +256,26 @@ export class Machine {
     const base = field.pointer
       ? { object: this.#objects.behind(member.object, member.offset), offset: 0 }
       : member;
-    const isArray = count > 1;
-    if (isArray) {
+    const { versionId } = frame;
+    const elements = {
+      kind: 'elements',
+      field,
+      versionId,
+      place,
+      base,
+      size,
+      index: 0,
+      count,
+      depth,
+    } as const;
+    if (count > 1) {
       sink?.openArray(field.name, elementType(field), run.offset, count, field.described);
       const close: Frame = { kind: 'close', parent: next, depth };
-      run.frame = {
-        kind: 'elements',
-        field,
-        versionId: frame.versionId,
-        place,
-        base,
-        size,
-        index: 0,
-        count,
-        parent: close,
-        depth,
-      };
+      run.frame = { ...elements, parent: close };
       return undefined;
     }
     run.frame = next;
-    if (count === 0) return undefined;
-    return this.#loadElement(
-      run,
-      {
-        kind: 'elements',
-        field,
-        versionId: frame.versionId,
-        place,
-        base,
-        size,
-        index: 0,
-        count,
-        parent: next,
-        depth,
-      },
-      field.name,
-      sink,
-    );
+    return count === 0 ? undefined : this.#loadElement(run, { ...elements, parent: next }, field.name, sink);
   }
 
   /** Loads fields that are one number each, as most are, as far as there are any. The number of the next field. */
@@ -301,28 +284,51 @@ export class Machine {
     { vmsd, versionId, place, field: first }: StructFrame,
     sink: WalkSink | undefined,
   ): number | Outcome {
-    const { view, base } = this.section;
-    let index = first;
-    for (; ; index++) {
+    for (let index = first; ; index++) {
       const field = vmsd.fields[index];
       const plain = field?.plain;
       if (!plain || field.exists.kind !== 'version') return index;
       if (field.exists.from > versionId) continue;
-      const { info, scalar } = plain;
-      const start = run.offset;
-      if (start + scalar.size > this.end) return this.#short(run, field, start + scalar.size);
-      const cost = scalarCost(info, view, start - base, scalar.size);
-      if (cost === undefined) return { kind: 'dead', offset: start, why: `${info} of ${field.name}` };
-      const value = scalar.read(view, start - base);
-      const at = place.offset + field.offset;
-      const guessed = run.shadow.guessed(place.object, at, field.size);
-      if (guessed === undefined) run.shadow.store(place.object, at, field.size, unsigned(value, field.size));
-      else if (guessed !== BigInt(unsigned(value, field.size)))
-        return { kind: 'dead', offset: start, why: `${field.name} is not what was taken for it` };
-      run.cost += cost;
-      run.offset += scalar.size;
-      sink?.leaf(field.name, info, start, run.offset, value);
+      const { object, offset } = place;
+      const end = this.#loadNumber(
+        run,
+        field,
+        plain,
+        object,
+        offset + field.offset,
+        field.size,
+        field.name,
+        sink,
+      );
+      if (end) return end;
     }
+  }
+
+  /** Loads a number into `size` bytes of an object. */
+  #loadNumber(
+    run: Run,
+    field: FieldProgram,
+    { info, scalar }: NonNullable<FieldProgram['plain']>,
+    object: ObjectId,
+    offset: number,
+    size: number,
+    name: string | number,
+    sink: WalkSink | undefined,
+  ): Outcome | undefined {
+    const { view, base } = this.section;
+    const start = run.offset;
+    if (start + scalar.size > this.end) return this.#short(run, field, start + scalar.size);
+    const cost = scalarCost(info, view, start - base, scalar.size);
+    if (cost === undefined) return { kind: 'dead', offset: start, why: `${info} of ${field.name}` };
+    const value = scalar.read(view, start - base);
+    const guessed = run.shadow.guessed(object, offset, size);
+    if (guessed === undefined) run.shadow.store(object, offset, size, unsigned(value, size));
+    else if (guessed !== BigInt(unsigned(value, size)))
+      return { kind: 'dead', offset: start, why: `${field.name} is not what was taken for it` };
+    run.cost += cost;
+    run.offset += scalar.size;
+    sink?.leaf(name, info, start, run.offset, value);
+    return undefined;
   }
 
   #exists(run: Run, frame: StructFrame, field: FieldProgram): boolean | Outcome {
@@ -638,21 +644,8 @@ export class Machine {
     const { info, vmsd } = field.element;
     const start = run.offset;
     const scalar = scalarTypes.get(info);
-    const { view, base } = this.section;
-    if (scalar) {
-      if (start + scalar.size > this.end) return this.#short(run, field, start + scalar.size);
-      const cost = scalarCost(info, view, start - base, scalar.size);
-      if (cost === undefined) return { kind: 'dead', offset: start, why: `${info} of ${field.name}` };
-      const value = scalar.read(view, start - base);
-      run.cost += cost;
-      run.offset += scalar.size;
-      const guessed = run.shadow.guessed(place.object, place.offset, size);
-      if (guessed === undefined) run.shadow.store(place.object, place.offset, size, unsigned(value, size));
-      else if (guessed !== BigInt(unsigned(value, size)))
-        return { kind: 'dead', offset: start, why: `${field.name} is not what was taken for it` };
-      sink?.leaf(name, info, start, run.offset, value);
-      return undefined;
-    }
+    if (scalar)
+      return this.#loadNumber(run, field, { info, scalar }, place.object, place.offset, size, name, sink);
     if (info === 'tmp' && vmsd) {
       const object = this.#objects.behind(place.object, place.offset, TMP_OBJECT);
       sink?.open(name, info, start, vmsd, field.versionId);
