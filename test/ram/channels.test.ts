@@ -71,34 +71,39 @@ describe.each(memoryFixtures)('$name', (fixture) => {
     expect(wrongRanges(fixture, (block) => sink.blocks.get(block))).toEqual([]);
   });
 
-  test.skipIf(!isReadable(fixture) || channels.length < 2)('channels can come in any order', async () => {
-    const { sink, problems } = await read(main, [...channels].reverse());
-    expect(problems).toEqual([]);
-    expect(wrongRanges(fixture, (block) => sink.blocks.get(block))).toEqual([]);
-  });
-
-  test.skipIf(!fixture.case.startsWith('multifd'))('without its channels, pages are missing', async () => {
-    const { problems } = await read(main, []);
-    expect(problems.map(({ code }) => code)).toEqual(['missing-pages']);
-  });
-
-  test.skipIf(!fixture.case.startsWith('multifd'))('packets and pages are counted', async () => {
-    const { summary } = await read(main, channels);
-    const found = summary?.channels?.filter((each): each is MultifdChannelSummary => each.kind === 'multifd');
-    const expected = channels.map((channel) => {
-      const packets = packetsOf(channel);
-      return {
-        id: channel[24],
-        packets: packets.length,
-        normalPages: packets.reduce((sum, { normal }) => sum + normal, 0),
-        zeroPages: packets.reduce((sum, { zero }) => sum + zero, 0),
-      };
+  if (channels.length > 1)
+    test.skipIf(!isReadable(fixture))('channels can come in any order', async () => {
+      const { sink, problems } = await read(main, [...channels].reverse());
+      expect(problems).toEqual([]);
+      expect(wrongRanges(fixture, (block) => sink.blocks.get(block))).toEqual([]);
     });
-    expected.sort((a, b) => a.id! - b.id!);
-    expect(
-      found?.map(({ id, packets, normalPages, zeroPages }) => ({ id, packets, normalPages, zeroPages })),
-    ).toEqual(expected);
-  });
+
+  if (fixture.case.startsWith('multifd'))
+    test('without its channels, pages are missing', async () => {
+      const { problems } = await read(main, []);
+      expect(problems.map(({ code }) => code)).toEqual(['missing-pages']);
+    });
+
+  if (fixture.case.startsWith('multifd'))
+    test('packets and pages are counted', async () => {
+      const { summary } = await read(main, channels);
+      const found = summary?.channels?.filter(
+        (each): each is MultifdChannelSummary => each.kind === 'multifd',
+      );
+      const expected = channels.map((channel) => {
+        const packets = packetsOf(channel);
+        return {
+          id: channel[24],
+          packets: packets.length,
+          normalPages: packets.reduce((sum, { normal }) => sum + normal, 0),
+          zeroPages: packets.reduce((sum, { zero }) => sum + zero, 0),
+        };
+      });
+      expected.sort((a, b) => a.id! - b.id!);
+      expect(
+        found?.map(({ id, packets, normalPages, zeroPages }) => ({ id, packets, normalPages, zeroPages })),
+      ).toEqual(expected);
+    });
 });
 
 test('there are fixtures of both packet layouts, all codecs and preempt', () => {
