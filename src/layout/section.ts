@@ -9,7 +9,7 @@ import { gap, type ResolveContext, sectionBytes } from './context.ts';
 import type { GapNode, Layout, LayoutNode, StructNode } from './node.ts';
 import { resolveStruct } from './resolve.ts';
 import { resolveByTables, type SchemaTables } from './tables.ts';
-import { type InfoTables, readInfo } from './walk/read-info.ts';
+import { hasInfoReader, type InfoTables, readInfo } from './walk/read-info.ts';
 
 /** A gap of more bytes than this is not read. */
 const MAX_GAP_VALUE = 1 << 20;
@@ -134,6 +134,8 @@ async function resolveBody(
     report,
     resolveStruct,
     readInfo(at) {
+      // Asked before the tables are: they may have to be loaded.
+      if (!hasInfoReader(at.type)) return undefined;
       for (const tables of infoTables) {
         const node = readInfo(context, at, tables);
         if (node) return node;

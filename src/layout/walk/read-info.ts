@@ -26,7 +26,7 @@ export function hasInfoReader(info: string): boolean {
 }
 
 /**
- * Opens up a field by the reader of its VMStateInfo, where a description has told the field's range; undefined where
+ * Opens up a field by the reader that its VMStateInfo has, where a description has told the field's range; undefined where
  * the reader does not come out at its end. What it had to guess is marked.
  */
 export function readInfo(
@@ -34,7 +34,6 @@ export function readInfo(
   { name, type, start, end }: NodePlace,
   tables: InfoTables,
 ): LayoutNode | undefined {
-  if (!infoReaders.has(type)) return undefined;
   const section = partOf(context.section, start, end);
   const headers = subsectionNames(section.bytes);
   const lengths = new FixedLengths((header) => headers.has(header));
