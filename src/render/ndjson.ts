@@ -1,6 +1,6 @@
 import type { PathComponent } from '../bytes/diagnostic.ts';
 import type { FileOffsets } from '../bytes/file-offsets.ts';
-import type { Layout, LayoutNode, LeafValue } from '../layout/node.ts';
+import { knowledgeOf, type Layout, type LayoutNode, type LeafValue } from '../layout/node.ts';
 import { hexBytes } from './value.ts';
 
 /** Longer buffers are written in pieces of this many bytes. */
@@ -44,10 +44,11 @@ function factsJson(node: LayoutNode, places: FileOffsets | undefined): string {
     if (node.versionId !== undefined) text += `,"version":${node.versionId}`;
   }
   if (kind === 'array') text += `,"length":${node.length}`;
+  text += `,"knowledge":"${knowledgeOf(node)}"`;
   const { chosen } = node;
-  if (!chosen) return `${text},"knowledge":"${kind === 'gap' ? 'gap' : 'exact'}"`;
+  if (!chosen) return text;
   const { readings, allTried, taken, runnerUp } = chosen;
-  return `${text},"knowledge":"chosen","choice":${JSON.stringify({ readings, allTried, taken, runnerUp })}`;
+  return `${text},"choice":${JSON.stringify({ readings, allTried, taken, runnerUp })}`;
 }
 
 /** `head`, the value of the node if it has one, as a member of a JSON object, and `tail`; in pieces where it is long. */
