@@ -4,7 +4,7 @@ import { writeRamMap } from '../node/ram-map-file.ts';
 import { type RamReport, ramReport } from '../ops/ram-report.ts';
 import { PageUsage } from '../ram/page-usage.ts';
 import { ramText } from '../render/ram-text.ts';
-import { openWithProgress, progressLine } from './input.ts';
+import { progressLine, withInput } from './input.ts';
 import { jsonOption, offsetOption, strictOption } from './options.ts';
 import { EXIT_DATA, hasErrors, Output, printDiagnostics, styleFor, toJson } from './output.ts';
 import { enforceStrict } from './strict.ts';
@@ -44,26 +44,23 @@ Examples:
     if (hasErrors(report.diagnostics)) process.exitCode = EXIT_DATA;
   });
 
-async function readReport(
+function readReport(
   file: string,
   usage: PageUsage,
   ranges: number,
   offset: number | undefined,
 ): Promise<RamReport> {
-  const input = await openWithProgress(file, { offset });
-  try {
-    const { source } = input;
+  return withInput(file, { offset }, async ({ source, diagnostics }) => {
     const progress = progressLine(source.size);
-    const opened = await openStream(source, { sink: usage, onProgress: progress.update });
-    progress.clear();
+    const opened = await openStream(source, { sink: usage, onProgress: progress.update }).finally(
+      progress.clear,
+    );
     const report = ramReport(opened, usage, { ranges });
     if (!report) throw new Error(`${source.name} has no RAM section`);
     // The device state is not asked for.
     const own = report.diagnostics.filter(({ code }) => code !== 'no-schema');
-    return { ...report, diagnostics: [...input.diagnostics, ...own] };
-  } finally {
-    await input.close();
-  }
+    return { ...report, diagnostics: [...diagnostics, ...own] };
+  });
 }
 
 function parseMapFile(text: string): string {
