@@ -1,5 +1,7 @@
 import * as zlib from 'node:zlib';
 import { DecodeError } from '../bytes/diagnostic.ts';
+import { memorySource } from '../bytes/source.ts';
+import { findZstdFrame } from './zstd-frame.ts';
 
 /** Node has zstd from 22.15 on; the types are those of the oldest Node that is supported. */
 const { zstdDecompressSync } = zlib as {
@@ -26,29 +28,13 @@ export async function decompressCluster(
   let cluster: Uint8Array;
   try {
     const options = { maxOutputLength: size };
-    cluster =
-      compression === 'zstd'
-        ? zstdDecompressSync!(bytes.subarray(0, zstdFrameLength(bytes)), options)
-        : zlib.inflateRawSync(bytes, options);
+    if (compression === 'zstd') {
+      const { end } = await findZstdFrame(memorySource(bytes), 0);
+      cluster = zstdDecompressSync!(bytes.subarray(0, end), options);
+    } else cluster = zlib.inflateRawSync(bytes, options);
   } catch (error) {
     throw damaged(error instanceof Error ? error.message : String(error), error);
   }
   if (cluster.length < size) throw damaged(`${cluster.length} bytes come out of it, not ${size}`);
   return cluster;
-}
-
-const ZSTD_BLOCK_RLE = 1;
-
-/** Length of the zstd frame that the bytes begin with, by the headers of its blocks (RFC 8878); QEMU writes one. */
-function zstdFrameLength(bytes: Uint8Array): number {
-  const descriptor = bytes[4] ?? 0;
-  const windowSize = descriptor & 0x20 ? 0 : 1;
-  const contentSize = [1 - windowSize, 2, 4, 8][descriptor >> 6]!;
-  const checksumSize = descriptor & 4 ? 4 : 0;
-  for (let pos = 5 + windowSize + [0, 1, 2, 4][descriptor & 3]! + contentSize; pos + 3 <= bytes.length; ) {
-    const block = bytes[pos]! | (bytes[pos + 1]! << 8) | (bytes[pos + 2]! << 16);
-    pos += 3 + (((block >> 1) & 3) === ZSTD_BLOCK_RLE ? 1 : block >> 3);
-    if (block & 1) return pos + checksumSize;
-  }
-  return bytes.length;
 }
