@@ -4,80 +4,27 @@ import type { SectionBytes } from '../context.ts';
 import type { LeafValue } from '../node.ts';
 import { NULL_POINTER_MARKER, OBJECT_POINTER_MARKER } from '../pointer-array.ts';
 import { scalarTypes } from '../scalars.ts';
+import { bufferCost, countCost, FILLING_COST, pciConfigCost, scalarCost } from './costs.ts';
 import { type CountContext, type CountRule, countRules } from './count-rules.ts';
 import { decideExistence } from './existence.ts';
 import { add, type FixedLengths, type StreamLength } from './fixed-length.ts';
+import {
+  advance,
+  type ElementsFrame,
+  type Frame,
+  type LiveReader,
+  type ReaderFrame,
+  type StructFrame,
+  type SubsectionsFrame,
+} from './frames.ts';
 import { alternativeInfoLengths, fixedInfoLength } from './info-lengths.ts';
+import { loadPciConfig, storePciConfig } from './pci-config-memory.ts';
 import type { FieldProgram, MemberProgram, VmsdProgram } from './program.ts';
-import type { InfoReader, Place, ReaderAnswer, ReaderArguments, ReaderRequest } from './reader.ts';
-import { hasPcieCapability } from './readers/pci-config.ts';
+import type { Place, ReaderAnswer, ReaderArguments } from './reader.ts';
 import { infoReaders } from './readers/table.ts';
 import type { ObjectId, Objects, Shadow } from './shadow.ts';
 
 const MAX_DEPTH = 64;
-
-/** What is being loaded, innermost first. Frames are never changed: branches of a search share them. */
-export type Frame = StructFrame | SubsectionsFrame | ElementsFrame | ReaderFrame | CloseFrame;
-
-interface FrameBase {
-  readonly parent: Frame | undefined;
-  readonly depth: number;
-}
-
-interface StructFrame extends FrameBase {
-  readonly kind: 'struct';
-  readonly vmsd: VmsdProgram;
-  readonly versionId: number;
-  readonly place: Place;
-  /** Number of the next field. */
-  readonly field: number;
-}
-
-interface SubsectionsFrame extends FrameBase {
-  readonly kind: 'subsections';
-  readonly vmsd: VmsdProgram;
-  readonly place: Place;
-}
-
-interface ElementsFrame extends FrameBase {
-  readonly kind: 'elements';
-  readonly field: FieldProgram;
-  readonly versionId: number;
-  readonly place: Place;
-  /** Object and offset of element 0 (or of the pointer to it). */
-  readonly base: Place;
-  readonly size: number;
-  readonly index: number;
-  readonly count: number;
-}
-
-interface ReaderFrame extends FrameBase {
-  readonly kind: 'reader';
-  readonly reader: InfoReader;
-  readonly args: ReaderArguments;
-  /** The answers that the reader has had, newest first. */
-  readonly answers: AnswerList | undefined;
-  readonly live: LiveReader;
-}
-
-interface AnswerList {
-  readonly answer: ReaderAnswer;
-  readonly count: number;
-  readonly before: AnswerList | undefined;
-}
-
-/** A reader in progress, shared by the frames of one line; another line that falls behind it makes its own. */
-interface LiveReader {
-  generator: Generator<ReaderRequest, void, ReaderAnswer> | undefined;
-  /** Answers that it was given, and what it asked last. */
-  given: number;
-  asked: IteratorResult<ReaderRequest, void> | undefined;
-}
-
-/** Ends the node that was opened last. */
-interface CloseFrame extends FrameBase {
-  readonly kind: 'close';
-}
 
 /** Something that the stream does not say: a key into the shadow, and the values that it could have. */
 export interface Unknown {
@@ -150,9 +97,6 @@ const POINTER_GUESS = -2_000_000_000;
 const LENGTH_GUESS = -3_000_000_000;
 const CHOICE_GUESS = -4_000_000_000;
 const MAX_CHOICES = 4096;
-/** Where the bytes of an object's PCI configuration space are kept, whatever member points to them. */
-const PCI_CONFIG = -500_000_000;
-
 /** Loads a section by its tables. All methods are functions of their arguments: a machine has no state of its own. */
 export class Machine {
   readonly section: SectionBytes;
@@ -876,47 +820,6 @@ export class Machine {
   }
 }
 
-/** What the reader asks next. One that is behind or ahead of this frame is made anew, with the same answers. */
-function advance(frame: ReaderFrame): IteratorResult<ReaderRequest, void> {
-  const { live, answers, reader, args } = frame;
-  const count = answers?.count ?? 0;
-  if (live.generator && live.given === count && live.asked) return live.asked;
-  if (live.generator && live.given === count - 1 && !live.asked?.done) {
-    live.asked = live.generator.next(answers?.answer);
-    live.given = count;
-    return live.asked;
-  }
-  const generator = reader(args);
-  let asked = generator.next();
-  const given: ReaderAnswer[] = [];
-  for (let at = answers; at; at = at.before) given.push(at.answer);
-  for (const answer of given.reverse()) asked = generator.next(answer);
-  Object.assign(live, { generator, given: count, asked });
-  return asked;
-}
-
-function storePciConfig(shadow: Shadow, object: ObjectId, content: Uint8Array): void {
-  const read = (index: number) => BigInt(content[index]!);
-  shadow.storeArray({ object, offset: PCI_CONFIG, size: 1, count: content.length, read });
-}
-
-/** Devices with the PCI Express capability have 4096 bytes; some have them without it, on a conventional bus. */
-function pciConfigCost(content: Uint8Array): number {
-  const isLong = content.length > PCI_CONFIG_HEADERS;
-  if (hasPcieCapability(content)) return isLong ? 0 : SHORT_PCIE_CONFIG;
-  return isLong ? LONG_PCI_CONFIG : 0;
-}
-
-function loadPciConfig(shadow: Shadow, object: ObjectId): Uint8Array | undefined {
-  const content: number[] = [];
-  for (let at = 0; at < PCI_CONFIG_HEADERS; at++) {
-    const byte = shadow.load(object, PCI_CONFIG + at, 1);
-    if (byte === undefined) break;
-    content.push(Number(byte));
-  }
-  return content.length > 0 ? Uint8Array.from(content) : undefined;
-}
-
 /** The bits of a loaded value in `size` bytes of memory, of which there may be more or fewer than in the stream. */
 function unsigned(value: LeafValue, size: number): number | bigint {
   const number = typeof value === 'boolean' ? Number(value) : (value as number | bigint);
@@ -931,13 +834,6 @@ export interface Surroundings extends Pick<ReaderArguments, 'idstr' | 'vmsds' | 
 }
 
 const UNKNOWN_LENGTH: StreamLength = { min: 0, exact: false };
-/** Bytes of a configuration space that capabilities can be in; what is behind is PCIe's own. */
-const PCI_CONFIG_HEADERS = 256;
-/** Bits that it costs to say that a configuration space is of another length than its capabilities tell. */
-const SHORT_PCIE_CONFIG = 16;
-const LONG_PCI_CONFIG = 3;
-/** Bits that it costs to say a count that fills the section. */
-const FILLING_COST = 2;
 /** Steps that are left; shared by the runs of a search, so that lying tables cannot hold it up. */
 export interface StepBudget {
   steps: number;
@@ -964,34 +860,4 @@ export interface CountHints {
 
 function elementType({ element }: FieldProgram): string {
   return element.kind === 'struct' ? element.type : element.info;
-}
-
-function countCost(value: number, isDefault: boolean): number {
-  if (isDefault) return 1;
-  const bits = Math.log2(value + 1);
-  return Number.isInteger(Math.log2(value)) ? 2 + bits / 4 : 4 + bits;
-}
-
-/** Bits of a value by how large it is; undefined for one that cannot be. */
-function scalarCost(info: string, view: DataView, pos: number, size: number): number | undefined {
-  if (info === 'bool') return view.getUint8(pos) > 1 ? undefined : 0;
-  if (size === 1) return view.getUint8(pos) === 0 ? 0 : 1;
-  if (size === 8) {
-    const high = view.getUint32(pos);
-    const low = view.getUint32(pos + 4);
-    if (high === 0xffffffff && low === 0xffffffff) return 1;
-    return high === 0 ? (32 - Math.clz32(low)) / 8 : 4 + (32 - Math.clz32(high)) / 4;
-  }
-  const value = size === 2 ? view.getUint16(pos) : view.getUint32(pos);
-  if (value === (size === 2 ? 0xffff : 0xffffffff)) return 1;
-  return (32 - Math.clz32(value)) / 8;
-}
-
-/** Bits of a byte that is not zero where nothing is known of it; what a search expects of those still to come. */
-export const BUFFER_BYTE_COST = 0.8;
-
-function bufferCost(bytes: Uint8Array): number {
-  let cost = 0;
-  for (const byte of bytes) if (byte !== 0) cost += BUFFER_BYTE_COST;
-  return cost;
 }

@@ -1,4 +1,5 @@
-import { BUFFER_BYTE_COST, type Machine, type Run, type Unknown } from './machine.ts';
+import { BUFFER_BYTE_COST } from './costs.ts';
+import type { Machine, Run, Unknown } from './machine.ts';
 import type { VmsdProgram } from './program.ts';
 import { Shadow } from './shadow.ts';
 

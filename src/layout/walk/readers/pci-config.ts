@@ -4,6 +4,7 @@ const STATUS_CAPABILITY_LIST = 0x10;
 const CAPABILITY_POINTER = 0x34;
 const FIRST_CAPABILITY = 0x40;
 const MAX_CAPABILITIES = 48;
+/** Bytes that conventional PCI has, in which capabilities are; what is behind is PCIe's own. */
 export const CONFIG_HEADER_LENGTH = 256;
 
 const PCI_EXPRESS = 0x10;

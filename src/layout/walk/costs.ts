@@ -1,0 +1,45 @@
+import { CONFIG_HEADER_LENGTH, hasPcieCapability } from './readers/pci-config.ts';
+
+/** Bits that it costs to say a count that fills the section. */
+export const FILLING_COST = 2;
+/** Bits that it costs to say that a configuration space is of another length than its capabilities tell. */
+const SHORT_PCIE_CONFIG = 16;
+const LONG_PCI_CONFIG = 3;
+
+/** Bits that it costs to say a count, or a length. */
+export function countCost(value: number, isDefault: boolean): number {
+  if (isDefault) return 1;
+  const bits = Math.log2(value + 1);
+  return Number.isInteger(Math.log2(value)) ? 2 + bits / 4 : 4 + bits;
+}
+
+/** Bits of a value by how large it is; undefined for one that cannot be. */
+export function scalarCost(info: string, view: DataView, pos: number, size: number): number | undefined {
+  if (info === 'bool') return view.getUint8(pos) > 1 ? undefined : 0;
+  if (size === 1) return view.getUint8(pos) === 0 ? 0 : 1;
+  if (size === 8) {
+    const high = view.getUint32(pos);
+    const low = view.getUint32(pos + 4);
+    if (high === 0xffffffff && low === 0xffffffff) return 1;
+    return high === 0 ? (32 - Math.clz32(low)) / 8 : 4 + (32 - Math.clz32(high)) / 4;
+  }
+  const value = size === 2 ? view.getUint16(pos) : view.getUint32(pos);
+  if (value === (size === 2 ? 0xffff : 0xffffffff)) return 1;
+  return (32 - Math.clz32(value)) / 8;
+}
+
+/** Bits of a byte that is not zero where nothing is known of it; what a search expects of those still to come. */
+export const BUFFER_BYTE_COST = 0.8;
+
+export function bufferCost(bytes: Uint8Array): number {
+  let cost = 0;
+  for (const byte of bytes) if (byte !== 0) cost += BUFFER_BYTE_COST;
+  return cost;
+}
+
+/** Devices with the PCI Express capability have 4096 bytes; some have them without it, on a conventional bus. */
+export function pciConfigCost(content: Uint8Array): number {
+  const isLong = content.length > CONFIG_HEADER_LENGTH;
+  if (hasPcieCapability(content)) return isLong ? 0 : SHORT_PCIE_CONFIG;
+  return isLong ? LONG_PCI_CONFIG : 0;
+}

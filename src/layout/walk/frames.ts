@@ -1,0 +1,84 @@
+import type { FieldProgram, VmsdProgram } from './program.ts';
+import type { InfoReader, Place, ReaderAnswer, ReaderArguments, ReaderRequest } from './reader.ts';
+
+/** What is being loaded, innermost first. Frames are never changed: branches of a search share them. */
+export type Frame = StructFrame | SubsectionsFrame | ElementsFrame | ReaderFrame | CloseFrame;
+
+interface FrameBase {
+  readonly parent: Frame | undefined;
+  readonly depth: number;
+}
+
+export interface StructFrame extends FrameBase {
+  readonly kind: 'struct';
+  readonly vmsd: VmsdProgram;
+  readonly versionId: number;
+  readonly place: Place;
+  /** Number of the next field. */
+  readonly field: number;
+}
+
+export interface SubsectionsFrame extends FrameBase {
+  readonly kind: 'subsections';
+  readonly vmsd: VmsdProgram;
+  readonly place: Place;
+}
+
+export interface ElementsFrame extends FrameBase {
+  readonly kind: 'elements';
+  readonly field: FieldProgram;
+  readonly versionId: number;
+  readonly place: Place;
+  /** Object and offset of element 0 (or of the pointer to it). */
+  readonly base: Place;
+  readonly size: number;
+  readonly index: number;
+  readonly count: number;
+}
+
+export interface ReaderFrame extends FrameBase {
+  readonly kind: 'reader';
+  readonly reader: InfoReader;
+  readonly args: ReaderArguments;
+  /** The answers that the reader has had, newest first. */
+  readonly answers: AnswerList | undefined;
+  readonly live: LiveReader;
+}
+
+interface AnswerList {
+  readonly answer: ReaderAnswer;
+  readonly count: number;
+  readonly before: AnswerList | undefined;
+}
+
+/** A reader in progress, shared by the frames of one line; another line that falls behind it makes its own. */
+export interface LiveReader {
+  generator: Generator<ReaderRequest, void, ReaderAnswer> | undefined;
+  /** Answers that it was given, and what it asked last. */
+  given: number;
+  asked: IteratorResult<ReaderRequest, void> | undefined;
+}
+
+/** Ends the node that was opened last. */
+interface CloseFrame extends FrameBase {
+  readonly kind: 'close';
+}
+
+/** What the reader asks next. One that is behind or ahead of this frame is made anew, with the same answers. */
+export function advance(frame: ReaderFrame): IteratorResult<ReaderRequest, void> {
+  const { live, answers, reader, args } = frame;
+  const count = answers?.count ?? 0;
+  if (live.generator && live.given === count && live.asked) return live.asked;
+  if (live.generator && live.given === count - 1 && !live.asked?.done) {
+    live.asked = live.generator.next(answers?.answer);
+    live.given = count;
+    return live.asked;
+  }
+  const generator = reader(args);
+  let asked = generator.next();
+  const given: ReaderAnswer[] = [];
+  for (let at = answers; at; at = at.before) given.push(at.answer);
+  for (const answer of given.reverse()) asked = generator.next(answer);
+  Object.assign(live, { generator, given: count, asked });
+  return asked;
+}
