@@ -120,7 +120,7 @@ export async function resolveByTables(
       vmsds: (name) => tables.vmsds(name),
       cpus: sections.filter((other) => other.idstr === 'cpu').length,
     },
-    record.boundary === 'truncated',
+    { isCut: record.boundary === 'truncated' },
   );
   const result = search(machine, versionId, candidates, {
     states: MAX_STATES,

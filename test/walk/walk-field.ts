@@ -27,7 +27,7 @@ export function vmsd(
   fields: readonly FieldProgram[],
   subsections: readonly VmsdProgram[] = [],
 ): VmsdProgram {
-  return { name, versionId: 1, fields, subsections };
+  return { name, versionId: 1, minimumVersionId: 1, fields, subsections, validations: [] };
 }
 
 /** Bytes of hex digits, of which white space is no part. */

@@ -55,12 +55,18 @@ export class VmsdCompiler {
     const program: VmsdProgram = {
       name: vmsd.name ?? '',
       versionId: vmsd.versionId,
+      minimumVersionId: vmsd.callbacks.loadStateOld === undefined ? vmsd.minimumVersionId : 0,
       fields: [],
       subsections: [],
+      validations: [],
     };
     // Known before its fields are made, as a VMSD may embed itself.
     this.#programs.set(index, program);
     program.fields = vmsd.fields.flatMap((field, i) => this.#field(field, uniqueName(vmsd.fields, i)) ?? []);
+    program.validations = vmsd.fields.flatMap((field) => {
+      const exists = isValidation(field) ? this.#exists(field) : undefined;
+      return exists?.kind === 'test' ? { name: field.name, test: exists.test } : [];
+    });
     program.subsections = vmsd.subsections.map((subsection) => this.program(subsection));
     return program;
   }
@@ -68,8 +74,7 @@ export class VmsdCompiler {
   /** Undefined for fields that never put anything into a stream. */
   #field(field: VMStateField, name: string): FieldProgram | undefined {
     const { flags } = field;
-    // VMSTATE_VALIDATE: an array of no elements, there for its test.
-    if (flags & VMS_MUST_EXIST && flags & VMS_ARRAY && field.num === 0) return undefined;
+    if (isValidation(field)) return undefined;
     const element = this.#element(field);
     if (!element) return undefined;
     const count = countProgram(field);
@@ -147,6 +152,11 @@ export class VmsdCompiler {
     }
     return { kind: 'test', test };
   }
+}
+
+/** VMSTATE_VALIDATE: an array of no elements, there for its test. */
+function isValidation({ flags, num }: VMStateField): boolean {
+  return (flags & VMS_MUST_EXIST) !== 0 && (flags & VMS_ARRAY) !== 0 && num === 0;
 }
 
 /** migration/vmstate.c, vmfield_name_num: a name that a VMSD has more than once is numbered. */

@@ -49,10 +49,13 @@ export interface UnknownOption {
 export type Outcome =
   | { readonly kind: 'done' }
   /** The bytes are not what the tables say, or do not end where they should. */
-  | { readonly kind: 'dead'; readonly offset: number; readonly why: string }
+  | { readonly kind: 'dead'; readonly offset: number; readonly why: string; readonly refusal?: Refusal }
   /** The stream was cut off in this section, and the walk has come to the value that is cut. */
   | { readonly kind: 'cut'; readonly offset: number; readonly field: string | number }
   | { readonly kind: 'unknown'; readonly unknown: Unknown };
+
+/** What QEMU has words of its own for: `why` is what it says. */
+export type Refusal = 'failed-validation' | 'too-new' | 'too-old' | 'unknown-subsection';
 
 /** Takes the nodes of a run, a parent before its children. */
 export interface WalkSink {
@@ -97,6 +100,17 @@ const POINTER_GUESS = -2_000_000_000;
 const LENGTH_GUESS = -3_000_000_000;
 const CHOICE_GUESS = -4_000_000_000;
 const MAX_CHOICES = 4096;
+
+export interface MachineMode {
+  /** The stream ends inside the section. */
+  readonly isCut?: boolean;
+  /**
+   * Do as QEMU does that loads the section over what the shadow has: values that no QEMU would have saved are taken as
+   * they are, what is loaded replaces what was there, and validations must hold.
+   */
+  readonly isLoad?: boolean;
+}
+
 /** Loads a section by its tables. All methods are functions of their arguments: a machine has no state of its own. */
 export class Machine {
   readonly section: SectionBytes;
@@ -106,8 +120,8 @@ export class Machine {
   readonly #hints: CountHints;
   readonly #surroundings: Surroundings;
   readonly #isCut: boolean;
+  readonly #isLoad: boolean;
 
-  /** `isCut` says that the stream ends inside the section. */
   constructor(
     section: SectionBytes,
     end: number,
@@ -115,9 +129,10 @@ export class Machine {
     lengths: FixedLengths,
     hints: CountHints,
     surroundings: Omit<Surroundings, 'behind'>,
-    isCut = false,
+    { isCut = false, isLoad = false }: MachineMode = {},
   ) {
     this.#isCut = isCut;
+    this.#isLoad = isLoad;
     const behind: Surroundings['behind'] = (object, offset, index) => objects.behind(object, offset, index);
     this.#surroundings = { ...surroundings, behind };
     this.section = section;
@@ -182,6 +197,8 @@ export class Machine {
     }
     const field = vmsd.fields[frame.field];
     if (!field) {
+      const failed = this.#isLoad && this.#failedValidation(run, frame);
+      if (failed) return { kind: 'dead', offset: run.offset, why: failed, refusal: 'failed-validation' };
       run.frame = vmsd.subsections.length > 0 ? { kind: 'subsections', vmsd, place, parent, depth } : parent;
       return undefined;
     }
@@ -220,6 +237,15 @@ export class Machine {
     }
     run.frame = next;
     return count === 0 ? undefined : this.#loadElement(run, { ...elements, parent: next }, field.name, sink);
+  }
+
+  /** migration/vmstate.c, vmstate_load_state: what it says when a field that must exist does not. */
+  #failedValidation(run: Run, { vmsd, versionId, place }: StructFrame): string | undefined {
+    for (const { name, test } of vmsd.validations) {
+      const answer = decideExistence(test, versionId, place, run.shadow, this.#objects);
+      if (answer.known && !answer.exists) return `Input validation failed: ${vmsd.name}/${name}`;
+    }
+    return undefined;
   }
 
   /** Loads fields that are one number each, as most are, as far as there are any. The number of the next field. */
@@ -262,10 +288,10 @@ export class Machine {
     const { view, base } = this.section;
     const start = run.offset;
     if (start + scalar.size > this.end) return this.#short(run, field, start + scalar.size);
-    const cost = scalarCost(info, view, start - base, scalar.size);
+    const cost = this.#cost(info, start - base, scalar.size);
     if (cost === undefined) return { kind: 'dead', offset: start, why: `${info} of ${field.name}` };
     const value = scalar.read(view, start - base);
-    const guessed = run.shadow.guessed(object, offset, size);
+    const guessed = this.#isLoad ? undefined : run.shadow.guessed(object, offset, size);
     if (guessed === undefined) run.shadow.store(object, offset, size, unsigned(value, size));
     else if (guessed !== BigInt(unsigned(value, size)))
       return { kind: 'dead', offset: start, why: `${field.name} is not what was taken for it` };
@@ -273,6 +299,11 @@ export class Machine {
     run.offset += scalar.size;
     sink?.leaf(name, info, start, run.offset, value);
     return undefined;
+  }
+
+  /** Bits of a value; undefined for one that cannot be. A load does not mind. */
+  #cost(info: string, pos: number, size: number): number | undefined {
+    return scalarCost(info, this.section.view, pos, size) ?? (this.#isLoad ? 0 : undefined);
   }
 
   #exists(run: Run, frame: StructFrame, field: FieldProgram): boolean | Outcome {
@@ -480,7 +511,7 @@ export class Machine {
     const { view, base: sectionBase } = this.section;
     const readAt = (i: number) => scalar.read(view, start - sectionBase + i * scalar.size);
     for (let i = 0; i < loaded; i++) {
-      const cost = scalarCost(info, view, start - sectionBase + i * scalar.size, scalar.size);
+      const cost = this.#cost(info, start - sectionBase + i * scalar.size, scalar.size);
       if (cost === undefined)
         return { kind: 'dead', offset: start + i * scalar.size, why: `${info} of ${field.name}` };
       run.cost += cost;
@@ -623,6 +654,7 @@ export class Machine {
 
   /** Why these cannot be the bytes of an info. */
   #fault(run: Run, info: string, { object }: Place, content: Uint8Array): string | undefined {
+    if (this.#isLoad) return undefined;
     switch (info) {
       case 'unused_buffer':
         return content.some((byte) => byte !== 0) ? 'an unused buffer that is not zero' : undefined;
@@ -662,7 +694,7 @@ export class Machine {
         const type = scalarTypes.get(request.type)!;
         const pos = start - this.section.base;
         if (start + type.size > this.end) return this.#short(run, request, start + type.size);
-        const cost = scalarCost(request.type, this.section.view, pos, type.size);
+        const cost = this.#cost(request.type, pos, type.size);
         if (cost === undefined)
           return { kind: 'dead', offset: start, why: `${request.type} of ${request.name}` };
         const value = type.read(this.section.view, pos) as number | bigint | boolean;
@@ -720,8 +752,11 @@ export class Machine {
       case 'pciConfig':
         return answered(loadPciConfig(run.shadow, request.object));
       case 'choose': {
-        // One choice is told from others by where in the stream, and how far in its reader, it is made.
-        const offset = CHOICE_GUESS - start * MAX_CHOICES - ((frame.answers?.count ?? 0) % MAX_CHOICES);
+        // One choice is told from others by where in the section, and how far in its reader, it is made.
+        const offset =
+          CHOICE_GUESS -
+          (start - this.section.base) * MAX_CHOICES -
+          ((frame.answers?.count ?? 0) % MAX_CHOICES);
         const { object } = frame.args.place;
         const guess = run.shadow.load(object, offset, 8);
         if (guess !== undefined) return answered(guess);
@@ -778,7 +813,13 @@ export class Machine {
     if (!isHeader || headerEnd > this.end) return undefined;
     const name = decodeText(bytes.subarray(pos + 2, pos + 2 + length));
     const named = vmsd.subsections.filter((candidate) => candidate.name === name);
-    if (named.length === 0) return undefined;
+    if (named.length === 0) {
+      const isOwn =
+        this.#isLoad && vmsd.name !== '' && name.startsWith(vmsd.name) && length > vmsd.name.length;
+      if (!isOwn) return undefined;
+      const why = `VM subsection '${name}' in '${vmsd.name}' does not exist`;
+      return { kind: 'dead', offset: run.offset, why, refusal: 'unknown-subsection' };
+    }
     let subsection = named[0]!;
     if (named.length > 1) {
       // target/ppc has two subsections of one name, for two kinds of MMU.
@@ -792,6 +833,8 @@ export class Machine {
       subsection = named[Number(guess)]!;
     }
     const versionId = view.getUint32(pos + 2 + length);
+    const refused = this.#isLoad && refusedVersion(subsection, versionId, run.offset);
+    if (refused) return refused;
     sink?.open(name, 'subsection', run.offset, subsection, versionId);
     sink?.leaf(
       '(header)',
@@ -818,6 +861,21 @@ export class Machine {
       why: `${name} ends ${end - this.end} bytes behind the section`,
     };
   }
+}
+
+/** migration/vmstate.c, vmstate_load_state: what it says of a version that it does not load. */
+export function refusedVersion(
+  { name, versionId, minimumVersionId }: VmsdProgram,
+  incoming: number,
+  offset: number,
+): (Outcome & { kind: 'dead' }) | undefined {
+  if (incoming > versionId) {
+    const why = `${name}: incoming version_id ${incoming} is too new for local version_id ${versionId}`;
+    return { kind: 'dead', offset, why, refusal: 'too-new' };
+  }
+  if (incoming >= minimumVersionId) return undefined;
+  const why = `${name}: incoming version_id ${incoming} is too old for local minimum version_id ${minimumVersionId}`;
+  return { kind: 'dead', offset, why, refusal: 'too-old' };
 }
 
 /** The bits of a loaded value in `size` bytes of memory, of which there may be more or fewer than in the stream. */

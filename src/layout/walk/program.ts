@@ -8,9 +8,19 @@ import type { ScalarType } from '../scalars.ts';
 export interface VmsdProgram {
   readonly name: string;
   readonly versionId: number;
+  /** Oldest version that is loaded; 0 where something else loads older ones (`load_state_old`). */
+  readonly minimumVersionId: number;
   /** Filled after construction, as VMSDs refer to each other. */
   fields: readonly FieldProgram[];
   subsections: readonly VmsdProgram[];
+  /** VMSTATE_VALIDATE: what a load insists on. */
+  validations: readonly Validation[];
+}
+
+/** A test that must hold when its struct is loaded, with the name under which QEMU complains. */
+export interface Validation {
+  readonly name: string;
+  readonly test: ExistenceTest;
 }
 
 export interface FieldProgram {

@@ -40,7 +40,14 @@ export function readInfo(
   const surroundings = { idstr: context.idstr, vmsds: (vmsd: string) => tables.vmsds(vmsd), cpus: 1 };
   const machine = new Machine(section, end, new Objects(), lengths, { defaults: () => NONE }, surroundings);
   const program = fieldProgram(String(name), type, tables);
-  const vmsd: VmsdProgram = { name: '', versionId: 0, fields: [program], subsections: [] };
+  const vmsd: VmsdProgram = {
+    name: '',
+    versionId: 0,
+    minimumVersionId: 0,
+    fields: [program],
+    subsections: [],
+    validations: [],
+  };
   const result = search(machine, 0, [{ vmsd, cost: 0, types: [] }], LIMITS);
   const [best] = result.solutions;
   if (!best) return undefined;

@@ -1,5 +1,5 @@
 import { BUFFER_BYTE_COST } from './costs.ts';
-import type { Machine, Run, Unknown } from './machine.ts';
+import type { Machine, Refusal, Run, Unknown } from './machine.ts';
 import type { VmsdProgram } from './program.ts';
 import { Shadow } from './shadow.ts';
 
@@ -48,6 +48,8 @@ export interface Failure {
   readonly shadow: Shadow;
   readonly offset: number;
   readonly why: string;
+  readonly refusal?: Refusal;
+  readonly guesses: readonly Guess[];
 }
 
 export interface SearchLimits {
@@ -80,12 +82,13 @@ interface GuessList {
 const PROOF_STEPS = 300_000;
 const PROOF_STATES = 1024;
 
-/** Looks for readings of a section, the likeliest first. */
+/** Looks for readings of a section, the likeliest first, over what `memory` has before. */
 export function search(
   machine: Machine,
   versionId: number,
   candidates: readonly Candidate[],
   limits: SearchLimits,
+  memory = Shadow.empty(),
 ): SearchResult {
   const expected = expectedCosts(machine);
   // Of a section that is cut, a reading that gets further explains more.
@@ -93,7 +96,7 @@ export function search(
     (expected[offset - machine.section.base] ?? 0) + Math.log2(machine.end - offset + 1);
   const queue = new Heap();
   for (const candidate of candidates) {
-    const run = machine.start(candidate.vmsd, versionId, Shadow.empty());
+    const run = machine.start(candidate.vmsd, versionId, memory.branch());
     queue.push({ run, candidate, unknown: undefined, option: 0, guesses: undefined, rank: candidate.cost });
   }
   const solutions: Solution[] = [];
@@ -123,8 +126,7 @@ export function search(
         queue.push({ ...entry, option: entry.option + 1, rank });
       }
       run = { ...run, shadow: run.shadow.branch(), cost: run.cost + cost };
-      run.shadow.guess(unknown.object, unknown.offset, unknown.size, value);
-      if (unknown.also) run.shadow.store(unknown.also.object, unknown.also.offset, unknown.size, value);
+      guess(run.shadow, unknown, value);
       guesses = { guess: { unknown, value, offset: run.offset }, before: guesses, cost };
     }
     states++;
@@ -135,7 +137,8 @@ export function search(
       solutions.push({ candidate, shadow: run.shadow, cost, guesses: listGuesses(guesses) });
     } else if (outcome.kind === 'dead') {
       if (!furthest || outcome.offset > furthest.offset) {
-        furthest = { candidate, shadow: run.shadow, offset: outcome.offset, why: outcome.why };
+        const { kind: _, ...failure } = outcome;
+        furthest = { candidate, shadow: run.shadow, ...failure, guesses: listGuesses(guesses) };
       }
     } else {
       const [first] = outcome.unknown.options;
@@ -146,6 +149,18 @@ export function search(
     }
   }
   return finish(true);
+}
+
+function guess(shadow: Shadow, { object, offset, size, also }: Unknown, value: bigint): void {
+  shadow.guess(object, offset, size, value);
+  if (also) shadow.store(also.object, also.offset, size, value);
+}
+
+/** What `memory` is with all guesses made beforehand: a run over it goes as the one that they were made in. */
+export function withGuesses(memory: Shadow, guesses: readonly Guess[]): Shadow {
+  const shadow = memory.branch();
+  for (const { unknown, value } of guesses) guess(shadow, unknown, value);
+  return shadow;
 }
 
 /** By cost; where that is the same, the one with the smaller values first, so that the order is always the same. */

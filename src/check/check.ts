@@ -1,0 +1,75 @@
+import { printable } from '../bytes/diagnostic.ts';
+import type { OpenedStream } from '../layout/open.ts';
+import { iterativeScanners } from '../ram/iterative.ts';
+import type { Section } from '../stream/scan.ts';
+import { checkConfiguration } from './configuration.ts';
+import { checkDamage } from './damage.ts';
+import type { Destination } from './destination.ts';
+import { type CheckReport, type Finding, report } from './finding.ts';
+import { checkRam } from './ram.ts';
+import { checkSection, checkSectionByTables, placeOf, unknownSectionWords } from './section.ts';
+
+/** Would a destination accept the stream? Loads nothing: walks the bytes as the destination's QEMU would. */
+export async function checkStream(opened: OpenedStream, destination: Destination): Promise<CheckReport> {
+  const { stream } = opened;
+  const findings: Finding[] = [
+    ...checkDamage(opened),
+    ...checkConfiguration(opened, destination),
+    ...checkRam(opened, destination),
+  ];
+  for (const section of stream.sections)
+    findings.push(...(await checkOneSection(opened, section, destination)));
+  if (destination.own) findings.push(...missingSections(opened, destination));
+  return report(opened.source.name, findings, doubt(destination));
+}
+
+async function checkOneSection(
+  opened: OpenedStream,
+  section: Section,
+  destination: Destination,
+): Promise<Finding[]> {
+  if (!destination.own) return checkSectionByTables(opened, section, destination);
+  const { idstr, instanceId } = section;
+  const own = destination.find(idstr, instanceId);
+  if (own) return checkSection(opened, section, own, destination);
+  if (isSentAtTimes(idstr, destination)) {
+    const message =
+      'the destination did not send such a section itself; it is one that is only sent at times';
+    return [{ ...placeOf(section), rule: 'unknown-section', severity: 'note', message }];
+  }
+  const others = destination.own.stream.sections.filter((other) => other.idstr === idstr);
+  const hint =
+    others.length > 0 ? `; it has instances ${others.map((other) => other.instanceId).join(', ')} of it` : '';
+  return [
+    {
+      ...placeOf(section),
+      rule: 'unknown-section',
+      severity: 'blocks',
+      message: `the destination has no device ${printable(idstr)}, instance ${instanceId}${hint}`,
+      says: unknownSectionWords(section),
+      fix: 'the same devices in the same slots at both sides, hotplugged ones included, and as many CPUs',
+    },
+  ];
+}
+
+/** Sections that a QEMU can load and does not always send. */
+function isSentAtTimes(idstr: string, { tables }: Destination): boolean {
+  if (iterativeScanners.has(idstr)) return true;
+  const vmsds = tables?.schema.vmsds ?? [];
+  return vmsds.some(({ name, callbacks }) => name === idstr && callbacks.needed !== undefined);
+}
+
+function missingSections({ stream }: OpenedStream, { own }: Destination): Finding[] {
+  const sent = new Set(stream.sections.map(({ idstr, instanceId }) => `${instanceId} ${idstr}`));
+  const names = new Set(stream.sections.map(({ idstr }) => idstr));
+  return (own?.stream.sections ?? []).flatMap(({ idstr, instanceId }): Finding[] => {
+    if (sent.has(`${instanceId} ${idstr}`) || names.has(idstr.slice(idstr.lastIndexOf('/') + 1))) return [];
+    const message = `the stream has nothing for ${printable(idstr)}, instance ${instanceId}, of the destination; it stays as it is after a reset`;
+    return [{ rule: 'missing-section', severity: 'note', section: idstr, instanceId, message }];
+  });
+}
+
+/** Why no verdict can be given when nothing blocks. */
+function doubt({ own, tables }: Destination): string | undefined {
+  return own || tables ? undefined : 'nothing is known of the destination';
+}

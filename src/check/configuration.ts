@@ -1,0 +1,155 @@
+import { printable } from '../bytes/diagnostic.ts';
+import type { OpenedStream } from '../layout/open.ts';
+import { type CommandRecord, MIGRATION_COMMANDS, type StreamRecord } from '../stream/records.ts';
+import type { Destination } from './destination.ts';
+import type { Finding } from './finding.ts';
+
+/** Capabilities that a load compares with the source's (migration/savevm.c, should_validate_capability). */
+const VALIDATED_CAPABILITIES = ['x-ignore-shared', 'mapped-ram'];
+
+/** First QEMU that knows a command, major and minor; those that are not listed are older than any that is in use. */
+const COMMAND_SINCE: Readonly<Record<string, readonly [number, number]>> = {
+  ENABLE_COLO: [3, 0],
+  POSTCOPY_RESUME: [2, 13],
+  RECV_BITMAP: [2, 13],
+  SWITCHOVER_START: [10, 0],
+};
+
+/** Commands, and what stands before the first section. */
+export function checkConfiguration({ stream }: OpenedStream, destination: Destination): Finding[] {
+  const findings: Finding[] = [];
+  const { configuration } = stream;
+  const own = destination.own?.stream.configuration;
+  const place = configuration && { section: 'configuration', range: configuration.range };
+  if (configuration && own) {
+    const { machineType } = configuration;
+    if (machineType !== own.machineType) {
+      findings.push({
+        rule: 'machine-type',
+        severity: 'blocks',
+        ...place,
+        message: `machine type ${printable(machineType)}, and the destination is ${printable(own.machineType)}`,
+        says: `Machine type received is '${machineType}' and local is '${own.machineType}'`,
+        fix: `start the destination with -machine ${machineType}`,
+      });
+    }
+    const bits = configuration.targetPageBits;
+    const ownBits = own.targetPageBits;
+    if (bits !== undefined && ownBits !== undefined && bits !== ownBits) {
+      findings.push({
+        rule: 'target-page-bits',
+        severity: 'blocks',
+        ...place,
+        message: `pages of ${2 ** bits} bytes, and the destination has ${2 ** ownBits}`,
+        says: `Received TARGET_PAGE_BITS is ${bits} but local is ${ownBits}`,
+        fix: 'the same machine type and CPU at both sides',
+      });
+    }
+    findings.push(
+      ...checkCapabilities(configuration.capabilities ?? [], own.capabilities ?? [], destination).map(
+        (finding) => ({ ...place, ...finding }),
+      ),
+    );
+    if (configuration.uuid !== undefined && own.uuid !== undefined && configuration.uuid !== own.uuid) {
+      findings.push({
+        rule: 'uuid',
+        severity: 'blocks',
+        ...place,
+        message: `UUID ${uuidText(configuration.uuid)}, and the destination has ${uuidText(own.uuid)}`,
+        says: `UUID received is ${uuidText(configuration.uuid)} and local is ${uuidText(own.uuid)}`,
+        fix: 'the same -uuid at both sides, or x-validate-uuid off',
+      });
+    }
+  } else if (own && !configuration) {
+    findings.push({
+      rule: 'missing-configuration',
+      severity: 'blocks',
+      message: 'the stream has no configuration section, and the destination insists on one',
+      says: 'Configuration section missing',
+      fix: 'a machine type of QEMU 2.3 or older, or -machine send-configuration at both sides',
+    });
+  } else if (configuration && !own && destination.tables?.schema.origin === 'binary') {
+    const { machineType } = configuration;
+    const known = destination.tables.schema.machineTypes;
+    if (known.length > 0 && !known.includes(machineType)) {
+      findings.push({
+        rule: 'unknown-machine-type',
+        severity: 'blocks',
+        ...place,
+        message: `this QEMU has no machine type ${printable(machineType)}`,
+        says: `unsupported machine type: "${machineType}"`,
+        fix: 'a destination whose QEMU has that machine type',
+      });
+    }
+  }
+  findings.push(...checkCommands(stream.records, destination));
+  return findings;
+}
+
+function checkCapabilities(
+  theirs: readonly string[],
+  ours: readonly string[],
+  destination: Destination,
+): Finding[] {
+  const on = new Set([...ours, ...(destination.facts?.capabilities ?? [])]);
+  return VALIDATED_CAPABILITIES.filter((name) => theirs.includes(name) !== on.has(name)).map((name) => {
+    const said = (isOn: boolean) => (isOn ? 'on' : 'off');
+    const local = said(on.has(name));
+    const received = said(theirs.includes(name));
+    return {
+      rule: 'capabilities',
+      // Capabilities are set right before a load: that a profile does not have them says little.
+      severity:
+        destination.facts?.capabilities.includes(name) || theirs.includes(name) ? 'suspicious' : 'note',
+      message: `capability ${name} was ${received} at the source, and is ${local} at the destination as it was seen`,
+      says: `Capability ${name} is ${local}, but received capability is ${received}`,
+      fix: `migrate-set-capabilities with ${name} ${received} at the destination`,
+    };
+  });
+}
+
+function uuidText(hex: string): string {
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+}
+
+function checkCommands(records: readonly StreamRecord[], destination: Destination): Finding[] {
+  const findings: Finding[] = [];
+  for (const record of records) {
+    if (record.kind !== 'command') continue;
+    const finding = checkCommand(record, destination);
+    if (finding) findings.push(finding);
+    if (record.detail?.command === 'PACKAGED')
+      findings.push(...checkCommands(record.detail.records, destination));
+  }
+  return findings;
+}
+
+function checkCommand(
+  { command, name, range, payload }: CommandRecord,
+  { qemuVersion }: Destination,
+): Finding | undefined {
+  const since = name === undefined ? undefined : COMMAND_SINCE[name];
+  const length = payload.end - payload.start;
+  const says = `MIG_CMD 0x${command.toString(16)} unknown (len 0x${length.toString(16)})`;
+  const fix =
+    'a newer QEMU at the destination, or a machine type that both have, which keeps the source from sending it';
+  if (name === undefined) {
+    return {
+      rule: 'unknown-command',
+      severity: command >= MIGRATION_COMMANDS.length ? 'suspicious' : 'blocks',
+      range,
+      message: `command ${command}, which no QEMU up to 11.1 knows`,
+      says,
+      fix,
+    };
+  }
+  if (!since || qemuVersion === undefined || !isOlder(qemuVersion, since)) return undefined;
+  const message = `${name} is known from QEMU ${since.join('.')} on, and the destination is ${qemuVersion}`;
+  return { rule: 'unknown-command', severity: 'blocks', range, message, says, fix };
+}
+
+/** Is a version such as `10.0.13` older than major and minor? */
+export function isOlder(version: string, [major, minor]: readonly [number, number]): boolean {
+  const [theirMajor = 0, theirMinor = 0] = version.split('.').map((part) => Number.parseInt(part, 10));
+  return theirMajor < major || (theirMajor === major && theirMinor < minor);
+}

@@ -1,0 +1,95 @@
+import { childrenOf, type LayoutNode, type StructNode } from '../layout/node.ts';
+import type { Finding } from './finding.ts';
+import type { SectionValues } from './values.ts';
+
+const INDEXES = 'cpreg_vmstate_indexes';
+const VALUES = 'cpreg_vmstate_values';
+
+/** Registers that are named at the most. */
+const MAX_NAMED = 4;
+
+/**
+ * target/arm/machine.c, cpu_post_load: system registers come as a sorted list of numbers and one of values. A number
+ * that the destination does not have ends the load, and so does a constant register that does not keep its value.
+ */
+export function checkCpuRegisters({ root, own }: SectionValues): Finding[] {
+  const indexes = integers(root, INDEXES);
+  const ownIndexes = integers(own, INDEXES);
+  if (!indexes || !ownIndexes) return [];
+  const node = root.children.find(({ name }) => name === INDEXES);
+  const known = new Set(ownIndexes);
+  const unknown = indexes.filter((index) => !known.has(index));
+  if (unknown.length > 0) {
+    const names = unknown.slice(0, MAX_NAMED).map(registerName);
+    return [
+      {
+        rule: 'cpu-registers',
+        severity: 'blocks',
+        path: [INDEXES],
+        ...(node ? { range: node } : {}),
+        message: `${unknown.length} registers that the CPU of the destination does not have: ${names.join(', ')}${unknown.length > MAX_NAMED ? ' …' : ''}`,
+        says: "error while loading state for instance 0x0 of device 'cpu'",
+        fix: 'the same -cpu model and features at both sides, and a machine type that both QEMUs have',
+      },
+    ];
+  }
+  const values = integers(root, VALUES);
+  const ownValues = integers(own, VALUES);
+  if (!values || !ownValues) return [];
+  const local = new Map(ownIndexes.map((index, i) => [index, ownValues[i]]));
+  const changed = indexes.filter((index, i) => isIdentification(index) && local.get(index) !== values[i]);
+  if (changed.length === 0) return [];
+  const [first] = changed;
+  return [
+    {
+      rule: 'cpu-register-value',
+      severity: 'blocks',
+      path: [VALUES],
+      message: `${changed.length} constant registers have other values at the destination: ${changed.slice(0, MAX_NAMED).map(registerName).join(', ')}; ${registerName(first!)} is 0x${values[indexes.indexOf(first!)]?.toString(16)}, and 0x${local.get(first!)?.toString(16)} there`,
+      says: "error while loading state for instance 0x0 of device 'cpu'",
+      fix: 'the same -cpu model and features at both sides',
+    },
+  ];
+}
+
+function integers(root: StructNode, name: string): bigint[] | undefined {
+  const node = root.children.find((child) => child.name === name);
+  if (!node) return undefined;
+  const leaves: Iterable<LayoutNode> = node.kind === 'array' ? childrenOf(node) : [node];
+  return [...leaves].flatMap((leaf) =>
+    leaf.kind === 'leaf' && (typeof leaf.value === 'bigint' || typeof leaf.value === 'number')
+      ? BigInt.asUintN(64, BigInt(leaf.value))
+      : [],
+  );
+}
+
+/** KVM's numbers of registers (linux/include/uapi/asm/kvm.h): 0x60… is AArch64, 0x40… AArch32. */
+const AARCH64 = 0x6n;
+
+interface Register {
+  readonly is64: boolean;
+  readonly op0: number;
+  readonly op1: number;
+  readonly crn: number;
+  readonly crm: number;
+  readonly op2: number;
+}
+
+function register(index: bigint): Register {
+  const bits = (shift: number, mask: number) => Number((index >> BigInt(shift)) & BigInt(mask));
+  const is64 = index >> 60n === AARCH64;
+  return is64
+    ? { is64, op0: bits(14, 3), op1: bits(11, 7), crn: bits(7, 15), crm: bits(3, 15), op2: bits(0, 7) }
+    : { is64, op0: bits(16, 15), op1: bits(3, 15), crn: bits(11, 15), crm: bits(7, 15), op2: bits(0, 7) };
+}
+
+/** Of group c0, which identifies the CPU; c0 with op1 2 and 4 are registers that are written. */
+function isIdentification(index: bigint): boolean {
+  const { is64, op0, op1, crn } = register(index);
+  return crn === 0 && (op1 === 0 || op1 === 1 || op1 === 3) && (is64 ? op0 === 3 : op0 === 15);
+}
+
+function registerName(index: bigint): string {
+  const { is64, op0, op1, crn, crm, op2 } = register(index);
+  return is64 ? `S${op0}_${op1}_C${crn}_C${crm}_${op2}` : `p${op0},${op1},c${crn},c${crm},${op2}`;
+}

@@ -1,0 +1,114 @@
+import { type LoadTarget, targetOfSection } from '../layout/dry-load.ts';
+import type { Layout, StructNode } from '../layout/node.ts';
+import { layoutOf, type OpenedStream } from '../layout/open.ts';
+import type { SchemaTables } from '../layout/tables.ts';
+import type { Section } from '../stream/scan.ts';
+
+/** A RAMBlock as the monitor of the destination shows it. Bytes. */
+export interface DestinationRamBlock {
+  readonly idstr: string;
+  readonly usedLength: number;
+  /** What it can be resized to: its own length where it cannot. */
+  readonly maxLength: number;
+}
+
+/** What a destination's monitor tells that its state does not. */
+export interface DestinationFacts {
+  readonly ramBlocks: readonly DestinationRamBlock[];
+  /** Migration capabilities that are on. */
+  readonly capabilities: readonly string[];
+  /** Sizes of the BARs of a PCI device by the idstr of its section, by number. Bytes. */
+  barSizes(idstr: string): readonly { readonly bar: number; readonly size: bigint }[] | undefined;
+  /** Features that a virtio device offers, by the idstr of its section. */
+  virtioFeatures(idstr: string): bigint | undefined;
+}
+
+/** What is known of who would load the stream; each part may be missing. */
+export interface DestinationKnowledge {
+  /** The VMSD tables of its QEMU. */
+  readonly tables?: SchemaTables | undefined;
+  /** A stream of its own: of the very VM, before anything is loaded. */
+  readonly own?: OpenedStream | undefined;
+  readonly facts?: DestinationFacts | undefined;
+  /** Version of its QEMU. */
+  readonly qemuVersion?: string | undefined;
+}
+
+/** A section that the destination would send itself. */
+export interface OwnSection {
+  readonly section: Section;
+  layout(): Promise<Layout>;
+  /** Ready to be loaded into; undefined without tables, or where they do not explain it. */
+  target(): Promise<LoadTarget | undefined>;
+}
+
+/** A destination that streams are checked against: what is worked out for one is kept for the next. */
+export class Destination {
+  readonly tables: SchemaTables | undefined;
+  readonly own: OpenedStream | undefined;
+  readonly facts: DestinationFacts | undefined;
+  readonly qemuVersion: string | undefined;
+  readonly #sections = new Map<string, OwnSection[]>();
+
+  constructor({ tables, own, facts, qemuVersion }: DestinationKnowledge) {
+    this.tables = tables;
+    this.own = own;
+    this.facts = facts;
+    this.qemuVersion = qemuVersion ?? tables?.schema.qemuVersion;
+    for (const section of own?.stream.sections ?? []) {
+      const key = sectionKey(section.idstr, section.instanceId);
+      this.#sections.set(key, [...(this.#sections.get(key) ?? []), this.#ownSection(section)]);
+    }
+  }
+
+  /**
+   * The device that QEMU would load a section into (migration/savevm.c, find_se): the one of that idstr and instance
+   * id, the first where there are several; or, as devices were once registered without their path, the one whose name
+   * behind its path is that, by its number among those.
+   */
+  find(idstr: string, instanceId: number): OwnSection | undefined {
+    const exact = this.#sections.get(sectionKey(idstr, instanceId))?.[0];
+    if (exact || idstr.includes('/')) return exact;
+    const sections = this.own?.stream.sections ?? [];
+    const named = sections.filter((section) => section.idstr.endsWith(`/${idstr}`));
+    const found = named[instanceId];
+    return found && this.#sections.get(sectionKey(found.idstr, found.instanceId))?.[0];
+  }
+
+  #ownSection(section: Section): OwnSection {
+    const { own, tables } = this;
+    let layout: Promise<Layout> | undefined;
+    let target: Promise<LoadTarget | undefined> | undefined;
+    const ownLayout = () => {
+      layout ??= layoutOf(own!, section);
+      return layout;
+    };
+    const makeTarget = async (): Promise<LoadTarget | undefined> => {
+      const [record] = section.records;
+      if (!tables || !record || section.scanner || section.records.length !== 1) return undefined;
+      let described: StructNode | undefined;
+      if (own!.schema) {
+        const { root, diagnostics } = await ownLayout();
+        if (diagnostics.some(({ severity }) => severity === 'error')) return undefined;
+        described = root;
+      }
+      return targetOfSection(
+        tables,
+        { source: own!.source, record, sections: own!.stream.sections },
+        described,
+      );
+    };
+    return {
+      section,
+      layout: ownLayout,
+      target: () => {
+        target ??= makeTarget();
+        return target;
+      },
+    };
+  }
+}
+
+function sectionKey(idstr: string, instanceId: number): string {
+  return `${instanceId} ${idstr}`;
+}

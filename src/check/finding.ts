@@ -1,0 +1,45 @@
+import type { PathComponent } from '../bytes/diagnostic.ts';
+import type { Range } from '../bytes/range.ts';
+import type { FindingSeverity, RuleCode } from './rules.ts';
+
+/** Something that a destination would make of a stream. */
+export interface Finding {
+  readonly rule: RuleCode;
+  readonly severity: FindingSeverity;
+  /** What is where and what the destination has instead; one line, without the place. */
+  readonly message: string;
+  /** idstr of the section. */
+  readonly section?: string | undefined;
+  readonly instanceId?: number | undefined;
+  /** Path of the field inside the section. */
+  readonly path?: readonly PathComponent[] | undefined;
+  /** Where, as absolute offsets in the stream. */
+  readonly range?: Range | undefined;
+  /** What the destination's QEMU will say. Wording and numbers differ a little between versions. */
+  readonly says?: string | undefined;
+  /** What usually helps. */
+  readonly fix?: string | undefined;
+}
+
+/** `no blocker found` is no promise: code of a device that runs after its load can still refuse. */
+export type Verdict = 'no blocker found' | 'will be rejected' | 'cannot tell';
+
+export interface CheckReport {
+  /** Name of the stream. */
+  readonly name: string;
+  readonly verdict: Verdict;
+  /** Why it is `cannot tell`. */
+  readonly reason: string | undefined;
+  /** Those that block first, else in stream order. */
+  readonly findings: readonly Finding[];
+}
+
+const ranks = { blocks: 0, suspicious: 1, note: 2 } as const;
+
+export function report(name: string, findings: readonly Finding[], reason: string | undefined): CheckReport {
+  const sorted = [...findings].sort((a, b) => ranks[a.severity] - ranks[b.severity]);
+  if (sorted[0]?.severity === 'blocks')
+    return { name, verdict: 'will be rejected', reason: undefined, findings: sorted };
+  const verdict = reason === undefined ? 'no blocker found' : 'cannot tell';
+  return { name, verdict, reason, findings: sorted };
+}

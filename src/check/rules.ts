@@ -1,0 +1,48 @@
+/** How much a finding weighs: the load fails; it may well fail; it does not, but one should know. */
+export type FindingSeverity = 'blocks' | 'suspicious' | 'note';
+
+/** What a rule is about, in a line; its page in docs/rules has the rest. */
+export const rules = {
+  'machine-type': 'The stream is of another machine type',
+  'target-page-bits': 'The stream was written with another page size',
+  capabilities: 'A migration capability is on at one side only',
+  uuid: 'The stream is of a VM with another UUID',
+  'missing-configuration': 'The stream has no configuration section',
+  'unknown-command': 'The stream has a command that the destination does not know',
+  'command-order': 'A command stands where a load from the beginning does not allow it',
+  'unknown-machine-type': 'The QEMU of the destination does not have the machine type',
+  'unknown-section': 'The destination has no device for a section',
+  'unknown-device': 'The QEMU of the destination has no such device',
+  'missing-section': 'The destination has a device that the stream has no section for',
+  'section-too-new': 'A section has a newer version than the destination loads',
+  'section-too-old': 'A section has an older version than the destination loads',
+  'unknown-ram-block': 'The destination has no RAM block of that name',
+  'ram-block-size': 'A RAM block has another size, and cannot be resized to it',
+  'ram-block-resized': 'A RAM block has another size, and will be resized',
+  'ram-page-size': 'A RAM block has pages of another size',
+  'missing-ram-block': 'The destination has a RAM block that the stream does not have',
+  'section-layout': 'The destination reads more or fewer bytes than the section has',
+  'array-length': 'An array has another number of elements at the destination',
+  'unknown-subsection': 'The destination does not know a subsection',
+  'missing-subsection': 'The destination itself would send a subsection that the stream does not have',
+  'unequal-field': 'A field must be equal at both sides, and is not',
+  'field-too-large': 'A number is larger than the destination has room for',
+  'failed-validation': 'A validation in the VMSD of the destination does not hold',
+  'pci-config': 'The PCI configuration space has other read-only bits',
+  'pci-irq-state': 'The level of a PCI interrupt is neither 0 nor 1',
+  'virtio-features': 'The guest has accepted a virtio feature that the destination does not offer',
+  'virtio-queues': 'The state of a virtqueue cannot be loaded',
+  'virtio-vector': 'A virtio device uses an MSI-X vector that the destination does not have',
+  'virtio-serial-ports': 'The ports of a virtio-serial device are not those of the destination',
+  'virtio-net-queues': 'A virtio-net device uses more queue pairs than the destination has',
+  'cpu-registers': 'The CPU has registers that the CPU of the destination does not have',
+  'cpu-register-value': 'A constant register of the CPU has another value at the destination',
+  'spapr-capability': 'A pseries capability is higher than that of the destination',
+  'post-load': 'The code behind a device refuses what was loaded',
+  'damaged-stream': 'The stream is damaged',
+  'truncated-stream': 'The stream ends too early',
+  'trailing-bytes': 'There are bytes behind the end of the stream',
+  'not-checked': 'Something could not be checked',
+} as const;
+
+export type RuleCode = keyof typeof rules;

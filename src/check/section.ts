@@ -1,0 +1,176 @@
+import { formatPath, printable } from '../bytes/diagnostic.ts';
+import { rangeLength } from '../bytes/range.ts';
+import { type DryLoad, dryLoad, targetOfTables } from '../layout/dry-load.ts';
+import type { StructNode } from '../layout/node.ts';
+import { layoutOf, type OpenedStream } from '../layout/open.ts';
+import { isSameShape } from '../layout/same-shape.ts';
+import type { Section } from '../stream/scan.ts';
+import type { Destination, OwnSection } from './destination.ts';
+import type { Finding } from './finding.ts';
+import { type Difference, firstDifference } from './shape.ts';
+import { checkValues } from './values.ts';
+
+/** A section of device state, against the device that the destination would load it into. */
+export async function checkSection(
+  opened: OpenedStream,
+  section: Section,
+  own: OwnSection,
+  destination: Destination,
+): Promise<Finding[]> {
+  const place = placeOf(section);
+  const refused = checkVersion(section, own.section.versionId);
+  if (refused) return [{ ...place, ...refused }];
+  const [record] = section.records;
+  if (!record || section.scanner || own.section.scanner) return [];
+  const [layout, ownLayout] = [await layoutOf(opened, section), await own.layout()];
+  const isSame = isSameShape(layout.root, ownLayout.root);
+  const target = await own.target();
+  const input = { source: opened.source, record, sections: opened.stream.sections };
+  const load = target && (await dryLoad(target, input));
+  const findings: Finding[] = [];
+  let { root } = layout;
+  if (load?.kind === 'loads') root = load.root;
+  else if (load?.kind === 'fails' && (!isSame || load.refusal)) {
+    findings.push(loadFailure(load, section, firstDifference(load.root, layout.root, ownLayout.root)));
+  } else if (!isSame && load?.kind !== 'fails') {
+    const difference = firstDifference(undefined, layout.root, ownLayout.root);
+    if (difference) findings.push(untestedDifference(difference));
+  }
+  findings.push(...checkValues({ section, root, own: ownLayout.root, destination }));
+  for (const name of missingSubsections(root, ownLayout.root)) {
+    findings.push({
+      rule: 'missing-subsection',
+      severity: 'note',
+      message: `the destination sends a subsection ${printable(name)} itself; without it, what it holds keeps its value`,
+    });
+  }
+  return findings.map((finding) => ({ ...place, ...finding }));
+}
+
+/** A section, where only the QEMU of the destination is known and not what devices it has. */
+export async function checkSectionByTables(
+  opened: OpenedStream,
+  section: Section,
+  { tables }: Destination,
+): Promise<Finding[]> {
+  const [record] = section.records;
+  if (!tables || !record || section.scanner) return [];
+  const place = placeOf(section);
+  const input = { source: opened.source, record, sections: opened.stream.sections };
+  const target = targetOfTables(tables, input);
+  if (!target) {
+    const says = unknownSectionWords(section);
+    const message = 'the QEMU of the destination has no device with a VMSD of that name';
+    const isComplete = tables.schema.origin === 'binary';
+    const severity = isComplete ? 'blocks' : 'suspicious';
+    const fix = 'a QEMU that has the device; in some builds it is in a module of its own';
+    return [{ ...place, rule: 'unknown-device', severity, message, says, fix }];
+  }
+  const load = await dryLoad(target, input);
+  if (load.kind !== 'fails') return [];
+  const { root } = await layoutOf(opened, section);
+  return [{ ...place, ...loadFailure(load, section, firstDifference(load.root, root, undefined)) }];
+}
+
+export function unknownSectionWords({ idstr, instanceId }: Section): string {
+  return `Unknown savevm section or instance '${idstr}' ${instanceId}. Make sure that your current VM setup matches your saved VM setup, including any hotplugged devices`;
+}
+
+export function placeOf({
+  idstr,
+  instanceId,
+  records,
+}: Section): Pick<Finding, 'section' | 'instanceId' | 'range'> {
+  return { section: idstr, instanceId, range: records[0]?.range };
+}
+
+/** migration/savevm.c, qemu_loadvm_section_start_full. */
+function checkVersion({ idstr, versionId }: Section, own: number): Finding | undefined {
+  if (versionId <= own) return undefined;
+  return {
+    rule: 'section-too-new',
+    severity: 'blocks',
+    message: `version ${versionId}, and the destination loads no newer one than ${own}`,
+    says: `savevm: unsupported version ${versionId} for '${idstr}' v${own}`,
+    fix: 'a machine type that both QEMUs have, at both sides; or a newer QEMU at the destination',
+  };
+}
+
+const refusalRules = {
+  'failed-validation': 'failed-validation',
+  'too-new': 'section-too-new',
+  'too-old': 'section-too-old',
+  'unknown-subsection': 'unknown-subsection',
+} as const;
+
+const refusalFixes = {
+  'failed-validation': 'the same configuration of the device at both sides',
+  'too-new': 'a machine type that both QEMUs have, at both sides; or a newer QEMU at the destination',
+  'too-old': 'an older QEMU in between, which loads the one and writes the other',
+  'unknown-subsection':
+    'a machine type that both QEMUs have, at both sides; or the property off that makes the source send it',
+} as const;
+
+function loadFailure(
+  { refusal, why, offset, path, certain }: DryLoad & { kind: 'fails' },
+  section: Section,
+  difference: Difference | undefined,
+): Finding {
+  const end = section.records[0]?.body.end ?? offset;
+  const severity = certain ? 'blocks' : 'suspicious';
+  const range = { start: offset, end: Math.max(offset, end) };
+  if (refusal) {
+    return {
+      rule: refusalRules[refusal],
+      severity,
+      message: why,
+      says: why,
+      path,
+      range,
+      fix: refusalFixes[refusal],
+    };
+  }
+  const stop = stopText(why, path);
+  const says = `Missing section footer for ${section.idstr}`;
+  const fix = 'the same configuration of the device at both sides, and a machine type that both QEMUs have';
+  if (!difference) return { rule: 'section-layout', severity, message: stop, says, path, range, fix };
+  return {
+    rule: difference.kind === 'count' ? 'array-length' : 'section-layout',
+    severity,
+    message: `${difference.text}; ${stop}`,
+    says,
+    path: difference.path,
+    range: difference.range ?? range,
+    fix,
+  };
+}
+
+function stopText(why: string, path: readonly (string | number)[]): string {
+  const at = path.length === 0 ? '' : ` in ${printable(formatPath(path))}`;
+  return `the load of the section goes wrong${at}: ${printable(why)}`;
+}
+
+/** Where there are no tables of the destination's QEMU to load with, or they do not explain its own section. */
+function untestedDifference({ text, path, range }: Difference): Finding {
+  return {
+    rule: 'section-layout',
+    severity: 'suspicious',
+    message: `${text}; without the tables of the destination's QEMU it cannot be said whether it loads that`,
+    path,
+    ...(range ? { range } : {}),
+  };
+}
+
+function missingSubsections(root: StructNode, own: StructNode): string[] {
+  const sent = new Set(subsections(root).map(({ name }) => name));
+  return subsections(own)
+    .map(({ name }) => String(name))
+    .filter((name) => !sent.has(name));
+}
+
+function subsections(root: StructNode): StructNode[] {
+  return root.children.filter(
+    (child): child is StructNode =>
+      child.kind === 'struct' && child.type === 'subsection' && rangeLength(child) > 0,
+  );
+}

@@ -1,0 +1,101 @@
+import type { PathComponent } from '../bytes/diagnostic.ts';
+import type { LayoutNode, StructNode } from '../layout/node.ts';
+import type { Section } from '../stream/scan.ts';
+import { checkCpuRegisters } from './cpu-registers.ts';
+import type { Destination } from './destination.ts';
+import type { Finding } from './finding.ts';
+import { checkPciConfig } from './pci-config.ts';
+import { checkSpaprCapability } from './spapr.ts';
+import { checkVirtio } from './virtio.ts';
+import { walkPairs } from './walk-pairs.ts';
+
+/** A section as the destination reads it, and the destination's own one. */
+export interface SectionValues {
+  readonly section: Section;
+  readonly root: StructNode;
+  readonly own: StructNode;
+  readonly destination: Destination;
+}
+
+/** What a rule for values is asked about. */
+export interface ValueInput extends SectionValues {
+  readonly node: LayoutNode;
+  readonly ownNode: LayoutNode | undefined;
+  readonly path: readonly PathComponent[];
+}
+
+/** Values that a load refuses, each rule for the infos or VMSDs that it knows. */
+export function checkValues(values: SectionValues): Finding[] {
+  const findings: Finding[] = [...checkCpuRegisters(values)];
+  for (const { node, own, path } of walkPairs(values.root, values.own)) {
+    const found = checkNode({ ...values, node, ownNode: own, path: [...path] });
+    findings.push(...found.map((finding) => ({ path: [...path], range: node, ...finding })));
+  }
+  return findings;
+}
+
+function checkNode(input: ValueInput): readonly Finding[] {
+  const { node } = input;
+  const { type } = node;
+  if (type.endsWith(' equal')) return checkEqual(input);
+  if (type === 'int32 le') return checkBound(input);
+  if (type === 'pci config') return checkPciConfig(input);
+  if (type === 'pci irq state') return checkIrqState(node);
+  if (type === 'virtio') return checkVirtio(input);
+  if (type === 'subsection') return checkSpaprCapability(input);
+  return [];
+}
+
+/** migration/vmstate-types.c, get_uint32_equal and its like. */
+function checkEqual({ node, ownNode }: ValueInput): readonly Finding[] {
+  if (node.kind !== 'leaf' || ownNode?.kind !== 'leaf' || node.value === ownNode.value) return [];
+  const { value } = node;
+  const local = ownNode.value;
+  if (!isInteger(value) || !isInteger(local)) return [];
+  return [
+    {
+      rule: 'unequal-field',
+      severity: 'blocks',
+      message: `${value}, and the destination has ${local}: they must be equal`,
+      says: `${local.toString(16)} != ${value.toString(16)}`,
+      fix: 'the same configuration of the device at both sides',
+    },
+  ];
+}
+
+/** migration/vmstate-types.c, get_int32_le: what is loaded must not be negative, nor more than what was there. */
+function checkBound({ node, ownNode }: ValueInput): readonly Finding[] {
+  if (node.kind !== 'leaf' || typeof node.value !== 'number') return [];
+  const most = ownNode?.kind === 'leaf' && typeof ownNode.value === 'number' ? ownNode.value : undefined;
+  if (node.value >= 0 && (most === undefined || node.value <= most)) return [];
+  return [
+    {
+      rule: 'field-too-large',
+      severity: 'blocks',
+      message: `${node.value}, and the destination takes 0${most === undefined ? ' and more' : ` to ${most}`}`,
+      says: `Invalid value ${node.value} expecting positive value <= ${most ?? '…'}`,
+      fix: 'the same model and number of the device or CPU at both sides, or a newer QEMU at the destination',
+    },
+  ];
+}
+
+/** hw/pci/pci.c, get_pci_irq_state. */
+function checkIrqState(node: LayoutNode): readonly Finding[] {
+  if (node.kind !== 'struct') return [];
+  const findings: Finding[] = [];
+  for (const { node: pin } of walkPairs(node, undefined)) {
+    if (pin.kind !== 'leaf' || typeof pin.value !== 'number' || pin.value === 0 || pin.value === 1) continue;
+    findings.push({
+      rule: 'pci-irq-state',
+      severity: 'blocks',
+      range: pin,
+      message: `the level of pin ${pin.name} is ${pin.value}; it can be 0 or 1`,
+      says: `irq state ${pin.value}: must be 0 or 1.`,
+    });
+  }
+  return findings;
+}
+
+function isInteger(value: unknown): value is number | bigint {
+  return typeof value === 'number' || typeof value === 'bigint';
+}

@@ -1,0 +1,144 @@
+import type { PathComponent } from '../bytes/diagnostic.ts';
+import { childrenOf, type LayoutNode } from '../layout/node.ts';
+import { isOlder } from './configuration.ts';
+import type { Finding } from './finding.ts';
+import type { ValueInput } from './values.ts';
+import { walkPairs } from './walk-pairs.ts';
+
+/** include/hw/virtio/virtio.h */
+const VIRTIO_QUEUE_MAX = 1024;
+const VIRTIO_NO_VECTOR = 0xffff;
+const MSIX = 'msix state';
+/** First QEMU seen that refuses a queue which is larger than the one it made; 10.2 does not. */
+const LIMITS_QUEUES = [11, 1] as const;
+
+/** hw/virtio/virtio.c, virtio_load, and what buses and devices add to it. */
+export function checkVirtio({ node, ownNode, section, destination }: ValueInput): readonly Finding[] {
+  const findings: Finding[] = [];
+  const add = (finding: Finding, at: LayoutNode | undefined) =>
+    findings.push(at ? { range: at, ...finding } : finding);
+  const queues = integer(child(node, 'num_queues'));
+  if (queues !== undefined && queues > VIRTIO_QUEUE_MAX) {
+    const message = `${queues} virtqueues; a device has ${VIRTIO_QUEUE_MAX} at the most`;
+    const says = `Invalid number of virtqueues: 0x${queues.toString(16)}`;
+    add({ rule: 'virtio-queues', severity: 'blocks', message, says }, child(node, 'num_queues'));
+  }
+  const selected = integer(child(node, 'queue_sel'));
+  if (selected !== undefined && selected >= VIRTIO_QUEUE_MAX) {
+    const message = `virtqueue ${selected} is selected; a device has ${VIRTIO_QUEUE_MAX} at the most`;
+    add({ rule: 'virtio-queues', severity: 'blocks', message }, child(node, 'queue_sel'));
+  }
+  const vectors = ownNode && vectorCount(ownNode);
+  checkVector(child(child(node, 'transport'), 'config_vector'), vectors, add);
+  const ownQueues = [...children(child(ownNode, 'vq'))];
+  const { qemuVersion } = destination;
+  const limitsQueues = qemuVersion !== undefined && !isOlder(qemuVersion, LIMITS_QUEUES);
+  let index = 0;
+  for (const queue of children(child(node, 'vq'))) {
+    const last = integer(child(queue, 'last_avail_idx')) ?? 0;
+    if (integer(child(queue, 'desc')) === 0 && last !== 0) {
+      const message = `virtqueue ${index} has no ring, and an index of ${last}`;
+      const says = `VQ ${index} address 0x0 inconsistent with Host index 0x${last.toString(16)}`;
+      add({ rule: 'virtio-queues', severity: 'blocks', message, says }, queue);
+    }
+    checkVector(child(queue, 'vector'), vectors, add);
+    const size = integer(child(queue, 'num')) ?? 0;
+    const room = integer(child(ownQueues[index], 'num'));
+    if (room !== undefined && size > room && limitsQueues) {
+      const message = `virtqueue ${index} has ${size} entries, and the destination has room for ${room}`;
+      const says = `VQ ${index} vring.num ${size} exceeds allocated max ${room}`;
+      const fix = 'the same queue-size= at both sides';
+      add({ rule: 'virtio-queues', severity: 'blocks', message, says, fix }, queue);
+    }
+    index++;
+  }
+  const accepted = guestFeatures(node);
+  const offered = destination.facts?.virtioFeatures(section.idstr);
+  if (accepted !== undefined && offered !== undefined && (accepted & ~offered) !== 0n) {
+    const hex = (value: bigint) => `0x${value.toString(16)}`;
+    findings.push({
+      rule: 'virtio-features',
+      severity: 'blocks',
+      message: `the guest has accepted features ${hex(accepted)}, of which the destination does not offer ${hex(accepted & ~offered)}`,
+      says: `Features ${hex(accepted)} unsupported. Allowed features: ${hex(offered)}`,
+      fix: 'the same features of the device at both sides, and a back end (tap, vhost) that offers as much',
+    });
+  }
+  findings.push(...checkPorts(node, ownNode));
+  return findings;
+}
+
+function checkVector(
+  at: LayoutNode | undefined,
+  vectors: number | undefined,
+  add: (finding: Finding, at: LayoutNode) => void,
+): void {
+  const vector = integer(at);
+  if (!at || vector === undefined || vectors === undefined || vector === VIRTIO_NO_VECTOR || vector < vectors)
+    return;
+  add(
+    {
+      rule: 'virtio-vector',
+      severity: 'blocks',
+      message: `MSI-X vector ${vector} is in use, and the destination has ${vectors}`,
+      says: 'Failed to load virtio: Invalid argument',
+      fix: 'as many vectors at the destination (vectors=, number of queues)',
+    },
+    at,
+  );
+}
+
+/** hw/char/virtio-serial-bus.c, fetch_active_ports_list and what is in front of it. */
+function checkPorts(node: LayoutNode, own: LayoutNode | undefined): Finding[] {
+  for (const { node: at, own: ours, path } of walkPairs(node, own)) {
+    if (at.kind !== 'leaf' || ours?.kind !== 'leaf' || !isPortsMap(path) || at.value === ours.value) continue;
+    return [
+      {
+        rule: 'virtio-serial-ports',
+        severity: 'blocks',
+        range: at,
+        message: `ports ${String(at.value)} (a bit for each) are there, and ${String(ours.value)} at the destination`,
+        says: 'virtio-serial-bus: Ports active on src and dest do not match',
+        fix: 'the same ports with the same nr= at both sides',
+      },
+    ];
+  }
+  return [];
+}
+
+function isPortsMap(path: readonly PathComponent[]): boolean {
+  return path.some((name) => name === 'ports_map');
+}
+
+/** `features`, or all 64 bits where the subsection has them. */
+function guestFeatures(node: LayoutNode): bigint | undefined {
+  let low: bigint | undefined;
+  for (const { node: at } of walkPairs(node, undefined)) {
+    if (at.kind !== 'leaf' || (typeof at.value !== 'number' && typeof at.value !== 'bigint')) continue;
+    if (at.name === 'guest_features_lo') low = BigInt(at.value);
+    else if (at.name === 'guest_features') return BigInt.asUintN(64, BigInt(at.value));
+  }
+  return low;
+}
+
+function vectorCount(node: LayoutNode): number | undefined {
+  for (const { node: at } of walkPairs(node, undefined)) {
+    if (at.type === MSIX) return [...children(child(at, 'vectors'))].length;
+  }
+  return undefined;
+}
+
+function child(node: LayoutNode | undefined, name: PathComponent): LayoutNode | undefined {
+  if (node) for (const each of childrenOf(node)) if (each.name === name) return each;
+  return undefined;
+}
+
+function children(node: LayoutNode | undefined): Iterable<LayoutNode> {
+  return node ? childrenOf(node) : [];
+}
+
+function integer(node: LayoutNode | undefined): number | undefined {
+  if (node?.kind !== 'leaf') return undefined;
+  if (typeof node.value === 'bigint') return Number(node.value);
+  return typeof node.value === 'number' ? node.value : undefined;
+}

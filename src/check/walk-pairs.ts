@@ -1,0 +1,34 @@
+import type { PathComponent } from '../bytes/diagnostic.ts';
+import { childrenOf, type LayoutNode } from '../layout/node.ts';
+
+/** Elements of an array that are compared. */
+const MAX_ELEMENTS = 4096;
+
+/** A node of a stream, and the destination's own node of that name at the same place of its section. */
+export interface Pair {
+  readonly node: LayoutNode;
+  readonly own: LayoutNode | undefined;
+  readonly path: readonly PathComponent[];
+}
+
+/** All nodes of a tree, each with the one of another tree that has the same path. */
+export function* walkPairs(
+  node: LayoutNode,
+  own: LayoutNode | undefined,
+  path: readonly PathComponent[] = [],
+): Generator<Pair> {
+  yield { node, own, path };
+  if (node.kind === 'array') {
+    const others = own?.kind === 'array' ? own.children[Symbol.iterator]() : undefined;
+    let index = 0;
+    for (const child of node.children) {
+      if (++index > MAX_ELEMENTS) return;
+      yield* walkPairs(child, others?.next().value as LayoutNode | undefined, [...path, child.name]);
+    }
+    return;
+  }
+  const others = new Map<PathComponent, LayoutNode>();
+  if (own) for (const child of childrenOf(own)) others.set(child.name, child);
+  for (const child of childrenOf(node))
+    yield* walkPairs(child, others.get(child.name), [...path, child.name]);
+}

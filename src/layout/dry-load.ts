@@ -1,0 +1,170 @@
+import type { PathComponent } from '../bytes/diagnostic.ts';
+import { rangeLength } from '../bytes/range.ts';
+import type { ByteSource } from '../bytes/source.ts';
+import type { SectionRecord } from '../stream/records.ts';
+import type { Section } from '../stream/scan.ts';
+import { type ResolveContext, sectionBytes } from './context.ts';
+import type { StructNode } from './node.ts';
+import { resolveStruct } from './resolve.ts';
+import { isSameShape } from './same-shape.ts';
+import type { SchemaTables } from './tables.ts';
+import { FixedLengths } from './walk/fixed-length.ts';
+import { Machine, type Refusal, refusedVersion } from './walk/machine.ts';
+import { NodeBuilder } from './walk/nodes.ts';
+import { type Candidate, type Failure, type Guess, search, withGuesses } from './walk/search.ts';
+import { Objects, Shadow } from './walk/shadow.ts';
+import { subsectionNames } from './walk/subsection-names.ts';
+
+const MAX_SECTION_LENGTH = 16 << 20;
+const READING = { states: 4000, steps: 20_000_000, margin: 24 };
+const LOADING = { states: 1000, steps: 4_000_000, margin: 24 };
+/** Readings of the destination's own section that a load is tried over. */
+const MAX_MEMORIES = 8;
+
+/** A section's bytes and what is around them. */
+export interface SectionInput {
+  readonly source: ByteSource;
+  readonly record: SectionRecord;
+  /** All sections of the stream. */
+  readonly sections: readonly Section[];
+}
+
+/** What becomes of a section's bytes when a destination loads them. */
+export type DryLoad =
+  /** The destination reads it to its end. `root` is what it takes the bytes for. */
+  | { readonly kind: 'loads'; readonly root: StructNode }
+  /** It does not; `root` goes as far as it gets, and the rest is a gap. */
+  | {
+      readonly kind: 'fails';
+      readonly root: StructNode;
+      /** Where, absolute in the stream. */
+      readonly offset: number;
+      readonly path: readonly PathComponent[];
+      readonly why: string;
+      /** QEMU has words for it: they are `why`. */
+      readonly refusal: Refusal | undefined;
+      /** No other reading of what is known of the destination would load it. */
+      readonly certain: boolean;
+    }
+  | { readonly kind: 'unknown'; readonly why: string };
+
+/** The memory of a device before a stream is loaded into it. */
+interface Memory {
+  readonly candidate: Candidate;
+  readonly shadow: Shadow;
+}
+
+/** A device of a destination, ready to be loaded into. */
+export interface LoadTarget {
+  readonly tables: SchemaTables;
+  readonly objects: Objects;
+  readonly memories: readonly Memory[];
+  /** The destination's memory is one of these, for certain. */
+  readonly certain: boolean;
+}
+
+/**
+ * What a device is before a load, from a section that it wrote itself and the tables of its QEMU: a device's
+ * configuration shows in the values and lengths that it saves. `described` is the section's own description resolved:
+ * readings that differ from it are no readings. Undefined where the tables do not explain the section.
+ */
+export async function targetOfSection(
+  tables: SchemaTables,
+  input: SectionInput,
+  described: StructNode | undefined,
+): Promise<LoadTarget | undefined> {
+  const { idstr, versionId } = input.record;
+  const candidates = tables.candidates(idstr, versionId, input.sections);
+  if (candidates.length === 0 || rangeLength(input.record.body) > MAX_SECTION_LENGTH) return undefined;
+  const objects = new Objects();
+  const loader = await openLoader(tables, input, objects, false);
+  const result = search(loader.machine, versionId, candidates, READING);
+  const fitting = described
+    ? result.solutions.filter((solution) =>
+        isSameShape(loader.build(solution, Shadow.empty()).root, described),
+      )
+    : result.solutions;
+  if (fitting.length === 0) return undefined;
+  const memories = fitting.slice(0, MAX_MEMORIES);
+  const allTried = result.exhausted && fitting.length <= MAX_MEMORIES;
+  return { tables, objects, memories, certain: described !== undefined || allTried };
+}
+
+/** A device of which only its QEMU is known: it may be configured in any way. */
+export function targetOfTables(tables: SchemaTables, input: SectionInput): LoadTarget | undefined {
+  const { idstr, versionId } = input.record;
+  const candidates = tables.candidates(idstr, versionId, input.sections);
+  if (candidates.length === 0) return undefined;
+  const memories = candidates.map((candidate) => ({ candidate, shadow: Shadow.empty() }));
+  return { tables, objects: new Objects(), memories, certain: tables.schema.origin === 'binary' };
+}
+
+/** Loads a section as the destination would, without doing anything: which bytes go where, and where it stops. */
+export async function dryLoad(target: LoadTarget, input: SectionInput): Promise<DryLoad> {
+  const { record } = input;
+  if (rangeLength(record.body) > MAX_SECTION_LENGTH)
+    return { kind: 'unknown', why: 'the section is too long' };
+  const loader = await openLoader(target.tables, input, target.objects, true);
+  let furthest: (Failure & { readonly memory: Shadow }) | undefined;
+  let certain = target.certain;
+  for (const { candidate, shadow } of target.memories) {
+    const refused = refusedVersion(candidate.vmsd, record.versionId, record.range.start);
+    if (refused) {
+      furthest ??= { ...refused, candidate, shadow, guesses: [], memory: shadow };
+      continue;
+    }
+    const result = search(loader.machine, record.versionId, [candidate], LOADING, shadow);
+    const [best] = result.solutions;
+    if (best) return { kind: 'loads', root: loader.build(best, shadow).root };
+    certain &&= result.exhausted;
+    if (result.furthest && (!furthest || result.furthest.offset > furthest.offset))
+      furthest = { ...result.furthest, memory: shadow };
+  }
+  if (!furthest) return { kind: 'unknown', why: 'the search for a reading was given up' };
+  const { offset, why, refusal } = furthest;
+  return { kind: 'fails', ...loader.build(furthest, furthest.memory), offset, why, refusal, certain };
+}
+
+async function openLoader(
+  tables: SchemaTables,
+  { source, record, sections }: SectionInput,
+  objects: Objects,
+  isLoad: boolean,
+) {
+  const { body, idstr, versionId } = record;
+  const length = rangeLength(body);
+  const section = sectionBytes(await source.read(body.start, length, new Uint8Array(length)), body.start);
+  const headers = subsectionNames(section.bytes);
+  const machine = new Machine(
+    section,
+    body.end,
+    objects,
+    new FixedLengths((name) => headers.has(name)),
+    tables.hints,
+    {
+      idstr,
+      vmsds: (name) => tables.vmsds(name),
+      cpus: sections.filter((other) => other.idstr === 'cpu').length,
+    },
+    { isLoad },
+  );
+  const context: ResolveContext = {
+    section,
+    idstr,
+    path: [],
+    report: () => {},
+    resolveStruct,
+    readInfo: () => undefined,
+  };
+  const build = (
+    { candidate, guesses }: { candidate: Candidate; guesses: readonly Guess[] },
+    memory: Shadow,
+  ) => {
+    const builder = new NodeBuilder(context, candidate.vmsd, versionId);
+    const run = machine.start(candidate.vmsd, versionId, withGuesses(memory, guesses));
+    machine.run(run, builder);
+    const path = [...builder.path];
+    return { path, root: builder.finish(run.offset, body.end) };
+  };
+  return { machine, build };
+}
