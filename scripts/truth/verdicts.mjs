@@ -2,7 +2,7 @@
  * Holds `check` to what real QEMU made of the same streams: a table of loads with the verdict of each, as loads.mjs
  * writes it. Prints how often they agree, and each case where they do not.
  *
- *   node scripts/truth/verdicts.mjs [--without-tables] [--only TEXT] [--findings] TABLE
+ *   node scripts/truth/verdicts.mjs [--without-tables | --without-profile] [--only TEXT] [--findings] TABLE
  */
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
@@ -18,6 +18,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     'without-tables': { type: 'boolean' },
+    'without-profile': { type: 'boolean' },
     only: { type: 'string' },
     findings: { type: 'boolean' },
   },
@@ -55,7 +56,7 @@ function destinationOf({ profile, destination }) {
   if (!opened) {
     opened = openDestination({
       schema: values['without-tables'] ? undefined : schemaOf(destination),
-      profile: profile && resolve(folder, profile),
+      profile: values['without-profile'] ? undefined : profile && resolve(folder, profile),
     });
     destinations.set(key, opened);
   }

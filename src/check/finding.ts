@@ -30,14 +30,16 @@ export interface CheckReport {
   readonly verdict: Verdict;
   /** Why it is `cannot tell`. */
   readonly reason: string | undefined;
-  /** Those that block first, else in stream order. */
+  /** Those that block first, else in stream order: QEMU stops at the first. */
   readonly findings: readonly Finding[];
 }
 
 const ranks = { blocks: 0, suspicious: 1, note: 2 } as const;
 
 export function report(name: string, findings: readonly Finding[], reason: string | undefined): CheckReport {
-  const sorted = [...findings].sort((a, b) => ranks[a.severity] - ranks[b.severity]);
+  const sorted = [...findings].sort(
+    (a, b) => ranks[a.severity] - ranks[b.severity] || (a.range?.start ?? 0) - (b.range?.start ?? 0),
+  );
   if (sorted[0]?.severity === 'blocks')
     return { name, verdict: 'will be rejected', reason: undefined, findings: sorted };
   const verdict = reason === undefined ? 'no blocker found' : 'cannot tell';

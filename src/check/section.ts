@@ -103,6 +103,13 @@ const refusalRules = {
   'unknown-subsection': 'unknown-subsection',
 } as const;
 
+const refusalMessages = {
+  'failed-validation': 'a condition of the VMSD at the destination does not hold',
+  'too-new': 'the stream has it in a newer version than the destination loads',
+  'too-old': 'the stream has it in an older version than the destination loads',
+  'unknown-subsection': 'the VMSD at the destination has no such subsection',
+} as const;
+
 const refusalFixes = {
   'failed-validation': 'the same configuration of the device at both sides',
   'too-new': 'a machine type that both QEMUs have, at both sides; or a newer QEMU at the destination',
@@ -123,7 +130,7 @@ function loadFailure(
     return {
       rule: refusalRules[refusal],
       severity,
-      message: why,
+      message: refusalMessages[refusal],
       says: why,
       path,
       range,

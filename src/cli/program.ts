@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError, type CommandUnknownOpts } from '@commander-js/extra-typings';
 import { DecodeError, printable } from '../bytes/diagnostic.ts';
 import { EXIT_TROUBLE } from './output.ts';
+import { packageVersion } from './version.ts';
 
 /** In the order of the help. Only the one that runs is loaded: to load them all takes longer than many of them run. */
 const commands = new Map<string, () => Promise<CommandUnknownOpts>>([
@@ -11,20 +11,14 @@ const commands = new Map<string, () => Promise<CommandUnknownOpts>>([
   ['extract', async () => (await import('./extract.ts')).extractCommand],
   ['ram', async () => (await import('./ram.ts')).ramCommand],
   ['snapshots', async () => (await import('./snapshots.ts')).snapshotsCommand],
+  ['check', async () => (await import('./check.ts')).checkCommand],
   ['scan', async () => (await import('./scan.ts')).scanCommand],
   ['schema', async () => (await import('./schema.ts')).schemaCommand],
 ]);
 
-function version(): string {
-  const manifest: { version: string } = JSON.parse(
-    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-  );
-  return manifest.version;
-}
-
 const program = new Command('vmwalk')
   .description('Look inside the state of a QEMU/KVM virtual machine.')
-  .version(version())
+  .version(packageVersion())
   .exitOverride()
   .showHelpAfterError('(vmwalk --help shows the usage)')
   .addHelpText(

@@ -34,8 +34,12 @@ export async function openDestination({ schema, profile }: DestinationFiles): Pr
     if (!tables) {
       const chosen = await useBuiltinTables({ ...opened, schema: undefined });
       tables = chosen.tables;
-      const taken = chosen.diagnostics.find(({ code }) => code === 'builtin-schema');
-      if (taken) remarks.push(taken.message);
+      if (tables) {
+        const { qemuVersion, target } = tables.schema;
+        remarks.push(
+          `taken to be QEMU ${qemuVersion}, ${target}, whose built-in tables fit its state best; --qemu or --schema says which it is`,
+        );
+      }
     }
     const own = { ...opened, tables, ...(tables ? { infoTables: [tables] } : {}) };
     return { destination: new Destination({ tables, own }), remarks, close: () => input.close() };

@@ -1,0 +1,128 @@
+import { Command, Option } from '@commander-js/extra-typings';
+import { DecodeError, printable } from '../bytes/diagnostic.ts';
+import { checkStream } from '../check/check.ts';
+import type { Destination } from '../check/destination.ts';
+import type { CheckReport } from '../check/finding.ts';
+import { checkHeader } from '../check/header.ts';
+import type { OpenedStream } from '../layout/open.ts';
+import { useBuiltinInfoTables } from '../node/builtin-schemas.ts';
+import { openDestination } from '../node/open-destination.ts';
+import { checkJunit } from '../render/check-junit.ts';
+import { checkSarif } from '../render/check-sarif.ts';
+import { checkTable, checkText } from '../render/check-text.ts';
+import { withInput, withStream } from './input.ts';
+import { jsonOption, openKnowledge } from './options.ts';
+import { EXIT_OK, EXIT_TROUBLE, Output, styleFor, toJson } from './output.ts';
+import { packageVersion } from './version.ts';
+
+const EXIT_REJECTED = 1;
+const EXIT_CANNOT_TELL = 3;
+
+export const checkCommand = new Command('check')
+  .description('would a destination accept the stream? and if not, which field says no')
+  .argument('<stream...>', 'migration streams, snapshots or save images; - is standard input')
+  .option(
+    '--profile <file>',
+    'the destination VM: what "vmwalk profile" wrote of it, or any stream of such a VM',
+  )
+  .addOption(new Option('--qemu <binary>', "the destination's QEMU; it is not run").conflicts('schema'))
+  .option('--schema <file>', 'the same from a file that "vmwalk schema extract" wrote')
+  .addOption(
+    new Option('--source-qemu <binary>', 'the QEMU that wrote the stream, where it has no vmdesc').conflicts(
+      'sourceSchema',
+    ),
+  )
+  .option('--source-schema <file>', 'the same from a schema file')
+  .option('--notes', 'show also what does not keep the stream from being loaded')
+  .addOption(jsonOption().conflicts(['junit', 'sarif']))
+  .addOption(new Option('--junit', 'print JUnit XML').conflicts('sarif'))
+  .option('--sarif', 'print SARIF 2.1.0')
+  .addHelpText(
+    'after',
+    `
+Nothing is run or loaded: the bytes are walked as the destination's QEMU would. A device's own code can still refuse
+what it is given, so that the best verdict is "no blocker found". Of several streams there is a table, the worst first.
+
+Exit status: 0 no blocker found, 1 will be rejected, 3 cannot tell, 2 usage or I/O; of several streams 2 if one cannot
+be read, else 1, else 3.
+
+Examples:
+  vmwalk profile -o there.profile -- qemu-system-x86_64 -machine pc-q35-7.2 -m 4G …
+  vmwalk check vm.qevm --profile there.profile
+  vmwalk check vm.qevm --profile paused-on-the-other-host.qevm
+  vmwalk check vm.qevm --qemu /usr/bin/qemu-system-x86_64
+  vmwalk check disk.qcow2#before-upgrade --profile there.profile --notes
+  vmwalk check --junit saved/*.qevm --profile there.profile > report.xml
+  vmwalk explain unknown-section`,
+  )
+  .action(async (files, options, command) => {
+    const { profile, qemu, schema = qemu } = options;
+    if (profile === undefined && schema === undefined) {
+      command.error('error: --profile, --qemu or --schema says what the destination is');
+    }
+    const source = await openKnowledge({
+      qemu: options.sourceQemu,
+      schema: options.sourceSchema,
+      blob: true,
+    });
+    const { destination, remarks, close } = await openDestination({ schema, profile });
+    for (const remark of remarks) process.stderr.write(`vmwalk: destination: ${printable(remark)}\n`);
+    const reports: CheckReport[] = [];
+    let troubles = 0;
+    try {
+      for (const file of files) {
+        try {
+          reports.push(await checkFile(file, destination, source));
+        } catch (error) {
+          if (files.length === 1 || !(error instanceof DecodeError)) throw error;
+          process.stderr.write(`vmwalk: error: ${printable(`${file}: ${error.message}`)}\n`);
+          troubles++;
+        }
+      }
+    } finally {
+      await close();
+    }
+    await print(reports, options);
+    process.exitCode = troubles > 0 ? EXIT_TROUBLE : exitStatus(reports);
+  });
+
+async function checkFile(
+  file: string,
+  destination: Destination,
+  source: Awaited<ReturnType<typeof openKnowledge>>,
+): Promise<CheckReport> {
+  const use = (opened: OpenedStream) => checkStream(useBuiltinInfoTables(opened), destination);
+  try {
+    return await withStream(file, use, source);
+  } catch (error) {
+    if (!(error instanceof DecodeError) || error.code !== 'not-a-stream' || file === '-') throw error;
+    const damaged = await withInput(file, {}, (input) => checkHeader(input.source));
+    if (!damaged) throw error;
+    return damaged;
+  }
+}
+
+interface PrintOptions {
+  readonly json?: true | undefined;
+  readonly junit?: true | undefined;
+  readonly sarif?: true | undefined;
+  readonly notes?: true | undefined;
+}
+
+async function print(reports: readonly CheckReport[], options: PrintOptions): Promise<void> {
+  const output = new Output();
+  const [only] = reports;
+  if (options.json) await output.line(toJson(reports));
+  else if (options.junit) await output.line(checkJunit(reports));
+  else if (options.sarif) await output.line(toJson(checkSarif(reports, packageVersion())));
+  else if (only && reports.length === 1) {
+    const style = styleFor(process.stdout);
+    for (const line of checkText(only, { style, notes: options.notes ?? false })) await output.line(line);
+  } else for (const line of checkTable(reports)) await output.line(line);
+  await output.flush();
+}
+
+function exitStatus(reports: readonly CheckReport[]): number {
+  if (reports.some(({ verdict }) => verdict === 'will be rejected')) return EXIT_REJECTED;
+  return reports.some(({ verdict }) => verdict === 'cannot tell') ? EXIT_CANNOT_TELL : EXIT_OK;
+}

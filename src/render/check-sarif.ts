@@ -1,0 +1,53 @@
+import { formatPath } from '../bytes/diagnostic.ts';
+import type { CheckReport, Finding } from '../check/finding.ts';
+import { type RuleCode, rules } from '../check/rules.ts';
+
+const levels = { blocks: 'error', suspicious: 'warning', note: 'note' } as const;
+
+/** Reports as SARIF 2.1.0 (OASIS), for code scanning. Places are byte offsets in the stream. */
+export function checkSarif(reports: readonly CheckReport[], version: string): object {
+  const codes = Object.keys(rules) as RuleCode[];
+  return {
+    $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
+    version: '2.1.0',
+    runs: [
+      {
+        tool: {
+          driver: {
+            name: 'vmwalk',
+            version,
+            rules: codes.map((id) => ({ id, shortDescription: { text: rules[id] } })),
+          },
+        },
+        results: reports.flatMap(({ name, findings }) =>
+          findings.map((finding) => result(name, finding, codes.indexOf(finding.rule))),
+        ),
+      },
+    ],
+  };
+}
+
+function result(name: string, finding: Finding, ruleIndex: number): object {
+  const { rule, severity, message, says, fix, range, section, instanceId, path } = finding;
+  const text = [message, says && `QEMU says: ${says}`, fix && `What helps: ${fix}`]
+    .filter(Boolean)
+    .join('. ');
+  const field = path && path.length > 0 ? `/${formatPath(path)}` : '';
+  const logical =
+    section === undefined ? undefined : `${section}${instanceId ? `@${instanceId}` : ''}${field}`;
+  return {
+    ruleId: rule,
+    ruleIndex,
+    level: levels[severity],
+    message: { text },
+    locations: [
+      {
+        physicalLocation: {
+          artifactLocation: { uri: encodeURI(name) },
+          ...(range ? { region: { byteOffset: range.start, byteLength: range.end - range.start } } : {}),
+        },
+        ...(logical === undefined ? {} : { logicalLocations: [{ fullyQualifiedName: logical }] }),
+      },
+    ],
+  };
+}

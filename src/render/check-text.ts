@@ -1,0 +1,98 @@
+import { formatPath, printable } from '../bytes/diagnostic.ts';
+import { hexOffset } from '../bytes/range.ts';
+import type { CheckReport, Finding } from '../check/finding.ts';
+import type { FindingSeverity } from '../check/rules.ts';
+import type { Style } from './style.ts';
+import { formatTable } from './table.ts';
+
+export interface CheckTextOptions {
+  readonly style: Style;
+  /** Show notes, too. */
+  readonly notes: boolean;
+}
+
+/** A report for people: the verdict, then what it rests on. */
+export function* checkText(report: CheckReport, { style, notes }: CheckTextOptions): Generator<string> {
+  yield `${style.heading(printable(report.name))}: ${verdictText(report, style)}`;
+  let hidden = 0;
+  for (const finding of report.findings) {
+    if (finding.severity === 'note' && !notes) {
+      hidden++;
+      continue;
+    }
+    yield '';
+    yield* findingText(finding, style);
+  }
+  if (hidden > 0)
+    yield style.faint(
+      `\n${hidden} note${hidden === 1 ? '' : 's'}; --notes shows ${hidden === 1 ? 'it' : 'them'}`,
+    );
+}
+
+function* findingText(finding: Finding, style: Style): Generator<string> {
+  const { rule, severity, message, says, fix } = finding;
+  const place = findingPlace(finding);
+  yield `${severityName(severity, style)} ${style.name(rule)}${place === '' ? '' : `  ${place}`}`;
+  yield `    ${printable(message)}`;
+  if (says !== undefined) yield `    ${style.faint('QEMU says:')} ${printable(says)}`;
+  if (fix !== undefined) yield `    ${style.faint('what helps:')} ${printable(fix)}`;
+}
+
+/** Section, field and offset of a finding. */
+export function findingPlace({ section, instanceId, path, range }: Finding): string {
+  const parts: string[] = [];
+  if (section !== undefined) parts.push(printable(section) + (instanceId ? ` instance ${instanceId}` : ''));
+  if (path && path.length > 0) parts.push(printable(formatPath(path)));
+  if (range) parts.push(`at ${hexOffset(range.start)}`);
+  return parts.join(', ');
+}
+
+/** Several reports in a line each, the worst first. */
+export function checkTable(reports: readonly CheckReport[]): string[] {
+  const ordered = [...reports].sort((a, b) => rank(a) - rank(b) || count(b, 'blocks') - count(a, 'blocks'));
+  const rows = ordered.map((report) => {
+    const [first] = report.findings;
+    const shown = first && first.severity !== 'note' ? first : undefined;
+    const section = shown?.section === undefined ? '' : `${printable(shown.section)}: `;
+    return [
+      report.verdict,
+      String(count(report, 'blocks')),
+      String(count(report, 'suspicious')),
+      printable(report.name),
+      shown ? `${shown.rule}: ${section}${printable(shown.message)}` : (report.reason ?? ''),
+    ];
+  });
+  return formatTable(
+    [
+      { title: 'verdict', align: 'left' },
+      { title: 'blocks', align: 'right' },
+      { title: 'suspicious', align: 'right' },
+      { title: 'stream', align: 'left' },
+      { title: 'first finding', align: 'left' },
+    ],
+    rows,
+  );
+}
+
+function verdictText(report: CheckReport, style: Style): string {
+  const { verdict, reason } = report;
+  if (verdict === 'will be rejected') return style.error(verdict);
+  if (verdict === 'cannot tell') return style.warning(`${verdict}: ${reason}`);
+  const suspicious = count(report, 'suspicious');
+  return suspicious === 0
+    ? verdict
+    : `${verdict}, but ${suspicious} suspicious finding${suspicious === 1 ? '' : 's'}`;
+}
+
+function severityName(severity: FindingSeverity, style: Style): string {
+  if (severity === 'blocks') return style.error('blocks:');
+  return severity === 'suspicious' ? style.warning('suspicious:') : style.faint('note:');
+}
+
+function rank({ verdict }: CheckReport): number {
+  return ['will be rejected', 'cannot tell', 'no blocker found'].indexOf(verdict);
+}
+
+function count({ findings }: CheckReport, severity: FindingSeverity): number {
+  return findings.filter((finding) => finding.severity === severity).length;
+}
