@@ -12,6 +12,7 @@ const commands = new Map<string, () => Promise<CommandUnknownOpts>>([
   ['ram', async () => (await import('./ram.ts')).ramCommand],
   ['snapshots', async () => (await import('./snapshots.ts')).snapshotsCommand],
   ['scan', async () => (await import('./scan.ts')).scanCommand],
+  ['profile', async () => (await import('./profile.ts')).profileCommand],
   ['schema', async () => (await import('./schema.ts')).schemaCommand],
 ]);
 
@@ -57,6 +58,7 @@ const troubleCodes: ReadonlySet<string> = new Set([
   'no-snapshot',
   'not-elf',
   'not-qemu',
+  'bad-profile',
 ]);
 
 try {
