@@ -19,6 +19,7 @@ export {
   memorySource,
   type Place,
 } from './bytes/source.ts';
+export * from './check/profile.ts';
 export type { CompressionFormat, ContainerEnvironment, OwnedSource } from './containers/container.ts';
 export { type ContainerLayer, type UnwrapOptions, type Unwrapped, unwrap } from './containers/open.ts';
 export { listSnapshots } from './containers/qcow2.ts';

@@ -18,6 +18,7 @@ export type DiagnosticCode =
   | 'bad-elf' // an ELF file whose headers or tables cannot be, or of a kind that is not read
   | 'not-qemu' // an ELF file that is no QEMU system emulator
   | 'bad-schema' // a schema file, or tables, that cannot be
+  | 'bad-profile' // a profile of a destination that cannot be
   | 'vmdesc-mismatch' // the bytes of a section disagree with its description
   | 'vmdesc-incomplete' // the description is known to leave out bytes that QEMU wrote
   | 'bad-ram' // a RAM record that cannot be

@@ -13,6 +13,7 @@ const commands = new Map<string, () => Promise<CommandUnknownOpts>>([
   ['snapshots', async () => (await import('./snapshots.ts')).snapshotsCommand],
   ['check', async () => (await import('./check.ts')).checkCommand],
   ['scan', async () => (await import('./scan.ts')).scanCommand],
+  ['profile', async () => (await import('./profile.ts')).profileCommand],
   ['schema', async () => (await import('./schema.ts')).schemaCommand],
 ]);
 
@@ -51,6 +52,7 @@ const troubleCodes: ReadonlySet<string> = new Set([
   'no-snapshot',
   'not-elf',
   'not-qemu',
+  'bad-profile',
 ]);
 
 try {

@@ -1,5 +1,6 @@
 export { extractSchema, type QemuSources } from '../schema/extract-schema.ts';
 export { builtinSchemas, useBuiltinTables } from './builtin-schemas.ts';
+export { type Capture, type CaptureOptions, captureProfile } from './capture-profile.ts';
 export { writeCore } from './core-file.ts';
 export { nodeEnvironment } from './decompress.ts';
 export { type ExtractedFile, type Extraction, type ExtractOptions, extractStream } from './extract.ts';
@@ -12,6 +13,8 @@ export {
 export { type FileSource, openFile } from './file-source.ts';
 export { nodeInflater } from './inflater.ts';
 export { type Input, type InputOptions, openInput } from './open-input.ts';
+export { compressProfile, openProfile, writeProfileFile } from './profile-file.ts';
 export { findQemuModules } from './qemu-modules.ts';
 export { extractSchemaOfFile, openSchema, writeSchemaFile } from './schema-file.ts';
 export { openPath, openStandardInput, spoolToFile } from './spool.ts';
+export { QemuEnded, type StartOptions } from './start-qemu.ts';

@@ -212,6 +212,26 @@ export function virtioFeatureNames(deviceId: number, features: bigint): string[]
 }
 
 /**
+ * Bit of a feature by the name of its macro, in Linux' headers and in QEMU: `VIRTIO_NET_F_MAC`, `VIRTIO_F_VERSION_1`,
+ * `VIRTIO_RING_F_EVENT_IDX`. Undefined for one that is not known.
+ */
+export function virtioFeatureBit(deviceId: number, macro: string): number | undefined {
+  const [, scope = '', name = ''] = /^([A-Z\d_]+?)_F_(.+)$/.exec(macro) ?? [];
+  const transport = TRANSPORT_SCOPES[scope];
+  const bits = transport === undefined ? (devices[deviceId]?.bits ?? {}) : TRANSPORT_BITS;
+  const found = Object.entries(bits).find(([, known]) => known === `${transport ?? ''}${name}`);
+  return found && Number(found[0]);
+}
+
+/** What a name among TRANSPORT_BITS has in front, by the beginning of the macro. */
+const TRANSPORT_SCOPES: Readonly<Record<string, string>> = {
+  VIRTIO: '',
+  VIRTIO_RING: 'RING_',
+  VHOST: 'VHOST_',
+  VHOST_USER: 'VHOST_USER_',
+};
+
+/**
  * Device type of a PCI device of vendor 0x1af4, section "PCI Device Discovery": 0x1040 and the type, or one of the
  * transitional ids. Undefined for what is no virtio device.
  */

@@ -1,0 +1,295 @@
+import { decodeBase64, encodeBase64 } from '../bytes/base64.ts';
+import { DecodeError, printable } from '../bytes/diagnostic.ts';
+import { decodeText } from '../bytes/window.ts';
+import { MAX_PROFILE, PROFILE_START } from '../containers/profile.ts';
+import { parseSchema } from '../schema/parse-schema.ts';
+import type { QemuSchema } from '../schema/qemu-schema.ts';
+import { schemaToJson } from '../schema/serialize-schema.ts';
+
+/** The only version of the format. */
+const VERSION = 1;
+const MAX_DEVICES = 100_000;
+const MAX_PROPERTIES = 10_000;
+const MAX_ROWS = 10_000;
+
+/** What is known of a destination VM: docs/profile.md has it member by member. */
+export interface Profile {
+  readonly qemu: {
+    /** `11.1.3` */
+    readonly version: string;
+    /** What a distribution adds: `Debian 1:11.1.3+ds-1`; empty where there is nothing. */
+    readonly package: string;
+  };
+  /** `x86_64`, `aarch64`, … */
+  readonly target: string;
+  /** As a stream has it: `pc-q35-11.1`. */
+  readonly machineType: string;
+  readonly kvm: boolean;
+  /** As it was given, with the options that were left out. */
+  readonly commandLine: readonly string[];
+  /** Lines that QEMU printed on standard error. */
+  readonly messages: readonly string[];
+  /** Migration capabilities by name, on or off. */
+  readonly capabilities: Readonly<Record<string, boolean>>;
+  readonly ramBlocks: readonly ProfileRamBlock[];
+  /** The machine, and all devices in it. */
+  readonly devices: readonly ProfileDevice[];
+  /** Tables of the binary that ran; undefined where they could not be read. */
+  readonly schema: QemuSchema | undefined;
+  /** The VM's own migration stream, without pages of RAM. */
+  readonly stream: Uint8Array;
+}
+
+/** Lengths in bytes. */
+export interface ProfileRamBlock {
+  readonly name: string;
+  /** Of the host's memory behind it. */
+  readonly pageSize: number;
+  readonly usedLength: number;
+  /** What a resizable block can grow to. */
+  readonly maxLength: number;
+}
+
+/** A value of a QOM property; an integer that is no exact number in JSON is its decimal text. */
+export type PropertyValue = boolean | number | string;
+
+export interface ProfileDevice {
+  /** Of the object in QEMU's tree: `/machine/peripheral-anon/device[0]/virtio-backend`. */
+  readonly path: string;
+  /** QOM type: `virtio-net-device`. */
+  readonly type: string;
+  /** QOM path of the bus that the device sits on. */
+  readonly bus?: string;
+  /** What idstrs of its sections have in front of the last `/` (qdev_get_dev_path); absent where QEMU has none, or it is not known. */
+  readonly devicePath?: string;
+  readonly properties: Readonly<Record<string, PropertyValue>>;
+  readonly pci?: ProfilePci;
+  readonly virtio?: ProfileVirtio;
+}
+
+export interface ProfilePci {
+  readonly vendorId: number;
+  readonly deviceId: number;
+  readonly subsystemVendorId: number;
+  readonly subsystemId: number;
+  readonly regions: readonly ProfilePciRegion[];
+}
+
+export interface ProfilePciRegion {
+  /** 0 to 5; 6 is the ROM. */
+  readonly bar: number;
+  readonly type: 'io' | 'memory';
+  /** Bytes. */
+  readonly size: number;
+}
+
+export interface ProfileVirtio {
+  /** Device type of the virtio specification: 1 for network, … */
+  readonly deviceId: number;
+  readonly queues: number;
+  /** Features that the device offers, as a set of bits. */
+  readonly hostFeatures: bigint;
+  /** Further ones by QEMU's name for them, whose bit is not known. */
+  readonly unnumberedFeatures: readonly string[];
+}
+
+/** The published JSON of a profile, one line for each device. */
+export function serializeProfile(profile: Profile): string {
+  const { schema, stream, devices, ...facts } = profile;
+  const members: string[] = [`"version":${VERSION}`];
+  for (const [name, value] of Object.entries(facts)) members.push(`"${name}":${JSON.stringify(value)}`);
+  members.push(
+    `"devices":[\n${devices.map((device) => JSON.stringify(deviceToJson(device))).join(',\n')}\n]`,
+  );
+  if (schema) members.push(`"schema":${JSON.stringify(schemaToJson(schema))}`);
+  members.push(`"stream":"${encodeBase64(stream)}"`);
+  return `${PROFILE_START},\n${members.join(',\n')}\n}\n`;
+}
+
+function deviceToJson(device: ProfileDevice): object {
+  const { virtio } = device;
+  if (!virtio) return device;
+  return { ...device, virtio: { ...virtio, hostFeatures: `0x${virtio.hostFeatures.toString(16)}` } };
+}
+
+/**
+ * Reads the published JSON of a profile, which may come from anybody: every type and range is checked. Members that are
+ * not known are ignored. `name` is for messages. Throws DecodeError `bad-profile`.
+ */
+export function parseProfile(json: string | Uint8Array, name = '<profile>'): Profile {
+  try {
+    return readProfile(parseJson(json), name);
+  } catch (error) {
+    const reason =
+      error instanceof ProfileProblem || (error instanceof DecodeError && error.code === 'bad-schema')
+        ? error.message
+        : undefined;
+    if (reason === undefined) throw error;
+    const message = `${printable(name)} is no usable profile: ${reason}`;
+    throw new DecodeError({ severity: 'error', code: 'bad-profile', message });
+  }
+}
+
+/** Turned into a DecodeError with the name of the file. */
+class ProfileProblem extends Error {}
+
+function parseJson(json: string | Uint8Array): JsonObject {
+  if (json.length > MAX_PROFILE) throw new ProfileProblem(`it is ${json.length} long, more than can be`);
+  let value: unknown;
+  try {
+    value = JSON.parse(typeof json === 'string' ? json : decodeText(json));
+  } catch (error) {
+    const reason = printable(error instanceof Error ? error.message : String(error)).slice(0, 100);
+    throw new ProfileProblem(`it is not valid JSON (${reason})`);
+  }
+  const object = asObject(value, 'the file');
+  if (object['format'] !== 'vmwalk-profile') throw new ProfileProblem('"format" is not "vmwalk-profile"');
+  if (object['version'] !== VERSION) {
+    const found = printable(String(object['version'])).slice(0, 20);
+    throw new ProfileProblem(`"version" is ${found}, this program reads ${VERSION}`);
+  }
+  return object;
+}
+
+function readProfile(json: JsonObject, name: string): Profile {
+  const qemu = asObject(json['qemu'], 'qemu');
+  const bytes = decodeBase64(asString(json['stream'], 'stream'));
+  if (!bytes) throw new ProfileProblem('"stream" is no base64 text');
+  return {
+    qemu: {
+      version: asString(qemu['version'], 'qemu.version'),
+      package: asString(qemu['package'], 'qemu.package'),
+    },
+    target: asString(json['target'], 'target'),
+    machineType: asString(json['machineType'], 'machineType'),
+    kvm: asBoolean(json['kvm'], 'kvm'),
+    commandLine: asArray(json['commandLine'], 'commandLine', MAX_ROWS, asString),
+    messages: asArray(json['messages'], 'messages', MAX_ROWS, asString),
+    capabilities: asRecord(json['capabilities'], 'capabilities', asBoolean),
+    ramBlocks: asArray(json['ramBlocks'], 'ramBlocks', MAX_ROWS, readRamBlock),
+    devices: asArray(json['devices'], 'devices', MAX_DEVICES, readDevice),
+    schema:
+      json['schema'] === undefined
+        ? undefined
+        : parseSchema(JSON.stringify(json['schema']), `${name} schema`),
+    stream: bytes,
+  };
+}
+
+function readRamBlock(value: unknown, path: string): ProfileRamBlock {
+  const block = asObject(value, path);
+  return {
+    name: asString(block['name'], `${path}.name`),
+    pageSize: asSize(block['pageSize'], `${path}.pageSize`),
+    usedLength: asSize(block['usedLength'], `${path}.usedLength`),
+    maxLength: asSize(block['maxLength'], `${path}.maxLength`),
+  };
+}
+
+function readDevice(value: unknown, path: string): ProfileDevice {
+  const device = asObject(value, path);
+  const { bus, devicePath, pci, virtio } = device;
+  return {
+    path: asString(device['path'], `${path}.path`),
+    type: asString(device['type'], `${path}.type`),
+    ...(bus === undefined ? {} : { bus: asString(bus, `${path}.bus`) }),
+    ...(devicePath === undefined ? {} : { devicePath: asString(devicePath, `${path}.devicePath`) }),
+    properties: asRecord(device['properties'], `${path}.properties`, asPropertyValue),
+    ...(pci === undefined ? {} : { pci: readPci(pci, `${path}.pci`) }),
+    ...(virtio === undefined ? {} : { virtio: readVirtio(virtio, `${path}.virtio`) }),
+  };
+}
+
+function readPci(value: unknown, path: string): ProfilePci {
+  const pci = asObject(value, path);
+  const id = (name: string) => asInteger(pci[name], 0xffff, `${path}.${name}`);
+  return {
+    vendorId: id('vendorId'),
+    deviceId: id('deviceId'),
+    subsystemVendorId: id('subsystemVendorId'),
+    subsystemId: id('subsystemId'),
+    regions: asArray(pci['regions'], `${path}.regions`, MAX_ROWS, readRegion),
+  };
+}
+
+function readRegion(value: unknown, path: string): ProfilePciRegion {
+  const region = asObject(value, path);
+  const { type } = region;
+  if (type !== 'io' && type !== 'memory')
+    throw new ProfileProblem(`"${path}.type" is neither "io" nor "memory"`);
+  return {
+    bar: asInteger(region['bar'], 6, `${path}.bar`),
+    type,
+    size: asSize(region['size'], `${path}.size`),
+  };
+}
+
+function readVirtio(value: unknown, path: string): ProfileVirtio {
+  const virtio = asObject(value, path);
+  const features = asString(virtio['hostFeatures'], `${path}.hostFeatures`);
+  if (!/^0x[0-9a-f]{1,32}$/.test(features))
+    throw new ProfileProblem(`"${path}.hostFeatures" is no number of up to 128 bits in hexadecimal`);
+  return {
+    deviceId: asInteger(virtio['deviceId'], 0xffff, `${path}.deviceId`),
+    queues: asInteger(virtio['queues'], 0xffff, `${path}.queues`),
+    hostFeatures: BigInt(features),
+    unnumberedFeatures: asArray(
+      virtio['unnumberedFeatures'],
+      `${path}.unnumberedFeatures`,
+      MAX_ROWS,
+      asString,
+    ),
+  };
+}
+
+type JsonObject = Readonly<Record<string, unknown>>;
+type Read<T> = (value: unknown, path: string) => T;
+
+function asObject(value: unknown, path: string): JsonObject {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new ProfileProblem(`"${path}" is no object`);
+  return value as JsonObject;
+}
+
+function asArray<T>(value: unknown, path: string, most: number, read: Read<T>): T[] {
+  if (!Array.isArray(value)) throw new ProfileProblem(`"${path}" is no array`);
+  if (value.length > most)
+    throw new ProfileProblem(`"${path}" has ${value.length} elements, more than ${most}`);
+  return value.map((element, i) => read(element, `${path}[${i}]`));
+}
+
+/** An object as a dictionary. It has no prototype: its names come from outside. */
+function asRecord<T>(value: unknown, path: string, read: Read<T>): Record<string, T> {
+  const entries = Object.entries(asObject(value, path));
+  if (entries.length > MAX_PROPERTIES)
+    throw new ProfileProblem(`"${path}" has ${entries.length} members, more than ${MAX_PROPERTIES}`);
+  const record: Record<string, T> = Object.create(null);
+  for (const [name, member] of entries)
+    record[name] = read(member, `${path}.${printable(name).slice(0, 50)}`);
+  return record;
+}
+
+function asString(value: unknown, path: string): string {
+  if (typeof value !== 'string') throw new ProfileProblem(`"${path}" is no string`);
+  return value;
+}
+
+function asBoolean(value: unknown, path: string): boolean {
+  if (typeof value !== 'boolean') throw new ProfileProblem(`"${path}" is neither true nor false`);
+  return value;
+}
+
+function asInteger(value: unknown, max: number, path: string): number {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > max)
+    throw new ProfileProblem(`"${path}" is no whole number from 0 to ${max}`);
+  return value;
+}
+
+function asSize(value: unknown, path: string): number {
+  return asInteger(value, Number.MAX_SAFE_INTEGER, path);
+}
+
+function asPropertyValue(value: unknown, path: string): PropertyValue {
+  if (typeof value === 'boolean' || typeof value === 'number' || typeof value === 'string') return value;
+  throw new ProfileProblem(`"${path}" is neither a boolean, a number nor a string`);
+}

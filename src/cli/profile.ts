@@ -1,0 +1,64 @@
+import { existsSync } from 'node:fs';
+import { Command, InvalidArgumentError } from '@commander-js/extra-typings';
+import { formatSize } from '../render/size.ts';
+import { progressLine } from './input.ts';
+import { interruptible } from './interrupt.ts';
+
+export const profileCommand = new Command('profile')
+  .description('start the command line of a destination, paused, and keep all that is known of it in a file')
+  .usage('[options] -- <command...>')
+  .argument('<command...>', 'qemu-system-X with its options, as the destination is started')
+  .option('-o, --output <file>', 'file to write; standard output without it')
+  .option('--timeout <seconds>', 'give up when it takes longer', parseSeconds, 120)
+  .addHelpText(
+    'after',
+    `
+QEMU runs no guest code, loads nothing and is ended afterwards; the file is for vmwalk check --profile, and is a stream
+(without RAM) to the other commands. It opens disks as the destination does: of a VM that runs, use a copy.
+
+Examples:
+  vmwalk profile -o new-host.profile -- qemu-system-x86_64 -M q35 -m 4G -device virtio-net-pci
+  vmwalk profile -o old.profile -- chroot /srv/bullseye qemu-system-x86_64 -M pc-q35-5.2`,
+  )
+  .action(async (command, { output: file, timeout }) => {
+    if (file === undefined && process.stdout.isTTY)
+      throw new Error('a profile is compressed and not for a terminal: name a file with -o');
+    // Better said before QEMU is started.
+    if (file !== undefined && existsSync(file)) throw new Error(`${file} exists already`);
+    const { captureProfile } = await import('../node/capture-profile.ts');
+    const { QemuEnded } = await import('../node/start-qemu.ts');
+    const { compressProfile, writeProfileFile } = await import('../node/profile-file.ts');
+    let progress: ReturnType<typeof progressLine> | undefined;
+    const say = (text: string) => process.stderr.write(`vmwalk: ${text}\n`);
+    try {
+      const { profile, removed, warnings } = await interruptible((signal) =>
+        captureProfile(command, {
+          signal,
+          timeout: timeout * 1000,
+          onProgress(done, total) {
+            progress ??= progressLine(total, 'capturing');
+            progress.update(done);
+          },
+        }),
+      ).finally(() => progress?.clear());
+      for (const option of removed) say(`left out ${option}`);
+      for (const warning of warnings) say(`warning: ${warning}`);
+      if (file === undefined) {
+        process.stdout.write(await compressProfile(profile));
+        return;
+      }
+      const size = await writeProfileFile(file, profile);
+      const { qemu, machineType, devices } = profile;
+      say(`${file}: QEMU ${qemu.version}, ${machineType}, ${devices.length} devices, ${formatSize(size)}`);
+    } catch (error) {
+      if (error instanceof QemuEnded) for (const line of error.lines) process.stderr.write(`${line}\n`);
+      throw error;
+    }
+  });
+
+function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (!(seconds > 0) || !Number.isFinite(seconds))
+    throw new InvalidArgumentError('a number of seconds is expected');
+  return seconds;
+}

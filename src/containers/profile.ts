@@ -1,0 +1,44 @@
+import { decodeBase64 } from '../bytes/base64.ts';
+import { DecodeError } from '../bytes/diagnostic.ts';
+import { type ByteSource, memorySource, readExactly } from '../bytes/source.ts';
+import { decodeText } from '../bytes/window.ts';
+import type { Container } from './container.ts';
+
+/** What a profile file begins with: its first member, without white space. */
+export const PROFILE_START = '{"format":"vmwalk-profile"';
+/** Bytes of a profile; one of a large machine has 10 MB. */
+export const MAX_PROFILE = 256 << 20;
+
+/** A profile of a destination VM (docs/profile.md), for its own state: the stream in it, whose RAM pages are left out. */
+export const profile: Container = {
+  kind: 'profile',
+  matches: (head) => decodeText(head.subarray(0, PROFILE_START.length)) === PROFILE_START,
+  async open(source) {
+    const { stream } = await readMembers(source);
+    const bytes = typeof stream === 'string' ? decodeBase64(stream) : undefined;
+    if (!bytes) throw bad(source, 'its "stream" is no base64 text');
+    return {
+      source: {
+        ...memorySource(bytes, source.name),
+        locate: (offset) =>
+          Promise.resolve({ offset: undefined, length: Math.max(0, bytes.length - offset) }),
+      },
+      diagnostics: [],
+    };
+  },
+};
+
+async function readMembers(source: ByteSource): Promise<{ readonly stream?: unknown }> {
+  if (source.size > MAX_PROFILE) throw bad(source, `it has ${source.size} bytes, more than can be`);
+  try {
+    return JSON.parse(decodeText(await readExactly(source, 0, source.size)));
+  } catch (error) {
+    if (error instanceof DecodeError) throw error;
+    throw bad(source, 'it is not valid JSON');
+  }
+}
+
+function bad(source: ByteSource, reason: string): DecodeError {
+  const message = `the profile cannot be read: ${reason}`;
+  return new DecodeError({ severity: 'error', code: 'bad-container', message }, { source: source.name });
+}

@@ -1,0 +1,38 @@
+import { writeSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import { type Profile, parseProfile, serializeProfile } from '../check/profile.ts';
+import { MAX_PROFILE, profile as profileContainer } from '../containers/profile.ts';
+import { openInput } from './open-input.ts';
+import { PartialFile } from './partial-file.ts';
+
+/** Reads a profile, compressed or not. Throws DecodeError `bad-profile`, `bad-container` or `io`. */
+export async function openProfile(path: string): Promise<Profile> {
+  const input = await openInput(path, { stopAt: profileContainer });
+  try {
+    const { source } = input;
+    // Of what is too long, enough to be refused.
+    return parseProfile(await source.read(0, Math.min(source.size, MAX_PROFILE + 1)), path);
+  } finally {
+    await input.close();
+  }
+}
+
+/** The content of a profile file. */
+export function compressProfile(profile: Profile): Promise<Buffer> {
+  return promisify(gzip)(serializeProfile(profile), { level: 9 });
+}
+
+/** Writes a profile, compressed. Returns how many bytes it has. Throws when the file exists already. */
+export async function writeProfileFile(path: string, profile: Profile): Promise<number> {
+  const bytes = await compressProfile(profile);
+  const file = new PartialFile(path);
+  try {
+    for (let pos = 0; pos < bytes.length; ) pos += writeSync(file.fd, bytes, pos);
+  } catch (error) {
+    file.abandon();
+    throw error;
+  }
+  file.finish();
+  return bytes.length;
+}
