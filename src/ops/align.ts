@@ -1,5 +1,5 @@
 import type { PathComponent } from '../bytes/diagnostic.ts';
-import { type ArrayNode, childrenOf, type Layout, type LayoutNode, type StructNode } from '../layout/node.ts';
+import { childrenOf, type Layout, type LayoutNode, type StructNode } from '../layout/node.ts';
 import { alignSequences } from './align-sequences.ts';
 import { hashNode } from './hash-node.ts';
 
@@ -64,25 +64,22 @@ export function* alignLayouts(
   }
 }
 
-/** The children of two nodes side by side, in the order of `a`; none where the nodes are not both structs or arrays. */
-export function alignChildren(a: LayoutNode, b: LayoutNode): Iterable<AlignedChild> {
-  if (a.kind === 'array' && b.kind === 'array') return alignElements(a, b);
-  if (a.kind === 'struct' && b.kind === 'struct')
-    return isList(a) || isList(b) ? alignLists(a, b) : alignFields(a, b);
-  return [];
+/**
+ * The children of two nodes side by side, in the order of `a`; none where the nodes are not both structs or both arrays.
+ * `inTurn`: elements belong together by place, also where their number differs.
+ */
+export function alignChildren(a: LayoutNode, b: LayoutNode, inTurn = false): Iterable<AlignedChild> {
+  if (a.kind === 'array' && b.kind === 'array')
+    return inTurn || a.length === b.length
+      ? alignInTurn(a.children, b.children)
+      : alignByContent(a.children, b.children);
+  if (a.kind !== 'struct' || b.kind !== 'struct') return [];
+  return isList(a) || isList(b) ? alignLists(a, b, inTurn) : alignFields(a, b);
 }
 
 /** A list (QTAILQ …): its elements have numbers as an array's have, but no fixed place. */
 function isList({ children }: StructNode): boolean {
   return typeof children[0]?.name === 'number';
-}
-
-function* alignElements(a: ArrayNode, b: ArrayNode): Generator<AlignedChild> {
-  if (a.length === b.length) {
-    yield* alignInTurn(a.children, b.children);
-    return;
-  }
-  yield* alignByContent(a.children, b.children);
 }
 
 /** What is at the same place belongs together. */
@@ -130,10 +127,11 @@ function take(nodes: Iterator<LayoutNode>): LayoutNode {
 }
 
 /** Elements by what they hold, and what else is in the struct by name. */
-function* alignLists(a: StructNode, b: StructNode): Generator<AlignedChild> {
+function* alignLists(a: StructNode, b: StructNode, inTurn: boolean): Generator<AlignedChild> {
   const isElement = ({ name }: LayoutNode) => typeof name === 'number';
   const isOther = (node: LayoutNode) => !isElement(node);
-  yield* alignByContent(a.children.filter(isElement), b.children.filter(isElement));
+  const align = inTurn ? alignInTurn : alignByContent;
+  yield* align(a.children.filter(isElement), b.children.filter(isElement));
   yield* alignNamed(a.children.filter(isOther), b.children.filter(isOther));
 }
 
