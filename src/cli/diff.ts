@@ -70,6 +70,8 @@ export const diffCommand = new Command('diff')
   .option('--schema-a <file>', 'the same for A only')
   .option('--schema-b <file>', 'the same for B only')
   .addOption(noBlobOption())
+  .option('--no-blob-a', 'the same for A only')
+  .option('--no-blob-b', 'the same for B only')
   .option('--channel-a <file...>', 'further connections of the migration A, or a pattern, for --ram')
   .option('--channel-b <file...>', 'the same of B')
   .addOption(new Option('--offset-a <bytes>', 'where in A the stream begins').argParser(parseOffset))
@@ -99,7 +101,7 @@ Examples:
       knowledge: {
         qemu: (side === 'a' ? options.qemuA : options.qemuB) ?? qemu,
         schema: (side === 'a' ? options.schemaA : options.schemaB) ?? schema,
-        blob,
+        blob: blob && (side === 'a' ? options.blobA : options.blobB),
       },
       place: {
         channel: side === 'a' ? options.channelA : options.channelB,
@@ -200,8 +202,7 @@ function finish(diff: StreamDiff): number {
   for (const side of sides) printDiagnostics(diff[side].name, distinct(diff[side].diagnostics));
   if (damaged.length > 0) {
     const which = damaged.map((side) => side.toUpperCase()).join(' and ');
-    const verb = damaged.length > 1 ? 'are' : 'is';
-    process.stderr.write(`vmwalk: ${which} ${verb} damaged: what could be decoded was compared\n`);
+    process.stderr.write(`vmwalk: not all of ${which} could be decoded; the rest was compared\n`);
     return EXIT_TROUBLE;
   }
   return diff.same ? EXIT_OK : EXIT_DIFFERENT;

@@ -214,14 +214,31 @@ export function longestRise(values: readonly number[]): ReadonlySet<number> {
   return rise;
 }
 
-/** Fields between the same two, without one of the same name on the other side. */
+/** What is between the same two fields, without one of the same name on the other side. */
 function alignUnmatched(a: readonly LayoutNode[], b: readonly LayoutNode[]): AlignedChild[] {
-  if (a.length > 0 && b.length > 0) {
-    if (a.length === b.length && a.every((node, i) => node.kind === b[i]!.kind && sameForm([node], [b[i]!])))
-      return a.map((node, i) => ({ kind: 'renamed', a: node, b: b[i]! }));
-    const recut = isFiller(a) || isFiller(b) ? lengthOf(a) === lengthOf(b) : sameForm(a, b);
-    if (recut || isGap(a) || isGap(b)) return [{ kind: 'regrouped', a, b }];
-  }
+  const isSubsection = ({ type }: LayoutNode) => type === 'subsection';
+  const isField = (node: LayoutNode) => !isSubsection(node);
+  if (isGap(a) || isGap(b)) return alignUnread(a, b);
+  return [
+    ...alignUnmatchedFields(a.filter(isField), b.filter(isField)),
+    ...oneSided(a.filter(isSubsection), b.filter(isSubsection)),
+  ];
+}
+
+/** What one side knows and the other does not is the same bytes. */
+function alignUnread(a: readonly LayoutNode[], b: readonly LayoutNode[]): AlignedChild[] {
+  return a.length > 0 && b.length > 0 ? [{ kind: 'regrouped', a, b }] : oneSided(a, b);
+}
+
+function alignUnmatchedFields(a: readonly LayoutNode[], b: readonly LayoutNode[]): AlignedChild[] {
+  if (a.length === 0 || b.length === 0) return oneSided(a, b);
+  if (a.length === b.length && a.every((node, i) => node.kind === b[i]!.kind && sameForm([node], [b[i]!])))
+    return a.map((node, i) => ({ kind: 'renamed', a: node, b: b[i]! }));
+  const isRecut = isFiller(a) || isFiller(b) ? lengthOf(a) === lengthOf(b) : sameForm(a, b);
+  return isRecut ? [{ kind: 'regrouped', a, b }] : oneSided(a, b);
+}
+
+function oneSided(a: readonly LayoutNode[], b: readonly LayoutNode[]): AlignedChild[] {
   return [
     ...a.map((node): AlignedChild => ({ kind: 'removed', a: node })),
     ...b.map((node): AlignedChild => ({ kind: 'added', b: node })),
@@ -233,7 +250,7 @@ function lengthOf(nodes: readonly LayoutNode[]): number {
 }
 
 function isGap(nodes: readonly LayoutNode[]): boolean {
-  return nodes.every(({ kind }) => kind === 'gap');
+  return nodes.length > 0 && nodes.every(({ kind }) => kind === 'gap');
 }
 
 /** Bytes without meaning: padding that QEMU keeps in place of a field (VMSTATE_UNUSED). */

@@ -228,13 +228,21 @@ class StreamComparison {
       else if (differing > 0 && !structure)
         changes.splice(index, 0, { kind: 'value', ...sides, ranges, differing, unit: 'bytes' });
     }
-    const inDoubt = changes.some((change) =>
-      [...change.a, ...change.b].some((node) => knowledgeOf(node) !== 'exact'),
-    );
-    if (inDoubt && (await this.#sameBytes(a.root, b.root)))
-      // Only how the bytes are read differs, and one of the readings was chosen.
+    if (changes.length > 0 && this.#isReadInDoubt(changes) && (await this.#sameBytes(a.root, b.root)))
       return { changes: [], omitted: 0, same: diff.same };
     return { changes, omitted: diff.omitted, same: diff.same };
+  }
+
+  /** May it be that only how the bytes are read differs: by tables that were guessed, or one of several readings? */
+  #isReadInDoubt(changes: readonly Change[]): boolean {
+    const isGuessed = ({ diagnostics }: OpenedStream) =>
+      diagnostics.some(({ code }) => code === 'builtin-schema');
+    const isChosen = (node: LayoutNode) => knowledgeOf(node) !== 'exact';
+    return (
+      isGuessed(this.#a) ||
+      isGuessed(this.#b) ||
+      changes.some(({ a, b }) => a.some(isChosen) || b.some(isChosen))
+    );
   }
 
   async #sameBytes(a: LayoutNode, b: LayoutNode): Promise<boolean> {

@@ -17,6 +17,11 @@ export interface DiffTextOptions extends TextOptions {
   readonly full: boolean;
 }
 
+interface Context extends DiffTextOptions {
+  /** Values are not shown. */
+  readonly structure: boolean;
+}
+
 const INDENT = '  ';
 /** Without `full`: ranges that are listed of a buffer or array, of a block of RAM, and bytes that are shown of a range. */
 const SHORT_RANGES = 4;
@@ -27,8 +32,9 @@ const SHORT_ALIKE = 6;
 const MAX_NAME_WIDTH = 44;
 
 /** The differences of two streams, line by line without newlines. */
-export function* diffText(diff: StreamDiff, options: DiffTextOptions): Generator<string> {
-  const { style } = options;
+export function* diffText(diff: StreamDiff, display: DiffTextOptions): Generator<string> {
+  const { style } = display;
+  const options: Context = { ...display, structure: diff.structure };
   for (const side of ['a', 'b'] as const) {
     const { name, machineType, sections, size } = diff[side];
     const facts = [machineType ?? 'no machine type', `${sections} sections`, formatSize(size)];
@@ -41,7 +47,7 @@ export function* diffText(diff: StreamDiff, options: DiffTextOptions): Generator
     yield `${INDENT}${mark('changed', style)} ${text(diff.footers.a)} → ${text(diff.footers.b)}`;
   }
   yield* commandLines(diff.commands, options);
-  for (const section of diff.sections) yield* sectionLines(section, diff, options);
+  for (const section of diff.sections) yield* sectionLines(section, options);
   if (diff.order.length > 0) {
     yield '';
     yield style.heading('order of sections');
@@ -83,7 +89,7 @@ function mark(kind: Mark, style: Style): string {
   return paint(MARKS[kind]);
 }
 
-function* commandLines(commands: readonly CommandChange[], options: DiffTextOptions): Generator<string> {
+function* commandLines(commands: readonly CommandChange[], options: Context): Generator<string> {
   const { style } = options;
   if (commands.length === 0) return;
   yield '';
@@ -94,12 +100,8 @@ function* commandLines(commands: readonly CommandChange[], options: DiffTextOpti
   }
 }
 
-function* sectionLines(
-  section: SectionDiff,
-  { structure }: StreamDiff,
-  options: DiffTextOptions,
-): Generator<string> {
-  const { style } = options;
+function* sectionLines(section: SectionDiff, options: Context): Generator<string> {
+  const { style, structure } = options;
   const { kind, a, b, changes, alike = [], counterpart, omitted, same } = section;
   yield '';
   const names = namesText([section, ...alike], options);
@@ -108,7 +110,7 @@ function* sectionLines(
     factText('VMSD', a, b, ({ vmsdName }) =>
       section.section.endsWith(vmsdName ?? '') ? undefined : vmsdName,
     ),
-    kind === 'changed' ? '' : formatSize((a ?? b)!.size),
+    factText('', a, b, ({ size }) => formatSize(size)),
     alike.length > 0 ? '' : offsetsText(a?.offset, b?.offset),
   ];
   const known = style.faint(facts.filter((fact) => fact !== '').join(', '));
@@ -144,15 +146,15 @@ function factText(
 ): string {
   const [valueA, valueB] = [a && get(a), b && get(b)];
   if (valueA === undefined && valueB === undefined) return '';
-  if (a && b && valueA !== valueB) return `${what} ${printable(`${valueA ?? '-'} → ${valueB ?? '-'}`)}`;
-  return `${what} ${printable(String(valueA ?? valueB))}`;
+  const text = a && b && valueA !== valueB ? `${valueA ?? '-'} → ${valueB ?? '-'}` : String(valueA ?? valueB);
+  return printable(`${what} ${text}`.trimStart());
 }
 
 function nameText({ section, instanceId }: SectionName): string {
   return printable(instanceId === 0 ? section : `${section}@${instanceId}`);
 }
 
-function namesText(names: readonly SectionName[], { full }: DiffTextOptions): string {
+function namesText(names: readonly SectionName[], { full }: Context): string {
   const shown = full || names.length <= SHORT_ALIKE + 1 ? names : names.slice(0, SHORT_ALIKE);
   const rest = names.length - shown.length;
   return `${shown.map(nameText).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
@@ -177,7 +179,7 @@ interface Row {
   readonly offsetB: number | undefined;
 }
 
-function rowOf(change: Change, options: DiffTextOptions): Row {
+function rowOf(change: Change, options: Context): Row {
   const { kind, path, pathB, a, b, times } = change;
   const [nodeA] = a;
   const [nodeB] = b;
@@ -261,7 +263,7 @@ function notesOf({ kind, times, differing, unit, ranges, a, b }: Change): string
   return notes;
 }
 
-function unifiedLine(row: Row, width: number, { style }: DiffTextOptions): string {
+function unifiedLine(row: Row, width: number, { style }: Context): string {
   const parts = row.parts.map(({ label, a, b }) => {
     const change = a === '' && b === '' ? '' : `${a} → ${b}`;
     return [label, change].filter((text) => text !== '').join(' ');
@@ -279,7 +281,7 @@ function unifiedLine(row: Row, width: number, { style }: DiffTextOptions): strin
 }
 
 /** Name and type, then a column for each side. */
-function sideLine(row: Row, width: number, { style, width: columns, full }: DiffTextOptions): string {
+function sideLine(row: Row, width: number, { style, width: columns, full }: Context): string {
   const room = Math.max(16, Math.floor((columns - INDENT.length - 2 - width - 6) / 2));
   const cell = (side: 'a' | 'b', offset: number | undefined) => {
     if (offset === undefined && row.parts.every((part) => part[side] === '' && part.label !== '')) return '';
@@ -334,13 +336,13 @@ function groupText(nodes: readonly LayoutNode[]): string {
 }
 
 /** Value of what one side has, where it is short. */
-function shownValue(node: LayoutNode, { full }: DiffTextOptions): string {
+function shownValue(node: LayoutNode, { full }: Context): string {
   if (node.kind === 'leaf') return valueText(node, full);
   return node.kind === 'array' ? `[${node.length}]` : formatSize(sizeOf(node));
 }
 
-function ownText(node: LayoutNode, options: DiffTextOptions): string {
-  if (node.kind === 'leaf') return valueText(node, options.full);
+function ownText(node: LayoutNode, { full, structure }: Context): string {
+  if (node.kind === 'leaf') return structure ? '' : valueText(node, full);
   const version = versionOf(node);
   return `${version === undefined ? '' : `v${version}, `}${formatSize(sizeOf(node))}`;
 }
@@ -356,7 +358,7 @@ function isShort({ a: [a], b: [b], unit }: Change): boolean {
   );
 }
 
-function rangeParts(change: Change, options: DiffTextOptions): Row['parts'] {
+function rangeParts(change: Change, options: Context): Row['parts'] {
   const { ranges = [], unit, a, b } = change;
   const shown = options.full ? ranges : ranges.slice(0, SHORT_RANGES);
   const [bytesA, bytesB] = [bytesOf(a), bytesOf(b)];
@@ -380,7 +382,7 @@ function bytesOf(nodes: readonly LayoutNode[]): Uint8Array | undefined {
   return node.value instanceof Uint8Array ? node.value : undefined;
 }
 
-function rangesText({ ranges = [], unit, kind }: Change, { full }: DiffTextOptions): string {
+function rangesText({ ranges = [], unit, kind }: Change, { full }: Context): string {
   const shown = full ? ranges : ranges.slice(0, SHORT_RANGES);
   const texts = shown.map((range) => rangeText(range, unit, kind === 'added'));
   if (shown.length < ranges.length) texts.push(`… ${ranges.length - shown.length} more ranges`);
@@ -393,7 +395,7 @@ function rangeText(range: ChangedRange, unit: Change['unit'], inB = false): stri
   return unit === 'bytes' ? `[${hexOffset(start)}..${hexOffset(end)})` : `[${start}..${end})`;
 }
 
-function* ramLines(ram: RamDiff, options: DiffTextOptions): Generator<string> {
+function* ramLines(ram: RamDiff, options: Context): Generator<string> {
   const { style } = options;
   if (ram.same) return;
   yield '';
@@ -404,7 +406,7 @@ function* ramLines(ram: RamDiff, options: DiffTextOptions): Generator<string> {
   if (same > 0) yield `${INDENT}${style.faint(`${count(same, 'block')} the same`)}`;
 }
 
-function* blockLines(block: RamBlockDiff, options: DiffTextOptions): Generator<string> {
+function* blockLines(block: RamBlockDiff, options: Context): Generator<string> {
   const { style, full } = options;
   const { idstr, kind, a, b, pages } = block;
   const name = style.name(printable(idstr));
@@ -455,7 +457,7 @@ function pageRangeText(
   { kind, start, end }: PageRange,
   pageSize: number,
   address: bigint | undefined,
-  { style }: DiffTextOptions,
+  { style }: Context,
 ): string {
   const guest = address === undefined ? '' : `, address 0x${(address + BigInt(start)).toString(16)}`;
   return `${mark(PAGE_MARKS[kind], style)} [${hexOffset(start)}..${hexOffset(end)})  ${style.faint(`${count((end - start) / pageSize, 'page')}${guest}`)}`;
