@@ -171,8 +171,9 @@ interface ShowOptions {
 async function show(a: Opened, b: Opened, options: ShowOptions): Promise<void> {
   const { structure, only = [], ignore = [], ignoreVolatile, full, json } = options;
   if (ignoreVolatile) {
-    const what = [...volatileTypes, ...volatileFields.map(({ selector }) => selector)];
-    process.stderr.write(`vmwalk: not compared, as it changes while nothing happens: ${what.join(', ')}\n`);
+    const types = [...volatileTypes].map((type) => `fields of type ${type}`);
+    const what = [...types, ...volatileFields.map(({ selector }) => selector)];
+    process.stderr.write(`vmwalk: clocks and the like are not compared: ${what.join(', ')}\n`);
   }
   const diff = await diffStreams(a.opened, b.opened, {
     structure,

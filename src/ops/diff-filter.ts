@@ -1,4 +1,5 @@
 import type { PathComponent } from '../bytes/diagnostic.ts';
+import type { Range } from '../bytes/range.ts';
 import { type Layout, type LayoutNode, walk } from '../layout/node.ts';
 import { compileSelectors, type Selection } from './select.ts';
 import { volatileFields, volatileTypes } from './volatile-fields.ts';
@@ -16,6 +17,8 @@ export interface DiffFilterOptions {
 export interface DiffFilter {
   /** Is a difference at this place asked for? With `node`, also if only something in it was selected. */
   accepts(layout: Layout, path: readonly PathComponent[], node?: LayoutNode): boolean;
+  /** Bytes of a buffer at this place that were not asked for. */
+  ignoredBytes(layout: Layout, path: readonly PathComponent[]): readonly Range[];
   /** False when there are selectors: then what is no field, such as commands, was not asked for. */
   readonly acceptsFraming: boolean;
 }
@@ -27,13 +30,18 @@ export function compileDiffFilter({
   ignoreVolatile = false,
 }: DiffFilterOptions): DiffFilter | undefined {
   const selected = compileSelectors(only);
-  const ignored = compileSelectors([
-    ...ignore,
-    ...(ignoreVolatile ? volatileFields.map(({ selector }) => selector) : []),
-  ]);
-  if (!selected && !ignored) return undefined;
+  const fields = ignoreVolatile ? volatileFields : [];
+  const whole = fields.filter(({ bytes }) => !bytes).map(({ selector }) => selector);
+  const ignored = compileSelectors([...ignore, ...whole]);
+  if (!selected && !ignored && !ignoreVolatile) return undefined;
+  const inPart = fields.flatMap(({ selector, bytes }) => {
+    const selection = bytes && compileSelectors([selector]);
+    return selection ? [{ selection, bytes }] : [];
+  });
   return {
     acceptsFraming: !selected,
+    ignoredBytes: (layout, path) =>
+      inPart.find(({ selection }) => selection.matches(layout, path))?.bytes ?? [],
     accepts(layout, path, node) {
       if (ignoreVolatile && node?.kind === 'leaf' && volatileTypes.has(node.type)) return false;
       if (ignored && isIn(ignored, layout, path)) return false;

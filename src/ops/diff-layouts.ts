@@ -76,7 +76,7 @@ export interface LayoutDiffOptions {
 }
 
 /** Elements of an array that are listed one by one; more are ranges. */
-const MAX_SINGLE = 8;
+const MAX_SINGLE = 16;
 const MAX_RANGES = 256;
 const MAX_CHANGES = 10_000;
 
@@ -236,8 +236,12 @@ class LayoutComparison implements LayoutDiff {
 
   #compareBuffers(a: LayoutNode, b: LayoutNode, bytesA: Uint8Array, bytesB: Uint8Array): void {
     const ranges = new RangeList();
-    if (!this.#structure)
-      for (let i = 0; i < bytesA.length; i++) if (bytesA[i] !== bytesB[i]) ranges.addAt(i, i);
+    if (!this.#structure) {
+      const ignored = this.#filter?.ignoredBytes(this.#a, this.#pathA) ?? [];
+      const isIgnored = (i: number) => ignored.some(({ start, end }) => start <= i && i < end);
+      for (let i = 0; i < bytesA.length; i++)
+        if (bytesA[i] !== bytesB[i] && !isIgnored(i)) ranges.addAt(i, i);
+    }
     if (ranges.differing === 0) this.same++;
     else this.add('value', [a], [b], { ...ranges.found, unit: 'bytes' });
   }
