@@ -40,6 +40,7 @@ export {
 } from './layout/node.ts';
 export { layoutOf, layouts, type OpenedStream, type OpenOptions, openStream } from './layout/open.ts';
 export { SchemaTables } from './layout/tables.ts';
+export { type AlignedChild, type AlignedStep, alignChildren, alignLayouts } from './ops/align.ts';
 export { describe } from './ops/describe.ts';
 export { type FoundStream, findStreams } from './ops/find-streams.ts';
 export { type InfoOptions, type StreamInfo, streamInfo } from './ops/info.ts';

@@ -88,7 +88,7 @@ export async function openWithProgress(file: string, options: InputOptions = {})
 }
 
 /** Built-in tables for a stream that nothing describes; loaded only then. */
-async function withTables(opened: OpenedStream): Promise<OpenedStream> {
+export async function withTables(opened: OpenedStream): Promise<OpenedStream> {
   if (opened.schema || opened.tables) return opened;
   const { useBuiltinTables } = await import('../node/builtin-schemas.ts');
   const chosen = await useBuiltinTables(opened);

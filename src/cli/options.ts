@@ -11,7 +11,7 @@ export const offsetOption = () =>
     'where in the file the stream begins: decimal or 0x…, with k, M or G for powers of 1024',
   ).argParser(parseOffset);
 
-function parseOffset(text: string): number {
+export function parseOffset(text: string): number {
   const [, digits, unit = ''] = /^(0x[0-9a-f]+|\d+)([kmgt]?)$/i.exec(text) ?? [];
   const offset = Number(digits) * 1024 ** ' kmgt'.indexOf(unit.toLowerCase() || ' ');
   if (!Number.isSafeInteger(offset))

@@ -7,6 +7,7 @@ import { packageVersion } from './version.ts';
 const commands = new Map<string, () => Promise<CommandUnknownOpts>>([
   ['info', async () => (await import('./info.ts')).infoCommand],
   ['dump', async () => (await import('./dump.ts')).dumpCommand],
+  ['diff', async () => (await import('./diff.ts')).diffCommand],
   ['describe', async () => (await import('./describe.ts')).describeCommand],
   ['extract', async () => (await import('./extract.ts')).extractCommand],
   ['ram', async () => (await import('./ram.ts')).ramCommand],

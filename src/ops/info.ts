@@ -205,7 +205,7 @@ function configurationInfo({
 }
 
 /** All command records, those inside packages included, in stream order. */
-function commandRecords(records: readonly StreamRecord[]): CommandInfo[] {
+export function commandRecords(records: readonly StreamRecord[]): CommandInfo[] {
   return records.flatMap((record) => {
     if (record.kind !== 'command') return [];
     const { name, command, range, detail } = record;

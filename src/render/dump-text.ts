@@ -3,7 +3,7 @@ import type { FileOffsets } from '../bytes/file-offsets.ts';
 import { hexOffset } from '../bytes/range.ts';
 import { childrenOf, type Layout, type LayoutNode, type LeafNode } from '../layout/node.ts';
 import { formatSize } from './size.ts';
-import type { TextOptions } from './style.ts';
+import { plainStyle, type TextOptions } from './style.ts';
 import { hexBytes } from './value.ts';
 
 export interface DumpTextOptions extends TextOptions {
@@ -155,6 +155,11 @@ function typeText(node: LeafNode): string {
   return node.value instanceof Uint8Array && size > 8
     ? `${printable(node.type)} (${formatSize(size)})`
     : printable(node.type);
+}
+
+/** A value in one line, as dump shows it, and what it means. */
+export function valueText(node: LeafNode, full: boolean): string {
+  return leafWords(node, { style: plainStyle, width: 0, offsets: false, raw: false, full }).join(' ');
 }
 
 /** The value, and behind a colon what it means. */

@@ -1,0 +1,233 @@
+import { Command, Option } from '@commander-js/extra-typings';
+import { DecodeError, type Diagnostic, printable } from '../bytes/diagnostic.ts';
+import type { ByteSource } from '../bytes/source.ts';
+import { type OpenedStream, type OpenOptions, openStream } from '../layout/open.ts';
+import { useBuiltinInfoTables } from '../node/builtin-schemas.ts';
+import { type HashedStream, openWithPageHashes } from '../node/hash-ram.ts';
+import { diffStreams, type StreamDiff } from '../ops/diff.ts';
+import { volatileFields, volatileTypes } from '../ops/volatile-fields.ts';
+import { diffJson } from '../render/diff-json.ts';
+import { diffText } from '../render/diff-text.ts';
+import { type InputPlace, progressLine, type StreamInput, withInput, withTables } from './input.ts';
+import {
+  fullScanOption,
+  jsonOption,
+  type KnowledgeOptions,
+  noBlobOption,
+  openKnowledge,
+  parseOffset,
+  qemuOption,
+  schemaOption,
+  skipRam,
+} from './options.ts';
+import {
+  EXIT_OK,
+  EXIT_TROUBLE,
+  hasErrors,
+  Output,
+  printDiagnostics,
+  styleFor,
+  terminalWidth,
+  toJson,
+} from './output.ts';
+
+/** The streams differ. */
+const EXIT_DIFFERENT = 1;
+/** Columns from which on there is one for each side, and as many as are taken where the output is no terminal. */
+const WIDE = 120;
+
+const sides = ['a', 'b'] as const;
+type Side = (typeof sides)[number];
+
+const collect = (value: string, before: readonly string[] | undefined) => [...(before ?? []), value];
+
+export const diffCommand = new Command('diff')
+  .description('how two streams differ, field by field')
+  .argument('<a>', 'migration stream; - is standard input')
+  .argument('<b>', 'the other one')
+  .option('--structure', 'compare what is sent, not the values: versions, subsections, fields, types, sizes')
+  .option('--ram', 'compare RAM, too, page by page')
+  .addOption(new Option('--only <selector>', 'compare only what this picks; repeatable').argParser(collect))
+  .addOption(
+    new Option('--ignore <selector>', 'do not compare what this picks; repeatable').argParser(collect),
+  )
+  .option('--ignore-volatile', 'do not compare clocks, timers and counters; which, is printed')
+  .addOption(
+    new Option(
+      '--side-by-side [when]',
+      `a column for each side; auto: on a terminal of ${WIDE} columns or more`,
+    )
+      .choices(['auto', 'always', 'never'] as const)
+      .preset('always' as const)
+      .default('auto' as const),
+  )
+  .option('--full', 'shorten nothing')
+  .addOption(jsonOption())
+  .addOption(qemuOption().conflicts(['qemuA', 'qemuB', 'schemaA', 'schemaB']))
+  .addOption(schemaOption().conflicts(['qemuA', 'qemuB', 'schemaA', 'schemaB']))
+  .addOption(new Option('--qemu-a <binary>', 'the same for A only').conflicts('schemaA'))
+  .addOption(new Option('--qemu-b <binary>', 'the same for B only').conflicts('schemaB'))
+  .option('--schema-a <file>', 'the same for A only')
+  .option('--schema-b <file>', 'the same for B only')
+  .addOption(noBlobOption())
+  .option('--no-blob-a', 'the same for A only')
+  .option('--no-blob-b', 'the same for B only')
+  .option('--channel-a <file...>', 'further connections of the migration A, or a pattern, for --ram')
+  .option('--channel-b <file...>', 'the same of B')
+  .addOption(new Option('--offset-a <bytes>', 'where in A the stream begins').argParser(parseOffset))
+  .addOption(new Option('--offset-b <bytes>', 'where in B the stream begins').argParser(parseOffset))
+  .addOption(fullScanOption())
+  .addHelpText(
+    'after',
+    `
+A and B are what dump takes: streams, save images, compressed ones, snapshots. Sections belong together by name and
+instance id, fields by name, elements of lists by what they hold. Selectors are those of dump.
+
++ only in B   - only in A   ~ another value   ! another form: type, size, length, version, name or place
+
+Exit status: 0 no difference, 1 differences, 2 usage, I/O, or a damaged stream (what can be decoded is compared).
+
+Examples:
+  vmwalk diff before.qevm after.qevm --ignore-volatile
+  vmwalk diff --structure qemu-7.2.qevm qemu-10.0.qevm     what one sends that the other does not
+  vmwalk diff disk.qcow2#monday disk.qcow2#tuesday --ram
+  vmwalk diff a.qevm b.qevm --only 'cpu*' --ignore '**/tsc'
+  vmwalk diff a.qevm b.qevm --json | jq -r '.sections[].section'`,
+  )
+  .action(async (fileA, fileB, options) => {
+    if (fileA === '-' && fileB === '-') throw new Error('only one of the streams can be standard input');
+    const { qemu, schema, blob, fullScan, ram } = options;
+    const of = (side: Side): SideOptions => ({
+      knowledge: {
+        qemu: (side === 'a' ? options.qemuA : options.qemuB) ?? qemu,
+        schema: (side === 'a' ? options.schemaA : options.schemaB) ?? schema,
+        blob: blob && (side === 'a' ? options.blobA : options.blobB),
+      },
+      place: {
+        channel: side === 'a' ? options.channelA : options.channelB,
+        offset: side === 'a' ? options.offsetA : options.offsetB,
+      },
+      fullScan,
+      ram,
+    });
+    try {
+      await withInput(fileA, of('a').place, (a) =>
+        withInput(fileB, of('b').place, async (b) => {
+          await refuseSchemas(a.source, b.source);
+          const openedA = await open(a, of('a'));
+          const openedB = await open(b, of('b'));
+          await show(openedA, openedB, options);
+        }),
+      );
+    } catch (error) {
+      // Whatever is wrong with a stream, it is not a difference.
+      if (!(error instanceof DecodeError)) throw error;
+      const name = error.source === undefined ? '' : `${error.source}: `;
+      throw new Error(name + error.message, { cause: error });
+    }
+  });
+
+interface SideOptions {
+  readonly knowledge: KnowledgeOptions;
+  readonly place: InputPlace;
+  readonly fullScan: true | undefined;
+  readonly ram: true | undefined;
+}
+
+interface Opened {
+  readonly opened: OpenedStream;
+  readonly pages?: HashedStream['pages'];
+}
+
+async function open(
+  { source, channels, diagnostics }: StreamInput,
+  { knowledge, place, fullScan, ram }: SideOptions,
+): Promise<Opened> {
+  const progress = progressLine(source.size);
+  const options: OpenOptions = {
+    ...(await openKnowledge(knowledge)),
+    ...(ram ? {} : skipRam({ fullScan, offset: place.offset })),
+    ...(place.channel ? { channels } : {}),
+    onProgress: progress.update,
+  };
+  const { opened, ...rest }: Opened = await (ram
+    ? openWithPageHashes(source, options)
+    : openStream(source, options).then((stream) => ({ opened: stream }))
+  ).finally(progress.clear);
+  const known = await withTables({ ...opened, diagnostics: [...diagnostics, ...opened.diagnostics] });
+  return { opened: useBuiltinInfoTables(known), ...rest };
+}
+
+interface ShowOptions {
+  readonly structure?: true | undefined;
+  readonly only?: readonly string[] | undefined;
+  readonly ignore?: readonly string[] | undefined;
+  readonly ignoreVolatile?: true | undefined;
+  readonly sideBySide: 'auto' | 'always' | 'never' | true;
+  readonly full?: true | undefined;
+  readonly json?: true | undefined;
+}
+
+async function show(a: Opened, b: Opened, options: ShowOptions): Promise<void> {
+  const { structure, only = [], ignore = [], ignoreVolatile, full, json } = options;
+  if (ignoreVolatile) {
+    const types = [...volatileTypes].map((type) => `fields of type ${type}`);
+    const what = [...types, ...volatileFields.map(({ selector }) => selector)];
+    process.stderr.write(`vmwalk: clocks and the like are not compared: ${what.join(', ')}\n`);
+  }
+  const diff = await diffStreams(a.opened, b.opened, {
+    structure,
+    only,
+    ignore,
+    ignoreVolatile,
+    ...(a.pages && b.pages ? { pages: { a: a.pages, b: b.pages } } : {}),
+  });
+  const output = new Output();
+  if (json) await output.line(toJson(diffJson(diff)));
+  else {
+    const width = terminalWidth();
+    const isWide = process.stdout.isTTY === true && width >= WIDE;
+    const sideBySide = options.sideBySide === 'always' || (options.sideBySide === 'auto' && isWide);
+    const style = styleFor(process.stdout);
+    const columns = process.stdout.isTTY ? width : Math.max(width, WIDE);
+    for (const line of diffText(diff, { style, width: columns, sideBySide, full: full ?? false }))
+      await output.line(line);
+  }
+  await output.flush();
+  process.exitCode = finish(diff);
+}
+
+/** Prints what is wrong with either stream, and says what all of it comes to. */
+function finish(diff: StreamDiff): number {
+  const damaged = sides.filter((side) => hasErrors(diff[side].diagnostics));
+  for (const side of sides) printDiagnostics(diff[side].name, distinct(diff[side].diagnostics));
+  if (damaged.length > 0) {
+    const which = damaged.map((side) => side.toUpperCase()).join(' and ');
+    process.stderr.write(`vmwalk: not all of ${which} could be decoded; the rest was compared\n`);
+    return EXIT_TROUBLE;
+  }
+  return diff.same ? EXIT_OK : EXIT_DIFFERENT;
+}
+
+function distinct(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
+  return [...new Set(diagnostics)];
+}
+
+const ELF_MAGIC = '\u007fELF';
+
+/** Binaries and schema files have a command of their own. */
+async function refuseSchemas(...sources: readonly ByteSource[]): Promise<void> {
+  const isSchema = await Promise.all(
+    sources.map(async (source) => {
+      const start = String.fromCharCode(...(await source.read(0, 4)));
+      return start === ELF_MAGIC || start.startsWith('{');
+    }),
+  );
+  if (isSchema.every(Boolean))
+    throw new Error('these are QEMU binaries or schema files, not streams: vmwalk compat compares them');
+  const [name] = sources.filter((_, i) => isSchema[i]).map((source) => source.name);
+  if (name !== undefined)
+    throw new Error(
+      `${printable(name)} is a QEMU binary or a schema file, not a stream; --qemu-a and the like say what wrote a stream`,
+    );
+}

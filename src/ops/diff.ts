@@ -1,0 +1,438 @@
+import type { Diagnostic } from '../bytes/diagnostic.ts';
+import { rangeLength } from '../bytes/range.ts';
+import { knowledgeOf, type Layout, type LayoutNode, type LeafNode, type StructNode } from '../layout/node.ts';
+import { layoutOf, type OpenedStream } from '../layout/open.ts';
+import { CONFIGURATION_SECTION, resolveConfiguration } from '../layout/section.ts';
+import type { IterativeScanner } from '../ram/iterative.ts';
+import type { PageHashes } from '../ram/page-hashes.ts';
+import type { Section } from '../stream/scan.ts';
+import { longestRise } from './align.ts';
+import { alignSequences } from './align-sequences.ts';
+import { compareBytes } from './compare-bytes.ts';
+import { compileDiffFilter, type DiffFilter, type DiffFilterOptions } from './diff-filter.ts';
+import { type Change, diffLayouts, type LayoutDiff } from './diff-layouts.ts';
+import { diffRam, type RamDiff } from './diff-ram.ts';
+import { foldElements, foldSections } from './fold-diff.ts';
+import { type CommandInfo, commandRecords } from './info.ts';
+
+export interface DiffOptions extends DiffFilterOptions {
+  /** Compare what is sent, not the values: versions, sections, subsections, fields, types, sizes, array lengths. */
+  readonly structure?: boolean | undefined;
+  /** Pages of RAM of either side, to be compared, too. */
+  readonly pages?: { readonly a: PageHashes; readonly b: PageHashes } | undefined;
+}
+
+/** How two streams differ. Offsets and sizes in bytes. */
+export interface StreamDiff {
+  readonly a: DiffedStream;
+  readonly b: DiffedStream;
+  readonly structure: boolean;
+  /** No difference was found in what was compared. */
+  readonly same: boolean;
+  /** Whether sections end with footers, where that differs. */
+  readonly footers: { readonly a: boolean; readonly b: boolean } | undefined;
+  readonly commands: readonly CommandChange[];
+  /** Sections that differ, in the order of A; those that only B has where B has them. */
+  readonly sections: readonly SectionDiff[];
+  /** Sections that both have, but in another order among the others. */
+  readonly order: readonly SectionName[];
+  /** Sections whose content was not read: other iterative ones than RAM, on the way to the device state. */
+  readonly unread: readonly SectionName[];
+  /** Undefined when neither has a RAM section. */
+  readonly ram: RamDiff | undefined;
+  readonly unchanged: { readonly sections: number; readonly fields: number };
+}
+
+export interface DiffedStream {
+  readonly name: string;
+  readonly size: number;
+  readonly machineType: string | undefined;
+  readonly sections: number;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+export interface SectionName {
+  readonly section: string;
+  readonly instanceId: number;
+}
+
+export interface CommandChange {
+  readonly kind: 'added' | 'removed' | 'value';
+  readonly a?: CommandInfo;
+  readonly b?: CommandInfo;
+}
+
+/** A section on one side. */
+export interface SectionSide {
+  readonly offset: number;
+  readonly size: number;
+  readonly versionId: number | undefined;
+  readonly vmsdName: string | undefined;
+}
+
+export interface SectionDiff extends SectionName {
+  /** How many sections before it have the same idstr and instance id. */
+  readonly occurrence: number;
+  readonly kind: 'changed' | 'added' | 'removed';
+  readonly a?: SectionSide;
+  readonly b?: SectionSide;
+  readonly changes: readonly Change[];
+  readonly omitted: number;
+  /** Fields that are the same. */
+  readonly same: number;
+  /** Of a section that only one side has: one that only the other has, of the same VMSD, and in how much it differs. */
+  readonly counterpart?: SectionName & { readonly changes: number };
+  /** Further sections with the same changes, with `structure`. */
+  readonly alike?: readonly SectionName[];
+}
+
+/** Compares two streams. Sections belong together by idstr and instance id, fields by name; see `alignChildren`. */
+export async function diffStreams(
+  a: OpenedStream,
+  b: OpenedStream,
+  options: DiffOptions = {},
+): Promise<StreamDiff> {
+  return new StreamComparison(a, b, options).run();
+}
+
+interface Place extends SectionName {
+  readonly occurrence: number;
+  /** Undefined for the configuration. */
+  readonly record: Section<IterativeScanner> | undefined;
+}
+
+class StreamComparison {
+  readonly #a: OpenedStream;
+  readonly #b: OpenedStream;
+  readonly #options: DiffOptions;
+  readonly #filter: DiffFilter | undefined;
+  readonly #diagnosticsA: Diagnostic[];
+  readonly #diagnosticsB: Diagnostic[];
+  readonly #unread: SectionName[] = [];
+  #unchanged = 0;
+  #fields = 0;
+
+  constructor(a: OpenedStream, b: OpenedStream, options: DiffOptions) {
+    this.#a = a;
+    this.#b = b;
+    this.#options = options;
+    this.#filter = compileDiffFilter(options);
+    this.#diagnosticsA = [...a.diagnostics];
+    this.#diagnosticsB = [...b.diagnostics];
+  }
+
+  async run(): Promise<StreamDiff> {
+    const { structure = false, pages } = this.#options;
+    const placesA = places(this.#a);
+    const placesB = places(this.#b);
+    const indexes = new Map(placesB.map((place, i) => [keyOf(place), i]));
+    const matches = placesA.map((place) => indexes.get(keyOf(place)) ?? -1);
+    const found: { readonly at: number; readonly diff: SectionDiff }[] = [];
+    const removed: OneSided[] = [];
+    for (const [i, place] of placesA.entries()) {
+      const match = matches[i]!;
+      const layout = await this.#layout(this.#a, place, this.#diagnosticsA);
+      if (match < 0) {
+        removed.push({ at: i, place, layout });
+        continue;
+      }
+      const other = placesB[match]!;
+      const diff = await this.#compare(
+        place,
+        layout,
+        other,
+        await this.#layout(this.#b, other, this.#diagnosticsB),
+      );
+      if (diff) found.push({ at: i, diff });
+    }
+    const added: OneSided[] = [];
+    for (const [j, place] of placesB.entries()) {
+      if (matches.includes(j)) continue;
+      const before = placesB
+        .slice(0, j)
+        .findLast((each) => placesA.some((mine) => keyOf(mine) === keyOf(each)));
+      const at = before ? placesA.findIndex((mine) => keyOf(mine) === keyOf(before)) + 0.5 : -0.5;
+      added.push({ at, place, layout: await this.#layout(this.#b, place, this.#diagnosticsB) });
+    }
+    found.push(...this.#oneSided(removed, added));
+    found.sort((x, y) => x.at - y.at);
+    const inPlace = longestRise(matches);
+    const acceptsFraming = this.#filter?.acceptsFraming ?? true;
+    const order = acceptsFraming
+      ? placesA.filter((_, i) => matches[i]! >= 0 && !inPlace.has(i)).map(nameOf)
+      : [];
+    const diffs = found.map(({ diff }) => diff);
+    const sections = structure ? foldSections(diffs.map(foldElements)) : diffs;
+    const commands = acceptsFraming ? diffCommands(this.#a, this.#b) : [];
+    const footers = acceptsFraming ? diffFooters(this.#a, this.#b) : undefined;
+    const ram = diffRam(this.#a, this.#b, pages);
+    const nothing = sections.length + order.length + commands.length === 0 && !footers;
+    return {
+      a: describe(this.#a, this.#diagnosticsA),
+      b: describe(this.#b, this.#diagnosticsB),
+      structure,
+      same: nothing && (ram?.same ?? true),
+      footers,
+      commands,
+      sections,
+      order,
+      unread: this.#unread,
+      ram,
+      unchanged: { sections: this.#unchanged, fields: this.#fields },
+    };
+  }
+
+  async #layout(opened: OpenedStream, { record }: Place, diagnostics: Diagnostic[]): Promise<Layout> {
+    const { configuration } = opened.stream;
+    const layout =
+      record || !configuration
+        ? await layoutOf(opened, record!)
+        : await resolveConfiguration(opened.source, configuration, opened.schema);
+    diagnostics.push(...layout.diagnostics);
+    return layout;
+  }
+
+  /** The differences of a section that both have; undefined where there are none. */
+  async #compare(placeA: Place, a: Layout, placeB: Place, b: Layout): Promise<SectionDiff | undefined> {
+    const diff =
+      placeA.record?.scanner && placeB.record?.scanner
+        ? await this.#compareIterative(placeA.record, a, placeB.record, b)
+        : await this.#compareLayouts(a, b);
+    this.#fields += diff.same;
+    if (diff.changes.length === 0) {
+      this.#unchanged++;
+      return undefined;
+    }
+    const { changes, omitted, same } = diff;
+    const sides = { a: sideOf(a), b: sideOf(b) };
+    return {
+      ...nameOf(placeA),
+      occurrence: placeA.occurrence,
+      kind: 'changed',
+      ...sides,
+      changes,
+      omitted,
+      same,
+    };
+  }
+
+  async #compareLayouts(a: Layout, b: Layout): Promise<Pick<LayoutDiff, 'changes' | 'omitted' | 'same'>> {
+    const { structure } = this.#options;
+    const diff = diffLayouts(a, b, { structure, filter: this.#filter });
+    const changes = [...diff.changes];
+    // From the last on, so that the indexes stay right.
+    for (const { path, a: nodesA, b: nodesB, index } of diff.opaque.toReversed()) {
+      const { lengthA, lengthB, ranges, differing } = await this.#compareSources(nodesA, nodesB);
+      const sides = { path, a: nodesA, b: nodesB };
+      if (lengthA !== lengthB) changes.splice(index, 0, { kind: 'size', ...sides });
+      else if (differing > 0 && !structure)
+        changes.splice(index, 0, { kind: 'value', ...sides, ranges, differing, unit: 'bytes' });
+    }
+    if (changes.length > 0 && this.#isReadInDoubt(changes) && (await this.#sameBytes(a.root, b.root)))
+      return { changes: [], omitted: 0, same: diff.same };
+    return { changes, omitted: diff.omitted, same: diff.same };
+  }
+
+  /** May it be that only how the bytes are read differs: by tables that were guessed, or one of several readings? */
+  #isReadInDoubt(changes: readonly Change[]): boolean {
+    const isGuessed = ({ diagnostics }: OpenedStream) =>
+      diagnostics.some(({ code }) => code === 'builtin-schema');
+    const isChosen = (node: LayoutNode) => knowledgeOf(node) !== 'exact';
+    return (
+      isGuessed(this.#a) ||
+      isGuessed(this.#b) ||
+      changes.some(({ a, b }) => a.some(isChosen) || b.some(isChosen))
+    );
+  }
+
+  async #sameBytes(a: LayoutNode, b: LayoutNode): Promise<boolean> {
+    if (rangeLength(a) !== rangeLength(b)) return false;
+    return (await this.#compareSources([a], [b])).differing === 0;
+  }
+
+  #compareSources(a: readonly LayoutNode[], b: readonly LayoutNode[]) {
+    return compareBytes({ source: this.#a.source, pieces: a }, { source: this.#b.source, pieces: b });
+  }
+
+  /** Sections without a VMSD: what their scanner counted, and whether the bytes are the same. RAM has its own part. */
+  async #compareIterative(
+    sectionA: Section<IterativeScanner>,
+    a: Layout,
+    sectionB: Section<IterativeScanner>,
+    b: Layout,
+  ): Promise<Pick<LayoutDiff, 'changes' | 'omitted' | 'same'>> {
+    const { structure } = this.#options;
+    const changes: Change[] = [];
+    const add = (kind: Change['kind'], nodeA: LayoutNode, nodeB: LayoutNode, path: Change['path']) => {
+      if (this.#filter?.accepts(a, path) ?? true) changes.push({ kind, path, a: [nodeA], b: [nodeB] });
+    };
+    if (a.versionId !== b.versionId) add('version', a.root, b.root, []);
+    const summaryA = sectionA.scanner?.summary();
+    const summaryB = sectionB.scanner?.summary();
+    const isCompared = summaryA?.kind !== 'ram' && !structure;
+    const isUnread = sectionA.unscanned !== undefined || sectionB.unscanned !== undefined;
+    if (isCompared && isUnread) this.#unread.push({ section: a.section, instanceId: a.instanceId });
+    if (isCompared && !isUnread && (this.#filter?.accepts(a, []) ?? true)) {
+      const factsA = new Map(facts(summaryA));
+      const factsB = new Map(facts(summaryB));
+      for (const [name, value] of factsA) {
+        const other = factsB.get(name);
+        if (other !== undefined && other !== value)
+          add('value', factNode(a.root, name, value), factNode(b.root, name, other), [name]);
+      }
+      const { lengthA, lengthB, ranges, differing } = await compareBytes(
+        { source: this.#a.source, pieces: sectionA.records.map(({ body }) => body) },
+        { source: this.#b.source, pieces: sectionB.records.map(({ body }) => body) },
+      );
+      const sides = { path: ['(content)'], a: [a.root], b: [b.root] };
+      if (lengthA !== lengthB) changes.push({ kind: 'size', ...sides });
+      else if (differing > 0) changes.push({ kind: 'value', ...sides, ranges, differing, unit: 'bytes' });
+    }
+    return { changes, omitted: 0, same: 0 };
+  }
+
+  /** Sections that only one side has, each with one of the same VMSD that only the other has. */
+  #oneSided(
+    removed: readonly OneSided[],
+    added: readonly OneSided[],
+  ): { readonly at: number; readonly diff: SectionDiff }[] {
+    const accepts = ({ layout }: OneSided) => this.#filter?.accepts(layout, [], layout.root) ?? true;
+    const left = removed.filter(accepts);
+    const right = added.filter(accepts);
+    const taken = new Map<OneSided, OneSided & { readonly changes: number }>();
+    for (const one of left) {
+      const candidates = right.filter((other) => !taken.has(other) && deviceName(one) === deviceName(other));
+      let best: { readonly other: OneSided; readonly changes: number } | undefined;
+      for (const other of candidates) {
+        const { changes, omitted } = diffLayouts(one.layout, other.layout, {
+          structure: this.#options.structure,
+        });
+        if (!best || changes.length + omitted < best.changes)
+          best = { other, changes: changes.length + omitted };
+      }
+      if (!best) continue;
+      taken.set(one, { ...best.other, changes: best.changes });
+      taken.set(best.other, { ...one, changes: best.changes });
+    }
+    const diffOf = (kind: 'added' | 'removed') => (one: OneSided) => {
+      const other = taken.get(one);
+      const side = sideOf(one.layout);
+      const diff: SectionDiff = {
+        ...nameOf(one.place),
+        occurrence: one.place.occurrence,
+        kind,
+        ...(kind === 'removed' ? { a: side } : { b: side }),
+        changes: [],
+        omitted: 0,
+        same: 0,
+        ...(other ? { counterpart: { ...nameOf(other.place), changes: other.changes } } : {}),
+      };
+      return { at: one.at, diff };
+    };
+    return [...left.map(diffOf('removed')), ...right.map(diffOf('added'))];
+  }
+}
+
+/** A section that only one side has, and where it belongs among the sections of A. */
+interface OneSided {
+  readonly at: number;
+  readonly place: Place;
+  readonly layout: Layout;
+}
+
+/** Most candidates are of one device: its VMSD, or else the last part of its idstr. */
+function deviceName({ layout }: OneSided): string {
+  return layout.root.vmsdName ?? layout.section.slice(layout.section.lastIndexOf('/') + 1);
+}
+
+function places({ stream }: OpenedStream): Place[] {
+  const sections = stream.sections.map((record): Place => {
+    const { idstr, instanceId, occurrence } = record;
+    return { section: idstr, instanceId, occurrence, record };
+  });
+  if (!stream.configuration) return sections;
+  const configuration = { section: CONFIGURATION_SECTION, instanceId: 0, occurrence: 0, record: undefined };
+  return [configuration, ...sections];
+}
+
+function keyOf({ section, instanceId, occurrence, record }: Place): string {
+  return `${record ? '' : 'CONFIGURATION '}${instanceId} ${occurrence} ${section}`;
+}
+
+function nameOf({ section, instanceId }: SectionName): SectionName {
+  return { section, instanceId };
+}
+
+function sideOf({ root, versionId }: Layout): SectionSide {
+  return { offset: root.start, size: rangeLength(root), versionId, vmsdName: root.vmsdName };
+}
+
+function describe({ source, stream }: OpenedStream, diagnostics: readonly Diagnostic[]): DiffedStream {
+  return {
+    name: source.name,
+    size: source.size,
+    machineType: stream.configuration?.machineType,
+    sections: stream.sections.length,
+    diagnostics,
+  };
+}
+
+function diffFooters({ stream: a }: OpenedStream, { stream: b }: OpenedStream): StreamDiff['footers'] {
+  if (a.footers === undefined || b.footers === undefined || a.footers === b.footers) return undefined;
+  return { a: a.footers, b: b.footers };
+}
+
+/** Commands by their sequence of names, and then by what they carry. */
+function diffCommands(a: OpenedStream, b: OpenedStream): CommandChange[] {
+  const commandsA = commandRecords(a.stream.records);
+  const commandsB = commandRecords(b.stream.records);
+  const names = [...new Set([...commandsA, ...commandsB].map(({ name }) => name))];
+  const ids = (commands: readonly CommandInfo[]) =>
+    Uint32Array.from(commands, ({ name }) => names.indexOf(name));
+  const changes: CommandChange[] = [];
+  for (const { equal, startA, endA, startB, endB } of alignSequences(ids(commandsA), ids(commandsB))) {
+    if (equal) {
+      for (let i = 0; i < endA - startA; i++) {
+        const [commandA, commandB] = [commandsA[startA + i]!, commandsB[startB + i]!];
+        if (contentOf(commandA) !== contentOf(commandB))
+          changes.push({ kind: 'value', a: commandA, b: commandB });
+      }
+      continue;
+    }
+    for (const command of commandsA.slice(startA, endA)) changes.push({ kind: 'removed', a: command });
+    for (const command of commandsB.slice(startB, endB)) changes.push({ kind: 'added', b: command });
+  }
+  return changes;
+}
+
+/** What a command carries, but not where: two of a kind with the same text are the same. */
+function contentOf({ name, detail }: CommandInfo): string {
+  if (detail?.command === 'PACKAGED') return name;
+  return facts({ name, detail })
+    .map((fact) => fact.join(' '))
+    .join('\n');
+}
+
+type Fact = string | number | bigint | boolean;
+
+/** Values in plain data, with their paths. */
+function facts(data: unknown, path = ''): [string, Fact][] {
+  switch (typeof data) {
+    case 'string':
+    case 'number':
+    case 'bigint':
+    case 'boolean':
+      return [[path, data]];
+    case 'object':
+      return Object.entries(data ?? {}).flatMap(([name, value]) =>
+        facts(value, path === '' ? name : `${path}.${name}`),
+      );
+    default:
+      return [];
+  }
+}
+
+/** A value that the scanner of an iterative section found, as a leaf over the section. */
+function factNode({ start, end }: StructNode, name: string, value: Fact): LeafNode {
+  return { kind: 'leaf', name, type: 'summary', start, end, value };
+}
