@@ -8,15 +8,16 @@ import { compatText } from '../render/compat-text.ts';
 import { jsonOption } from './options.ts';
 import { EXIT_DATA, EXIT_TROUBLE, Output, styleFor, terminalWidth, toJson } from './output.ts';
 
-const SIDE = 'QEMU binary (not run), schema file, file of -dump-vmstate, or built-in schema such as 7.2-x86_64';
+const SIDE =
+  'QEMU binary (not run), schema file, file of -dump-vmstate, or built-in schema such as 7.2-x86_64';
 
 export const compatCommand = new Command('compat')
-  .description('compare the device state of two QEMU builds: what would break when a VM migrates between them')
+  .description(
+    'compare the device state of two QEMU builds: what would break when a VM migrates between them',
+  )
   .argument('<old>', SIDE)
   .argument('<new>', 'the same, of the other one; kinds may be mixed')
-  .addOption(
-    new Option('--direction <direction>', 'one way only; both without it').choices(directions),
-  )
+  .addOption(new Option('--direction <direction>', 'one way only; both without it').choices(directions))
   .option('--only <glob>', 'only devices (VMSD or QOM type) that match; repeatable', collect)
   .option('--ignore <glob>', 'without devices that match; repeatable', collect)
   .option('--all', 'show cosmetic differences, too: other names and types on the same bytes')

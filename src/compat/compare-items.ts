@@ -1,6 +1,12 @@
 import { alternativeInfoLengths } from '../layout/walk/info-lengths.ts';
 import { type AlignedPair, align } from './align.ts';
-import { conditionGroup, conditionTexts, type TestDifference, testDifference } from './conditions.ts';
+import {
+  conditionGroup,
+  conditionTexts,
+  notText,
+  type TestDifference,
+  testDifference,
+} from './conditions.ts';
 import type { CompatRank, CompatRule } from './rules.ts';
 import {
   type Condition,
@@ -109,7 +115,9 @@ class Comparison {
     for (const each of hunks) this.#hunk(each);
   }
 
-  #add(finding: Omit<WireFinding, 'conditions' | 'qemuSays' | 'bytes' | 'rank'> & Partial<WireFinding>): void {
+  #add(
+    finding: Omit<WireFinding, 'conditions' | 'qemuSays' | 'bytes' | 'rank'> & Partial<WireFinding>,
+  ): void {
     const { conditions = [] } = finding;
     this.findings.push({
       rank: conditions.length > 0 ? 'conditional' : 'certain',
@@ -121,7 +129,11 @@ class Comparison {
   }
 
   /** A finding about one item; those of one key are one finding with several fields. */
-  #addShared(key: string, item: WireItem, finding: Pick<WireFinding, 'rule' | 'rank' | 'message' | 'conditions'>): void {
+  #addShared(
+    key: string,
+    item: WireItem,
+    finding: Pick<WireFinding, 'rule' | 'rank' | 'message' | 'conditions'>,
+  ): void {
     const field = item.path.at(-1) ?? '';
     const whole = JSON.stringify([finding.rule, item.vmsd, key, finding.conditions]);
     const known = this.#shared.get(whole);
@@ -292,7 +304,8 @@ class Comparison {
             vmsd: match.vmsd,
             fields: [match.path.at(-1) ?? ''],
             path: match.path,
-            message: 'it is sent in another place than it is read: this field and those between get wrong values',
+            message:
+              'it is sent in another place than it is read: this field and those between get wrong values',
             conditions: conditionTexts([...item.conditions, ...match.conditions]),
             bytes: 0,
           });
@@ -316,7 +329,10 @@ class Comparison {
         rule: 'compat-validation-added',
         rank: 'conditional',
         message: 'the destination refuses values that fail a check which the source does not have',
-        conditions: [...conditionTexts(item.conditions), notText(item.test?.text)],
+        conditions: [
+          ...conditionTexts(item.conditions),
+          notText(item.test?.text(item.versionId) ?? 'what it checks'),
+        ],
       });
     }
     const [single] = pairs;
@@ -366,7 +382,9 @@ class Comparison {
     const conditions = [
       ...around,
       ...(varying === undefined ? [] : [varying]),
-      ...(guess && saved.length > 0 && loaded.length > 0 ? ['they are not as long, which the dump does not tell'] : []),
+      ...(guess && saved.length > 0 && loaded.length > 0
+        ? ['they are not as long, which the dump does not tell']
+        : []),
     ];
     if (loaded.length === 0) {
       this.#add({
@@ -433,12 +451,13 @@ class Comparison {
       const nth = seen.get(name) ?? 0;
       seen.set(name, nth + 1);
       if (subsection.needed?.answer(subsection.versionId) === false) continue;
-      const always = subsection.needed === undefined || subsection.needed.answer(subsection.versionId) === true;
+      const always =
+        subsection.needed === undefined || subsection.needed.answer(subsection.versionId) === true;
       const condition: Condition = { kind: 'subsection', name, test: subsection.needed };
       const inside = always ? around : [...around, condition];
       const same = loaded.subsections.filter((candidate) => candidate.name === subsection.name);
       const counterpart = same[nth] ?? same[0];
-      const place = { vmsd: name, fields: [], path: [...saved.path] };
+      const place = { vmsd: name, fields: [], path: [] };
       if (!counterpart) {
         this.#add({
           ...place,
@@ -452,7 +471,12 @@ class Comparison {
       const versions = compareVersions(name, subsection.versionId, counterpart, true);
       if (versions) {
         const conditions = [...conditionTexts(inside), ...versions.conditions];
-        this.#add({ ...place, ...versions, conditions, rank: conditions.length > 0 ? 'conditional' : 'certain' });
+        this.#add({
+          ...place,
+          ...versions,
+          conditions,
+          rank: conditions.length > 0 ? 'conditional' : 'certain',
+        });
         continue;
       }
       const from = wireItems(subsection, subsection.versionId, 'save', inside);
@@ -467,7 +491,7 @@ class Comparison {
         rank: 'cosmetic',
         vmsd: name,
         fields: [],
-        path: loaded.path,
+        path: [],
         message: `the source never sends subsection ${name}: what it holds stays as the destination has it`,
       });
     }
@@ -484,7 +508,10 @@ function totalLength(items: readonly WireItem[]): number | undefined {
   for (const item of items) {
     const length = itemLength(item);
     // A list has an end, at the least.
-    if (length === undefined || (item.kind === 'open' && (item.info !== undefined || item.count.kind === 'member')))
+    if (
+      length === undefined ||
+      (item.kind === 'open' && (item.info !== undefined || item.count.kind === 'member'))
+    )
       return undefined;
     total += length;
   }
@@ -493,7 +520,9 @@ function totalLength(items: readonly WireItem[]): number | undefined {
 
 /** Where no length is known for certain, there may be nothing on the wire. */
 function varyingCondition(items: readonly WireItem[]): string | undefined {
-  const certain = items.some((item) => (itemLength(item) ?? 0) > 0 || (item.kind === 'open' && item.info !== undefined));
+  const certain = items.some(
+    (item) => (itemLength(item) ?? 0) > 0 || (item.kind === 'open' && item.info !== undefined),
+  );
   for (const item of items) {
     if (item.kind !== 'value' && item.kind !== 'open') continue;
     if (item.count.kind === 'member' && !certain) return `${item.count.member} is not 0`;
@@ -513,10 +542,14 @@ function fieldNames(items: readonly WireItem[]): string[] {
 
 /** `irr (4 bytes), isr (8 × uint32) and 3 more`. */
 function itemsText(items: readonly WireItem[]): string {
-  const shown = items.filter((item) => item.kind === 'value' || (item.kind === 'open' && item.info !== undefined));
+  const shown = items.filter(
+    (item) => item.kind === 'value' || (item.kind === 'open' && item.info !== undefined),
+  );
   const texts = shown.slice(0, MAX_NAMES).map((item) => {
     const name = item.path.at(-1) ?? '';
-    return item.kind === 'value' ? `${name} (${valueText(item)})` : `${name} (${item.kind === 'open' ? item.info : ''})`;
+    return item.kind === 'value'
+      ? `${name} (${valueText(item)})`
+      : `${name} (${item.kind === 'open' ? item.info : ''})`;
   });
   if (shown.length === 0) return items.map(({ path }) => path.at(-1) ?? '').join(', ');
   const more = shown.length - texts.length;
@@ -551,8 +584,4 @@ function countText(count: WireCount): string {
 
 function markerText(form: PointerForm): string {
   return form === 'marked' ? 'a marker for each element' : 'a marker for NULL only';
-}
-
-function notText(text: string | undefined): string {
-  return text === undefined ? 'the check fails' : `not (${text})`;
 }

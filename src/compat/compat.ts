@@ -73,7 +73,8 @@ export function compareSides(old: WireSide, fresh: WireSide, options: CompatOpti
       const [saved, loaded] = forward ? [pair.old, pair.new] : [pair.new, pair.old];
       add(saved, loaded, compareRoots(saved, loaded));
     }
-    for (const finding of renamedTypes(paired.pairs, forward)) findings.add(direction, finding.roots, finding);
+    for (const finding of renamedTypes(paired.pairs, forward))
+      findings.add(direction, finding.roots, finding);
     for (const root of forward ? paired.onlyOld : paired.onlyNew) {
       if (isMissing(root, source, destination)) add(root, root, [missing(root)]);
     }
@@ -152,7 +153,10 @@ function renamedTypes(
   pairs: readonly RootPair[],
   forward: boolean,
 ): (WireFinding & { readonly roots: readonly RootVmsd[] })[] {
-  const [sources, destinations] = [typeRoots(pairs.map((pair) => (forward ? pair.old : pair.new))), typeRoots(pairs.map((pair) => (forward ? pair.new : pair.old)))];
+  const [sources, destinations] = [
+    typeRoots(pairs.map((pair) => (forward ? pair.old : pair.new))),
+    typeRoots(pairs.map((pair) => (forward ? pair.new : pair.old))),
+  ];
   const found: (WireFinding & { readonly roots: readonly RootVmsd[] })[] = [];
   const together = new Set(pairs.map((pair) => `${pair.old.vmsd.name} ${pair.new.vmsd.name}`));
   for (const [type, roots] of sources) {

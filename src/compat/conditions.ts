@@ -1,5 +1,4 @@
 import type { Condition } from './wire-items.ts';
-import type { WireTest } from './wire-vmsd.ts';
 
 /** Conditions for people, each once. */
 export function conditionTexts(conditions: readonly Condition[]): string[] {
@@ -9,11 +8,11 @@ export function conditionTexts(conditions: readonly Condition[]): string[] {
 function conditionText(condition: Condition): string {
   switch (condition.kind) {
     case 'test':
-      return condition.test.text ?? `the test of ${condition.field} holds`;
+      return condition.test.text(condition.versionId) ?? `the test of ${condition.field} holds`;
     case 'elements':
       return `${condition.field} has elements`;
     case 'subsection': {
-      const text = condition.test?.text;
+      const text = condition.test?.text(0);
       return `${condition.name} is sent${text === undefined ? '' : `: ${text}`}`;
     }
   }
@@ -42,21 +41,34 @@ export function testDifference(
 ): TestDifference | undefined {
   const sent = tests(saved);
   const read = tests(loaded);
-  takeEqual(sent, read, (a, b) => a.shape !== undefined && a.shape === b.shape);
-  takeEqual(sent, read, (a, b) => a.shape === undefined || b.shape === undefined);
-  const [a, b] = [sent[0]?.text ?? 'a test holds', read[0]?.text ?? 'a test holds'];
+  takeEqual(sent, read, (a, b) => a.test.shape !== undefined && a.test.shape === b.test.shape);
+  takeEqual(sent, read, (a, b) => a.test.shape === undefined || b.test.shape === undefined);
+  const text = ([condition]: readonly TestCondition[]) => (condition ? conditionText(condition) : '');
+  const [a, b] = [text(sent), text(read)];
   if (sent.length > 0 && read.length > 0)
     return { message: `sent if ${a}, read if ${b}`, condition: 'the tests do not agree' };
-  if (sent.length > 0) return { message: `sent only if ${a}, but always read`, condition: `not (${a})` };
-  if (read.length > 0) return { message: `always sent, but read only if ${b}`, condition: `not (${b})` };
+  if (sent.length > 0) return { message: `sent only if ${a}, but always read`, condition: notText(a) };
+  if (read.length > 0) return { message: `always sent, but read only if ${b}`, condition: notText(b) };
   return undefined;
 }
 
-function tests(conditions: readonly Condition[]): WireTest[] {
-  return conditions.flatMap((condition) => (condition.kind === 'test' ? [condition.test] : []));
+type TestCondition = Extract<Condition, { kind: 'test' }>;
+
+function tests(conditions: readonly Condition[]): TestCondition[] {
+  return conditions.filter((condition) => condition.kind === 'test');
 }
 
-function takeEqual(a: WireTest[], b: WireTest[], equal: (x: WireTest, y: WireTest) => boolean): void {
+/** The opposite of a condition. */
+export function notText(text: string): string {
+  const [, inner] = /^not ([\w-]+( [\w.-]+)?|\(.*\))$/.exec(text) ?? [];
+  return inner ?? (/[ ]/.test(text) ? `not (${text})` : `not ${text}`);
+}
+
+function takeEqual(
+  a: TestCondition[],
+  b: TestCondition[],
+  equal: (x: TestCondition, y: TestCondition) => boolean,
+): void {
   for (let i = a.length - 1; i >= 0; i--) {
     const j = b.findIndex((candidate) => equal(a[i]!, candidate));
     if (j < 0) continue;

@@ -13,7 +13,10 @@ export const compatRules = [
   ['compat-size-changed', 'a field has another size'],
   ['compat-type-changed', 'a field has another form on the wire'],
   ['compat-count-changed', 'an array has another number of elements'],
-  ['compat-count-source', 'the number of elements comes from the device on one side, and is fixed on the other'],
+  [
+    'compat-count-source',
+    'the number of elements comes from the device on one side, and is fixed on the other',
+  ],
   ['compat-pointer-markers', 'only one side marks which elements of an array of pointers are there'],
   ['compat-info-length', 'a VMStateInfo that had other lengths in other versions'],
   ['compat-test-changed', 'whether a field is there is decided in another way'],

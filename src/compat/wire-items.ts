@@ -46,11 +46,18 @@ export interface SubsectionsItem extends ItemPlace {
 export interface ValidateItem extends ItemPlace {
   readonly kind: 'validate';
   readonly test: WireTest | undefined;
+  readonly versionId: number;
 }
 
 /** On what it hangs whether something is on the wire. */
 export type Condition =
-  | { readonly kind: 'test'; readonly test: WireTest; readonly field: string }
+  | {
+      readonly kind: 'test';
+      readonly test: WireTest;
+      /** What it is asked about. */
+      readonly versionId: number;
+      readonly field: string;
+    }
   | { readonly kind: 'subsection'; readonly name: string; readonly test: WireTest | undefined }
   | { readonly kind: 'elements'; readonly field: string; readonly count: string };
 
@@ -91,13 +98,21 @@ class Flattener {
       const path = [...around.path, field.name];
       if (field.validates) {
         const { conditions, times } = around;
-        this.items.push({ kind: 'validate', path, vmsd: name, conditions, times, test: field.test });
+        this.items.push({
+          kind: 'validate',
+          path,
+          vmsd: name,
+          conditions,
+          times,
+          test: field.test,
+          versionId,
+        });
         continue;
       }
       if (exists === false) continue;
       const conditions: readonly Condition[] =
         exists === undefined && field.test
-          ? [...around.conditions, { kind: 'test', test: field.test, field: field.name }]
+          ? [...around.conditions, { kind: 'test', test: field.test, versionId, field: field.name }]
           : around.conditions;
       const { element, count, pointers } = field;
       const place = { path, vmsd: name, conditions, times: around.times };
@@ -130,11 +145,7 @@ class Flattener {
   }
 }
 
-function elementsCondition(
-  field: string,
-  info: string | undefined,
-  count: WireCount,
-): Condition | undefined {
+function elementsCondition(field: string, info: string | undefined, count: WireCount): Condition | undefined {
   if (info !== undefined) return { kind: 'elements', field, count: 'its elements' };
   return count.kind === 'member' ? { kind: 'elements', field, count: count.member } : undefined;
 }
@@ -151,7 +162,9 @@ export function itemLength(item: WireItem): number | undefined {
 /** Bytes that QEMU skips. A dump has no types: there it is the usual name. */
 export function isUnused(item: WireItem): boolean {
   if (item.kind !== 'value') return false;
-  return item.value.info === 'unused_buffer' || (item.value.info === undefined && item.path.at(-1) === 'unused');
+  return (
+    item.value.info === 'unused_buffer' || (item.value.info === undefined && item.path.at(-1) === 'unused')
+  );
 }
 
 /** Do two values look the same on the wire? */

@@ -2,7 +2,7 @@ import type { DumpedField, DumpedVmsd, DumpVmstate } from '../schema/dump-vmstat
 import type { RootVmsd, WireField, WireSide, WireTest, WireVmsd } from './wire-vmsd.ts';
 
 /** A test of which a dump says only that there is one. */
-const someTest: WireTest = { text: undefined, shape: undefined, answer: () => undefined };
+const someTest: WireTest = { text: () => undefined, shape: undefined, answer: () => undefined };
 
 /** The wire form of a dump. `name` is for people. */
 export function wireOfDump(dump: DumpVmstate, name: string): WireSide {
@@ -64,7 +64,10 @@ class DumpReader {
       versionId,
       test: fieldExists ? someTest : undefined,
       validates: false,
-      count: num === undefined ? { kind: 'unknown', isSingle: this.#hasCounts } : { kind: 'fixed', count: num, isArray: true },
+      count:
+        num === undefined
+          ? { kind: 'unknown', isSingle: this.#hasCounts }
+          : { kind: 'fixed', count: num, isArray: true },
       pointers: 'unknown',
       element: inner
         ? {

@@ -106,9 +106,10 @@ class SchemaReader {
     const expression = this.#expressions.get(index);
     const test: WireTest =
       expression === undefined
-        ? { text: undefined, shape: undefined, answer: () => undefined }
+        ? { text: () => undefined, shape: undefined, answer: () => undefined }
         : {
-            text: expressionText(expression, (place) => this.#names.name(vmsd, place)),
+            text: (versionId) =>
+              expressionText(expression, versionId, (place, mask) => this.#names.name(vmsd, place, mask)),
             shape: expressionShape(expression),
             answer(versionId) {
               const result = evaluate(expression, { version: versionId, load: () => undefined });

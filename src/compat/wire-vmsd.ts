@@ -48,8 +48,8 @@ export interface WireVmsd {
 
 /** A function of QEMU that decides what is on the wire. */
 export interface WireTest {
-  /** What it hangs on, for people: `cap_present & 4 != 0`; undefined where nothing is known of it. */
-  readonly text: string | undefined;
+  /** What it asks about a version, for people: `property x-old`; undefined where nothing is known of it. */
+  text(versionId: number): string | undefined;
   /**
    * The same for tests that look alike, whatever the offsets in the structs that they read; undefined where too little
    * is known to tell it from others.

@@ -1,6 +1,6 @@
 import { printable } from '../bytes/diagnostic.ts';
 import { type CompatFinding, type CompatReport, type Direction, directions } from '../compat/compat.ts';
-import type { CompatRank } from '../compat/rules.ts';
+import type { CompatRank, CompatRule } from '../compat/rules.ts';
 import type { SideFacts } from '../compat/wire-vmsd.ts';
 import type { TextOptions } from './style.ts';
 
@@ -13,7 +13,11 @@ export interface CompatTextOptions extends TextOptions {
 const MAX_DEVICES = 4;
 
 const arrows: Readonly<Record<Direction, string>> = { 'old-to-new': 'old → new', 'new-to-old': 'new → old' };
-const marks: Readonly<Record<CompatRank, string>> = { certain: 'breaks', conditional: 'may break', cosmetic: 'same bytes' };
+const marks: Readonly<Record<CompatRank, string>> = {
+  certain: 'breaks',
+  conditional: 'may break',
+  cosmetic: 'same bytes',
+};
 
 /** A comparison for people: by direction, the worst first; what only one side has in one line. */
 export function* compatText(report: CompatReport, options: CompatTextOptions): Generator<string> {
@@ -68,7 +72,10 @@ function byDevice(findings: readonly CompatFinding[]): Map<string, CompatFinding
     const names = [...new Set(finding.devices.map(({ name }) => name))];
     const title =
       names.length === 1 && names[0] !== undefined
-        ? titleOf(names[0], finding.devices.flatMap(({ types }) => types))
+        ? titleOf(
+            names[0],
+            finding.devices.flatMap(({ types }) => types),
+          )
         : `${finding.vmsd} in ${listText(names)}`;
     const group = groups.get(title);
     if (group) group.push(finding);
@@ -88,22 +95,44 @@ function listText(names: readonly string[]): string {
 }
 
 function* findingText(finding: CompatFinding, { style, width, all }: CompatTextOptions): Generator<string> {
-  const { rank, rule, message, conditions, bytes, qemuSays, differences, devices, vmsd, fields } = finding;
+  const { rank, rule, message, conditions, bytes, qemuSays, differences } = finding;
   const paint = rank === 'certain' ? style.error : rank === 'conditional' ? style.warning : style.faint;
-  const path = devices[0]?.path.join('/') ?? '';
-  const inside = devices.length === 1 && vmsd !== devices[0]?.name ? `${vmsd}: ` : '';
-  const where = fields.length === 0 ? '' : `${fields.length > 1 ? listText(fields) : devices.length === 1 ? path : fields[0]}: `;
-  const distance = bytes === undefined || bytes === 0 ? '' : ` (${Math.abs(bytes)} ${bytes < 0 ? 'fewer' : 'more'} read than sent)`;
-  const text = printable(`${inside}${where}${message}${distance}`);
-  const lines = [...wrap(`${text}  ${rule}`, '      ', width)];
-  yield `    ${paint(marks[rank])}  ${(lines[0] ?? '').trimStart()}`;
+  const where = placeText(finding);
+  const distance =
+    bytes === undefined || bytes === 0
+      ? ''
+      : ` (${Math.abs(bytes)} ${bytes < 0 ? 'fewer' : 'more'} read than sent)`;
+  const text = printable(`${where}${message}${distance}`);
+  const lines = [...wrap(`${marks[rank]}  ${text} [${rule}]`, '    ', width)];
+  yield (lines[0] ?? '').replace(marks[rank], paint(marks[rank]));
   yield* lines.slice(1);
   if (conditions.length > 0 && rule !== 'compat-unmigratable')
     yield* wrap(`if ${printable(conditions.join('; and '))}`, '      ', width);
-  if (all) for (const difference of differences) yield* wrap(`with it: ${printable(difference)}`, '      ', width);
+  if (all)
+    for (const difference of differences) yield* wrap(`with it: ${printable(difference)}`, '      ', width);
   else if (differences.length > 0)
-    yield style.faint(`      with it ${differences.length} other difference${differences.length === 1 ? '' : 's'} (--all)`);
-  if (qemuSays !== undefined && rank === 'certain') yield* wrap(`QEMU: ${printable(qemuSays)}`, '      ', width);
+    yield style.faint(
+      `      with it ${differences.length} other difference${differences.length === 1 ? '' : 's'} (--all)`,
+    );
+  if (qemuSays !== undefined && rank === 'certain')
+    yield* wrap(`QEMU: ${printable(qemuSays)}`, '      ', width);
+}
+
+/** Rules whose messages name the fields. */
+const namesFields: ReadonlySet<CompatRule> = new Set([
+  'compat-field-not-read',
+  'compat-field-not-sent',
+  'compat-fields-differ',
+  'compat-bytes-regrouped',
+  'compat-field-renamed',
+]);
+
+/** Which field, and where it is in the device. */
+function placeText({ rule, devices, fields }: CompatFinding): string {
+  const path = devices.length === 1 ? (devices[0]?.path ?? []) : [];
+  const around = path.slice(0, -1).join('/');
+  if (fields.length === 0 || namesFields.has(rule)) return around === '' ? '' : `in ${around}: `;
+  return `${around === '' ? '' : `${around}/`}${listText(fields)}: `;
 }
 
 /** Lines of words, each behind an indentation. */

@@ -198,7 +198,8 @@ function asArray(value: unknown, path: string): readonly unknown[] {
 }
 
 function asInt32(value: unknown, path: string): number {
-  if (typeof value !== 'number' || (value | 0) !== value) throw new DumpProblem(`"${path}" is no 32-bit integer`);
+  if (typeof value !== 'number' || (value | 0) !== value)
+    throw new DumpProblem(`"${path}" is no 32-bit integer`);
   return value;
 }
 
