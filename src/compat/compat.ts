@@ -75,8 +75,10 @@ export function compareSides(old: WireSide, fresh: WireSide, options: CompatOpti
     }
     for (const finding of renamedTypes(paired.pairs, forward))
       findings.add(direction, finding.roots, finding);
-    for (const root of forward ? paired.onlyOld : paired.onlyNew) {
-      if (isMissing(root, source, destination)) add(root, root, [missing(root)]);
+    const unpaired = new Set(forward ? paired.onlyOld : paired.onlyNew);
+    for (const root of source.roots) {
+      const finding = missing(root, unpaired.has(root), source, destination);
+      if (finding) add(root, root, [finding]);
     }
   }
   return { old: old.facts, new: fresh.facts, compared: pairs.length, findings: findings.sorted(selects) };
@@ -103,9 +105,10 @@ function compareRoots(saved: RootVmsd, loaded: RootVmsd): RootFinding[] {
       },
     ];
   }
-  const findings: RootFinding[] = [];
+  // Nobody reads what is in a section that nobody knows.
   if (from.name !== to.name && from.name !== undefined && to.name !== undefined)
-    findings.push(nameChanged(from.name, to.name));
+    return [nameChanged(from.name, to.name)];
+  const findings: RootFinding[] = [];
   if (from.earlySetup !== to.earlySetup) {
     const message = `the section is sent ${from.earlySetup ? 'before' : 'behind'} RAM, the destination sends it ${to.earlySetup ? 'before' : 'behind'} it`;
     findings.push({ ...whole, rule: 'compat-early-setup', rank: 'cosmetic', message });
@@ -183,26 +186,39 @@ function typeRoots(roots: readonly RootVmsd[]): Map<string, RootVmsd[]> {
   return types;
 }
 
-/** Can the destination be said to have nothing for a device of the source? */
-function isMissing(root: RootVmsd, source: WireSide, destination: WireSide): boolean {
-  // A dump has the VMSDs of QOM types only, and all of those.
-  if (destination.types)
-    return root.types.length > 0 && !root.types.some((type) => destination.types?.has(type));
-  return destination.isComplete && source.facts.kind !== 'learned';
-}
-
-function missing({ vmsd }: RootVmsd): WireFinding {
-  const name = vmsd.name ?? '';
+/** What is to be said of a device of the source that the destination does not have. */
+function missing(
+  root: RootVmsd,
+  isUnpaired: boolean,
+  source: WireSide,
+  destination: WireSide,
+): WireFinding | undefined {
+  const name = root.vmsd.name ?? '';
+  const whole = { vmsd: name, fields: [], path: [], bytes: undefined };
+  const hasName = destination.roots.some(({ vmsd }) => vmsd.name === root.vmsd.name);
+  const absent = destination.types ? root.types.filter((type) => !destination.types?.has(type)) : [];
+  // A dump has nothing of VMSDs that no type has.
+  const isKnown =
+    destination.hasAll === 'vmsds' ||
+    (destination.hasAll === 'types' && root.types.length > 0 && absent.length === root.types.length);
+  if (isUnpaired && !hasName && isKnown && source.hasAll !== 'nothing') {
+    return {
+      ...whole,
+      rule: 'compat-device-missing',
+      rank: 'conditional',
+      message: 'the destination has no such device, or no state for it',
+      conditions: ['the VM has this device'],
+      qemuSays: `Unknown savevm section or instance '${name}' 0. Make sure that your current VM setup matches your saved VM setup, including any hotplugged devices`,
+    };
+  }
+  if (absent.length === 0 || !hasName || source.hasAll !== destination.hasAll) return undefined;
   return {
-    rule: 'compat-device-missing',
-    rank: 'conditional',
-    vmsd: name,
-    fields: [],
-    path: [],
-    message: 'the destination has no such device, or no state for it',
-    conditions: ['the VM has this device'],
-    bytes: undefined,
-    qemuSays: `Unknown savevm section or instance '${name}' 0. Make sure that your current VM setup matches your saved VM setup, including any hotplugged devices`,
+    ...whole,
+    rule: 'compat-type-missing',
+    rank: 'cosmetic',
+    message: `the destination has no ${absent.join(', ')}`,
+    conditions: [],
+    qemuSays: undefined,
   };
 }
 
@@ -255,8 +271,8 @@ class Findings {
       collected = { finding, devices: [] };
       this.#collected.set(key, collected);
     }
-    const name = roots[0]?.vmsd.name ?? '';
     const types = [...new Set(roots.flatMap((root) => root.types))].sort();
+    const name = roots.find(({ vmsd }) => vmsd.name !== undefined)?.vmsd.name ?? types[0] ?? '';
     collected.devices.push({ roots, device: { name, types, path } });
   }
 

@@ -60,8 +60,11 @@ function tests(conditions: readonly Condition[]): TestCondition[] {
 
 /** The opposite of a condition. */
 export function notText(text: string): string {
-  const [, inner] = /^not ([\w-]+( [\w.-]+)?|\(.*\))$/.exec(text) ?? [];
-  return inner ?? (/[ ]/.test(text) ? `not (${text})` : `not ${text}`);
+  const isWhole = (part: string) =>
+    /^[^ ]*$|^\(.*\)$|^[^()]*$/.test(part) && !/ (and|or|then) | [<>=!]=? /.test(part);
+  const inner = text.startsWith('not ') ? text.slice(4) : undefined;
+  if (inner !== undefined && isWhole(inner)) return inner;
+  return isWhole(text) ? `not ${text}` : `not (${text})`;
 }
 
 function takeEqual(

@@ -54,7 +54,7 @@ export class MemberNames {
     const [offset = 0, ...behind] = path;
     const hex = (at: number) => (at < 0 ? `-0x${(-at).toString(16)}` : `0x${at.toString(16)}`);
     const rest = behind.map((step) => `->${hex(step)}`).join('');
-    if (root !== 'opaque') return `${root} ${hex(offset)}${rest}`;
+    if (root !== 'opaque') return `variable ${hex(offset)}${rest}`;
     const known = this.#property(vmsd, offset, size, behind.length === 0 ? mask : undefined);
     if (known !== undefined) return `${known}${rest}`;
     const owner = this.#owners.get(vmsd);

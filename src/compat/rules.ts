@@ -4,6 +4,10 @@ export const compatRules = [
   ['compat-version-too-old', 'the destination no longer reads the version that the source sends'],
   ['compat-name-changed', 'a device sends its section under another name'],
   ['compat-device-missing', 'the destination does not have a device, or not its state'],
+  [
+    'compat-type-missing',
+    'the destination has no such QOM type, but reads its section as that of another one',
+  ],
   ['compat-unmigratable', 'the source refuses to migrate a VM with this device'],
   ['compat-subsection-unknown', 'the source sends a subsection that the destination does not know'],
   ['compat-field-not-read', 'the source sends a field that the destination does not read'],

@@ -32,7 +32,7 @@ export function wireOfDump(dump: DumpVmstate, name: string): WireSide {
     },
     roots: [...roots.values()],
     types: dump.isCut ? undefined : new Set(dump.devices.map(({ type }) => type)),
-    isComplete: false,
+    hasAll: dump.isCut ? 'nothing' : 'types',
   };
 }
 

@@ -40,8 +40,8 @@ export function wireOfSchema(schema: QemuSchema, name: string): WireSide {
       remarks: learned ? ['learned from streams: what was in none of them is not known'] : [],
     },
     roots: reader.roots(),
-    types: undefined,
-    isComplete: !learned,
+    types: learned ? undefined : new Set(schema.types.map((type) => type.name)),
+    hasAll: learned ? 'nothing' : 'vmsds',
   };
 }
 

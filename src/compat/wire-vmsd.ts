@@ -5,10 +5,13 @@
 export interface WireSide {
   readonly facts: SideFacts;
   readonly roots: readonly RootVmsd[];
-  /** QOM types of devices that this QEMU has; undefined where some may be missing. */
+  /** QOM types of devices that this QEMU has; undefined where too little is known of them. */
   readonly types: ReadonlySet<string> | undefined;
-  /** A VMSD that is not among the roots does not exist. */
-  readonly isComplete: boolean;
+  /**
+   * What the roots are all of: `vmsds` of all VMSDs with sections, `types` of all QOM types that have one, `nothing`
+   * where any may be missing.
+   */
+  readonly hasAll: 'vmsds' | 'types' | 'nothing';
 }
 
 /** What a side is, for people. */

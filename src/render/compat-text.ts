@@ -128,8 +128,9 @@ const namesFields: ReadonlySet<CompatRule> = new Set([
 ]);
 
 /** Which field, and where it is in the device. */
-function placeText({ rule, devices, fields }: CompatFinding): string {
+function placeText({ rule, vmsd, devices, fields }: CompatFinding): string {
   const path = devices.length === 1 ? (devices[0]?.path ?? []) : [];
+  if (/^compat-version/.test(rule) && vmsd !== devices[0]?.name) return `${vmsd}: `;
   const around = path.slice(0, -1).join('/');
   if (fields.length === 0 || namesFields.has(rule)) return around === '' ? '' : `in ${around}: `;
   return `${around === '' ? '' : `${around}/`}${listText(fields)}: `;
