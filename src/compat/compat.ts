@@ -4,6 +4,7 @@ import { pairRoots, type RootPair } from './pair-roots.ts';
 import { type CompatRank, type CompatRule, compatRanks } from './rules.ts';
 import { wireItems } from './wire-items.ts';
 import type { RootVmsd, SideFacts, WireSide } from './wire-vmsd.ts';
+import { withoutTypes } from './without-types.ts';
 
 export type Direction = 'old-to-new' | 'new-to-old';
 export const directions: readonly Direction[] = ['old-to-new', 'new-to-old'];
@@ -57,7 +58,12 @@ export interface CompatDevice {
 }
 
 /** Compares what two builds of QEMU write and read for each device. */
-export function compareSides(old: WireSide, fresh: WireSide, options: CompatOptions = {}): CompatReport {
+export function compareSides(
+  oldSide: WireSide,
+  newSide: WireSide,
+  options: CompatOptions = {},
+): CompatReport {
+  const [old, fresh] = alike(oldSide, newSide);
   const selects = compileSelection(options);
   const findings = new Findings();
   const paired = pairRoots(old, fresh);
@@ -82,6 +88,13 @@ export function compareSides(old: WireSide, fresh: WireSide, options: CompatOpti
     }
   }
   return { old: old.facts, new: fresh.facts, compared: pairs.length, findings: findings.sorted(selects) };
+}
+
+/** Both sides with what both know. */
+function alike(old: WireSide, fresh: WireSide): readonly [WireSide, WireSide] {
+  if (old.facts.kind !== 'dump' && fresh.facts.kind !== 'dump') return [old, fresh];
+  const hasCounts = old.hasCounts && fresh.hasCounts;
+  return [withoutTypes(old, hasCounts), withoutTypes(fresh, hasCounts)];
 }
 
 /** A finding, with what only devices as a whole have. */
@@ -200,7 +213,7 @@ function missing(
   // A dump has nothing of VMSDs that no type has.
   const isKnown =
     destination.hasAll === 'vmsds' ||
-    (destination.hasAll === 'types' && root.types.length > 0 && absent.length === root.types.length);
+    (source.hasAll === 'types' && destination.hasAll === 'types' && absent.length === root.types.length);
   if (isUnpaired && !hasName && isKnown && source.hasAll !== 'nothing') {
     return {
       ...whole,

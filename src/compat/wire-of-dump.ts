@@ -32,6 +32,7 @@ export function wireOfDump(dump: DumpVmstate, name: string): WireSide {
     },
     roots: [...roots.values()],
     types: dump.isCut ? undefined : new Set(dump.devices.map(({ type }) => type)),
+    hasCounts: dump.hasCounts,
     hasAll: dump.isCut ? 'nothing' : 'types',
   };
 }

@@ -41,6 +41,7 @@ export function wireOfSchema(schema: QemuSchema, name: string): WireSide {
     },
     roots: reader.roots(),
     types: learned ? undefined : new Set(schema.types.map((type) => type.name)),
+    hasCounts: true,
     hasAll: learned ? 'nothing' : 'vmsds',
   };
 }
@@ -124,7 +125,7 @@ class SchemaReader {
   #field(field: VMStateField, vmsd: number): WireField | undefined {
     const { name, flags, versionId, fieldExists } = field;
     const validates = (flags & VMS_MUST_EXIST) !== 0;
-    const element = this.#element(field) ?? (validates ? nothing : undefined);
+    const element = this.#element(field, vmsd) ?? (validates ? nothing : undefined);
     if (!element) return undefined;
     return {
       name,
@@ -137,7 +138,7 @@ class SchemaReader {
     };
   }
 
-  #element(field: VMStateField): WireElement | undefined {
+  #element(field: VMStateField, index: number): WireElement | undefined {
     const { flags, name, size } = field;
     const vmsd = field.vmsd === undefined ? undefined : this.#vmsd(field.vmsd);
     if (vmsd && flags & VMS_STRUCT) {
@@ -154,13 +155,14 @@ class SchemaReader {
     if (vmsd)
       return { kind: 'struct', info, vmsd, savedVersion: vmsd.versionId, loadedVersion: field.versionId };
     const varies = (flags & VMS_VBUFFER) !== 0;
-    const owner = field.sizeOffset;
     return {
       kind: 'value',
       info,
       length: varies ? undefined : fixedInfoLength(info, size, name),
-      memory: varies || this.#schema.origin === 'streams' ? undefined : size,
-      sizeMember: varies ? `offset ${owner}` : undefined,
+      memory: this.#schema.origin === 'streams' ? undefined : size,
+      sizeMember: varies
+        ? this.#names.name(index, { root: 'opaque', path: [field.sizeOffset], size: field.sizeSize })
+        : undefined,
     };
   }
 

@@ -12,6 +12,8 @@ export interface WireSide {
    * where any may be missing.
    */
   readonly hasAll: 'vmsds' | 'types' | 'nothing';
+  /** It knows how long arrays of fixed length are. */
+  readonly hasCounts: boolean;
 }
 
 /** What a side is, for people. */
@@ -98,7 +100,7 @@ export interface WireValue {
   readonly info: string | undefined;
   /** Bytes on the wire; undefined where it varies, or is not known. */
   readonly length: number | undefined;
-  /** Bytes in memory; undefined where they say nothing (learned), or the size is in the device (VMS_VBUFFER). */
+  /** Bytes in memory; undefined where they are made up (learned). */
   readonly memory: number | undefined;
   /** VMS_VBUFFER: what holds its size. */
   readonly sizeMember: string | undefined;
