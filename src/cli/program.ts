@@ -8,13 +8,14 @@ const commands = new Map<string, () => Promise<CommandUnknownOpts>>([
   ['info', async () => (await import('./info.ts')).infoCommand],
   ['dump', async () => (await import('./dump.ts')).dumpCommand],
   ['diff', async () => (await import('./diff.ts')).diffCommand],
+  ['check', async () => (await import('./check.ts')).checkCommand],
+  ['profile', async () => (await import('./profile.ts')).profileCommand],
+  ['compat', async () => (await import('./compat.ts')).compatCommand],
   ['describe', async () => (await import('./describe.ts')).describeCommand],
   ['extract', async () => (await import('./extract.ts')).extractCommand],
   ['ram', async () => (await import('./ram.ts')).ramCommand],
   ['snapshots', async () => (await import('./snapshots.ts')).snapshotsCommand],
-  ['check', async () => (await import('./check.ts')).checkCommand],
   ['scan', async () => (await import('./scan.ts')).scanCommand],
-  ['profile', async () => (await import('./profile.ts')).profileCommand],
   ['schema', async () => (await import('./schema.ts')).schemaCommand],
 ]);
 

@@ -22,6 +22,17 @@ export async function builtinSchemas(): Promise<readonly BuiltinSchema[]> {
   return JSON.parse(await readFile(new URL('index.json', folder), 'utf8')) as BuiltinSchema[];
 }
 
+/** What a built-in schema is called: `7.2-x86_64`. */
+export function builtinSchemaName({ file }: BuiltinSchema): string {
+  return file.slice(0, file.indexOf('.json'));
+}
+
+/** The file of a built-in schema by its name; undefined where there is none. */
+export async function builtinSchemaPath(name: string): Promise<string | undefined> {
+  const entry = (await builtinSchemas()).find((candidate) => builtinSchemaName(candidate) === name);
+  return entry && fileURLToPath(new URL(entry.file, folder));
+}
+
 /** How many schemas are tried on all sections. */
 const MAX_TRIED = 4;
 

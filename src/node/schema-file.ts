@@ -5,6 +5,7 @@ import { gunzip, gunzipSync, gzip } from 'node:zlib';
 import { DecodeError } from '../bytes/diagnostic.ts';
 import type { ByteSource } from '../bytes/source.ts';
 import { decodeText } from '../bytes/window.ts';
+import { type DumpVmstate, isDumpVmstate, parseDumpVmstate } from '../schema/dump-vmstate.ts';
 import { extractSchema } from '../schema/extract-schema.ts';
 import { parseSchema } from '../schema/parse-schema.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
@@ -22,12 +23,25 @@ const GZIP_MAGIC = 0x1f8b;
  * compressed by gzip; told apart by content). Throws DecodeError `io`, `bad-elf`, `not-qemu` or `bad-schema`.
  */
 export async function openSchema(path: string, modules?: readonly string[]): Promise<QemuSchema> {
+  const opened = await openText(path, modules);
+  return typeof opened === 'string' ? parseSchema(opened, path) : opened;
+}
+
+/** The same, or what `-dump-vmstate` printed. */
+export async function openSchemaOrDump(path: string): Promise<QemuSchema | DumpVmstate> {
+  const opened = await openText(path);
+  if (typeof opened !== 'string') return opened;
+  return isDumpVmstate(opened) ? parseDumpVmstate(opened, path) : parseSchema(opened, path);
+}
+
+/** The schema of a binary, or the text of another file. */
+async function openText(path: string, modules?: readonly string[]): Promise<QemuSchema | string> {
   const source = await openFile(path);
   try {
     const start = await source.read(0, 4);
     const magic = start.length < 4 ? 0 : new DataView(start.buffer, start.byteOffset, 4).getUint32(0);
     if (magic === ELF_MAGIC) return await extractFrom(source, modules ?? (await findQemuModules(path)));
-    return await readSchemaFile(source, magic >>> 16 === GZIP_MAGIC);
+    return await readText(source, magic >>> 16 === GZIP_MAGIC);
   } finally {
     await source.close();
   }
@@ -53,7 +67,7 @@ async function extractFrom(binary: ByteSource, paths: readonly string[]): Promis
   }
 }
 
-async function readSchemaFile(source: ByteSource, compressed: boolean): Promise<QemuSchema> {
+async function readText(source: ByteSource, compressed: boolean): Promise<string> {
   if (source.size > MAX_SCHEMA) throw badSchema(source.name, `it has ${source.size} bytes, more than can be`);
   let bytes = await source.read(0, source.size);
   if (compressed) {
@@ -63,7 +77,7 @@ async function readSchemaFile(source: ByteSource, compressed: boolean): Promise<
       throw badSchema(source.name, error instanceof Error ? error.message : String(error));
     }
   }
-  return parseSchema(decodeText(bytes), source.name);
+  return decodeText(bytes);
 }
 
 /** The schema of a compressed schema file of this package. */

@@ -1,3 +1,4 @@
+import { globPattern } from '../bytes/glob.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
 
 /** Something in a schema that has a name. */
@@ -35,14 +36,4 @@ export function findInSchema(schema: QemuSchema, glob: string): SchemaMatch[] {
     }
   }
   return matches;
-}
-
-function globPattern(glob: string): RegExp {
-  const source = glob.replace(/\*+|[^*]/gu, (token) => {
-    if (token === '*') return '[^/]*';
-    if (token.startsWith('*')) return '.*';
-    if (token === '?') return '[^/]';
-    return token.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
-  });
-  return new RegExp(`^${source}$`, 'su');
 }

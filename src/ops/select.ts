@@ -1,4 +1,5 @@
 import { formatPath, type PathComponent } from '../bytes/diagnostic.ts';
+import { globPattern } from '../bytes/glob.ts';
 import { childrenOf, type Layout, type LayoutNode, type WalkStep, walk } from '../layout/node.ts';
 
 /** Picks nodes by section and field. */
@@ -36,16 +37,6 @@ function sectionNames({ section, instanceId }: Layout): string[] {
     const name = parts.slice(i).join('/');
     return [name, `${name}@${instanceId}`];
   });
-}
-
-function globPattern(glob: string): RegExp {
-  const source = glob.replace(/\*+|[^*]/gu, (token) => {
-    if (token === '*') return '[^/]*';
-    if (token.startsWith('*')) return '.*';
-    if (token === '?') return '[^/]';
-    return token.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
-  });
-  return new RegExp(`^${source}$`, 'su');
 }
 
 /** The nodes that a selection picks, with all below them, in stream order; all nodes without a selection. */

@@ -32,7 +32,7 @@ export interface QemuSchema {
   readonly objects: readonly SchemaObject[];
   /** The functions that the tables point to, in order of first use. */
   readonly functions: readonly HostFunction[];
-  /** Existence tests (`fieldExists`), as far as they could be read from the code. */
+  /** Tests (`fieldExists` of fields, `needed` of VMSDs), as far as they could be read from the code. */
   readonly expressions: readonly FunctionExpression[];
   readonly infos: readonly VMStateInfo[];
   readonly vmsds: readonly VMStateDescription[];

@@ -5,7 +5,7 @@ import { analyseTest } from '../machine-code/test-function.ts';
 import type { FunctionExpression, QemuSchema } from './qemu-schema.ts';
 
 /**
- * The existence tests of a schema, read from the code of the program that the schema is of. None where the host's
+ * The tests of a schema that decide what is sent, `fieldExists` and `needed`, read from the code of the program that the schema is of. None where the host's
  * instruction set is not modelled.
  */
 export async function readExpressions(
@@ -16,7 +16,8 @@ export async function readExpressions(
   if (!set) return [];
   const image = programImage(program);
   const tests = new Set<number>();
-  for (const { fields } of schema.vmsds) {
+  for (const { fields, callbacks } of schema.vmsds) {
+    if (callbacks.needed !== undefined) tests.add(callbacks.needed);
     for (const { fieldExists } of fields) if (fieldExists !== undefined) tests.add(fieldExists);
   }
   return [...tests].flatMap((index) => {

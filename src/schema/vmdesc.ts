@@ -52,7 +52,7 @@ export function parseVmdesc(
   return { vmdesc: { json, schema }, diagnostics };
 }
 
-function nestingDepth(text: string): number {
+export function nestingDepth(text: string): number {
   let depth = 0;
   let deepest = 0;
   let inString = false;

@@ -1,0 +1,77 @@
+import { Command, Option } from '@commander-js/extra-typings';
+import { DecodeError, printable } from '../bytes/diagnostic.ts';
+import type { CompatReport } from '../compat/compat.ts';
+import { compareSides, directions } from '../compat/compat.ts';
+import { compatRanks } from '../compat/rules.ts';
+import { openWireSide } from '../node/wire-side.ts';
+import { compatText } from '../render/compat-text.ts';
+import { jsonOption } from './options.ts';
+import { EXIT_DATA, EXIT_TROUBLE, Output, styleFor, terminalWidth, toJson } from './output.ts';
+
+const SIDE =
+  'QEMU binary (not run), schema file, file of -dump-vmstate, or built-in schema such as 7.2-x86_64';
+
+export const compatCommand = new Command('compat')
+  .description(
+    'compare the device state of two QEMU builds: what would break when a VM migrates between them',
+  )
+  .argument('<old>', SIDE)
+  .argument('<new>', 'the same, of the other one; kinds may be mixed')
+  .addOption(new Option('--direction <direction>', 'one way only; both without it').choices(directions))
+  .option('--only <glob>', 'only devices (VMSD or QOM type) that match; repeatable', collect)
+  .option('--ignore <glob>', 'without devices that match; repeatable', collect)
+  .option('--all', 'show cosmetic differences, too: other names and types on the same bytes')
+  .addOption(
+    new Option('--fail-on <rank>', 'the least rank of findings that gives exit status 1')
+      .choices(compatRanks)
+      .default('certain' as const),
+  )
+  .addOption(jsonOption())
+  .addHelpText(
+    'after',
+    `
+What OLD would write for each device is compared with how NEW would read it, and the other way round. A finding breaks
+for certain (whenever the VM has the device), or under a condition, which is shown, or is cosmetic.
+
+Exit status: 0 no certain break (see --fail-on), 1 some, 2 usage or I/O.
+
+Examples:
+  vmwalk compat /usr/bin/qemu-system-x86_64 ./build/qemu-system-x86_64
+  vmwalk compat 7.2-x86_64 10.0-x86_64 --direction old-to-new
+  vmwalk compat old-dump.json new-dump.json --only 'virtio*' --all
+  vmwalk compat 7.2-aarch64 q.json.gz --json | jq -r '.findings[] | select(.rank == "certain") | .vmsd'`,
+  )
+  .action(async (oldName, newName, { json, all, failOn, ...options }) => {
+    const report = await compare(oldName, newName, options);
+    if (!report) return;
+    const output = new Output();
+    if (json) await output.line(toJson(report));
+    else {
+      const view = { style: styleFor(process.stdout), width: terminalWidth(), all: all ?? false };
+      for (const line of compatText(report, view)) await output.line(line);
+    }
+    await output.flush();
+    const failing = compatRanks.slice(0, compatRanks.indexOf(failOn) + 1);
+    if (report.findings.some(({ rank }) => failing.includes(rank))) process.exitCode = EXIT_DATA;
+  });
+
+/** A file that is no schema is trouble here, as there is nothing to compare; said, and undefined. */
+async function compare(
+  oldName: string,
+  newName: string,
+  options: Parameters<typeof compareSides>[2],
+): Promise<CompatReport | undefined> {
+  try {
+    return compareSides(await openWireSide(oldName), await openWireSide(newName), options);
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    const source = error.source === undefined ? '' : `${error.source}: `;
+    process.stderr.write(`vmwalk: error: ${printable(source + error.message)}\n`);
+    process.exitCode = EXIT_TROUBLE;
+    return undefined;
+  }
+}
+
+function collect(value: string, before: readonly string[] | undefined): string[] {
+  return [...(before ?? []), value];
+}

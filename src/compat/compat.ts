@@ -1,0 +1,311 @@
+import { globPattern } from '../bytes/glob.ts';
+import { compareItems, compareVersions, type WireFinding } from './compare-items.ts';
+import { pairRoots, type RootPair } from './pair-roots.ts';
+import { type CompatRank, type CompatRule, compatRanks } from './rules.ts';
+import { wireItems } from './wire-items.ts';
+import type { RootVmsd, SideFacts, WireSide } from './wire-vmsd.ts';
+import { withoutTypes } from './without-types.ts';
+
+export type Direction = 'old-to-new' | 'new-to-old';
+export const directions: readonly Direction[] = ['old-to-new', 'new-to-old'];
+
+export interface CompatOptions {
+  /** Both without it. */
+  readonly direction?: Direction | undefined;
+  /** Globs over names of VMSDs and QOM types: `*` matches within one name, `**` anything, `?` one character. */
+  readonly only?: readonly string[];
+  readonly ignore?: readonly string[];
+}
+
+/** How two builds of QEMU get on with each other's device state. */
+export interface CompatReport {
+  readonly old: SideFacts;
+  readonly new: SideFacts;
+  /** VMSDs with sections of their own that were compared. */
+  readonly compared: number;
+  /** Ranked, the worst first; of one rank by device. */
+  readonly findings: readonly CompatFinding[];
+}
+
+/** A difference that matters, or could, in one direction. What several devices share is one finding. */
+export interface CompatFinding {
+  readonly rule: CompatRule;
+  readonly rank: CompatRank;
+  readonly direction: Direction;
+  /** VMSD that differs: of a device, or of a struct or subsection inside. */
+  readonly vmsd: string;
+  /** Names of the fields of that VMSD; none for what is about the VMSD as a whole. */
+  readonly fields: readonly string[];
+  readonly devices: readonly CompatDevice[];
+  readonly message: string;
+  /** What has to hold for the break to happen; all of it. */
+  readonly conditions: readonly string[];
+  /** Bytes that the destination reads more than the source sends, in the whole section; negative: less. */
+  readonly bytes: number | undefined;
+  /** What QEMU prints when it happens. */
+  readonly qemuSays: string | undefined;
+  /** What comes with a version that is refused: never read, so no findings of their own. */
+  readonly differences: readonly string[];
+}
+
+/** A device that a finding is about. */
+export interface CompatDevice {
+  /** Name of its VMSD, which is that of its section. */
+  readonly name: string;
+  readonly types: readonly string[];
+  /** Where in it: names of fields, outermost first. */
+  readonly path: readonly string[];
+}
+
+/** Compares what two builds of QEMU write and read for each device. */
+export function compareSides(
+  oldSide: WireSide,
+  newSide: WireSide,
+  options: CompatOptions = {},
+): CompatReport {
+  const [old, fresh] = alike(oldSide, newSide);
+  const selects = compileSelection(options);
+  const findings = new Findings();
+  const paired = pairRoots(old, fresh);
+  const pairs = paired.pairs.filter((pair) => selects.device([pair.old, pair.new]));
+  for (const direction of directions) {
+    if (options.direction !== undefined && options.direction !== direction) continue;
+    const forward = direction === 'old-to-new';
+    const [source, destination] = forward ? [old, fresh] : [fresh, old];
+    const add = (root: RootVmsd, other: RootVmsd, found: readonly RootFinding[]) => {
+      for (const finding of found) findings.add(direction, [root, other], finding);
+    };
+    for (const pair of paired.pairs) {
+      const [saved, loaded] = forward ? [pair.old, pair.new] : [pair.new, pair.old];
+      add(saved, loaded, compareRoots(saved, loaded));
+    }
+    for (const finding of renamedTypes(paired.pairs, forward))
+      findings.add(direction, finding.roots, finding);
+    const unpaired = new Set(forward ? paired.onlyOld : paired.onlyNew);
+    for (const root of source.roots) {
+      const finding = missing(root, unpaired.has(root), source, destination);
+      if (finding) add(root, root, [finding]);
+    }
+  }
+  return { old: old.facts, new: fresh.facts, compared: pairs.length, findings: findings.sorted(selects) };
+}
+
+/** Both sides with what both know. */
+function alike(old: WireSide, fresh: WireSide): readonly [WireSide, WireSide] {
+  if (old.facts.kind !== 'dump' && fresh.facts.kind !== 'dump') return [old, fresh];
+  const hasCounts = old.hasCounts && fresh.hasCounts;
+  return [withoutTypes(old, hasCounts), withoutTypes(fresh, hasCounts)];
+}
+
+/** A finding, with what only devices as a whole have. */
+type RootFinding = WireFinding & { readonly differences?: readonly string[] };
+
+function compareRoots(saved: RootVmsd, loaded: RootVmsd): RootFinding[] {
+  const from = saved.vmsd;
+  const to = loaded.vmsd;
+  const name = from.name ?? '';
+  const whole = { vmsd: name, fields: [], path: [], conditions: [], bytes: undefined, qemuSays: undefined };
+  if (from.unmigratable) {
+    if (to.unmigratable) return [];
+    return [
+      {
+        ...whole,
+        rule: 'compat-unmigratable',
+        rank: 'conditional',
+        message: 'the source cannot migrate a VM with this device, the destination could',
+        conditions: ['the VM has this device'],
+        qemuSays: `State blocked by non-migratable device '${name}'`,
+      },
+    ];
+  }
+  // Nobody reads what is in a section that nobody knows.
+  if (from.name !== to.name && from.name !== undefined && to.name !== undefined)
+    return [nameChanged(from.name, to.name)];
+  const findings: RootFinding[] = [];
+  if (from.earlySetup !== to.earlySetup) {
+    const message = `the section is sent ${from.earlySetup ? 'before' : 'behind'} RAM, the destination sends it ${to.earlySetup ? 'before' : 'behind'} it`;
+    findings.push({ ...whole, rule: 'compat-early-setup', rank: 'cosmetic', message });
+  }
+  // A dump says the version twice.
+  const versions =
+    compareVersions(name, saved.versionId, { ...to, ...versionsOf(loaded) }, false) ??
+    compareVersions(name, from.versionId, to, false);
+  // A version that is refused is read as far as the destination knows it, to say what comes with it.
+  const read = Math.max(Math.min(from.versionId, to.versionId), to.minimumVersionId);
+  const items = wireItems(from, from.versionId, 'save');
+  const expected = wireItems(to, read, 'load');
+  if (!items || !expected) {
+    const message = 'it has too many fields to be compared';
+    return [...findings, { ...whole, rule: 'compat-not-compared', rank: 'conditional', message }];
+  }
+  const inside = compareItems(items, expected);
+  if (!versions) return [...findings, ...inside];
+  const differences = inside
+    .filter(({ rank }) => rank !== 'cosmetic')
+    .map(({ vmsd, fields, message }) => `${[vmsd, ...fields.slice(0, 1)].join('/')}: ${message}`);
+  return [...findings, { ...whole, ...versions, differences }];
+}
+
+function versionsOf({ versionId, minimumVersionId }: RootVmsd) {
+  return { versionId, minimumVersionId };
+}
+
+function nameChanged(from: string, to: string): WireFinding {
+  return {
+    rule: 'compat-name-changed',
+    rank: 'certain',
+    vmsd: from,
+    fields: [],
+    path: [],
+    message: `section ${from} is sent, the destination expects ${to}`,
+    conditions: [],
+    bytes: undefined,
+    qemuSays: `Unknown savevm section or instance '${from}' 0. Make sure that your current VM setup matches your saved VM setup, including any hotplugged devices`,
+  };
+}
+
+/** QOM types that have a VMSD of another name on the other side, although both sides have both names. */
+function renamedTypes(
+  pairs: readonly RootPair[],
+  forward: boolean,
+): (WireFinding & { readonly roots: readonly RootVmsd[] })[] {
+  const [sources, destinations] = [
+    typeRoots(pairs.map((pair) => (forward ? pair.old : pair.new))),
+    typeRoots(pairs.map((pair) => (forward ? pair.new : pair.old))),
+  ];
+  const found: (WireFinding & { readonly roots: readonly RootVmsd[] })[] = [];
+  const together = new Set(pairs.map((pair) => `${pair.old.vmsd.name} ${pair.new.vmsd.name}`));
+  for (const [type, roots] of sources) {
+    const others = destinations.get(type);
+    if (!others) continue;
+    const names = new Set(others.map(({ vmsd }) => vmsd.name));
+    const [root] = roots;
+    const [other] = others;
+    if (!root || !other || roots.some(({ vmsd }) => names.has(vmsd.name))) continue;
+    const [from, to] = [root.vmsd.name, other.vmsd.name];
+    if (from === undefined || to === undefined) continue;
+    // Paired by type: said there.
+    if (together.has(forward ? `${from} ${to}` : `${to} ${from}`)) continue;
+    found.push({ ...nameChanged(from, to), roots: [{ ...root, types: [type] }] });
+  }
+  return found;
+}
+
+function typeRoots(roots: readonly RootVmsd[]): Map<string, RootVmsd[]> {
+  const types = new Map<string, RootVmsd[]>();
+  for (const root of roots) {
+    for (const type of root.types) types.set(type, [...(types.get(type) ?? []), root]);
+  }
+  return types;
+}
+
+/** What is to be said of a device of the source that the destination does not have. */
+function missing(
+  root: RootVmsd,
+  isUnpaired: boolean,
+  source: WireSide,
+  destination: WireSide,
+): WireFinding | undefined {
+  const name = root.vmsd.name ?? '';
+  const whole = { vmsd: name, fields: [], path: [], bytes: undefined };
+  const hasName = destination.roots.some(({ vmsd }) => vmsd.name === root.vmsd.name);
+  const absent = destination.types ? root.types.filter((type) => !destination.types?.has(type)) : [];
+  // A dump has nothing of VMSDs that no type has.
+  const isKnown =
+    destination.hasAll === 'vmsds' ||
+    (source.hasAll === 'types' && destination.hasAll === 'types' && absent.length === root.types.length);
+  if (isUnpaired && !hasName && isKnown && source.hasAll !== 'nothing') {
+    return {
+      ...whole,
+      rule: 'compat-device-missing',
+      rank: 'conditional',
+      message: 'the destination has no such device, or no state for it',
+      conditions: ['the VM has this device'],
+      qemuSays: `Unknown savevm section or instance '${name}' 0. Make sure that your current VM setup matches your saved VM setup, including any hotplugged devices`,
+    };
+  }
+  if (absent.length === 0 || !hasName || source.hasAll !== destination.hasAll) return undefined;
+  return {
+    ...whole,
+    rule: 'compat-type-missing',
+    rank: 'cosmetic',
+    message: `the destination has no ${absent.join(', ')}`,
+    conditions: [],
+    qemuSays: undefined,
+  };
+}
+
+interface CompiledSelection {
+  device(roots: readonly RootVmsd[]): boolean;
+  finding(vmsd: string, roots: readonly RootVmsd[]): boolean;
+}
+
+function compileSelection({ only = [], ignore = [] }: CompatOptions): CompiledSelection {
+  const [wanted, unwanted] = [only.map(globPattern), ignore.map(globPattern)];
+  const namesOf = (roots: readonly RootVmsd[]) =>
+    roots.flatMap(({ vmsd, types }) => [vmsd.name ?? '', ...types]);
+  const picks = (names: readonly string[]) => {
+    const matches = (patterns: readonly RegExp[]) =>
+      names.some((name) => patterns.some((pattern) => pattern.test(name)));
+    return (wanted.length === 0 || matches(wanted)) && !matches(unwanted);
+  };
+  return {
+    device: (roots) => picks(namesOf(roots)),
+    finding: (vmsd, roots) => picks([vmsd, ...namesOf(roots)]),
+  };
+}
+
+interface Collected {
+  readonly finding: Omit<CompatFinding, 'devices'>;
+  readonly devices: { readonly roots: readonly RootVmsd[]; readonly device: CompatDevice }[];
+}
+
+/** Findings, each once, with all devices that have it. */
+class Findings {
+  readonly #collected = new Map<string, Collected>();
+
+  add(direction: Direction, roots: readonly RootVmsd[], found: RootFinding): void {
+    const { rule, rank, vmsd, fields, path, message, conditions, bytes, qemuSays, differences = [] } = found;
+    const finding = {
+      rule,
+      rank,
+      direction,
+      vmsd,
+      fields,
+      message,
+      conditions,
+      bytes,
+      qemuSays,
+      differences,
+    };
+    const key = JSON.stringify([rule, rank, direction, vmsd, fields, message, conditions, bytes]);
+    let collected = this.#collected.get(key);
+    if (!collected) {
+      collected = { finding, devices: [] };
+      this.#collected.set(key, collected);
+    }
+    const types = [...new Set(roots.flatMap((root) => root.types))].sort();
+    const name = roots.find(({ vmsd }) => vmsd.name !== undefined)?.vmsd.name ?? types[0] ?? '';
+    collected.devices.push({ roots, device: { name, types, path } });
+  }
+
+  sorted(selects: CompiledSelection): CompatFinding[] {
+    return [...this.#collected.values()]
+      .flatMap(({ finding, devices }): CompatFinding[] => {
+        const kept = devices.filter(({ roots }) => selects.finding(finding.vmsd, roots));
+        if (kept.length === 0) return [];
+        return [{ ...finding, devices: kept.map(({ device }) => device) }];
+      })
+      .sort(
+        (a, b) =>
+          directions.indexOf(a.direction) - directions.indexOf(b.direction) ||
+          compatRanks.indexOf(a.rank) - compatRanks.indexOf(b.rank) ||
+          compareText(a.vmsd, b.vmsd),
+      );
+  }
+}
+
+/** By code units: the same everywhere. */
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

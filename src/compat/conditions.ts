@@ -1,0 +1,81 @@
+import type { Condition } from './wire-items.ts';
+
+/** Conditions for people, each once. */
+export function conditionTexts(conditions: readonly Condition[]): string[] {
+  return [...new Set(conditions.map(conditionText))];
+}
+
+function conditionText(condition: Condition): string {
+  switch (condition.kind) {
+    case 'test':
+      return condition.test.text(condition.versionId) ?? `the test of ${condition.field} holds`;
+    case 'elements':
+      return `${condition.field} has elements`;
+    case 'subsection': {
+      const text = condition.test?.text(0);
+      return `${condition.name} is sent${text === undefined ? '' : `: ${text}`}`;
+    }
+  }
+}
+
+/** The same for conditions that can be taken to say the same on both sides. */
+export function conditionGroup(conditions: readonly Condition[]): string {
+  return JSON.stringify(
+    conditions.map((condition) => {
+      if (condition.kind === 'test') return ['test', condition.test.shape];
+      return condition.kind === 'subsection' ? condition.name : condition.kind;
+    }),
+  );
+}
+
+/** A test that one side has, and the other has not, or asks otherwise. */
+export interface TestDifference {
+  readonly message: string;
+  readonly condition: string;
+}
+
+/** Compares the tests that a field is under. What too little is known of is taken to be the same. */
+export function testDifference(
+  saved: readonly Condition[],
+  loaded: readonly Condition[],
+): TestDifference | undefined {
+  const sent = tests(saved);
+  const read = tests(loaded);
+  takeEqual(sent, read, (a, b) => a.test.shape !== undefined && a.test.shape === b.test.shape);
+  takeEqual(sent, read, (a, b) => a.test.shape === undefined || b.test.shape === undefined);
+  const text = ([condition]: readonly TestCondition[]) => (condition ? conditionText(condition) : '');
+  const [a, b] = [text(sent), text(read)];
+  if (sent.length > 0 && read.length > 0)
+    return { message: `sent if ${a}, read if ${b}`, condition: 'the tests do not agree' };
+  if (sent.length > 0) return { message: `sent only if ${a}, but always read`, condition: notText(a) };
+  if (read.length > 0) return { message: `always sent, but read only if ${b}`, condition: notText(b) };
+  return undefined;
+}
+
+type TestCondition = Extract<Condition, { kind: 'test' }>;
+
+function tests(conditions: readonly Condition[]): TestCondition[] {
+  return conditions.filter((condition) => condition.kind === 'test');
+}
+
+/** The opposite of a condition. */
+export function notText(text: string): string {
+  const isWhole = (part: string) =>
+    /^[^ ]*$|^\(.*\)$|^[^()]*$/.test(part) && !/ (and|or|then) | [<>=!]=? /.test(part);
+  const inner = text.startsWith('not ') ? text.slice(4) : undefined;
+  if (inner !== undefined && isWhole(inner)) return inner;
+  return isWhole(text) ? `not ${text}` : `not (${text})`;
+}
+
+function takeEqual(
+  a: TestCondition[],
+  b: TestCondition[],
+  equal: (x: TestCondition, y: TestCondition) => boolean,
+): void {
+  for (let i = a.length - 1; i >= 0; i--) {
+    const j = b.findIndex((candidate) => equal(a[i]!, candidate));
+    if (j < 0) continue;
+    a.splice(i, 1);
+    b.splice(j, 1);
+  }
+}

@@ -1,0 +1,85 @@
+import { align } from './align.ts';
+import { wireItems } from './wire-items.ts';
+import type { RootVmsd, WireSide } from './wire-vmsd.ts';
+
+export interface RootPair {
+  readonly old: RootVmsd;
+  readonly new: RootVmsd;
+}
+
+export interface PairedRoots {
+  readonly pairs: readonly RootPair[];
+  readonly onlyOld: readonly RootVmsd[];
+  readonly onlyNew: readonly RootVmsd[];
+}
+
+/** VMSDs of one name that are weighed against each other; of more, those in the same order are taken. */
+const MAX_OF_ONE_NAME = 64;
+const SHARED_TYPE = 100;
+
+/**
+ * Puts VMSDs of both sides together: by their name, which is the section's, and of several with one name those that have
+ * the same QOM types and the least to tell them apart. What is left is paired by QOM type: a device that sends its
+ * section under another name.
+ */
+export function pairRoots(old: WireSide, fresh: WireSide): PairedRoots {
+  const pairs: RootPair[] = [];
+  const [oldNames, newNames] = [byName(old.roots), byName(fresh.roots)];
+  const leftOld: RootVmsd[] = [];
+  const leftNew: RootVmsd[] = [];
+  for (const [name, ours] of oldNames) {
+    const theirs = newNames.get(name) ?? [];
+    const matched = bestPairs(ours, theirs);
+    pairs.push(...matched);
+    // A further VMSD of a name that the other side has once is loaded by that one all the same.
+    leftOld.push(...ours.filter((root) => !matched.some((pair) => pair.old === root)));
+    leftNew.push(...theirs.filter((root) => !matched.some((pair) => pair.new === root)));
+  }
+  for (const [name, theirs] of newNames) if (!oldNames.has(name)) leftNew.push(...theirs);
+  const onlyOld: RootVmsd[] = [];
+  for (const root of leftOld) {
+    const at = leftNew.findIndex((candidate) => sharedTypes(root, candidate) > 0);
+    const [partner] = at < 0 ? [] : leftNew.splice(at, 1);
+    if (partner) pairs.push({ old: root, new: partner });
+    else onlyOld.push(root);
+  }
+  return { pairs, onlyOld, onlyNew: leftNew };
+}
+
+function byName(roots: readonly RootVmsd[]): Map<string, RootVmsd[]> {
+  const names = new Map<string, RootVmsd[]>();
+  for (const root of roots) {
+    const name = root.vmsd.name ?? '';
+    const known = names.get(name);
+    if (known) known.push(root);
+    else names.set(name, [root]);
+  }
+  return names;
+}
+
+function bestPairs(ours: readonly RootVmsd[], theirs: readonly RootVmsd[]): RootPair[] {
+  const shorter = Math.min(ours.length, theirs.length);
+  if (ours.length === 1 && theirs.length === 1) return [{ old: ours[0]!, new: theirs[0]! }];
+  if (ours.length > MAX_OF_ONE_NAME || theirs.length > MAX_OF_ONE_NAME)
+    return ours.slice(0, shorter).map((root, i) => ({ old: root, new: theirs[i]! }));
+  const candidates = ours
+    .flatMap((root, i) => theirs.map((other, j) => ({ root, other, i, j, score: likeness(root, other) })))
+    .sort((a, b) => b.score - a.score || Math.abs(a.i - a.j) - Math.abs(b.i - b.j) || a.i - b.i);
+  const pairs: RootPair[] = [];
+  for (const { root, other } of candidates) {
+    if (pairs.some((pair) => pair.old === root || pair.new === other)) continue;
+    pairs.push({ old: root, new: other });
+  }
+  return pairs;
+}
+
+function sharedTypes(a: RootVmsd, b: RootVmsd): number {
+  return a.types.filter((type) => b.types.includes(type)).length;
+}
+
+function likeness(a: RootVmsd, b: RootVmsd): number {
+  const saved = wireItems(a.vmsd, a.versionId, 'save') ?? [];
+  const loaded = wireItems(b.vmsd, b.versionId, 'save') ?? [];
+  const unpaired = align(saved, loaded).filter((pair) => !pair.saved || !pair.loaded).length;
+  return sharedTypes(a, b) * SHARED_TYPE - unpaired - Math.abs(a.versionId - b.versionId);
+}

@@ -1,0 +1,197 @@
+import type { PointerForm, WireCount, WireTest, WireValue, WireVmsd } from './wire-vmsd.ts';
+
+/** Items of one device at the most; real ones have up to some thousands. */
+const MAX_ITEMS = 50_000;
+
+/**
+ * A VMSD as what it puts on the wire, one thing behind the other: structs inside are opened up, as nothing on the wire
+ * says where one begins. `open` and `close` are around what is there several times, or in some special form.
+ */
+export type WireItem = ValueItem | OpenItem | CloseItem | SubsectionsItem | ValidateItem;
+
+interface ItemPlace {
+  /** Names of fields, outermost first. */
+  readonly path: readonly string[];
+  /** VMSD whose field it is. */
+  readonly vmsd: string;
+  readonly conditions: readonly Condition[];
+  /** How often it is there, by the arrays of fixed length around it. */
+  readonly times: number;
+}
+
+export interface ValueItem extends ItemPlace {
+  readonly kind: 'value';
+  readonly value: WireValue;
+  readonly count: WireCount;
+  readonly pointers: PointerForm;
+}
+
+export interface OpenItem extends ItemPlace {
+  readonly kind: 'open';
+  readonly info: string | undefined;
+  readonly count: WireCount;
+  readonly pointers: PointerForm;
+}
+
+export interface CloseItem extends ItemPlace {
+  readonly kind: 'close';
+}
+
+/** Where the subsections of a VMSD are, and of those around it that end at the same place. */
+export interface SubsectionsItem extends ItemPlace {
+  readonly kind: 'subsections';
+  readonly subsections: readonly WireVmsd[];
+}
+
+export interface ValidateItem extends ItemPlace {
+  readonly kind: 'validate';
+  readonly test: WireTest | undefined;
+  readonly versionId: number;
+}
+
+/** On what it hangs whether something is on the wire. */
+export type Condition =
+  | {
+      readonly kind: 'test';
+      readonly test: WireTest;
+      /** What it is asked about. */
+      readonly versionId: number;
+      readonly field: string;
+    }
+  | { readonly kind: 'subsection'; readonly name: string; readonly test: WireTest | undefined }
+  | { readonly kind: 'elements'; readonly field: string; readonly count: string };
+
+/** Which side of a migration a VMSD is flattened for: they take other versions of structs inside. */
+export type Role = 'save' | 'load';
+
+/** The items of a VMSD at a version; undefined where there are more than can be. */
+export function wireItems(
+  vmsd: WireVmsd,
+  versionId: number,
+  role: Role,
+  conditions: readonly Condition[] = [],
+): readonly WireItem[] | undefined {
+  const flattener = new Flattener(role);
+  flattener.vmsd(vmsd, versionId, { path: [], conditions, times: 1 });
+  return flattener.isTooLong ? undefined : flattener.items;
+}
+
+type Surroundings = Pick<ItemPlace, 'path' | 'conditions' | 'times'>;
+
+class Flattener {
+  readonly items: WireItem[] = [];
+  isTooLong = false;
+  readonly #role: Role;
+
+  constructor(role: Role) {
+    this.#role = role;
+  }
+
+  vmsd(vmsd: WireVmsd, versionId: number, around: Surroundings): void {
+    const name = vmsd.name ?? '';
+    for (const field of vmsd.fields) {
+      if (this.items.length > MAX_ITEMS) {
+        this.isTooLong = true;
+        return;
+      }
+      const exists = field.test ? field.test.answer(versionId) : field.versionId <= versionId;
+      const path = [...around.path, field.name];
+      if (field.validates) {
+        const { conditions, times } = around;
+        this.items.push({
+          kind: 'validate',
+          path,
+          vmsd: name,
+          conditions,
+          times,
+          test: field.test,
+          versionId,
+        });
+        continue;
+      }
+      if (exists === false) continue;
+      const conditions: readonly Condition[] =
+        exists === undefined && field.test
+          ? [...around.conditions, { kind: 'test', test: field.test, versionId, field: field.name }]
+          : around.conditions;
+      const { element, count, pointers } = field;
+      const place = { path, vmsd: name, conditions, times: around.times };
+      if (element.kind === 'value') {
+        this.items.push({ ...place, kind: 'value', value: element, count, pointers });
+        continue;
+      }
+      const version = this.#role === 'save' ? element.savedVersion : element.loadedVersion;
+      const isPlain =
+        (element.info === undefined || element.info === 'tmp') &&
+        (count.kind === 'unknown' || (count.kind === 'fixed' && !count.isArray));
+      if (isPlain) {
+        this.vmsd(element.vmsd, version, place);
+        continue;
+      }
+      this.items.push({ ...place, kind: 'open', info: element.info, count, pointers });
+      const times = count.kind === 'fixed' ? place.times * count.count : place.times;
+      const some = elementsCondition(field.name, element.info, count);
+      const inner = some ? [...conditions, some] : conditions;
+      this.vmsd(element.vmsd, version, { path, conditions: inner, times });
+      this.items.push({ ...place, kind: 'close' });
+    }
+    if (vmsd.subsections.length > 0) this.#subsections(vmsd.subsections, { ...around, vmsd: name });
+  }
+
+  #subsections(subsections: readonly WireVmsd[], place: ItemPlace): void {
+    const last = this.items.at(-1);
+    if (last?.kind !== 'subsections') this.items.push({ ...place, kind: 'subsections', subsections });
+    else this.items.splice(-1, 1, { ...last, subsections: [...last.subsections, ...subsections] });
+  }
+}
+
+function elementsCondition(field: string, info: string | undefined, count: WireCount): Condition | undefined {
+  if (info !== undefined) return { kind: 'elements', field, count: 'its elements' };
+  return count.kind === 'member' ? { kind: 'elements', field, count: count.member } : undefined;
+}
+
+/** Bytes that an item takes on the wire, as far as they are fixed. */
+export function itemLength(item: WireItem): number | undefined {
+  if (item.kind !== 'value') return 0;
+  const { value, count } = item;
+  const length = value.length ?? (value.info === undefined ? value.memory : undefined);
+  if (length === undefined || count.kind === 'member') return undefined;
+  return length * (count.kind === 'fixed' ? count.count : 1) * item.times;
+}
+
+/** Bytes that QEMU skips. A dump has no types: there it is the usual name. */
+export function isUnused(item: WireItem): boolean {
+  if (item.kind !== 'value') return false;
+  return (
+    item.value.info === 'unused_buffer' || (item.value.info === undefined && item.path.at(-1) === 'unused')
+  );
+}
+
+/** Do two values look the same on the wire? */
+export function sameWire(a: ValueItem, b: ValueItem): boolean {
+  if (a.pointers !== b.pointers && a.pointers !== 'unknown' && b.pointers !== 'unknown') return false;
+  const elements = sameCount(a.count, b.count);
+  if (a.value.length !== undefined && b.value.length !== undefined) {
+    if (elements) return a.value.length === b.value.length;
+    return (
+      a.count.kind === 'fixed' &&
+      b.count.kind === 'fixed' &&
+      a.count.count * a.value.length === b.count.count * b.value.length
+    );
+  }
+  if (!elements) return false;
+  const { value: left } = a;
+  const { value: right } = b;
+  if (left.info !== undefined && right.info !== undefined) {
+    return left.info === right.info && (left.sizeMember === undefined) === (right.sizeMember === undefined);
+  }
+  // A dump has nothing but the size in memory.
+  return left.memory === undefined || right.memory === undefined || left.memory === right.memory;
+}
+
+/** Are there as many elements, or could there be as many on either side? */
+export function sameCount(a: WireCount, b: WireCount): boolean {
+  if (a.kind === 'unknown' || b.kind === 'unknown') return true;
+  if (a.kind === 'fixed') return b.kind === 'fixed' && a.count === b.count;
+  return b.kind === 'member' && a.factor === b.factor;
+}

@@ -1,0 +1,150 @@
+import { printable } from '../bytes/diagnostic.ts';
+import { type CompatFinding, type CompatReport, type Direction, directions } from '../compat/compat.ts';
+import type { CompatRank, CompatRule } from '../compat/rules.ts';
+import type { SideFacts } from '../compat/wire-vmsd.ts';
+import type { TextOptions } from './style.ts';
+
+export interface CompatTextOptions extends TextOptions {
+  /** Cosmetic findings, too. */
+  readonly all: boolean;
+}
+
+/** Names of devices in a line. */
+const MAX_DEVICES = 4;
+
+const arrows: Readonly<Record<Direction, string>> = { 'old-to-new': 'old → new', 'new-to-old': 'new → old' };
+const marks: Readonly<Record<CompatRank, string>> = {
+  certain: 'breaks',
+  conditional: 'may break',
+  cosmetic: 'same bytes',
+};
+
+/** A comparison for people: by direction, the worst first; what only one side has in one line. */
+export function* compatText(report: CompatReport, options: CompatTextOptions): Generator<string> {
+  const { style } = options;
+  yield* sideText('OLD', report.old, options);
+  yield* sideText('NEW', report.new, options);
+  const counts = directions.map((direction) => {
+    const devices = new Set(
+      report.findings
+        .filter((finding) => finding.direction === direction && finding.rank === 'certain')
+        .flatMap((finding) => finding.devices.map(({ name }) => name)),
+    );
+    return `${devices.size} break ${arrows[direction]}`;
+  });
+  yield `${report.compared} devices compared: ${counts.join(', ')}`;
+  for (const direction of directions) {
+    const findings = report.findings.filter((finding) => finding.direction === direction);
+    const missing = findings.filter(({ rule }) => rule === 'compat-device-missing');
+    const others = findings.filter(({ rule }) => rule !== 'compat-device-missing');
+    const shown = others.filter(({ rank }) => options.all || rank !== 'cosmetic');
+    const hidden = others.length - shown.length;
+    if (findings.length === 0) continue;
+    yield '';
+    yield style.heading(arrows[direction]);
+    for (const [name, group] of byDevice(shown)) {
+      yield `  ${style.name(printable(name))}`;
+      for (const finding of group) yield* findingText(finding, options);
+    }
+    if (missing.length > 0) {
+      const side = direction === 'old-to-new' ? 'OLD' : 'NEW';
+      const names = [...new Set(missing.map(({ vmsd }) => vmsd))].sort().map(printable);
+      yield* wrap(`only in ${side}, for VMs that have them: ${names.join(', ')}`, '  ', options.width);
+    }
+    if (hidden > 0) yield style.faint(`  ${hidden} more on the same bytes (--all)`);
+  }
+}
+
+function* sideText(label: string, side: SideFacts, { style }: TextOptions): Generator<string> {
+  const facts = [
+    ...(side.qemuVersion === undefined ? [] : [`QEMU ${side.qemuVersion}`]),
+    ...(side.target === undefined ? [] : [side.target]),
+    ...(side.kind === 'dump' ? ['-dump-vmstate'] : []),
+  ];
+  yield `${style.name(label)}  ${printable([side.name, ...facts].join(', '))}`;
+  for (const remark of side.remarks) yield style.faint(`     ${remark}`);
+}
+
+/** Under the device, or the struct or subsection inside of many. */
+function byDevice(findings: readonly CompatFinding[]): Map<string, CompatFinding[]> {
+  const groups = new Map<string, CompatFinding[]>();
+  for (const finding of findings) {
+    const names = [...new Set(finding.devices.map(({ name }) => name))];
+    const title =
+      names.length === 1 && names[0] !== undefined
+        ? titleOf(
+            names[0],
+            finding.devices.flatMap(({ types }) => types),
+          )
+        : `${finding.vmsd} in ${listText(names)}`;
+    const group = groups.get(title);
+    if (group) group.push(finding);
+    else groups.set(title, [finding]);
+  }
+  return groups;
+}
+
+function titleOf(name: string, types: readonly string[]): string {
+  const others = [...new Set(types)].filter((type) => type !== name);
+  return others.length === 0 ? name : `${name} (${listText(others)})`;
+}
+
+function listText(names: readonly string[]): string {
+  const more = names.length - MAX_DEVICES;
+  return `${names.slice(0, MAX_DEVICES).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
+
+function* findingText(finding: CompatFinding, { style, width, all }: CompatTextOptions): Generator<string> {
+  const { rank, rule, message, conditions, bytes, qemuSays, differences } = finding;
+  const paint = rank === 'certain' ? style.error : rank === 'conditional' ? style.warning : style.faint;
+  const where = placeText(finding);
+  const distance =
+    bytes === undefined || bytes === 0
+      ? ''
+      : ` (${Math.abs(bytes)} ${bytes < 0 ? 'fewer' : 'more'} read than sent)`;
+  const text = printable(`${where}${message}${distance}`);
+  const lines = [...wrap(`${marks[rank]}  ${text} [${rule}]`, '    ', width)];
+  yield (lines[0] ?? '').replace(marks[rank], paint(marks[rank]));
+  yield* lines.slice(1);
+  if (conditions.length > 0 && rule !== 'compat-unmigratable')
+    yield* wrap(`if ${printable(conditions.join('; and '))}`, '      ', width);
+  if (all)
+    for (const difference of differences) yield* wrap(`with it: ${printable(difference)}`, '      ', width);
+  else if (differences.length > 0)
+    yield style.faint(
+      `      with it ${differences.length} other difference${differences.length === 1 ? '' : 's'} (--all)`,
+    );
+  if (qemuSays !== undefined && rank === 'certain')
+    yield* wrap(`QEMU: ${printable(qemuSays)}`, '      ', width);
+}
+
+/** Rules whose messages name the fields. */
+const namesFields: ReadonlySet<CompatRule> = new Set([
+  'compat-field-not-read',
+  'compat-field-not-sent',
+  'compat-fields-differ',
+  'compat-bytes-regrouped',
+  'compat-field-renamed',
+]);
+
+/** Which field, and where it is in the device. */
+function placeText({ rule, vmsd, devices, fields }: CompatFinding): string {
+  const path = devices.length === 1 ? (devices[0]?.path ?? []) : [];
+  if (/^compat-version/.test(rule) && vmsd !== devices[0]?.name) return `${vmsd}: `;
+  const around = path.slice(0, -1).join('/');
+  if (fields.length === 0 || namesFields.has(rule)) return around === '' ? '' : `in ${around}: `;
+  return `${around === '' ? '' : `${around}/`}${listText(fields)}: `;
+}
+
+/** Lines of words, each behind an indentation. */
+function* wrap(text: string, indent: string, width: number): Generator<string> {
+  let line = indent;
+  for (const word of text.split(' ')) {
+    if (line.length > indent.length && line.length + 1 + word.length > width) {
+      yield line;
+      line = `${indent}  `;
+    }
+    line += line.trim() === '' ? word : ` ${word}`;
+  }
+  yield line;
+}
