@@ -27,6 +27,7 @@ import { connectQmp } from './qmp.mjs';
  * @typedef {object} Qemu
  * @property {import("./qmp.mjs").QmpClient} qmp
  * @property {() => string} stderr
+ * @property {() => string | undefined} ended  Exit status or signal; undefined while it runs.
  * @property {() => Promise<void>} quit
  */
 
@@ -112,17 +113,18 @@ export async function startQemu(workspace, target, args, { role = 'source', time
   const [command, commandArgs] = commandIn(workspace, `qemu-system-${target}`, [...args, ...own]);
   const child = spawn(command, commandArgs, { cwd: workspace.outside, stdio: ['ignore', 'ignore', 'pipe'] });
   let stderr = '';
-  let ended = false;
+  /** @type {string | undefined} */
+  let ended;
   running.add(child);
   child.stderr.setEncoding('utf8').on('data', (text) => {
     stderr += text;
   });
   child.on('error', (error) => {
     stderr += String(error);
-    ended = true;
+    ended = 'not started';
   });
-  child.on('exit', (_, signal) => {
-    ended = true;
+  child.on('exit', (status, signal) => {
+    ended = signal ?? `exit status ${status}`;
     if (signal !== null && signal !== 'SIGKILL') stderr += `ended by ${signal}\n`;
     running.delete(child);
   });
@@ -130,21 +132,25 @@ export async function startQemu(workspace, target, args, { role = 'source', time
   const closed = once(child, 'close');
 
   async function kill() {
-    if (ended) return;
+    if (ended !== undefined) return;
     const exit = once(child, 'exit');
     child.kill('SIGKILL');
     await exit;
   }
 
   try {
-    const qmp = await connectQmp(join(workspace.outside, monitor), { timeoutMs, alive: () => !ended });
+    const qmp = await connectQmp(join(workspace.outside, monitor), {
+      timeoutMs,
+      alive: () => ended === undefined,
+    });
     return {
       qmp,
       stderr: () => stderr,
+      ended: () => ended,
       quit: async () => {
         const asked = qmp.execute('quit').catch(() => {});
         await Promise.race([asked, sleep(2000)]);
-        for (let waited = 0; !ended && waited < 3000; waited += 20) await sleep(20);
+        for (let waited = 0; ended === undefined && waited < 3000; waited += 20) await sleep(20);
         await kill();
         await closed;
         qmp.close();
