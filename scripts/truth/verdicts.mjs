@@ -1,18 +1,19 @@
 /**
- * Holds `check` to what real QEMU made of the same streams: a table of loads with the verdict of each, as loads.mjs
- * writes it. Prints how often they agree, and each case where they do not.
+ * Holds `check` to what real QEMUs made of the same streams, as loads.mjs recorded it. Prints how often they agree, and
+ * each case where they do not. Run "npm run build" first.
  *
- *   node scripts/truth/verdicts.mjs [--without-tables | --without-profile] [--only TEXT] [--findings] TABLE
+ *   node scripts/truth/verdicts.mjs [--without-tables | --without-profile] [--only TEXT] [--kind TEXT] [--all] [FOLDER]
  */
 import { readFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { checkStream } from '../../dist/check/check.js';
-import { openStream } from '../../dist/layout/open.js';
-import { useBuiltinInfoTables, useBuiltinTables } from '../../dist/node/builtin-schemas.js';
-import { openDestination } from '../../dist/node/open-destination.js';
-import { openInput } from '../../dist/node/open-input.js';
+import { Destination } from '../../dist/check/destination.js';
+import { checkHeader } from '../../dist/check/header.js';
+import { memorySource, openStream, SchemaTables } from '../../dist/index.js';
+import { openSchema } from '../../dist/node/schema-file.js';
+import { openBytes } from './open-bytes.mjs';
+import { readLoads } from './read-loads.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -20,79 +21,71 @@ const { values, positionals } = parseArgs({
     'without-tables': { type: 'boolean' },
     'without-profile': { type: 'boolean' },
     only: { type: 'string' },
-    findings: { type: 'boolean' },
+    kind: { type: 'string' },
+    all: { type: 'boolean' },
   },
 });
-const [table] = positionals;
-if (table === undefined) throw new Error('which table?');
-const folder = dirname(table);
+const [folder = fileURLToPath(new URL('../../fixtures/loads/', import.meta.url))] = positionals;
 const schemas = new URL('../../schemas/', import.meta.url);
 /** @type {{ file: string, qemuVersion: string, target: string }[]} */
 const index = JSON.parse(await readFile(new URL('index.json', schemas), 'utf8'));
 
-/** @type {{ cases: Case[] } | Case[]} */
-const parsed = JSON.parse(await readFile(table, 'utf8'));
-const cases = Array.isArray(parsed) ? parsed : parsed.cases;
+/** @type {Map<string, Promise<SchemaTables | undefined>>} */
+const tables = new Map();
 
-/**
- * @typedef {{ version: string, target: string, args: string[] }} Side
- * @typedef {{ id: string, kind: string, source: Side, destination: Side, stream: string, profile?: string,
- *   verdict: { loaded: boolean, words: string[] } }} Case
- */
-
-/** @param {Side} side */
-function schemaOf({ version, target }) {
-  const entry = index.find((each) => each.target === target && each.qemuVersion.startsWith(`${version}.`));
-  return entry && fileURLToPath(new URL(entry.file, schemas));
+/** @param {string} version @param {string} target */
+function tablesOf(version, target) {
+  const key = `${version} ${target}`;
+  const open = async () => {
+    const entry = index.find((each) => each.target === target && each.qemuVersion.startsWith(`${version}.`));
+    return entry && new SchemaTables(await openSchema(fileURLToPath(new URL(entry.file, schemas))));
+  };
+  const known = tables.get(key) ?? open();
+  tables.set(key, known);
+  return known;
 }
 
-/** @type {Map<string, Promise<import('../../dist/node/open-destination.js').OpenedDestination>>} */
-const destinations = new Map();
+/** The one of the case before: many have the same. @type {{ name: string, destination: Destination } | undefined} */
+let last;
 
-/** @param {Case} one */
-function destinationOf({ profile, destination }) {
-  const key = `${destination.version} ${destination.target} ${profile}`;
-  let opened = destinations.get(key);
-  if (!opened) {
-    opened = openDestination({
-      schema: values['without-tables'] ? undefined : schemaOf(destination),
-      profile: values['without-profile'] ? undefined : profile && resolve(folder, profile),
-    });
-    destinations.set(key, opened);
-  }
-  return opened;
+/** @param {import('./read-loads.mjs').RecordedLoad} one */
+async function destinationOf({ destination: { version, target }, profileName, profile }) {
+  if (last?.name === profileName) return last.destination;
+  const known = values['without-tables'] ? undefined : await tablesOf(version, target);
+  const own = values['without-profile']
+    ? undefined
+    : await openStream(memorySource(profile()), known ? { tables: known } : {});
+  const destination = new Destination({ tables: known, own, qemuVersion: version });
+  last = { name: profileName, destination };
+  return destination;
 }
 
-/** @param {Case} one */
+/** @param {import('./read-loads.mjs').RecordedLoad} one */
 async function check(one) {
-  const input = await openInput(resolve(folder, one.stream));
-  try {
-    let opened = await openStream(input.source);
-    opened = opened.schema ? useBuiltinInfoTables(opened) : await useBuiltinTables(opened);
-    const { destination } = await destinationOf(one);
-    return await checkStream(opened, destination);
-  } finally {
-    await input.close();
-  }
+  const bytes = one.stream();
+  const damaged = await checkHeader(memorySource(bytes));
+  return damaged ?? (await checkStream(await openBytes(bytes), await destinationOf(one)));
 }
 
+/** @type {Record<string, number>} */
 const counts = { right: 0, 'false rejection': 0, missed: 0, 'cannot tell': 0, failed: 0 };
 const started = performance.now();
-for (const one of cases) {
-  if (values.only !== undefined && !one.id.includes(values.only)) continue;
+for (const one of readLoads(folder)) {
+  const { id, kind, loaded, words } = one;
+  if (!id.includes(values.only ?? '') || !kind.includes(values.kind ?? '')) continue;
   let outcome;
   let lines = [];
   try {
     const { verdict, reason, findings } = await check(one);
     const loads = verdict === 'no blocker found';
     if (verdict === 'cannot tell') outcome = 'cannot tell';
-    else if (loads === one.verdict.loaded) outcome = 'right';
+    else if (loads === loaded) outcome = 'right';
     else outcome = loads ? 'missed' : 'false rejection';
     lines = findings
-      .filter(({ severity }) => severity !== 'note' || values.findings)
+      .filter(({ severity }) => severity !== 'note' || values.all)
       .map(
-        ({ rule, severity, section, path, message, says }) =>
-          `    ${severity} ${rule}: ${section ?? ''} ${path?.join('/') ?? ''}: ${message}${says ? ` [${says}]` : ''}`,
+        ({ rule, severity, section = '', path = [], message, says = '' }) =>
+          `    ${severity} ${rule}: ${section} ${path.join('/')}: ${message} [${says}]`,
       );
     if (reason) lines.push(`    ${reason}`);
   } catch (error) {
@@ -100,14 +93,11 @@ for (const one of cases) {
     lines = [`    ${error instanceof Error ? error.stack : error}`];
   }
   counts[outcome]++;
-  if (outcome === 'right' && !values.findings) continue;
-  console.log(`${outcome}: ${one.id} (${one.kind})`);
-  for (const word of one.verdict.words.slice(0, 4)) console.log(`    QEMU: ${word}`);
+  if (outcome === 'right' && !values.all) continue;
+  console.log(`${outcome}: ${id} (${kind})`);
+  for (const word of words.slice(0, 4)) console.log(`    QEMU: ${word}`);
   for (const line of lines.slice(0, 8)) console.log(line);
 }
-for (const opened of destinations.values()) await (await opened).close();
 const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
-console.log(
-  counts,
-  `of ${total}: ${((100 * counts.right) / total).toFixed(1)} % right, ${((performance.now() - started) / total).toFixed(0)} ms each`,
-);
+const each = ((performance.now() - started) / total).toFixed(0);
+console.log(counts, `of ${total}: ${((100 * counts.right) / total).toFixed(1)} % right, ${each} ms each`);

@@ -52,10 +52,11 @@ export class Destination {
 
   constructor({ tables, own, facts, qemuVersion }: DestinationKnowledge) {
     this.tables = tables;
-    this.own = own;
+    // What its description leaves closed, its own tables open up.
+    this.own = own && tables ? { ...own, tables, infoTables: [tables] } : own;
     this.facts = facts;
     this.qemuVersion = qemuVersion ?? tables?.schema.qemuVersion;
-    for (const section of own?.stream.sections ?? []) {
+    for (const section of this.own?.stream.sections ?? []) {
       const key = sectionKey(section.idstr, section.instanceId);
       this.#sections.set(key, [...(this.#sections.get(key) ?? []), this.#ownSection(section)]);
     }

@@ -1,13 +1,20 @@
+import { type ByteSource, memorySource } from '../bytes/source.ts';
 import { Destination } from '../check/destination.ts';
+import { factsOfProfile } from '../check/facts.ts';
+import { parseProfile } from '../check/profile.ts';
+import { profile as profileContainer } from '../containers/profile.ts';
 import { openStream } from '../layout/open.ts';
 import { SchemaTables } from '../layout/tables.ts';
 import { useBuiltinTables } from './builtin-schemas.ts';
 import { openInput } from './open-input.ts';
 import { openSchema } from './schema-file.ts';
 
+/** Bytes that tell whether a file is a profile. */
+const MAX_HEAD = 64;
+
 /** Where the knowledge of a destination is; any mix of these. */
 export interface DestinationFiles {
-  /** A QEMU binary or a schema file. */
+  /** A QEMU binary or a schema file; it comes before the tables in a profile. */
   readonly schema?: string | undefined;
   /** A profile, or a stream of the destination itself. */
   readonly profile?: string | undefined;
@@ -23,28 +30,37 @@ export interface OpenedDestination {
 /** Opens what is known of a destination. Throws DecodeError where a file is not what it should be. */
 export async function openDestination({ schema, profile }: DestinationFiles): Promise<OpenedDestination> {
   const given = schema === undefined ? undefined : new SchemaTables(await openSchema(schema));
-  if (profile === undefined) {
+  if (profile === undefined)
     return { destination: new Destination({ tables: given }), remarks: [], close: async () => {} };
-  }
-  const input = await openInput(profile);
+  const input = await openInput(profile, { stopAt: profileContainer });
   try {
-    const opened = await openStream(input.source, given ? { tables: given } : {});
-    let tables = given;
-    const remarks: string[] = [];
-    if (!tables) {
-      const chosen = await useBuiltinTables({ ...opened, schema: undefined });
-      tables = chosen.tables;
-      if (tables) {
-        const { qemuVersion, target } = tables.schema;
-        remarks.push(
-          `taken to be QEMU ${qemuVersion}, ${target}, whose built-in tables fit its state best; --qemu or --schema says which it is`,
-        );
-      }
-    }
-    const own = { ...opened, tables, ...(tables ? { infoTables: [tables] } : {}) };
-    return { destination: new Destination({ tables, own }), remarks, close: () => input.close() };
+    const { source } = input;
+    const head = await source.read(0, MAX_HEAD);
+    if (!profileContainer.matches(head))
+      return { ...(await ofStream(source, given)), close: () => input.close() };
+    const read = parseProfile(await source.read(0, source.size), profile);
+    await input.close();
+    const tables = given ?? (read.schema && new SchemaTables(read.schema));
+    const own = await openStream(memorySource(read.stream, profile), tables ? { tables } : {});
+    const knowledge = { tables, own, facts: factsOfProfile(read), qemuVersion: read.qemu.version };
+    return { destination: new Destination(knowledge), remarks: [], close: async () => {} };
   } catch (error) {
     await input.close();
     throw error;
   }
+}
+
+/** A destination of which there is a stream; built-in tables stand for those of its QEMU where these are not given. */
+async function ofStream(
+  source: ByteSource,
+  given: SchemaTables | undefined,
+): Promise<Pick<OpenedDestination, 'destination' | 'remarks'>> {
+  const own = await openStream(source, given ? { tables: given } : {});
+  if (given) return { destination: new Destination({ tables: given, own }), remarks: [] };
+  const { tables } = await useBuiltinTables({ ...own, schema: undefined });
+  const destination = new Destination({ tables, own });
+  if (!tables) return { destination, remarks: [] };
+  const { qemuVersion, target } = tables.schema;
+  const remark = `taken to be QEMU ${qemuVersion}, ${target}, whose built-in tables fit its state best; --qemu or --schema says which it is`;
+  return { destination, remarks: [remark] };
 }
