@@ -2,8 +2,9 @@ import { printable } from '../bytes/diagnostic.ts';
 import type { OpenedStream } from '../layout/open.ts';
 import { iterativeScanners } from '../ram/iterative.ts';
 import type { Section } from '../stream/scan.ts';
+import { checkCommands } from './commands.ts';
 import { checkConfiguration } from './configuration.ts';
-import { checkDamage } from './damage.ts';
+import { checkDamage, endOfLoad } from './damage.ts';
 import type { Destination } from './destination.ts';
 import { type CheckReport, type Finding, report } from './finding.ts';
 import { checkRam } from './ram.ts';
@@ -12,13 +13,17 @@ import { checkSection, checkSectionByTables, placeOf, unknownSectionWords } from
 /** Would a destination accept the stream? Loads nothing: walks the bytes as the destination's QEMU would. */
 export async function checkStream(opened: OpenedStream, destination: Destination): Promise<CheckReport> {
   const { stream } = opened;
+  const end = await endOfLoad(opened);
   const findings: Finding[] = [
-    ...checkDamage(opened),
+    ...checkDamage(opened, end),
     ...checkConfiguration(opened, destination),
+    ...checkCommands(opened, destination, end),
     ...checkRam(opened, destination),
   ];
-  for (const section of stream.sections)
+  for (const section of stream.sections) {
+    if ((section.records[0]?.range.start ?? 0) > end) break;
     findings.push(...(await checkOneSection(opened, section, destination)));
+  }
   if (destination.own) findings.push(...missingSections(opened, destination));
   return report(opened.source.name, findings, doubt(destination));
 }

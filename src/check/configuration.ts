@@ -1,21 +1,12 @@
 import { printable } from '../bytes/diagnostic.ts';
 import type { OpenedStream } from '../layout/open.ts';
-import { type CommandRecord, MIGRATION_COMMANDS, type StreamRecord } from '../stream/records.ts';
 import type { Destination } from './destination.ts';
 import type { Finding } from './finding.ts';
 
 /** Capabilities that a load compares with the source's (migration/savevm.c, should_validate_capability). */
 const VALIDATED_CAPABILITIES = ['x-ignore-shared', 'mapped-ram'];
 
-/** First QEMU that knows a command, major and minor; those that are not listed are older than any that is in use. */
-const COMMAND_SINCE: Readonly<Record<string, readonly [number, number]>> = {
-  ENABLE_COLO: [3, 0],
-  POSTCOPY_RESUME: [2, 13],
-  RECV_BITMAP: [2, 13],
-  SWITCHOVER_START: [10, 0],
-};
-
-/** Commands, and what stands before the first section. */
+/** What stands before the first section. */
 export function checkConfiguration({ stream }: OpenedStream, destination: Destination): Finding[] {
   const findings: Finding[] = [];
   const { configuration } = stream;
@@ -82,7 +73,6 @@ export function checkConfiguration({ stream }: OpenedStream, destination: Destin
       });
     }
   }
-  findings.push(...checkCommands(stream.records, destination));
   return findings;
 }
 
@@ -110,46 +100,4 @@ function checkCapabilities(
 
 function uuidText(hex: string): string {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
-}
-
-function checkCommands(records: readonly StreamRecord[], destination: Destination): Finding[] {
-  const findings: Finding[] = [];
-  for (const record of records) {
-    if (record.kind !== 'command') continue;
-    const finding = checkCommand(record, destination);
-    if (finding) findings.push(finding);
-    if (record.detail?.command === 'PACKAGED')
-      findings.push(...checkCommands(record.detail.records, destination));
-  }
-  return findings;
-}
-
-function checkCommand(
-  { command, name, range, payload }: CommandRecord,
-  { qemuVersion }: Destination,
-): Finding | undefined {
-  const since = name === undefined ? undefined : COMMAND_SINCE[name];
-  const length = payload.end - payload.start;
-  const says = `MIG_CMD 0x${command.toString(16)} unknown (len 0x${length.toString(16)})`;
-  const fix =
-    'a newer QEMU at the destination, or a machine type that both have, which keeps the source from sending it';
-  if (name === undefined) {
-    return {
-      rule: 'unknown-command',
-      severity: command >= MIGRATION_COMMANDS.length ? 'suspicious' : 'blocks',
-      range,
-      message: `command ${command}, which no QEMU up to 11.1 knows`,
-      says,
-      fix,
-    };
-  }
-  if (!since || qemuVersion === undefined || !isOlder(qemuVersion, since)) return undefined;
-  const message = `${name} is known from QEMU ${since.join('.')} on, and the destination is ${qemuVersion}`;
-  return { rule: 'unknown-command', severity: 'blocks', range, message, says, fix };
-}
-
-/** Is a version such as `10.0.13` older than major and minor? */
-export function isOlder(version: string, [major, minor]: readonly [number, number]): boolean {
-  const [theirMajor = 0, theirMinor = 0] = version.split('.').map((part) => Number.parseInt(part, 10));
-  return theirMajor < major || (theirMajor === major && theirMinor < minor);
 }

@@ -19,8 +19,16 @@ export interface DestinationFacts {
   readonly capabilities: readonly string[];
   /** Sizes of the BARs of a PCI device by the idstr of its section, by number. Bytes. */
   barSizes(idstr: string): readonly { readonly bar: number; readonly size: bigint }[] | undefined;
-  /** Features that a virtio device offers, by the idstr of its section. */
-  virtioFeatures(idstr: string): bigint | undefined;
+  /** Features of a virtio device, as sets of bits, by the idstr of its section. */
+  virtioFeatures(idstr: string): VirtioOffer | undefined;
+}
+
+/** Which features a virtio device offers. */
+export interface VirtioOffer {
+  /** All that it offers; undefined where only some are known that it does not. */
+  readonly offered: bigint | undefined;
+  /** Features that it does not offer. */
+  readonly denied: bigint;
 }
 
 /** What is known of who would load the stream; each part may be missing. */

@@ -5,24 +5,33 @@ import { type CheckReport, report } from './finding.ts';
 const HEADER_LENGTH = 8;
 /** Bytes of the header that must be right to call it a damaged one. */
 const RECOGNIZED = 5;
+/** How far behind its place a header is looked for. */
+const MAX_SHIFT = 4096;
 
-/** The report on a source that is no stream only because its first bytes are damaged; undefined for anything else. */
+/** The report on a source that is no stream only because its beginning is damaged; undefined for anything else. */
 export async function checkHeader(source: ByteSource): Promise<CheckReport | undefined> {
   if (source.size < HEADER_LENGTH) return undefined;
   const wanted = new DataView(new ArrayBuffer(HEADER_LENGTH));
   wanted.setUint32(0, QEMU_VM_FILE_MAGIC);
   wanted.setUint32(4, QEMU_VM_FILE_VERSION);
-  const found = await source.read(0, HEADER_LENGTH);
-  const wrong = [...found].flatMap((byte, i) => (byte === wanted.getUint8(i) ? [] : i));
-  if (wrong.length === 0 || HEADER_LENGTH - wrong.length < RECOGNIZED) return undefined;
-  const isMagic = wrong.some((i) => i < 4);
+  const start = await source.read(0, MAX_SHIFT);
+  const wrongAt = (shift: number) =>
+    Array.from({ length: HEADER_LENGTH }, (_, i) => i).filter((i) => start[shift + i] !== wanted.getUint8(i));
+  const wrong = wrongAt(0);
+  if (wrong.length === 0) return undefined;
+  const isRecognized = HEADER_LENGTH - wrong.length >= RECOGNIZED;
+  const shift = isRecognized ? 0 : [...start.keys()].find((at) => wrongAt(at).length === 0);
+  if (shift === undefined) return undefined;
+  const isMagic = shift > 0 || wrong.some((i) => i < 4);
+  const part = isMagic ? 'magic' : 'version';
   return report(
     source.name,
     [
       {
         rule: 'damaged-stream',
         severity: 'blocks',
-        message: `the ${isMagic ? 'magic' : 'version'} of the stream is damaged`,
+        message:
+          shift > 0 ? `${shift} bytes are in front of the stream` : `the ${part} of the stream is damaged`,
         range: { start: 0, end: HEADER_LENGTH },
         says: isMagic ? 'Not a migration stream' : 'Unsupported migration stream version',
         fix: 'an undamaged copy of the stream',

@@ -5,8 +5,12 @@ import type { RamBlock } from '../ram/ram-block.ts';
 import type { Section } from '../stream/scan.ts';
 import type { Destination } from './destination.ts';
 import type { Finding } from './finding.ts';
+import { isOlder } from './version.ts';
 
 const RAM = 'ram';
+const RAM_VERSION = 4;
+/** First QEMU without the capability compress. */
+const COMPRESS_GONE = [9, 1] as const;
 /** RAM blocks are resized in whole pages of the host; the smallest that hosts have. */
 const HOST_PAGE_SIZE = 4096;
 
@@ -23,13 +27,15 @@ const RESIZABLE: ReadonlyMap<string, number> = new Map([
 /** The RAM block list, against the blocks of the destination. */
 export function checkRam({ stream }: OpenedStream, destination: Destination): Finding[] {
   const section = stream.sections.find(({ idstr }) => idstr === RAM);
+  const refused = section && checkRamVersion(section);
+  if (refused) return [refused];
   const blocks = section && blocksOf(section);
   const own = destination.own?.stream.sections.find(({ idstr }) => idstr === RAM);
   const ownBlocks = own && blocksOf(own);
   if (!blocks || !ownBlocks) return [];
   const range = section.records[0]?.range;
   const place = { section: RAM, ...(range ? { range } : {}) };
-  const findings: Finding[] = [];
+  const findings: Finding[] = checkPages(section, destination).map((finding) => ({ ...place, ...finding }));
   const ours = new Map(ownBlocks.map((block) => [block.idstr, block]));
   for (const block of blocks) {
     const local = ours.get(block.idstr);
@@ -72,6 +78,40 @@ export function checkRam({ stream }: OpenedStream, destination: Destination): Fi
 function blocksOf({ scanner }: Section<IterativeScanner>): readonly RamBlock[] | undefined {
   const summary = scanner?.summary();
   return summary?.kind === 'ram' ? summary.blocks : undefined;
+}
+
+/** migration/ram.c, ram_load. */
+function checkRamVersion({ versionId, records }: Section): Finding | undefined {
+  if (versionId === RAM_VERSION) return undefined;
+  return {
+    rule: versionId > RAM_VERSION ? 'section-too-new' : 'section-too-old',
+    severity: 'blocks',
+    section: RAM,
+    range: records[0]?.range,
+    message: `version ${versionId} of RAM, of which every QEMU loads ${RAM_VERSION} and no other`,
+    says: "error while loading state for instance 0x0 of device 'ram'",
+  };
+}
+
+/** Pages that were compressed one by one: QEMU had that as an experiment of its own until 9.0. */
+function checkPages({ scanner }: Section<IterativeScanner>, { qemuVersion }: Destination): Finding[] {
+  const summary = scanner?.summary();
+  if (summary?.kind !== 'ram' || summary.pages.compressed.pages === 0) return [];
+  const isGone = qemuVersion !== undefined && !isOlder(qemuVersion, COMPRESS_GONE);
+  const count = summary.pages.compressed.pages;
+  return [
+    {
+      rule: 'ram-pages',
+      severity: isGone ? 'blocks' : 'suspicious',
+      message: isGone
+        ? `${count} compressed pages, which QEMU does not read from ${COMPRESS_GONE.join('.')} on`
+        : `${count} compressed pages: the destination must have the capability compress on`,
+      says: isGone
+        ? 'Unknown combination of migration flags: 0x100'
+        : 'Received an unexpected compressed page',
+      fix: 'capability compress off at the source',
+    },
+  ];
 }
 
 /** softmmu/physmem.c, qemu_ram_resize. */

@@ -19,6 +19,7 @@ export const rules = {
   'unknown-ram-block': 'The destination has no RAM block of that name',
   'ram-block-size': 'A RAM block has another size, and cannot be resized to it',
   'ram-block-resized': 'A RAM block has another size, and will be resized',
+  'ram-pages': 'Pages of RAM are in an encoding that the destination does not read',
   'ram-page-size': 'A RAM block has pages of another size',
   'missing-ram-block': 'The destination has a RAM block that the stream does not have',
   'section-layout': 'The destination reads more or fewer bytes than the section has',
@@ -41,6 +42,7 @@ export const rules = {
   'post-load': 'The code behind a device refuses what was loaded',
   'damaged-stream': 'The stream is damaged',
   'truncated-stream': 'The stream ends too early',
+  'early-end': 'An end-of-file record comes before the end of the stream',
   'trailing-bytes': 'There are bytes behind the end of the stream',
   'not-checked': 'Something could not be checked',
 } as const;

@@ -23,14 +23,14 @@ export async function checkSection(
   const [record] = section.records;
   if (!record || section.scanner || own.section.scanner) return [];
   const [layout, ownLayout] = [await layoutOf(opened, section), await own.layout()];
-  const isSame = isSameShape(layout.root, ownLayout.root);
+  const isSame = section.versionId === own.section.versionId && isSameShape(layout.root, ownLayout.root);
   const target = await own.target();
   const input = { source: opened.source, record, sections: opened.stream.sections };
   const load = target && (await dryLoad(target, input));
   const findings: Finding[] = [];
   let { root } = layout;
   if (load?.kind === 'loads') root = load.root;
-  else if (load?.kind === 'fails' && (!isSame || load.refusal)) {
+  else if (load?.kind === 'fails' && (!isSame || load.certain)) {
     findings.push(loadFailure(load, section, firstDifference(load.root, layout.root, ownLayout.root)));
   } else if (!isSame && load?.kind !== 'fails') {
     const difference = firstDifference(undefined, layout.root, ownLayout.root);

@@ -4,6 +4,7 @@ import type { Section } from '../stream/scan.ts';
 import { checkCpuRegisters } from './cpu-registers.ts';
 import type { Destination } from './destination.ts';
 import type { Finding } from './finding.ts';
+import { checkGlobalState } from './global-state.ts';
 import { checkPciConfig } from './pci-config.ts';
 import { checkSpaprCapability } from './spapr.ts';
 import { checkVirtio } from './virtio.ts';
@@ -26,7 +27,7 @@ export interface ValueInput extends SectionValues {
 
 /** Values that a load refuses, each rule for the infos or VMSDs that it knows. */
 export function checkValues(values: SectionValues): Finding[] {
-  const findings: Finding[] = [...checkCpuRegisters(values)];
+  const findings: Finding[] = [...checkCpuRegisters(values), ...checkGlobalState(values)];
   for (const { node, own, path } of walkPairs(values.root, values.own)) {
     const found = checkNode({ ...values, node, ownNode: own, path: [...path] });
     findings.push(...found.map((finding) => ({ path: [...path], range: node, ...finding })));

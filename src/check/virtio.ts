@@ -1,8 +1,8 @@
 import type { PathComponent } from '../bytes/diagnostic.ts';
 import { childrenOf, type LayoutNode } from '../layout/node.ts';
-import { isOlder } from './configuration.ts';
 import type { Finding } from './finding.ts';
 import type { ValueInput } from './values.ts';
+import { isOlder } from './version.ts';
 import { walkPairs } from './walk-pairs.ts';
 
 /** include/hw/virtio/virtio.h */
@@ -53,14 +53,15 @@ export function checkVirtio({ node, ownNode, section, destination }: ValueInput)
     index++;
   }
   const accepted = guestFeatures(node);
-  const offered = destination.facts?.virtioFeatures(section.idstr);
-  if (accepted !== undefined && offered !== undefined && (accepted & ~offered) !== 0n) {
+  const offer = destination.facts?.virtioFeatures(section.idstr);
+  const refused = accepted === undefined || !offer ? 0n : accepted & offer.denied;
+  if (accepted !== undefined && refused !== 0n) {
     const hex = (value: bigint) => `0x${value.toString(16)}`;
     findings.push({
       rule: 'virtio-features',
       severity: 'blocks',
-      message: `the guest has accepted features ${hex(accepted)}, of which the destination does not offer ${hex(accepted & ~offered)}`,
-      says: `Features ${hex(accepted)} unsupported. Allowed features: ${hex(offered)}`,
+      message: `the guest has accepted features ${hex(accepted)}, of which the destination does not offer ${hex(refused)}`,
+      says: `Features ${hex(accepted)} unsupported. Allowed features: ${offer?.offered === undefined ? '…' : hex(offer.offered)}`,
       fix: 'the same features of the device at both sides, and a back end (tap, vhost) that offers as much',
     });
   }

@@ -116,7 +116,7 @@ export async function dryLoad(target: LoadTarget, input: SectionInput): Promise<
     const result = search(loader.machine, record.versionId, [candidate], LOADING, shadow);
     const [best] = result.solutions;
     if (best) return { kind: 'loads', root: loader.build(best, shadow).root };
-    certain &&= result.exhausted;
+    certain &&= result.exhausted && !result.doubtful;
     if (result.furthest && (!furthest || result.furthest.offset > furthest.offset))
       furthest = { ...result.furthest, memory: shadow };
   }

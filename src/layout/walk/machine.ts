@@ -48,8 +48,14 @@ export interface UnknownOption {
 /** How a run ended. */
 export type Outcome =
   | { readonly kind: 'done' }
-  /** The bytes are not what the tables say, or do not end where they should. */
-  | { readonly kind: 'dead'; readonly offset: number; readonly why: string; readonly refusal?: Refusal }
+  /** The bytes are not what the tables say, or do not end where they should; `doubtful`: a QEMU may load them. */
+  | {
+      readonly kind: 'dead';
+      readonly offset: number;
+      readonly why: string;
+      readonly refusal?: Refusal;
+      readonly doubtful?: boolean;
+    }
   /** The stream was cut off in this section, and the walk has come to the value that is cut. */
   | { readonly kind: 'cut'; readonly offset: number; readonly field: string | number }
   | { readonly kind: 'unknown'; readonly unknown: Unknown };
@@ -765,7 +771,8 @@ export class Machine {
         return { kind: 'unknown', unknown: { object, offset, size: 8, question: 'reading', field, options } };
       }
       case 'fail':
-        return { kind: 'dead', offset: start, why: request.why };
+        if (this.#isLoad && request.load === 'taken') return answered(undefined);
+        return { kind: 'dead', offset: start, why: request.why, doubtful: request.load !== 'refused' };
     }
   }
 

@@ -76,8 +76,11 @@ export type ReaderRequest =
   | { readonly request: 'pciConfig'; readonly object: ObjectId }
   /** Something that the stream does not say. Answer: the value of the option that is tried. */
   | { readonly request: 'choose'; readonly question: string; readonly options: readonly UnknownOption[] }
-  /** The bytes are not what this info writes. */
-  | { readonly request: 'fail'; readonly why: string };
+  /**
+   * No QEMU would have saved this. `load` is what one does that loads it: it refuses, or takes it as it is; without it
+   * that is not known.
+   */
+  | { readonly request: 'fail'; readonly why: string; readonly load?: 'refused' | 'taken' };
 
 export interface Remaining {
   /** Bytes up to the end of the section. */

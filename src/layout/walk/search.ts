@@ -38,6 +38,8 @@ export interface SearchResult {
   /** Runs that were made, and their steps. */
   readonly states: number;
   readonly steps: number;
+  /** A run came to bytes that no QEMU would have saved, and that one may load. */
+  readonly doubtful: boolean;
   /** The failure that got furthest, for when there is no solution. */
   readonly furthest: Failure | undefined;
 }
@@ -103,12 +105,14 @@ export function search(
   const budget = { steps: limits.steps };
   let states = 0;
   let furthest: SearchResult['furthest'];
+  let doubtful = false;
   const finish = (exhausted: boolean): SearchResult => ({
     solutions: solutions.sort(compareSolutions),
     exhausted,
     candidates: candidates.length,
     states,
     steps: limits.steps - budget.steps,
+    doubtful,
     furthest,
   });
   let best = Number.POSITIVE_INFINITY;
@@ -136,6 +140,7 @@ export function search(
       best = Math.min(best, cost);
       solutions.push({ candidate, shadow: run.shadow, cost, guesses: listGuesses(guesses) });
     } else if (outcome.kind === 'dead') {
+      doubtful ||= outcome.doubtful === true;
       if (!furthest || outcome.offset > furthest.offset) {
         const { kind: _, ...failure } = outcome;
         furthest = { candidate, shadow: run.shadow, ...failure, guesses: listGuesses(guesses) };

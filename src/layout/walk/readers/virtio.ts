@@ -31,14 +31,16 @@ export const readVirtio: InfoReader = function* (args) {
   const traits = yield* readTransport(args);
   yield* integer('status', 'uint8');
   yield* integer('isr', 'uint8');
-  if ((yield* integer('queue_sel', 'uint16')) >= MAX_QUEUES) yield { request: 'fail', why: 'queue_sel' };
+  if ((yield* integer('queue_sel', 'uint16')) >= MAX_QUEUES)
+    yield { request: 'fail', why: 'queue_sel', load: 'refused' };
   const features = yield* scalar('guest_features_lo', 'uint32');
   yield* storeFeatures(args, features);
   const configLength = yield* integer('config_len', 'uint32');
-  if (configLength > MAX_CONFIG) yield { request: 'fail', why: `a configuration of ${configLength} bytes` };
+  if (configLength > MAX_CONFIG)
+    yield { request: 'fail', why: `a configuration of ${configLength} bytes`, load: 'taken' };
   if (configLength > 0) yield* bytes('config', 'buffer', configLength);
   const queues = yield* integer('num_queues', 'uint32');
-  if (queues > MAX_QUEUES) yield { request: 'fail', why: `${queues} queues` };
+  if (queues > MAX_QUEUES) yield { request: 'fail', why: `${queues} queues`, load: 'refused' };
   if (queues > 0) {
     yield { request: 'openArray', name: 'vq', type: 'VirtQueue', length: queues };
     for (let i = 0; i < queues; i++) yield* readQueue(i, traits);
@@ -67,10 +69,12 @@ function* storeFeatures({ vmsds, place }: ReaderArguments, features: bigint): Re
 function* readQueue(index: number, { hasAlignment, hasVectors }: TransportTraits): ReaderSteps<void> {
   yield { request: 'open', name: index, type: 'VirtQueue' };
   const size = yield* integer('num', 'uint32');
-  if (size === 0 || size > MAX_QUEUE_SIZE) yield { request: 'fail', why: `a queue of ${size} entries` };
+  if (size === 0 || size > MAX_QUEUE_SIZE)
+    yield { request: 'fail', why: `a queue of ${size} entries`, load: 'taken' };
   if (hasAlignment) {
     const align = yield* integer('align', 'uint32');
-    if ((align & (align - 1)) !== 0) yield { request: 'fail', why: `a queue aligned to ${align}` };
+    if ((align & (align - 1)) !== 0)
+      yield { request: 'fail', why: `a queue aligned to ${align}`, load: 'taken' };
   }
   yield* scalar('desc', 'uint64');
   yield* integer('last_avail_idx', 'uint16');

@@ -1,0 +1,98 @@
+import type { OpenedStream } from '../layout/open.ts';
+import type { CommandRecord, StreamRecord } from '../stream/records.ts';
+import type { Destination } from './destination.ts';
+import type { Finding } from './finding.ts';
+import { isOlder } from './version.ts';
+
+/** First QEMU that knows a command, major and minor; those that are not listed are older than any that is in use. */
+const COMMAND_SINCE: Readonly<Record<string, readonly [number, number]>> = {
+  ENABLE_COLO: [3, 0],
+  POSTCOPY_RESUME: [2, 13],
+  RECV_BITMAP: [2, 13],
+  SWITCHOVER_START: [10, 0],
+};
+
+/** How far a postcopy migration is at the destination (migration/postcopy-ram.h, PostcopyState). */
+type PostcopyState = 'none' | 'advise' | 'discard' | 'listening' | 'running';
+
+/** States in which a command may come, the one that it leads to, and the number that QEMU calls each state by. */
+const POSTCOPY_COMMANDS: Readonly<
+  Record<string, { readonly in: readonly PostcopyState[]; readonly to: PostcopyState; readonly says: string }>
+> = {
+  POSTCOPY_ADVISE: { in: ['none'], to: 'advise', says: 'CMD_POSTCOPY_ADVISE' },
+  POSTCOPY_RAM_DISCARD: { in: ['advise', 'discard'], to: 'discard', says: 'CMD_POSTCOPY_RAM_DISCARD' },
+  POSTCOPY_LISTEN: { in: ['advise', 'discard'], to: 'listening', says: 'CMD_POSTCOPY_LISTEN' },
+  POSTCOPY_RUN: { in: ['listening'], to: 'running', says: 'CMD_POSTCOPY_RUN' },
+};
+const STATE_NUMBERS: readonly PostcopyState[] = ['none', 'advise', 'discard', 'listening', 'running'];
+
+/** Commands that the destination does not know, or that cannot come where they do. */
+export function checkCommands({ stream }: OpenedStream, destination: Destination, end: number): Finding[] {
+  const findings: Finding[] = [];
+  let state: PostcopyState = 'none';
+  let hasReturnPath = false;
+  for (const record of commandsOf(stream.records)) {
+    const { name, range } = record;
+    if (range.start >= end) break;
+    const unknown = unknownCommand(record, destination);
+    if (unknown) findings.push(unknown);
+    const step = name === undefined ? undefined : POSTCOPY_COMMANDS[name];
+    if (step && !step.in.includes(state)) {
+      const says = `${step.says} in wrong postcopy state (${STATE_NUMBERS.indexOf(state)})`;
+      findings.push({
+        rule: 'command-order',
+        severity: 'blocks',
+        range,
+        message: `${name} in state ${state}`,
+        says,
+      });
+    }
+    if (step) state = step.to;
+    if (name === 'POSTCOPY_ADVISE') {
+      findings.push({
+        rule: 'capabilities',
+        severity: 'note',
+        range,
+        message: 'the source had the capability postcopy-ram on; the destination must have it, too',
+        says: 'RAM postcopy is disabled but have 16 byte advise',
+        fix: 'migrate-set-capabilities with postcopy-ram on at the destination',
+      });
+    }
+    if (name === 'OPEN_RETURN_PATH') hasReturnPath = true;
+    if (record.detail?.command === 'PING' && !hasReturnPath) {
+      const says = `CMD_PING (0x${record.detail.value.toString(16)}) received with no return path`;
+      const message = 'a PING before the return path was opened';
+      findings.push({ rule: 'command-order', severity: 'blocks', range, message, says });
+    }
+  }
+  return findings;
+}
+
+/** In the order in which they are carried out: those in a package where the package is. */
+function* commandsOf(records: readonly StreamRecord[]): Generator<CommandRecord> {
+  for (const record of records) {
+    if (record.kind !== 'command') continue;
+    yield record;
+    if (record.detail?.command === 'PACKAGED') yield* commandsOf(record.detail.records);
+  }
+}
+
+function unknownCommand(
+  { command, name, range, payload }: CommandRecord,
+  { qemuVersion }: Destination,
+): Finding | undefined {
+  const since = name === undefined ? undefined : COMMAND_SINCE[name];
+  const isKnown = name !== undefined && name !== 'INVALID';
+  if (isKnown && (!since || qemuVersion === undefined || !isOlder(qemuVersion, since))) return undefined;
+  const length = payload.end - payload.start;
+  return {
+    rule: 'unknown-command',
+    severity: 'blocks',
+    range,
+    message: since
+      ? `${name} is known from QEMU ${since.join('.')} on, and the destination is ${qemuVersion}`
+      : `command ${command}, which no QEMU up to 11.1 knows`,
+    says: `MIG_CMD 0x${command.toString(16)} unknown (len 0x${length.toString(16)})`,
+    fix: 'a newer QEMU at the destination, or a machine type that both have, which keeps the source from sending it',
+  };
+}
