@@ -8,6 +8,7 @@ export type DiagnosticCode =
   | 'not-a-stream' // no QEVM magic, or a stream version that nobody writes
   | 'truncated' // the bytes end before a record, section or field does
   | 'bad-record' // a record type or header that cannot be
+  | 'early-end' // an end-of-file record that more of the stream follows
   | 'bad-footer' // the footer of a section is missing or names another section
   | 'unknown-section' // nothing describes this section: its end was searched for, its content is a gap
   | 'unknown-command' // a MIG_CMD_* that is not known; skipped by its length

@@ -13,7 +13,7 @@ import { checkSection, checkSectionByTables, placeOf, unknownSectionWords } from
 /** Would a destination accept the stream? Loads nothing: walks the bytes as the destination's QEMU would. */
 export async function checkStream(opened: OpenedStream, destination: Destination): Promise<CheckReport> {
   const { stream } = opened;
-  const end = await endOfLoad(opened);
+  const end = endOfLoad(opened);
   const findings: Finding[] = [
     ...checkDamage(opened, end),
     ...checkConfiguration(opened, destination),

@@ -1,6 +1,5 @@
 import type { Diagnostic, DiagnosticCode } from '../bytes/diagnostic.ts';
 import type { OpenedStream } from '../layout/open.ts';
-import { QEMU_VM_EOF } from '../stream/records.ts';
 import type { Finding } from './finding.ts';
 
 /** Errors of the framing that end a load. Others are about what is not loaded: descriptions, and what is behind the end. */
@@ -14,18 +13,15 @@ const DAMAGE: ReadonlySet<DiagnosticCode> = new Set([
 ]);
 
 /**
- * Where a load ends: at the first byte that could be an end-of-file record where a record begins, even if the stream
- * goes on behind it.
+ * Where a load ends: at the first end-of-file record, even if the stream goes on behind it.
  */
-export async function endOfLoad({ source, stream, diagnostics }: OpenedStream): Promise<number> {
+export function endOfLoad({ stream, diagnostics }: OpenedStream): number {
   const eof = stream.records.find(({ kind }) => kind === 'eof');
-  let end = eof?.range.start ?? Number.POSITIVE_INFINITY;
-  for (const { code, range } of diagnostics) {
-    if (code !== 'bad-record' || !range || range.start >= end) continue;
-    const [type] = await source.read(range.start, 1);
-    if (type === QEMU_VM_EOF) end = range.start;
-  }
-  return end;
+  const early = diagnostics.find(({ code }) => code === 'early-end');
+  return Math.min(
+    eof?.range.start ?? Number.POSITIVE_INFINITY,
+    early?.range?.start ?? Number.POSITIVE_INFINITY,
+  );
 }
 
 /** What the bytes themselves have against a load, whoever does it. `end` is where the load ends. */

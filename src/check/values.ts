@@ -29,23 +29,28 @@ export interface ValueInput extends SectionValues {
 export function checkValues(values: SectionValues): Finding[] {
   const findings: Finding[] = [...checkCpuRegisters(values), ...checkGlobalState(values)];
   for (const { node, own, path } of walkPairs(values.root, values.own)) {
-    const found = checkNode({ ...values, node, ownNode: own, path: [...path] });
-    findings.push(...found.map((finding) => ({ path: [...path], range: node, ...finding })));
+    const check = checks.get(node.type);
+    if (!check) continue;
+    const found = check({ ...values, node, ownNode: own, path });
+    findings.push(...found.map((finding) => ({ path, range: node, ...finding })));
   }
   return findings;
 }
 
-function checkNode(input: ValueInput): readonly Finding[] {
-  const { node } = input;
-  const { type } = node;
-  if (type.endsWith(' equal')) return checkEqual(input);
-  if (type === 'int32 le') return checkBound(input);
-  if (type === 'pci config') return checkPciConfig(input);
-  if (type === 'pci irq state') return checkIrqState(node);
-  if (type === 'virtio') return checkVirtio(input);
-  if (type === 'subsection') return checkSpaprCapability(input);
-  return [];
-}
+/** Rules by the info or the kind of struct that they are for. */
+const checks: ReadonlyMap<string, (input: ValueInput) => readonly Finding[]> = new Map([
+  ['int32 equal', checkEqual],
+  ['uint8 equal', checkEqual],
+  ['uint16 equal', checkEqual],
+  ['uint32 equal', checkEqual],
+  ['int64 equal', checkEqual],
+  ['uint64 equal', checkEqual],
+  ['int32 le', checkBound],
+  ['pci config', checkPciConfig],
+  ['pci irq state', checkIrqState],
+  ['virtio', checkVirtio],
+  ['subsection', checkSpaprCapability],
+]);
 
 /** migration/vmstate-types.c, get_uint32_equal and its like. */
 function checkEqual({ node, ownNode }: ValueInput): readonly Finding[] {
@@ -81,7 +86,7 @@ function checkBound({ node, ownNode }: ValueInput): readonly Finding[] {
 }
 
 /** hw/pci/pci.c, get_pci_irq_state. */
-function checkIrqState(node: LayoutNode): readonly Finding[] {
+function checkIrqState({ node }: ValueInput): readonly Finding[] {
   if (node.kind !== 'struct') return [];
   const findings: Finding[] = [];
   for (const { node: pin } of walkPairs(node, undefined)) {

@@ -36,7 +36,13 @@ export function checkVirtio({ node, ownNode, section, destination }: ValueInput)
   let index = 0;
   for (const queue of children(child(node, 'vq'))) {
     const last = integer(child(queue, 'last_avail_idx')) ?? 0;
-    if (integer(child(queue, 'desc')) === 0 && last !== 0) {
+    const ring = integer(child(queue, 'desc')) ?? 0;
+    if (ring !== 0 && integer(child(queue, 'num')) === 0) {
+      const message = `virtqueue ${index} has a ring and no entries`;
+      const says = "address_space_cache_init: Assertion `len > 0' failed.";
+      add({ rule: 'virtio-queues', severity: 'blocks', message, says }, queue);
+    }
+    if (ring === 0 && last !== 0) {
       const message = `virtqueue ${index} has no ring, and an index of ${last}`;
       const says = `VQ ${index} address 0x0 inconsistent with Host index 0x${last.toString(16)}`;
       add({ rule: 'virtio-queues', severity: 'blocks', message, says }, queue);

@@ -11,7 +11,9 @@ export interface Pair {
   readonly path: readonly PathComponent[];
 }
 
-/** All nodes of a tree, each with the one of another tree that has the same path. */
+/**
+ * Nodes of a tree, each with the one of another tree that has the same path; of an array of plain values not these.
+ */
 export function* walkPairs(
   node: LayoutNode,
   own: LayoutNode | undefined,
@@ -19,6 +21,8 @@ export function* walkPairs(
 ): Generator<Pair> {
   yield { node, own, path };
   if (node.kind === 'array') {
+    // Plain values are made one by one when they are asked for.
+    if (!Array.isArray(node.children)) return;
     const others = own?.kind === 'array' ? own.children[Symbol.iterator]() : undefined;
     let index = 0;
     for (const child of node.children) {

@@ -261,10 +261,9 @@ class StreamScan<Scanner extends SectionScanner> {
     switch (type) {
       case QEMU_VM_EOF:
         if (await this.#isFalseEof()) {
-          throw window.error(
-            'bad-record',
-            'an end-of-file record that the vmdesc of the stream does not follow',
-          );
+          const message = 'an end-of-file record that the vmdesc of the stream does not follow';
+          const range = { start, end: start + 1 };
+          throw new DecodeError({ severity: 'error', code: 'early-end', message, range });
         }
         records.push({ kind: 'eof', range: { start, end: start + 1 } });
         if (this.#packageDepth === 0) await this.#readVmDescription();
