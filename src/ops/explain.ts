@@ -61,7 +61,7 @@ export function messageTemplates(page: string): string[] {
   if (start < 0) return [];
   const end = page.indexOf('\n## ', start);
   const part = page.slice(start, end < 0 ? undefined : end);
-  return [...part.matchAll(/^```\n([^]*?)^```$/gm)].flatMap(([, block = '']) => block.trimEnd().split('\n'));
+  return [...part.matchAll(/^```\n([\s\S]*?)^```$/gm)].flatMap(([, block = '']) => block.trimEnd().split('\n'));
 }
 
 /** Characters of a template that do not vary, if a line ends as it says; else 0. */
