@@ -39,20 +39,22 @@ export function explanationsOfProblems(markdown: string): Explanation[] {
   }));
 }
 
-/** What the messages of QEMU in a text are about: the pages that have the most of it among theirs, all if they tie. */
+/**
+ * What the messages of QEMU in a text are about: the pages that have the most of it among theirs, all if they tie. A line
+ * that is on many pages counts less.
+ */
 export function explainMessages(explanations: readonly Explanation[], text: string): Explanation[] {
-  const lines = text.split('\n').map(singleSpaced);
-  let most = 0;
-  let best: Explanation[] = [];
-  for (const explanation of explanations) {
-    const templates = messageTemplates(explanation.text);
-    let score = 0;
-    for (const line of lines)
-      score += Math.max(0, ...templates.map((template) => matchLength(template, line)));
-    if (score > most) [most, best] = [score, [explanation]];
-    else if (score === most && score > 0) best.push(explanation);
+  const candidates = explanations.map(({ text: page }) => messageTemplates(page));
+  const scores = candidates.map(() => 0);
+  for (const line of text.split('\n').map(singleSpaced)) {
+    const lengths = candidates.map((templates) =>
+      Math.max(0, ...templates.map((template) => matchLength(template, line))),
+    );
+    const matching = lengths.filter((length) => length > 0).length;
+    for (const [i, length] of lengths.entries()) if (length > 0) scores[i]! += length / matching;
   }
-  return best;
+  const most = Math.max(...scores);
+  return explanations.filter((_, i) => most > 0 && scores[i] === most);
 }
 
 /** The messages of QEMU that a page lists. */
@@ -61,7 +63,9 @@ export function messageTemplates(page: string): string[] {
   if (start < 0) return [];
   const end = page.indexOf('\n## ', start);
   const part = page.slice(start, end < 0 ? undefined : end);
-  return [...part.matchAll(/^```\n([\s\S]*?)^```$/gm)].flatMap(([, block = '']) => block.trimEnd().split('\n'));
+  return [...part.matchAll(/^```\n([\s\S]*?)^```$/gm)].flatMap(([, block = '']) =>
+    block.trimEnd().split('\n'),
+  );
 }
 
 /** Characters of a template that do not vary, if a line ends as it says; else 0. */
