@@ -14,7 +14,6 @@ const silent = new Set([
   'ram-block-resized',
   'missing-ram-block',
   'missing-subsection',
-  'trailing-bytes',
   'not-checked',
 ]);
 
