@@ -16,6 +16,7 @@ const commands = new Map<string, () => Promise<CommandUnknownOpts>>([
   ['ram', async () => (await import('./ram.ts')).ramCommand],
   ['snapshots', async () => (await import('./snapshots.ts')).snapshotsCommand],
   ['scan', async () => (await import('./scan.ts')).scanCommand],
+  ['explain', async () => (await import('./explain.ts')).explainCommand],
   ['schema', async () => (await import('./schema.ts')).schemaCommand],
 ]);
 

@@ -1,0 +1,61 @@
+import { Command } from '@commander-js/extra-typings';
+import { printable } from '../bytes/diagnostic.ts';
+import { readExplanations } from '../node/explanations.ts';
+import { type Explanation, explainMessages, nearCodes } from '../ops/explain.ts';
+import { explanationTable, explanationText } from '../render/explain-text.ts';
+import { jsonOption } from './options.ts';
+import { EXIT_TROUBLE, Output, styleFor, toJson } from './output.ts';
+
+/** Pages that are printed one behind the other; of more, their titles. */
+const MAX_PAGES = 2;
+
+export const explainCommand = new Command('explain')
+  .description('what a finding of check or compat, a problem in a stream, or an error message of QEMU means')
+  .argument('[code...]', 'a code, or what QEMU printed; all codes without it')
+  .addOption(jsonOption())
+  .addHelpText(
+    'after',
+    `
+Examples:
+  vmwalk explain
+  vmwalk explain pci-config
+  vmwalk explain 'Missing section footer for 0000:00:03.0/virtio-net'
+  vmwalk explain --json uuid | jq -r '.[0].text'`,
+  )
+  .action(async (words, { json }) => {
+    const all = await readExplanations();
+    const wanted = words.join(' ');
+    const found = words.length === 0 ? all : find(all, wanted);
+    const output = new Output();
+    if (found.length === 0) {
+      process.stderr.write(`vmwalk: ${printable(nothingFound(all, wanted))}\n`);
+      process.exitCode = EXIT_TROUBLE;
+    } else if (json) {
+      await output.line(toJson(found));
+    } else if (found.length > MAX_PAGES) {
+      for (const line of explanationTable(found)) await output.line(line);
+    } else {
+      const style = styleFor(process.stdout);
+      for (const [i, explanation] of found.entries()) {
+        if (i > 0) await output.line('');
+        for (const line of explanationText(explanation, style)) await output.line(line);
+      }
+    }
+    await output.flush();
+  });
+
+function find(all: readonly Explanation[], wanted: string): readonly Explanation[] {
+  const named = all.filter(({ code }) => code === wanted);
+  return named.length > 0 ? named : explainMessages(all, wanted);
+}
+
+function nothingFound(all: readonly Explanation[], wanted: string): string {
+  if (/\s/.test(wanted.trim()))
+    return 'no page has a message like that; where QEMU printed several lines, the first says most';
+  const near = nearCodes(
+    all.map(({ code }) => code),
+    wanted,
+  );
+  const advice = near.length > 0 ? `did you mean ${near.join(' or ')}?` : 'vmwalk explain lists all';
+  return `no code is called ${wanted}; ${advice}`;
+}
