@@ -706,7 +706,7 @@ for (const [
     PC,
     `-device e1000,${NO_ROM}`,
     `-device e1000,mitigation=off,${NO_ROM}`,
-    { versions: ['5.2', '7.2', '10.0'] },
+    { versions: ['5.2', '7.2'] },
   ],
   ['e1000-mac', PC, `-device e1000,${NO_ROM}`, `-device e1000,extra_mac_registers=off,${NO_ROM}`, UNTIL_10],
   ['e1000-tso', PC, `-device e1000,${NO_ROM}`, `-device e1000,migrate_tso_props=off,${NO_ROM}`],
@@ -742,7 +742,7 @@ for (const [
     Q35,
     '-device nec-usb-xhci,superspeed-ports-first=on',
     '-device nec-usb-xhci,superspeed-ports-first=off',
-    UNTIL_10,
+    { versions: ['5.2', '7.2'] },
   ],
   [
     'usb-version',
@@ -922,7 +922,7 @@ for (const [
     `,suppress-vmdesc=on ${drives(0)} -device virtio-blk-pci,drive=d0,num-queues=1`,
     `,suppress-vmdesc=on ${drives(0)} -device virtio-blk-pci,drive=d0,num-queues=2`,
   ],
-  ['migration-config', Q35, '', '-global migration.send-configuration=off'],
+  ['migration-config', Q35, '', '-global migration.send-configuration=off', UNTIL_10],
   ['migration-section-footer', Q35, '', '-global migration.send-section-footer=off'],
   ['migration-globalstate', Q35, '', '-global migration.store-global-state=off'],
   [
@@ -937,6 +937,7 @@ for (const [
     PC,
     '',
     '-global migration.send-configuration=off -global migration.send-section-footer=off -global migration.store-global-state=off',
+    UNTIL_10,
   ],
 ])) {
   differ(
@@ -976,7 +977,9 @@ for (const [name, a, b, limits = {}] of /** @type {[string, Side, Side, { versio
 }
 
 // Capabilities of migration that only one side has.
-const SHARED = ',memory-backend=ram -object memory-backend-file,id=ram,size=32M,mem-path=ram0.img,share=on';
+/** Without the ROM whose size is read out of memory, as memory that is shared in fact is not here. */
+const SHARED =
+  ',memory-backend=ram -object memory-backend-file,id=ram,size=32M,mem-path=ram0.img,share=on -global apic-common.vapic=off';
 const sharedFile = { 'ram0.img': 'zero:32M' };
 for (const [name, base, a, b] of /** @type {[string, Base, Side, Side][]} */ ([
   [
@@ -995,7 +998,7 @@ for (const [name, base, a, b] of /** @type {[string, Base, Side, Side][]} */ ([
     'ignore-shared-not',
     PC,
     { args: SHARED, more: { files: sharedFile, capabilities: ['x-ignore-shared'] } },
-    { args: '', more: { capabilities: ['x-ignore-shared'] } },
+    { args: '-global apic-common.vapic=off', more: { capabilities: ['x-ignore-shared'] } },
   ],
   [
     'validate-uuid',
@@ -1019,7 +1022,6 @@ for (const [name, base, a, b] of /** @type {[string, Base, Side, Side][]} */ ([
   ['events', PC, { args: '', more: { capabilities: ['events'] } }, ''],
   ['release-ram', Q35, { args: '', more: { capabilities: ['release-ram'] } }, ''],
   ['late-block-activate', Q35, { args: '', more: { capabilities: ['late-block-activate'] } }, ''],
-  ['postcopy', PC, { args: '', more: { capabilities: ['postcopy-ram'] } }, ''],
   [
     'dirty-bitmaps',
     PC,
