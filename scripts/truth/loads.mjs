@@ -17,7 +17,7 @@ import { makeFiles } from '../capture/files.mjs';
 import { makeWorkspace, removeWorkspace, startQemu } from '../capture/qemu.mjs';
 import { capture } from '../capture/session.mjs';
 import { loadCases } from './load-cases.mjs';
-import { locateDamage } from './load-damage.mjs';
+import { locateDamage } from './locate-damage.mjs';
 import { applySplices } from './splices.mjs';
 import { thinStream } from './thin-stream.mjs';
 
@@ -63,7 +63,7 @@ Run "npm run build" first.
  * @property {string} set    Name of the devices.
  * @property {string} kind   What is different at the destination or damaged; `same` and `version` where nothing is.
  * @property {Machine} source
- * @property {import("./load-damage.mjs").Damage[]} [damage]
+ * @property {import("./locate-damage.mjs").Damage[]} [damage]
  * @property {Machine} destination
  */
 
@@ -77,7 +77,7 @@ Run "npm run build" first.
 /**
  * A line of the table.
  *
- * @typedef {Omit<LoadCase, "damage"> & { damage?: import("./load-damage.mjs").Damage[],
+ * @typedef {Omit<LoadCase, "damage"> & { damage?: import("./locate-damage.mjs").Damage[],
  *   splices?: import("./splices.mjs").Splice[], verdict: Verdict, stream: string, base: string, profile: string }} Row
  */
 
@@ -130,12 +130,22 @@ if (existsSync(tableFile)) {
 
 /** What was captured in this run or an earlier one. @type {Map<string, Promise<Captured>>} */
 const captured = new Map();
-const queue = wanted.filter(({ id }) => !table.has(id));
+const queue = wanted.filter((each) => !isDone(each));
 let failures = 0;
 let written = Date.now();
 await Promise.all(Array.from({ length: Number(options.jobs) }, work));
 writeTable();
 process.exit(failures === 0 ? 0 : 1);
+
+/** Is the case in the table, as it is now? @param {LoadCase} loadCase */
+function isDone({ id, source, destination, damage }) {
+  const row = table.get(id);
+  return (
+    row !== undefined &&
+    JSON.stringify([row.source, row.destination, row.damage]) ===
+      JSON.stringify([source, destination, damage])
+  );
+}
 
 async function work() {
   for (let next = queue.shift(); next !== undefined; next = queue.shift()) {

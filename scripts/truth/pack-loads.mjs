@@ -19,7 +19,7 @@ loads.json holds
   files     a name for each stream and profile, the number N of the archive N.br that it is in, and its bytes there
             when that is decompressed
   cases     id, set, kind; source and destination as indexes into machines; stream and profile as indexes into files;
-            splices: damage to the stream (load-damage.mjs); loaded, words and end: what QEMU made of it
+            splices: damage to the stream (locate-damage.mjs); loaded, words and end: what QEMU made of it
 read-loads.mjs reads it.
 `;
 

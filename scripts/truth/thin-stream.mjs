@@ -42,13 +42,14 @@ export async function thinStream(stream, target) {
     const base = RAM_BASES[target] ?? 0;
     return /** @type {[number, number]} */ ([start - base, end - base]);
   });
+  const thinning = { main: main.idstr, pageSize, needed, block: '' };
   /** @type {Uint8Array[]} */
   const parts = [];
   let copied = 0;
   for (const { type, body } of ram.records) {
     if (type === 'SECTION_START') continue; // the block list
     parts.push(stream.subarray(copied, body.start));
-    parts.push(...thinRecord(stream.subarray(body.start, body.end), { main: main.idstr, pageSize, needed }));
+    parts.push(...thinRecord(stream.subarray(body.start, body.end), thinning));
     copied = body.end;
   }
   parts.push(stream.subarray(copied));
@@ -59,13 +60,14 @@ export async function thinStream(stream, target) {
  * What is left of the body of a PART or END record (migration/ram.c, ram_load_precopy).
  *
  * @param {Uint8Array} body
- * @param {{ main: string, pageSize: number, needed: [number, number][] }} options
+ * @param {{ main: string, pageSize: number, needed: [number, number][], block: string }} thinning  `block` is that of
+ *   the page before, in whichever record.
  */
-function thinRecord(body, { main, pageSize, needed }) {
+function thinRecord(body, thinning) {
+  const { main, pageSize, needed } = thinning;
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
   /** @type {Uint8Array[]} */
   const kept = [];
-  let block = '';
   let named = false;
   for (let pos = 0; pos < body.length; ) {
     const start = pos;
@@ -82,12 +84,12 @@ function thinRecord(body, { main, pageSize, needed }) {
     }
     if ((flags & CONTINUE) === 0) {
       const length = view.getUint8(pos);
-      block = Buffer.from(body.subarray(pos + 1, pos + 1 + length)).toString('latin1');
+      thinning.block = Buffer.from(body.subarray(pos + 1, pos + 1 + length)).toString('latin1');
       pos += 1 + length;
     }
     if ((flags & ZERO) !== 0) pos += 1;
     else {
-      const page = block === main && neededBytes(body.subarray(pos, pos + pageSize), offset, needed);
+      const page = thinning.block === main && neededBytes(body.subarray(pos, pos + pageSize), offset, needed);
       if (page) {
         kept.push(pageRecord(offset, named ? undefined : main), page);
         named = true;
@@ -106,16 +108,16 @@ function thinRecord(body, { main, pageSize, needed }) {
  * @param {[number, number][]} needed
  */
 function neededBytes(page, offset, needed) {
-  const kept = new Uint8Array(page.length);
-  let any = false;
+  /** @type {Uint8Array | undefined} */
+  let kept;
   for (const [from, to] of needed) {
     const start = Math.max(from - offset, 0);
     const end = Math.min(to - offset, page.length);
     if (start >= end) continue;
-    any = true;
+    kept ??= new Uint8Array(page.length);
     kept.set(page.subarray(start, end), start);
   }
-  return any ? kept : undefined;
+  return kept;
 }
 
 /**
