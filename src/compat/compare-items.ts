@@ -9,6 +9,7 @@ import {
 } from './conditions.ts';
 import type { CompatRank, CompatRule } from './rules.ts';
 import {
+  type CloseItem,
   type Condition,
   isUnused,
   itemLength,
@@ -92,6 +93,8 @@ class Comparison {
   readonly findings: WireFinding[] = [];
   /** Findings that many fields share, by what makes them the same. */
   readonly #shared = new Map<string, { readonly at: number; readonly fields: string[] }>();
+  /** Findings of arrays of another length that the items are in, as indexes into `findings`. */
+  readonly #lengths: number[] = [];
 
   compare(pairs: readonly AlignedPair[]): void {
     const hunks: Hunk[] = [];
@@ -154,10 +157,25 @@ class Comparison {
     if (saved.kind === 'validate') return;
     const difference = testDifference(saved.conditions, loaded.conditions);
     if (difference) this.#test(difference, loaded, saved.conditions);
-    if (saved.kind === 'close') return;
+    if (saved.kind === 'close') {
+      if (!sameCount(saved.count, (loaded as CloseItem).count)) this.#lengths.pop();
+      return;
+    }
     this.#names(saved, loaded);
     if (saved.kind === 'open') this.#open(saved, loaded as OpenItem);
-    else this.#value(saved, loaded as ValueItem);
+    else {
+      this.#value(saved, loaded as ValueItem);
+      this.#lengthen(saved, loaded as ValueItem);
+    }
+  }
+
+  /** An item in an array of another length, which is there more or less often. */
+  #lengthen(saved: ValueItem, loaded: ValueItem): void {
+    const at = this.#lengths.at(-1);
+    const finding = at === undefined ? undefined : this.findings[at];
+    if (at === undefined || !finding) return;
+    const bytes = byteDistance(itemLength(saved), itemLength(loaded));
+    this.findings[at] = { ...finding, bytes: sumOf(finding.bytes, bytes) };
   }
 
   #test(difference: TestDifference, item: WireItem, around: readonly Condition[]): void {
@@ -207,7 +225,9 @@ class Comparison {
 
   #open(saved: OpenItem, loaded: OpenItem): void {
     this.#pointers(saved, loaded);
-    this.#count(saved, loaded, undefined);
+    if (sameCount(saved.count, loaded.count)) return;
+    this.#lengths.push(this.findings.length);
+    this.#count(saved, loaded, 0);
   }
 
   #count(saved: OpenItem | ValueItem, loaded: OpenItem | ValueItem, length: number | undefined): void {
@@ -307,7 +327,7 @@ class Comparison {
             message:
               'it is sent in another place than it is read: this field and those between get wrong values',
             conditions: conditionTexts([...item.conditions, ...match.conditions]),
-            bytes: 0,
+            bytes: byteDistance(itemLength(item), itemLength(match)),
           });
           break;
         }
@@ -363,7 +383,7 @@ class Comparison {
       loaded[0] ??
       saved[0])!;
     const place = { vmsd: first.vmsd, path: first.path };
-    const bytes = sent === undefined || read === undefined ? undefined : read - sent;
+    const bytes = byteDistance(sent, read);
     if (bytes === 0) {
       this.#add({
         ...place,
@@ -428,8 +448,7 @@ class Comparison {
       this.#count(saved, loaded, to.length ?? (to.info === undefined ? to.memory : undefined));
       return;
     }
-    const [sent, read] = [itemLength(saved), itemLength(loaded)];
-    const bytes = sent === undefined || read === undefined ? undefined : read - sent;
+    const bytes = byteDistance(itemLength(saved), itemLength(loaded));
     if (bytes === 0 || (bytes === undefined && sameElement)) return;
     const place = { vmsd: loaded.vmsd, fields: [loaded.path.at(-1) ?? ''], path: loaded.path };
     const varying = bytes === undefined ? varyingCondition([saved, loaded]) : undefined;
@@ -496,6 +515,15 @@ class Comparison {
       });
     }
   }
+}
+
+/** What is read more than sent. */
+function byteDistance(sent: number | undefined, read: number | undefined): number | undefined {
+  return sent === undefined || read === undefined ? undefined : read - sent;
+}
+
+function sumOf(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? undefined : a + b;
 }
 
 /** Do two items say the same bytes, or is it another thing than bytes that they may differ in? */

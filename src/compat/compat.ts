@@ -279,11 +279,11 @@ class Findings {
       differences,
     };
     const key = JSON.stringify([rule, rank, direction, vmsd, fields, message, conditions, bytes]);
-    let collected = this.#collected.get(key);
-    if (!collected) {
-      collected = { finding, devices: [] };
-      this.#collected.set(key, collected);
-    }
+    // One device may have it in several places.
+    let nth = 0;
+    while (this.#collected.get(`${key} ${nth}`)?.devices.at(-1)?.roots[0] === roots[0]) nth++;
+    const collected = this.#collected.get(`${key} ${nth}`) ?? { finding, devices: [] };
+    this.#collected.set(`${key} ${nth}`, collected);
     const types = [...new Set(roots.flatMap((root) => root.types))].sort();
     const name = roots.find(({ vmsd }) => vmsd.name !== undefined)?.vmsd.name ?? types[0] ?? '';
     collected.devices.push({ roots, device: { name, types, path } });

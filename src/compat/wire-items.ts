@@ -17,6 +17,8 @@ interface ItemPlace {
   readonly conditions: readonly Condition[];
   /** How often it is there, by the arrays of fixed length around it. */
   readonly times: number;
+  /** How many arrays and lists it is in; those of one element do not count. */
+  readonly depth: number;
 }
 
 export interface ValueItem extends ItemPlace {
@@ -35,6 +37,8 @@ export interface OpenItem extends ItemPlace {
 
 export interface CloseItem extends ItemPlace {
   readonly kind: 'close';
+  /** Of the array that ends. */
+  readonly count: WireCount;
 }
 
 /** Where the subsections of a VMSD are, and of those around it that end at the same place. */
@@ -72,11 +76,11 @@ export function wireItems(
   conditions: readonly Condition[] = [],
 ): readonly WireItem[] | undefined {
   const flattener = new Flattener(role);
-  flattener.vmsd(vmsd, versionId, { path: [], conditions, times: 1 });
+  flattener.vmsd(vmsd, versionId, { path: [], conditions, times: 1, depth: 0 });
   return flattener.isTooLong ? undefined : flattener.items;
 }
 
-type Surroundings = Pick<ItemPlace, 'path' | 'conditions' | 'times'>;
+type Surroundings = Omit<ItemPlace, 'vmsd'>;
 
 class Flattener {
   readonly items: WireItem[] = [];
@@ -97,13 +101,11 @@ class Flattener {
       const exists = field.test ? field.test.answer(versionId) : field.versionId <= versionId;
       const path = [...around.path, field.name];
       if (field.validates) {
-        const { conditions, times } = around;
         this.items.push({
+          ...around,
           kind: 'validate',
           path,
           vmsd: name,
-          conditions,
-          times,
           test: field.test,
           versionId,
         });
@@ -115,7 +117,7 @@ class Flattener {
           ? [...around.conditions, { kind: 'test', test: field.test, versionId, field: field.name }]
           : around.conditions;
       const { element, count, pointers } = field;
-      const place = { path, vmsd: name, conditions, times: around.times };
+      const place = { ...around, path, vmsd: name, conditions };
       if (element.kind === 'value') {
         this.items.push({ ...place, kind: 'value', value: element, count, pointers });
         continue;
@@ -132,8 +134,10 @@ class Flattener {
       const times = count.kind === 'fixed' ? place.times * count.count : place.times;
       const some = elementsCondition(field.name, element.info, count);
       const inner = some ? [...conditions, some] : conditions;
-      this.vmsd(element.vmsd, version, { path, conditions: inner, times });
-      this.items.push({ ...place, kind: 'close' });
+      const isOne = element.info === undefined && count.kind === 'fixed' && count.count === 1;
+      const depth = place.depth + (isOne ? 0 : 1);
+      this.vmsd(element.vmsd, version, { path, conditions: inner, times, depth });
+      this.items.push({ ...place, kind: 'close', count });
     }
     if (vmsd.subsections.length > 0) this.#subsections(vmsd.subsections, { ...around, vmsd: name });
   }
@@ -169,6 +173,7 @@ export function isUnused(item: WireItem): boolean {
 
 /** Do two values look the same on the wire? */
 export function sameWire(a: ValueItem, b: ValueItem): boolean {
+  if (a.depth !== b.depth) return false;
   if (a.pointers !== b.pointers && a.pointers !== 'unknown' && b.pointers !== 'unknown') return false;
   const elements = sameCount(a.count, b.count);
   if (a.value.length !== undefined && b.value.length !== undefined) {
