@@ -78,7 +78,7 @@ function alignMiddle(saved: readonly WireItem[], loaded: readonly WireItem[]): A
 
 function pairCost(a: WireItem, b: WireItem): number {
   if (a.kind !== b.kind || a.depth !== b.depth) return NEVER;
-  const name = a.path.at(-1) === b.path.at(-1) ? 0 : RENAMED;
+  const name = a.name === b.name ? 0 : RENAMED;
   const tests = a.conditions.length === b.conditions.length ? 0 : OTHER_TEST;
   if (a.kind === 'value' && b.kind === 'value') {
     if (sameWire(a, b)) return name + tests;

@@ -13,5 +13,6 @@ export { type FileSource, openFile } from './file-source.ts';
 export { nodeInflater } from './inflater.ts';
 export { type Input, type InputOptions, openInput } from './open-input.ts';
 export { findQemuModules } from './qemu-modules.ts';
-export { extractSchemaOfFile, openSchema, writeSchemaFile } from './schema-file.ts';
+export { extractSchemaOfFile, openSchema, openSchemaOrDump, writeSchemaFile } from './schema-file.ts';
 export { openPath, openStandardInput, spoolToFile } from './spool.ts';
+export { openWireSide } from './wire-side.ts';
