@@ -6,8 +6,8 @@ export interface AlignedPair {
   readonly loaded: WireItem | undefined;
 }
 
-/** Pairs of items that are weighed against each other; beyond that, items are paired by name from both ends only. */
-const MAX_CELLS = 4_000_000;
+/** Pairs of items that are weighed against each other; where more differ, items are paired from both ends only. */
+const MAX_CELLS = 1_000_000;
 
 /** Costs: of an item that only one side has, of a pair with another name, of one with another form. */
 const GAP = 3;

@@ -1,8 +1,5 @@
 import type { PointerForm, WireCount, WireField, WireTest, WireValue, WireVmsd } from './wire-vmsd.ts';
 
-/** Items of one device at the most; real ones have up to some thousands. */
-const MAX_ITEMS = 50_000;
-
 /**
  * A VMSD as what it puts on the wire, one thing behind the other: structs inside are opened up, as nothing on the wire
  * says where one begins. `open` and `close` are around what is there several times, or in some special form.
@@ -69,16 +66,16 @@ export type Condition =
 /** Which side of a migration a VMSD is flattened for: they take other versions of structs inside. */
 export type Role = 'save' | 'load';
 
-/** The items of a VMSD at a version; undefined where there are more than can be. */
+/** The items of a VMSD at a version: as many as WireSizes says, at the most. */
 export function wireItems(
   vmsd: WireVmsd,
   versionId: number,
   role: Role,
   conditions: readonly Condition[] = [],
-): readonly WireItem[] | undefined {
+): readonly WireItem[] {
   const flattener = new Flattener(role);
   flattener.vmsd(vmsd, versionId, { outer: [], conditions, times: 1, depth: 0 });
-  return flattener.isTooLong ? undefined : flattener.items;
+  return flattener.items;
 }
 
 /** What is the same for all items of a struct. */
@@ -86,7 +83,6 @@ type Surroundings = Omit<ItemPlace, 'vmsd' | 'name'>;
 
 class Flattener {
   readonly items: WireItem[] = [];
-  isTooLong = false;
   readonly #role: Role;
 
   constructor(role: Role) {
@@ -95,10 +91,6 @@ class Flattener {
 
   vmsd(vmsd: WireVmsd, versionId: number, around: Surroundings): void {
     for (const field of vmsd.fields) {
-      if (this.items.length > MAX_ITEMS) {
-        this.isTooLong = true;
-        return;
-      }
       const { test } = field;
       const place = placeOf(field.name, vmsd, around);
       if (field.validates) {

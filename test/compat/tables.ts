@@ -71,6 +71,7 @@ export function side(devices: readonly TableVmsd[]): WireSide {
 class TableBuilder {
   readonly #functions: Expression[] = [];
   readonly #infos: string[] = [];
+  readonly #known = new Map<TableVmsd, number>();
   readonly #vmsds: QemuSchema['vmsds'][number][] = [];
 
   schema(devices: readonly TableVmsd[]): QemuSchema {
@@ -115,6 +116,14 @@ class TableBuilder {
   }
 
   #vmsd(table: TableVmsd): number {
+    const known = this.#known.get(table);
+    if (known !== undefined) return known;
+    const index = this.#make(table);
+    this.#known.set(table, index);
+    return index;
+  }
+
+  #make(table: TableVmsd): number {
     const { name, version = 1, minimum = 1, fields = [], subsections = [], needed } = table;
     const offsets = new Map<string, number>();
     const made = fields.map((field, i) => {
