@@ -19,7 +19,22 @@ export {
   memorySource,
   type Place,
 } from './bytes/source.ts';
+<<<<<<< HEAD
 export * from './check/profile.ts';
+=======
+export {
+  type CompatDevice,
+  type CompatFinding,
+  type CompatOptions,
+  type CompatReport,
+  compareSides,
+  type Direction,
+} from './compat/compat.ts';
+export { type CompatRank, type CompatRule, compatRanks, compatRules } from './compat/rules.ts';
+export { wireOfDump } from './compat/wire-of-dump.ts';
+export { wireOfSchema } from './compat/wire-of-schema.ts';
+export type * from './compat/wire-vmsd.ts';
+>>>>>>> compat
 export type { CompressionFormat, ContainerEnvironment, OwnedSource } from './containers/container.ts';
 export { type ContainerLayer, type UnwrapOptions, type Unwrapped, unwrap } from './containers/open.ts';
 export { listSnapshots } from './containers/qcow2.ts';
@@ -64,6 +79,14 @@ export type { Drawing } from './render/drawing.ts';
 export { ndjsonLine } from './render/ndjson.ts';
 export { drawRamMap } from './render/ram-map.ts';
 export { drawingSvg } from './render/svg.ts';
+export {
+  type DumpedDevice,
+  type DumpedField,
+  type DumpedVmsd,
+  type DumpVmstate,
+  isDumpVmstate,
+  parseDumpVmstate,
+} from './schema/dump-vmstate.ts';
 export { parseSchema } from './schema/parse-schema.ts';
 export * from './schema/qemu-schema.ts';
 export type { DeviceSchema, FieldSchema, Schema, SchemaOrigin, StructSchema } from './schema/schema.ts';

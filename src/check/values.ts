@@ -1,5 +1,5 @@
 import type { PathComponent } from '../bytes/diagnostic.ts';
-import type { LayoutNode, StructNode } from '../layout/node.ts';
+import { type LayoutNode, type StructNode, walk } from '../layout/node.ts';
 import type { Section } from '../stream/scan.ts';
 import { checkCpuRegisters } from './cpu-registers.ts';
 import type { Destination } from './destination.ts';
@@ -89,7 +89,7 @@ function checkBound({ node, ownNode }: ValueInput): readonly Finding[] {
 function checkIrqState({ node }: ValueInput): readonly Finding[] {
   if (node.kind !== 'struct') return [];
   const findings: Finding[] = [];
-  for (const { node: pin } of walkPairs(node, undefined)) {
+  for (const { node: pin } of walk(node)) {
     if (pin.kind !== 'leaf' || typeof pin.value !== 'number' || pin.value === 0 || pin.value === 1) continue;
     findings.push({
       rule: 'pci-irq-state',

@@ -6,8 +6,8 @@ export interface AlignedPair {
   readonly loaded: WireItem | undefined;
 }
 
-/** Pairs of items that are weighed against each other; beyond that, items are paired by name from both ends only. */
-const MAX_CELLS = 4_000_000;
+/** Pairs of items that are weighed against each other; where more differ, items are paired from both ends only. */
+const MAX_CELLS = 1_000_000;
 
 /** Costs: of an item that only one side has, of a pair with another name, of one with another form. */
 const GAP = 3;
@@ -77,8 +77,8 @@ function alignMiddle(saved: readonly WireItem[], loaded: readonly WireItem[]): A
 }
 
 function pairCost(a: WireItem, b: WireItem): number {
-  if (a.kind !== b.kind) return NEVER;
-  const name = a.path.at(-1) === b.path.at(-1) ? 0 : RENAMED;
+  if (a.kind !== b.kind || a.depth !== b.depth) return NEVER;
+  const name = a.name === b.name ? 0 : RENAMED;
   const tests = a.conditions.length === b.conditions.length ? 0 : OTHER_TEST;
   if (a.kind === 'value' && b.kind === 'value') {
     if (sameWire(a, b)) return name + tests;

@@ -9,9 +9,11 @@ import {
 } from './conditions.ts';
 import type { CompatRank, CompatRule } from './rules.ts';
 import {
+  type CloseItem,
   type Condition,
   isUnused,
   itemLength,
+  itemPath,
   type OpenItem,
   type SubsectionsItem,
   sameCount,
@@ -92,6 +94,8 @@ class Comparison {
   readonly findings: WireFinding[] = [];
   /** Findings that many fields share, by what makes them the same. */
   readonly #shared = new Map<string, { readonly at: number; readonly fields: string[] }>();
+  /** Findings of arrays of another length that the items are in, as indexes into `findings`. */
+  readonly #lengths: number[] = [];
 
   compare(pairs: readonly AlignedPair[]): void {
     const hunks: Hunk[] = [];
@@ -134,7 +138,7 @@ class Comparison {
     item: WireItem,
     finding: Pick<WireFinding, 'rule' | 'rank' | 'message' | 'conditions'>,
   ): void {
-    const field = item.path.at(-1) ?? '';
+    const field = item.name;
     const whole = JSON.stringify([finding.rule, item.vmsd, key, finding.conditions]);
     const known = this.#shared.get(whole);
     if (known) {
@@ -143,7 +147,7 @@ class Comparison {
     }
     const fields = [field];
     this.#shared.set(whole, { at: this.findings.length, fields });
-    this.#add({ ...finding, vmsd: item.vmsd, fields, path: item.path });
+    this.#add({ ...finding, vmsd: item.vmsd, fields, path: itemPath(item) });
   }
 
   #pair(saved: WireItem, loaded: WireItem): void {
@@ -154,10 +158,25 @@ class Comparison {
     if (saved.kind === 'validate') return;
     const difference = testDifference(saved.conditions, loaded.conditions);
     if (difference) this.#test(difference, loaded, saved.conditions);
-    if (saved.kind === 'close') return;
+    if (saved.kind === 'close') {
+      if (!sameCount(saved.count, (loaded as CloseItem).count)) this.#lengths.pop();
+      return;
+    }
     this.#names(saved, loaded);
     if (saved.kind === 'open') this.#open(saved, loaded as OpenItem);
-    else this.#value(saved, loaded as ValueItem);
+    else {
+      this.#value(saved, loaded as ValueItem);
+      this.#lengthen(saved, loaded as ValueItem);
+    }
+  }
+
+  /** An item in an array of another length, which is there more or less often. */
+  #lengthen(saved: ValueItem, loaded: ValueItem): void {
+    const at = this.#lengths.at(-1);
+    const finding = at === undefined ? undefined : this.findings[at];
+    if (at === undefined || !finding) return;
+    const bytes = byteDistance(itemLength(saved), itemLength(loaded));
+    this.findings[at] = { ...finding, bytes: sumOf(finding.bytes, bytes) };
   }
 
   #test(difference: TestDifference, item: WireItem, around: readonly Condition[]): void {
@@ -183,36 +202,44 @@ class Comparison {
       });
       return;
     }
-    const [from, to] = [saved.path.at(-1), loaded.path.at(-1)];
+    const [from, to] = [saved.name, loaded.name];
     if (from !== to) {
       this.#add({
         rule: 'compat-field-renamed',
         rank: 'cosmetic',
         vmsd: loaded.vmsd,
-        fields: [from ?? ''],
-        path: loaded.path,
+        fields: [from],
+        path: itemPath(loaded),
         message: `${from} of the source is ${to} of the destination`,
       });
     }
-    const [outer, inner] = [saved, loaded].map(({ path }) => path.slice(0, -1).join('/'));
-    if (outer !== inner) {
-      this.#addShared(`${outer} ${inner}`, loaded, {
-        rule: 'compat-struct-changed',
-        rank: 'cosmetic',
-        message: `${outer === '' ? 'no struct' : outer} of the source is ${inner === '' ? 'no struct' : inner} of the destination`,
-        conditions: [],
-      });
-    }
+    if (
+      saved.outer.length === loaded.outer.length &&
+      saved.outer.every((name, i) => name === loaded.outer[i])
+    )
+      return;
+    const [old, fresh] = [saved, loaded].map(({ outer }) =>
+      outer.length === 0 ? 'no struct' : outer.join('/'),
+    );
+    const message = `${old} of the source is ${fresh} of the destination`;
+    this.#addShared(message, loaded, {
+      rule: 'compat-struct-changed',
+      rank: 'cosmetic',
+      message,
+      conditions: [],
+    });
   }
 
   #open(saved: OpenItem, loaded: OpenItem): void {
     this.#pointers(saved, loaded);
-    this.#count(saved, loaded, undefined);
+    if (sameCount(saved.count, loaded.count)) return;
+    this.#lengths.push(this.findings.length);
+    this.#count(saved, loaded, 0);
   }
 
   #count(saved: OpenItem | ValueItem, loaded: OpenItem | ValueItem, length: number | undefined): void {
     if (sameCount(saved.count, loaded.count)) return;
-    const place = { vmsd: loaded.vmsd, fields: [loaded.path.at(-1) ?? ''], path: loaded.path };
+    const place = { vmsd: loaded.vmsd, fields: [loaded.name], path: itemPath(loaded) };
     const around = conditionTexts(loaded.conditions);
     const text = `${countText(saved.count)} sent, ${countText(loaded.count)} read`;
     if (saved.count.kind === 'fixed' && loaded.count.kind === 'fixed') {
@@ -241,8 +268,8 @@ class Comparison {
     this.#add({
       rule: 'compat-pointer-markers',
       vmsd: loaded.vmsd,
-      fields: [loaded.path.at(-1) ?? ''],
-      path: loaded.path,
+      fields: [loaded.name],
+      path: itemPath(loaded),
       message: `${markerText(from)} sent, ${markerText(to)} expected`,
       conditions: [...conditionTexts(loaded.conditions), 'an element is not NULL'],
     });
@@ -292,7 +319,7 @@ class Comparison {
           const match = other.loaded.find(
             (candidate) =>
               candidate.kind === 'value' &&
-              candidate.path.at(-1) === item.path.at(-1) &&
+              candidate.name === item.name &&
               candidate.vmsd === item.vmsd &&
               sameWire(item, candidate),
           );
@@ -302,12 +329,12 @@ class Comparison {
           this.#add({
             rule: 'compat-field-moved',
             vmsd: match.vmsd,
-            fields: [match.path.at(-1) ?? ''],
-            path: match.path,
+            fields: [match.name],
+            path: itemPath(match),
             message:
               'it is sent in another place than it is read: this field and those between get wrong values',
             conditions: conditionTexts([...item.conditions, ...match.conditions]),
-            bytes: 0,
+            bytes: byteDistance(itemLength(item), itemLength(match)),
           });
           break;
         }
@@ -362,8 +389,8 @@ class Comparison {
       saved.find(({ kind }) => kind === 'value') ??
       loaded[0] ??
       saved[0])!;
-    const place = { vmsd: first.vmsd, path: first.path };
-    const bytes = sent === undefined || read === undefined ? undefined : read - sent;
+    const place = { vmsd: first.vmsd, path: itemPath(first) };
+    const bytes = byteDistance(sent, read);
     if (bytes === 0) {
       this.#add({
         ...place,
@@ -428,10 +455,9 @@ class Comparison {
       this.#count(saved, loaded, to.length ?? (to.info === undefined ? to.memory : undefined));
       return;
     }
-    const [sent, read] = [itemLength(saved), itemLength(loaded)];
-    const bytes = sent === undefined || read === undefined ? undefined : read - sent;
+    const bytes = byteDistance(itemLength(saved), itemLength(loaded));
     if (bytes === 0 || (bytes === undefined && sameElement)) return;
-    const place = { vmsd: loaded.vmsd, fields: [loaded.path.at(-1) ?? ''], path: loaded.path };
+    const place = { vmsd: loaded.vmsd, fields: [loaded.name], path: itemPath(loaded) };
     const varying = bytes === undefined ? varyingCondition([saved, loaded]) : undefined;
     this.#add({
       ...place,
@@ -498,6 +524,15 @@ class Comparison {
   }
 }
 
+/** What is read more than sent. */
+function byteDistance(sent: number | undefined, read: number | undefined): number | undefined {
+  return sent === undefined || read === undefined ? undefined : read - sent;
+}
+
+function sumOf(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? undefined : a + b;
+}
+
 /** Do two items say the same bytes, or is it another thing than bytes that they may differ in? */
 function agrees(saved: WireItem, loaded: WireItem): boolean {
   return saved.kind !== 'value' || (loaded.kind === 'value' && sameWire(saved, loaded));
@@ -527,16 +562,14 @@ function varyingCondition(items: readonly WireItem[]): string | undefined {
     if (item.kind !== 'value' && item.kind !== 'open') continue;
     if (item.count.kind === 'member' && !certain) return `${item.count.member} is not 0`;
     if (item.kind === 'value' && item.value.sizeMember !== undefined && !certain)
-      return `${item.path.at(-1)} is not empty`;
+      return `${item.name} is not empty`;
   }
   return undefined;
 }
 
 function fieldNames(items: readonly WireItem[]): string[] {
   return [
-    ...new Set(
-      items.filter(({ kind }) => kind === 'value' || kind === 'open').map(({ path }) => path.at(-1) ?? ''),
-    ),
+    ...new Set(items.filter(({ kind }) => kind === 'value' || kind === 'open').map(({ name }) => name)),
   ];
 }
 
@@ -546,12 +579,12 @@ function itemsText(items: readonly WireItem[]): string {
     (item) => item.kind === 'value' || (item.kind === 'open' && item.info !== undefined),
   );
   const texts = shown.slice(0, MAX_NAMES).map((item) => {
-    const name = item.path.at(-1) ?? '';
+    const name = item.name;
     return item.kind === 'value'
       ? `${name} (${valueText(item)})`
       : `${name} (${item.kind === 'open' ? item.info : ''})`;
   });
-  if (shown.length === 0) return items.map(({ path }) => path.at(-1) ?? '').join(', ');
+  if (shown.length === 0) return fieldNames(items).join(', ');
   const more = shown.length - texts.length;
   return `${texts.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }

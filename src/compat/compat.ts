@@ -3,10 +3,15 @@ import { compareItems, compareVersions, type WireFinding } from './compare-items
 import { pairRoots, type RootPair } from './pair-roots.ts';
 import { type CompatRank, type CompatRule, compatRanks } from './rules.ts';
 import { wireItems } from './wire-items.ts';
+import { WireSizes } from './wire-size.ts';
 import type { RootVmsd, SideFacts, WireSide } from './wire-vmsd.ts';
 import { withoutTypes } from './without-types.ts';
 
+/** Fields and structs of all devices of both sides together; real ones have some hundred thousand. */
+const MAX_ITEMS = 4_000_000;
+
 export type Direction = 'old-to-new' | 'new-to-old';
+/** Both, in order. */
 export const directions: readonly Direction[] = ['old-to-new', 'new-to-old'];
 
 export interface CompatOptions {
@@ -21,6 +26,7 @@ export interface CompatOptions {
 export interface CompatReport {
   readonly old: SideFacts;
   readonly new: SideFacts;
+  readonly directions: readonly Direction[];
   /** VMSDs with sections of their own that were compared. */
   readonly compared: number;
   /** Ranked, the worst first; of one rank by device. */
@@ -66,18 +72,25 @@ export function compareSides(
   const [old, fresh] = alike(oldSide, newSide);
   const selects = compileSelection(options);
   const findings = new Findings();
+  const sizes = new WireSizes();
   const paired = pairRoots(old, fresh);
   const pairs = paired.pairs.filter((pair) => selects.device([pair.old, pair.new]));
-  for (const direction of directions) {
-    if (options.direction !== undefined && options.direction !== direction) continue;
+  const asked = options.direction === undefined ? directions : [options.direction];
+  for (const direction of asked) {
     const forward = direction === 'old-to-new';
     const [source, destination] = forward ? [old, fresh] : [fresh, old];
     const add = (root: RootVmsd, other: RootVmsd, found: readonly RootFinding[]) => {
       for (const finding of found) findings.add(direction, [root, other], finding);
     };
+    let left = MAX_ITEMS;
     for (const pair of paired.pairs) {
       const [saved, loaded] = forward ? [pair.old, pair.new] : [pair.new, pair.old];
-      add(saved, loaded, compareRoots(saved, loaded));
+      const items = sizes.size(saved.vmsd) + sizes.size(loaded.vmsd);
+      if (items > left) add(saved, loaded, [notCompared(saved)]);
+      else {
+        left -= items;
+        add(saved, loaded, compareRoots(saved, loaded));
+      }
     }
     for (const finding of renamedTypes(paired.pairs, forward))
       findings.add(direction, finding.roots, finding);
@@ -87,7 +100,27 @@ export function compareSides(
       if (finding) add(root, root, [finding]);
     }
   }
-  return { old: old.facts, new: fresh.facts, compared: pairs.length, findings: findings.sorted(selects) };
+  return {
+    old: old.facts,
+    new: fresh.facts,
+    directions: asked,
+    compared: pairs.length,
+    findings: findings.sorted(selects),
+  };
+}
+
+function notCompared({ vmsd }: RootVmsd): WireFinding {
+  return {
+    rule: 'compat-not-compared',
+    rank: 'conditional',
+    vmsd: vmsd.name ?? '',
+    fields: [],
+    path: [],
+    message: 'the tables have more fields than can be compared',
+    conditions: [],
+    bytes: undefined,
+    qemuSays: undefined,
+  };
 }
 
 /** Both sides with what both know. */
@@ -132,13 +165,7 @@ function compareRoots(saved: RootVmsd, loaded: RootVmsd): RootFinding[] {
     compareVersions(name, from.versionId, to, false);
   // A version that is refused is read as far as the destination knows it, to say what comes with it.
   const read = Math.max(Math.min(from.versionId, to.versionId), to.minimumVersionId);
-  const items = wireItems(from, from.versionId, 'save');
-  const expected = wireItems(to, read, 'load');
-  if (!items || !expected) {
-    const message = 'it has too many fields to be compared';
-    return [...findings, { ...whole, rule: 'compat-not-compared', rank: 'conditional', message }];
-  }
-  const inside = compareItems(items, expected);
+  const inside = compareItems(wireItems(from, from.versionId, 'save'), wireItems(to, read, 'load'));
   if (!versions) return [...findings, ...inside];
   const differences = inside
     .filter(({ rank }) => rank !== 'cosmetic')
@@ -279,11 +306,11 @@ class Findings {
       differences,
     };
     const key = JSON.stringify([rule, rank, direction, vmsd, fields, message, conditions, bytes]);
-    let collected = this.#collected.get(key);
-    if (!collected) {
-      collected = { finding, devices: [] };
-      this.#collected.set(key, collected);
-    }
+    // One device may have it in several places.
+    let nth = 0;
+    while (this.#collected.get(`${key} ${nth}`)?.devices.at(-1)?.roots[0] === roots[0]) nth++;
+    const collected = this.#collected.get(`${key} ${nth}`) ?? { finding, devices: [] };
+    this.#collected.set(`${key} ${nth}`, collected);
     const types = [...new Set(roots.flatMap((root) => root.types))].sort();
     const name = roots.find(({ vmsd }) => vmsd.name !== undefined)?.vmsd.name ?? types[0] ?? '';
     collected.devices.push({ roots, device: { name, types, path } });

@@ -2,6 +2,7 @@ import type { Place } from '../machine-code/evaluate.ts';
 import {
   type Property,
   type QemuSchema,
+  type QomType,
   VMS_ARRAY_OF_POINTER,
   VMS_POINTER,
   VMS_STRUCT,
@@ -24,12 +25,14 @@ interface Owner {
 export class MemberNames {
   readonly #schema: QemuSchema;
   readonly #owners = new Map<number, Owner>();
+  readonly #types: ReadonlyMap<string, QomType>;
   readonly #properties = new Map<string, readonly Property[]>();
   /** Of lists that no type is known to have. */
   readonly #strays: readonly Property[];
 
   constructor(schema: QemuSchema) {
     this.#schema = schema;
+    this.#types = new Map(schema.types.map((type) => [type.name, type]));
     const claimed = new Set(schema.types.flatMap(({ propertyLists }) => propertyLists));
     this.#strays = schema.propertyLists.flatMap(({ properties }, i) => (claimed.has(i) ? [] : properties));
     const queue: { readonly vmsd: number; readonly owner: Owner }[] = schema.types.flatMap(
@@ -93,10 +96,9 @@ export class MemberNames {
   #propertiesOf(name: string): readonly Property[] {
     let properties = this.#properties.get(name);
     if (!properties) {
-      const types = new Map(this.#schema.types.map((type) => [type.name, type]));
       const all: Property[] = [];
-      let type = types.get(name);
-      for (let i = 0; type && i < MAX_PARENTS; i++, type = types.get(type.parent)) {
+      let type = this.#types.get(name);
+      for (let i = 0; type && i < MAX_PARENTS; i++, type = this.#types.get(type.parent)) {
         for (const list of type.propertyLists)
           all.push(...(this.#schema.propertyLists[list]?.properties ?? []));
       }

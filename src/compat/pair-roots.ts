@@ -1,5 +1,3 @@
-import { align } from './align.ts';
-import { wireItems } from './wire-items.ts';
 import type { RootVmsd, WireSide } from './wire-vmsd.ts';
 
 export interface RootPair {
@@ -14,12 +12,14 @@ export interface PairedRoots {
 }
 
 /** VMSDs of one name that are weighed against each other; of more, those in the same order are taken. */
-const MAX_OF_ONE_NAME = 64;
+const MAX_OF_ONE_NAME = 32;
+/** Names of a VMSD that are looked at for that. */
+const MAX_NAMES = 256;
 const SHARED_TYPE = 100;
 
 /**
  * Puts VMSDs of both sides together: by their name, which is the section's, and of several with one name those that have
- * the same QOM types and the least to tell them apart. What is left is paired by QOM type: a device that sends its
+ * the same QOM types and the most names in common. What is left is paired by QOM type: a device that sends its
  * section under another name.
  */
 export function pairRoots(old: WireSide, fresh: WireSide): PairedRoots {
@@ -77,9 +77,21 @@ function sharedTypes(a: RootVmsd, b: RootVmsd): number {
   return a.types.filter((type) => b.types.includes(type)).length;
 }
 
+/** Types count most, then names of fields and subsections that only one has, then the version. */
 function likeness(a: RootVmsd, b: RootVmsd): number {
-  const saved = wireItems(a.vmsd, a.versionId, 'save') ?? [];
-  const loaded = wireItems(b.vmsd, b.versionId, 'save') ?? [];
-  const unpaired = align(saved, loaded).filter((pair) => !pair.saved || !pair.loaded).length;
-  return sharedTypes(a, b) * SHARED_TYPE - unpaired - Math.abs(a.versionId - b.versionId);
+  const [ours, theirs] = [namesIn(a), namesIn(b)];
+  const others =
+    ours.filter((name) => !theirs.includes(name)).length +
+    theirs.filter((name) => !ours.includes(name)).length;
+  return (
+    sharedTypes(a, b) * SHARED_TYPE -
+    others -
+    Math.abs(ours.length - theirs.length) -
+    Number(a.versionId !== b.versionId)
+  );
+}
+
+function namesIn({ vmsd }: RootVmsd): string[] {
+  const names = [...vmsd.fields, ...vmsd.subsections].map(({ name }) => name ?? '');
+  return names.slice(0, MAX_NAMES);
 }

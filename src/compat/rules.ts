@@ -26,7 +26,7 @@ export const compatRules = [
   ['compat-test-changed', 'whether a field is there is decided in another way'],
   ['compat-value-must-match', 'the destination takes a field only with the value that it has itself'],
   ['compat-validation-added', 'the destination checks what it loads, and the source does not'],
-  ['compat-not-compared', 'a device has too many fields to be compared'],
+  ['compat-not-compared', 'tables that have more fields than can be compared'],
   ['compat-field-renamed', 'a field has another name, on the same bytes'],
   ['compat-struct-changed', 'fields are in another struct, on the same bytes'],
   ['compat-type-differs', 'a field has another type, on the same bytes'],

@@ -1,7 +1,4 @@
-import type { PointerForm, WireCount, WireTest, WireValue, WireVmsd } from './wire-vmsd.ts';
-
-/** Items of one device at the most; real ones have up to some thousands. */
-const MAX_ITEMS = 50_000;
+import type { PointerForm, WireCount, WireField, WireTest, WireValue, WireVmsd } from './wire-vmsd.ts';
 
 /**
  * A VMSD as what it puts on the wire, one thing behind the other: structs inside are opened up, as nothing on the wire
@@ -10,13 +7,16 @@ const MAX_ITEMS = 50_000;
 export type WireItem = ValueItem | OpenItem | CloseItem | SubsectionsItem | ValidateItem;
 
 interface ItemPlace {
-  /** Names of fields, outermost first. */
-  readonly path: readonly string[];
+  readonly name: string;
+  /** Names of the fields that it is in, outermost first. */
+  readonly outer: readonly string[];
   /** VMSD whose field it is. */
   readonly vmsd: string;
   readonly conditions: readonly Condition[];
   /** How often it is there, by the arrays of fixed length around it. */
   readonly times: number;
+  /** How many arrays and lists it is in; those of one element do not count. */
+  readonly depth: number;
 }
 
 export interface ValueItem extends ItemPlace {
@@ -35,6 +35,8 @@ export interface OpenItem extends ItemPlace {
 
 export interface CloseItem extends ItemPlace {
   readonly kind: 'close';
+  /** Of the array that ends. */
+  readonly count: WireCount;
 }
 
 /** Where the subsections of a VMSD are, and of those around it that end at the same place. */
@@ -64,23 +66,23 @@ export type Condition =
 /** Which side of a migration a VMSD is flattened for: they take other versions of structs inside. */
 export type Role = 'save' | 'load';
 
-/** The items of a VMSD at a version; undefined where there are more than can be. */
+/** The items of a VMSD at a version: as many as WireSizes says, at the most. */
 export function wireItems(
   vmsd: WireVmsd,
   versionId: number,
   role: Role,
   conditions: readonly Condition[] = [],
-): readonly WireItem[] | undefined {
+): readonly WireItem[] {
   const flattener = new Flattener(role);
-  flattener.vmsd(vmsd, versionId, { path: [], conditions, times: 1 });
-  return flattener.isTooLong ? undefined : flattener.items;
+  flattener.vmsd(vmsd, versionId, { outer: [], conditions, times: 1, depth: 0 });
+  return flattener.items;
 }
 
-type Surroundings = Pick<ItemPlace, 'path' | 'conditions' | 'times'>;
+/** What is the same for all items of a struct. */
+type Surroundings = Omit<ItemPlace, 'vmsd' | 'name'>;
 
 class Flattener {
   readonly items: WireItem[] = [];
-  isTooLong = false;
   readonly #role: Role;
 
   constructor(role: Role) {
@@ -88,54 +90,49 @@ class Flattener {
   }
 
   vmsd(vmsd: WireVmsd, versionId: number, around: Surroundings): void {
-    const name = vmsd.name ?? '';
     for (const field of vmsd.fields) {
-      if (this.items.length > MAX_ITEMS) {
-        this.isTooLong = true;
-        return;
-      }
-      const exists = field.test ? field.test.answer(versionId) : field.versionId <= versionId;
-      const path = [...around.path, field.name];
+      const { test } = field;
+      const place = placeOf(field.name, vmsd, around);
       if (field.validates) {
-        const { conditions, times } = around;
-        this.items.push({
-          kind: 'validate',
-          path,
-          vmsd: name,
-          conditions,
-          times,
-          test: field.test,
-          versionId,
-        });
+        this.items.push({ kind: 'validate', ...place, test, versionId });
         continue;
       }
+      const exists = test ? test.answer(versionId) : field.versionId <= versionId;
       if (exists === false) continue;
-      const conditions: readonly Condition[] =
-        exists === undefined && field.test
-          ? [...around.conditions, { kind: 'test', test: field.test, versionId, field: field.name }]
-          : around.conditions;
-      const { element, count, pointers } = field;
-      const place = { path, vmsd: name, conditions, times: around.times };
-      if (element.kind === 'value') {
-        this.items.push({ ...place, kind: 'value', value: element, count, pointers });
-        continue;
-      }
-      const version = this.#role === 'save' ? element.savedVersion : element.loadedVersion;
-      const isPlain =
-        (element.info === undefined || element.info === 'tmp') &&
-        (count.kind === 'unknown' || (count.kind === 'fixed' && !count.isArray));
-      if (isPlain) {
-        this.vmsd(element.vmsd, version, place);
-        continue;
-      }
-      this.items.push({ ...place, kind: 'open', info: element.info, count, pointers });
-      const times = count.kind === 'fixed' ? place.times * count.count : place.times;
-      const some = elementsCondition(field.name, element.info, count);
-      const inner = some ? [...conditions, some] : conditions;
-      this.vmsd(element.vmsd, version, { path, conditions: inner, times });
-      this.items.push({ ...place, kind: 'close' });
+      if (exists === undefined && test) {
+        const condition: Condition = { kind: 'test', test, versionId, field: field.name };
+        this.#field(field, { ...place, conditions: [...place.conditions, condition] });
+      } else this.#field(field, place);
     }
-    if (vmsd.subsections.length > 0) this.#subsections(vmsd.subsections, { ...around, vmsd: name });
+    const { subsections } = vmsd;
+    if (subsections.length > 0) this.#subsections(subsections, placeOf('', vmsd, around));
+  }
+
+  #field({ element, count, pointers, name }: WireField, place: ItemPlace): void {
+    if (element.kind === 'value') {
+      this.items.push({ kind: 'value', ...place, value: element, count, pointers });
+      return;
+    }
+    const { vmsd, info } = element;
+    const version = this.#role === 'save' ? element.savedVersion : element.loadedVersion;
+    const outer = [...place.outer, name];
+    const isPlain =
+      (info === undefined || info === 'tmp') &&
+      (count.kind === 'unknown' || (count.kind === 'fixed' && !count.isArray));
+    if (isPlain) {
+      this.vmsd(vmsd, version, { ...place, outer });
+      return;
+    }
+    this.items.push({ kind: 'open', ...place, info, count, pointers });
+    const some = elementsCondition(name, info, count);
+    const isOne = info === undefined && count.kind === 'fixed' && count.count === 1;
+    this.vmsd(vmsd, version, {
+      outer,
+      conditions: some ? [...place.conditions, some] : place.conditions,
+      times: count.kind === 'fixed' ? place.times * count.count : place.times,
+      depth: place.depth + (isOne ? 0 : 1),
+    });
+    this.items.push({ kind: 'close', ...place, count });
   }
 
   #subsections(subsections: readonly WireVmsd[], place: ItemPlace): void {
@@ -143,6 +140,15 @@ class Flattener {
     if (last?.kind !== 'subsections') this.items.push({ ...place, kind: 'subsections', subsections });
     else this.items.splice(-1, 1, { ...last, subsections: [...last.subsections, ...subsections] });
   }
+}
+
+function placeOf(name: string, vmsd: WireVmsd, { outer, conditions, times, depth }: Surroundings): ItemPlace {
+  return { name, outer, vmsd: vmsd.name ?? '', conditions, times, depth };
+}
+
+/** Names of fields, outermost first. */
+export function itemPath({ outer, name }: WireItem): readonly string[] {
+  return name === '' ? outer : [...outer, name];
 }
 
 function elementsCondition(field: string, info: string | undefined, count: WireCount): Condition | undefined {
@@ -154,7 +160,8 @@ function elementsCondition(field: string, info: string | undefined, count: WireC
 export function itemLength(item: WireItem): number | undefined {
   if (item.kind !== 'value') return 0;
   const { value, count } = item;
-  const length = value.length ?? (value.info === undefined ? value.memory : undefined);
+  // A dump has only the size in memory; 0 is that of what an info writes by hand.
+  const length = value.length ?? (value.info === undefined && value.memory !== 0 ? value.memory : undefined);
   if (length === undefined || count.kind === 'member') return undefined;
   return length * (count.kind === 'fixed' ? count.count : 1) * item.times;
 }
@@ -162,13 +169,12 @@ export function itemLength(item: WireItem): number | undefined {
 /** Bytes that QEMU skips. A dump has no types: there it is the usual name. */
 export function isUnused(item: WireItem): boolean {
   if (item.kind !== 'value') return false;
-  return (
-    item.value.info === 'unused_buffer' || (item.value.info === undefined && item.path.at(-1) === 'unused')
-  );
+  return item.value.info === 'unused_buffer' || (item.value.info === undefined && item.name === 'unused');
 }
 
 /** Do two values look the same on the wire? */
 export function sameWire(a: ValueItem, b: ValueItem): boolean {
+  if (a.depth !== b.depth) return false;
   if (a.pointers !== b.pointers && a.pointers !== 'unknown' && b.pointers !== 'unknown') return false;
   const elements = sameCount(a.count, b.count);
   if (a.value.length !== undefined && b.value.length !== undefined) {

@@ -15,6 +15,7 @@ export { nodeInflater } from './inflater.ts';
 export { type Input, type InputOptions, openInput } from './open-input.ts';
 export { compressProfile, openProfile, writeProfileFile } from './profile-file.ts';
 export { findQemuModules } from './qemu-modules.ts';
-export { extractSchemaOfFile, openSchema, writeSchemaFile } from './schema-file.ts';
+export { extractSchemaOfFile, openSchema, openSchemaOrDump, writeSchemaFile } from './schema-file.ts';
 export { openPath, openStandardInput, spoolToFile } from './spool.ts';
 export { QemuEnded, type StartOptions } from './start-qemu.ts';
+export { openWireSide } from './wire-side.ts';

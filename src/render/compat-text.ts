@@ -1,5 +1,5 @@
 import { printable } from '../bytes/diagnostic.ts';
-import { type CompatFinding, type CompatReport, type Direction, directions } from '../compat/compat.ts';
+import type { CompatFinding, CompatReport, Direction } from '../compat/compat.ts';
 import type { CompatRank, CompatRule } from '../compat/rules.ts';
 import type { SideFacts } from '../compat/wire-vmsd.ts';
 import type { TextOptions } from './style.ts';
@@ -24,16 +24,16 @@ export function* compatText(report: CompatReport, options: CompatTextOptions): G
   const { style } = options;
   yield* sideText('OLD', report.old, options);
   yield* sideText('NEW', report.new, options);
-  const counts = directions.map((direction) => {
+  const counts = report.directions.map((direction) => {
     const devices = new Set(
       report.findings
         .filter((finding) => finding.direction === direction && finding.rank === 'certain')
         .flatMap((finding) => finding.devices.map(({ name }) => name)),
     );
-    return `${devices.size} break ${arrows[direction]}`;
+    return `${devices.size} break${devices.size === 1 ? 's' : ''} ${arrows[direction]}`;
   });
-  yield `${report.compared} devices compared: ${counts.join(', ')}`;
-  for (const direction of directions) {
+  yield `${report.compared} device${report.compared === 1 ? '' : 's'} compared: ${counts.join(', ')}`;
+  for (const direction of report.directions) {
     const findings = report.findings.filter((finding) => finding.direction === direction);
     const missing = findings.filter(({ rule }) => rule === 'compat-device-missing');
     const others = findings.filter(({ rule }) => rule !== 'compat-device-missing');
