@@ -272,7 +272,7 @@ class StreamComparison {
     const isCompared = summaryA?.kind !== 'ram' && !structure;
     const isUnread = sectionA.unscanned !== undefined || sectionB.unscanned !== undefined;
     if (isCompared && isUnread) this.#unread.push({ section: a.section, instanceId: a.instanceId });
-    if (isCompared && !isUnread && (this.#filter?.accepts(a, []) ?? true)) {
+    if (isCompared && !isUnread) {
       const factsA = new Map(facts(summaryA));
       const factsB = new Map(facts(summaryB));
       for (const [name, value] of factsA) {
@@ -284,9 +284,12 @@ class StreamComparison {
         { source: this.#a.source, pieces: sectionA.records.map(({ body }) => body) },
         { source: this.#b.source, pieces: sectionB.records.map(({ body }) => body) },
       );
-      const sides = { path: ['(content)'], a: [a.root], b: [b.root] };
-      if (lengthA !== lengthB) changes.push({ kind: 'size', ...sides });
-      else if (differing > 0) changes.push({ kind: 'value', ...sides, ranges, differing, unit: 'bytes' });
+      const path = ['(content)'];
+      const sides = { path, a: [a.root], b: [b.root] };
+      const isAccepted = this.#filter?.accepts(a, path) ?? true;
+      if (isAccepted && lengthA !== lengthB) changes.push({ kind: 'size', ...sides });
+      else if (isAccepted && differing > 0)
+        changes.push({ kind: 'value', ...sides, ranges, differing, unit: 'bytes' });
     }
     return { changes, omitted: 0, same: 0 };
   }
