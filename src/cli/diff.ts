@@ -206,7 +206,11 @@ function finish(diff: StreamDiff): number {
     process.stderr.write(`vmwalk: not all of ${which} could be decoded; the rest was compared\n`);
     return EXIT_TROUBLE;
   }
-  return diff.same ? EXIT_OK : EXIT_DIFFERENT;
+  if (!diff.anySelected) {
+    process.stderr.write('vmwalk: nothing matches the selectors; info lists the sections\n');
+    return EXIT_TROUBLE;
+  }
+  return diff.verdict === 'same' ? EXIT_OK : EXIT_DIFFERENT;
 }
 
 function distinct(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {

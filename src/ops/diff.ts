@@ -14,6 +14,7 @@ import { type Change, diffLayouts, type LayoutDiff } from './diff-layouts.ts';
 import { diffRam, type RamDiff } from './diff-ram.ts';
 import { foldElements, foldSections } from './fold-diff.ts';
 import { type CommandInfo, commandRecords } from './info.ts';
+import { pruneLayout } from './select.ts';
 
 export interface DiffOptions extends DiffFilterOptions {
   /** Compare what is sent, not the values: versions, sections, subsections, fields, types, sizes, array lengths. */
@@ -27,8 +28,10 @@ export interface StreamDiff {
   readonly a: DiffedStream;
   readonly b: DiffedStream;
   readonly structure: boolean;
-  /** No difference was found in what was compared. */
-  readonly same: boolean;
+  /** `undecided`: no difference was found, but not all could be decoded. */
+  readonly verdict: 'same' | 'different' | 'undecided';
+  /** False when there are selectors, and nothing was compared. */
+  readonly anySelected: boolean;
   /** Whether sections end with footers, where that differs. */
   readonly footers: { readonly a: boolean; readonly b: boolean } | undefined;
   readonly commands: readonly CommandChange[];
@@ -109,6 +112,7 @@ class StreamComparison {
   readonly #diagnosticsA: Diagnostic[];
   readonly #diagnosticsB: Diagnostic[];
   readonly #unread: SectionName[] = [];
+  #ramLayout: Layout | undefined;
   #unchanged = 0;
   #fields = 0;
 
@@ -157,7 +161,7 @@ class StreamComparison {
     found.push(...this.#oneSided(removed, added));
     found.sort((x, y) => x.at - y.at);
     const inPlace = longestRise(matches);
-    const acceptsFraming = this.#filter?.acceptsFraming ?? true;
+    const acceptsFraming = this.#filter?.only === undefined;
     const order = acceptsFraming
       ? placesA.filter((_, i) => matches[i]! >= 0 && !inPlace.has(i)).map(nameOf)
       : [];
@@ -165,13 +169,17 @@ class StreamComparison {
     const sections = structure ? foldSections(diffs.map(foldElements)) : diffs;
     const commands = acceptsFraming ? diffCommands(this.#a, this.#b) : [];
     const footers = acceptsFraming ? diffFooters(this.#a, this.#b) : undefined;
-    const ram = diffRam(this.#a, this.#b, pages);
-    const nothing = sections.length + order.length + commands.length === 0 && !footers;
+    const ram = diffRam(this.#a, this.#b, pages, (idstr) => this.#acceptsBlock(idstr));
+    const nothing = sections.length + order.length + commands.length === 0 && !footers && (ram?.same ?? true);
+    const isDamaged = [...this.#diagnosticsA, ...this.#diagnosticsB].some(
+      ({ severity }) => severity === 'error',
+    );
     return {
       a: describe(this.#a, this.#diagnosticsA),
       b: describe(this.#b, this.#diagnosticsB),
       structure,
-      same: nothing && (ram?.same ?? true),
+      verdict: nothing ? (isDamaged ? 'undecided' : 'same') : 'different',
+      anySelected: acceptsFraming || sections.length + this.#unchanged > 0 || (ram?.blocks.length ?? 0) > 0,
       footers,
       commands,
       sections,
@@ -189,18 +197,20 @@ class StreamComparison {
         ? await layoutOf(opened, record!)
         : await resolveConfiguration(opened.source, configuration, opened.schema);
     diagnostics.push(...layout.diagnostics);
+    if (record?.scanner?.summary().kind === 'ram') this.#ramLayout ??= layout;
     return layout;
   }
 
   /** The differences of a section that both have; undefined where there are none. */
   async #compare(placeA: Place, a: Layout, placeB: Place, b: Layout): Promise<SectionDiff | undefined> {
-    const diff =
-      placeA.record?.scanner && placeB.record?.scanner
-        ? await this.#compareIterative(placeA.record, a, placeB.record, b)
-        : await this.#compareLayouts(a, b);
+    const isIterative = placeA.record?.scanner !== undefined && placeB.record?.scanner !== undefined;
+    const diff = isIterative
+      ? await this.#compareIterative(placeA.record, a, placeB.record, b)
+      : await this.#compareLayouts(a, b);
+    if (!diff) return undefined;
     this.#fields += diff.same;
     if (diff.changes.length === 0) {
-      this.#unchanged++;
+      if (!isIterative || (this.#filter?.accepts(a, []) ?? true)) this.#unchanged++;
       return undefined;
     }
     const { changes, omitted, same } = diff;
@@ -216,8 +226,21 @@ class StreamComparison {
     };
   }
 
-  async #compareLayouts(a: Layout, b: Layout): Promise<Pick<LayoutDiff, 'changes' | 'omitted' | 'same'>> {
+  #acceptsBlock(idstr: string): boolean {
+    return !this.#filter || (this.#ramLayout !== undefined && this.#filter.accepts(this.#ramLayout, [idstr]));
+  }
+
+  /** The differences of what was selected; undefined where nothing was. */
+  async #compareLayouts(
+    wholeA: Layout,
+    wholeB: Layout,
+  ): Promise<Pick<LayoutDiff, 'changes' | 'omitted' | 'same'> | undefined> {
     const { structure } = this.#options;
+    const selectedA = pruneLayout(wholeA, this.#filter?.only);
+    const selectedB = pruneLayout(wholeB, this.#filter?.only);
+    if (!selectedA && !selectedB) return undefined;
+    const a = selectedA ?? withoutFields(wholeA);
+    const b = selectedB ?? withoutFields(wholeB);
     const diff = diffLayouts(a, b, { structure, filter: this.#filter });
     const changes = [...diff.changes];
     // From the last on, so that the indexes stay right.
@@ -334,6 +357,10 @@ class StreamComparison {
     };
     return [...left.map(diffOf('removed')), ...right.map(diffOf('added'))];
   }
+}
+
+function withoutFields(layout: Layout): Layout {
+  return { ...layout, root: { ...layout.root, children: [] } };
 }
 
 /** A section that only one side has, and where it belongs among the sections of A. */

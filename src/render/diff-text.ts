@@ -68,8 +68,9 @@ function* totals(diff: StreamDiff): Generator<string> {
     ...diff.unread.map((name) => `${nameText(name)} (--full-scan does)`),
   ];
   const apart = unread.length > 0 ? `; not compared: ${unread.join(', ')}` : '';
-  if (diff.same) {
-    yield `no difference: ${rest}${apart}`;
+  if (diff.verdict !== 'different') {
+    const found = diff.verdict === 'same' ? 'no difference' : 'no difference in what could be decoded';
+    yield `${found}: ${rest}${apart}`;
     return;
   }
   const all = diff.sections.flatMap((section) => [section, ...(section.alike ?? [])]).length;
