@@ -27,6 +27,8 @@ const INDENT = '  ';
 const SHORT_RANGES = 4;
 const SHORT_PAGE_RANGES = 16;
 const SHORT_BYTES = 16;
+/** Bytes of a buffer of another size that are shown. */
+const MAX_RESIZED = 32;
 /** Sections that are named one by one where others are alike. */
 const SHORT_ALIKE = 6;
 const MAX_NAME_WIDTH = 44;
@@ -60,9 +62,8 @@ export function* diffText(diff: StreamDiff, display: DiffTextOptions): Generator
 
 function* totals(diff: StreamDiff): Generator<string> {
   const { unchanged, ram, structure } = diff;
-  const rest = `${count(unchanged.sections, 'section')} unchanged, ${count(unchanged.fields, 'field')} in all the ${
-    structure ? 'same in form' : 'same'
-  }`;
+  const same = structure ? 'the same in form' : 'the same';
+  const rest = `${count(unchanged.sections, 'section')} unchanged, ${count(unchanged.fields, 'field')} ${same}`;
   const unread = [
     ...(ram && !ram.pagesCompared && !structure ? ['the content of RAM (--ram does)'] : []),
     ...diff.unread.map((name) => `${nameText(name)} (--full-scan does)`),
@@ -102,7 +103,7 @@ function* commandLines(commands: readonly CommandChange[], options: Context): Ge
 }
 
 function* sectionLines(section: SectionDiff, options: Context): Generator<string> {
-  const { style, structure } = options;
+  const { style } = options;
   const { kind, a, b, changes, alike = [], counterpart, omitted, same } = section;
   yield '';
   const names = namesText([section, ...alike], options);
@@ -120,10 +121,9 @@ function* sectionLines(section: SectionDiff, options: Context): Generator<string
     const only = alike.length > 0 ? `${alike.length + 1} sections only` : 'only';
     yield `${mark(kind, style)} ${style.heading(names)}  ${only} in ${kind === 'added' ? 'B' : 'A'}  ${known}`;
     if (counterpart) {
-      const what = structure ? 'in form' : 'in value or form';
-      const differ =
-        counterpart.changes === 0 ? 'no field differs' : `${count(counterpart.changes, 'difference')}`;
-      yield `${INDENT}${style.faint(`${other} has ${nameText(counterpart)} of the same VMSD: ${differ} ${what}`)}`;
+      const { changes: differences } = counterpart;
+      const differ = differences === 0 ? 'no field differs' : count(differences, 'difference');
+      yield `${INDENT}${style.faint(`${other} has ${nameText(counterpart)} of the same VMSD: ${differ}`)}`;
     }
     return;
   }
@@ -205,13 +205,13 @@ function rowOf(change: Change, options: Context): Row {
     }
     case 'type':
       return { ...row, mark: 'form', parts: both(typeText) };
-    case 'size':
-      return {
-        ...row,
-        mark: 'form',
-        type: printable(node.type),
-        parts: both((each) => formatSize(sizeOf(each))),
-      };
+    case 'size': {
+      const text = (each: LayoutNode) =>
+        options.structure || each.kind !== 'leaf' || sizeOf(each) > MAX_RESIZED
+          ? formatSize(sizeOf(each))
+          : `${formatSize(sizeOf(each))}: ${shownValue(each, options)}`;
+      return { ...row, mark: 'form', type: printable(node.type), parts: both(text) };
+    }
     case 'length':
       return {
         ...row,
@@ -287,12 +287,11 @@ function sideLine(row: Row, width: number, { style, width: columns, full }: Cont
   const cell = (side: 'a' | 'b', offset: number | undefined) => {
     if (offset === undefined && row.parts.every((part) => part[side] === '' && part.label !== '')) return '';
     const values = row.parts.map((part) => [part.label, part[side]].filter((text) => text !== '').join(' '));
-    const place = offset === undefined ? '' : `at ${hexOffset(offset)}`;
     const words = [
+      offset === undefined ? '' : `${hexOffset(offset)}:`,
       row.type,
       values.join(', '),
       side === 'b' || row.mark === 'removed' ? row.notes.join(', ') : '',
-      place,
     ];
     const text = words.filter((word) => word !== '').join('  ');
     return full || text.length <= room ? text : `${text.slice(0, room - 1)}…`;
