@@ -10,6 +10,7 @@ export {
   type RamExtraction,
 } from './extract-ram.ts';
 export { type FileSource, openFile } from './file-source.ts';
+export { type HashedStream, openWithPageHashes } from './hash-ram.ts';
 export { nodeInflater } from './inflater.ts';
 export { type Input, type InputOptions, openInput } from './open-input.ts';
 export { findQemuModules } from './qemu-modules.ts';

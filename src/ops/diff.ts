@@ -79,12 +79,13 @@ export interface SectionDiff extends SectionName {
   readonly kind: 'changed' | 'added' | 'removed';
   readonly a?: SectionSide;
   readonly b?: SectionSide;
+  /** Of a section that only A has, how its counterpart in B differs from it. */
   readonly changes: readonly Change[];
   readonly omitted: number;
   /** Fields that are the same. */
   readonly same: number;
-  /** Of a section that only one side has: one that only the other has, of the same VMSD, and in how much it differs. */
-  readonly counterpart?: SectionName & { readonly changes: number };
+  /** Of a section that only one side has: the likeliest one of the same VMSD that only the other has. */
+  readonly counterpart?: SectionName & SectionSide;
   /** Further sections with the same changes, with `structure`. */
   readonly alike?: readonly SectionName[];
 }
@@ -158,7 +159,7 @@ class StreamComparison {
       const at = before ? placesA.findIndex((mine) => keyOf(mine) === keyOf(before)) + 0.5 : -0.5;
       added.push({ at, place, layout: await this.#layout(this.#b, place, this.#diagnosticsB) });
     }
-    found.push(...this.#oneSided(removed, added));
+    found.push(...(await this.#oneSided(removed, added)));
     found.sort((x, y) => x.at - y.at);
     const inPlace = longestRise(matches);
     const acceptsFraming = this.#filter?.only === undefined;
@@ -318,40 +319,43 @@ class StreamComparison {
   }
 
   /** Sections that only one side has, each with one of the same VMSD that only the other has. */
-  #oneSided(
+  async #oneSided(
     removed: readonly OneSided[],
     added: readonly OneSided[],
-  ): { readonly at: number; readonly diff: SectionDiff }[] {
+  ): Promise<{ readonly at: number; readonly diff: SectionDiff }[]> {
     const accepts = ({ layout }: OneSided) => this.#filter?.accepts(layout, [], layout.root) ?? true;
     const left = removed.filter(accepts);
     const right = added.filter(accepts);
-    const taken = new Map<OneSided, OneSided & { readonly changes: number }>();
+    const { structure } = this.#options;
+    const counterparts = new Map<OneSided, OneSided>();
+    const differences = new Map<OneSided, Pick<LayoutDiff, 'changes' | 'omitted' | 'same'>>();
     for (const one of left) {
-      const candidates = right.filter((other) => !taken.has(other) && deviceName(one) === deviceName(other));
       let best: { readonly other: OneSided; readonly changes: number } | undefined;
-      for (const other of candidates) {
-        const { changes, omitted } = diffLayouts(one.layout, other.layout, {
-          structure: this.#options.structure,
-        });
-        if (!best || changes.length + omitted < best.changes)
-          best = { other, changes: changes.length + omitted };
+      for (const other of right) {
+        if (counterparts.has(other) || deviceName(one) !== deviceName(other)) continue;
+        const { changes } = diffLayouts(one.layout, other.layout, { structure, filter: this.#filter });
+        if (!best || changes.length < best.changes) best = { other, changes: changes.length };
+        if (changes.length === 0) break;
       }
-      if (!best) continue;
-      taken.set(one, { ...best.other, changes: best.changes });
-      taken.set(best.other, { ...one, changes: best.changes });
+      const diff = best && (await this.#compareLayouts(one.layout, best.other.layout));
+      if (!best || !diff) continue;
+      counterparts.set(one, best.other);
+      counterparts.set(best.other, one);
+      differences.set(one, diff);
     }
     const diffOf = (kind: 'added' | 'removed') => (one: OneSided) => {
-      const other = taken.get(one);
+      const other = counterparts.get(one);
+      const { changes = [], omitted = 0, same = 0 } = differences.get(one) ?? {};
       const side = sideOf(one.layout);
       const diff: SectionDiff = {
         ...nameOf(one.place),
         occurrence: one.place.occurrence,
         kind,
         ...(kind === 'removed' ? { a: side } : { b: side }),
-        changes: [],
-        omitted: 0,
-        same: 0,
-        ...(other ? { counterpart: { ...nameOf(other.place), changes: other.changes } } : {}),
+        changes,
+        omitted,
+        same,
+        ...(other ? { counterpart: { ...nameOf(other.place), ...sideOf(other.layout) } } : {}),
       };
       return { at: one.at, diff };
     };

@@ -104,9 +104,12 @@ function* commandLines(commands: readonly CommandChange[], options: Context): Ge
 
 function* sectionLines(section: SectionDiff, options: Context): Generator<string> {
   const { style } = options;
-  const { kind, a, b, changes, alike = [], counterpart, omitted, same } = section;
+  const { kind, alike = [], counterpart, changes, omitted, same } = section;
+  // Shown with its counterpart.
+  if (kind === 'added' && counterpart) return;
   yield '';
-  const names = namesText([section, ...alike], options);
+  const a = section.a;
+  const b = kind === 'removed' ? counterpart : section.b;
   const facts = [
     factText('version', a, b, ({ versionId }) => versionId),
     factText('VMSD', a, b, ({ vmsdName }) =>
@@ -116,18 +119,16 @@ function* sectionLines(section: SectionDiff, options: Context): Generator<string
     alike.length > 0 ? '' : offsetsText(a?.offset, b?.offset),
   ];
   const known = style.faint(facts.filter((fact) => fact !== '').join(', '));
-  if (kind !== 'changed') {
-    const other = kind === 'added' ? 'A' : 'B';
+  const names = style.heading(namesText([section, ...alike], options));
+  if (counterpart) {
+    const other = style.heading(nameText(counterpart));
+    yield `${mark('removed', style)} ${names} ${mark('added', style)} ${other}  the same VMSD elsewhere  ${known}`;
+  } else if (kind === 'changed') yield `${names}  ${known}`;
+  else {
     const only = alike.length > 0 ? `${alike.length + 1} sections only` : 'only';
-    yield `${mark(kind, style)} ${style.heading(names)}  ${only} in ${kind === 'added' ? 'B' : 'A'}  ${known}`;
-    if (counterpart) {
-      const { changes: differences } = counterpart;
-      const differ = differences === 0 ? 'no field differs' : count(differences, 'difference');
-      yield `${INDENT}${style.faint(`${other} has ${nameText(counterpart)} of the same VMSD: ${differ}`)}`;
-    }
+    yield `${mark(kind, style)} ${names}  ${only} in ${kind === 'added' ? 'B' : 'A'}  ${known}`;
     return;
   }
-  yield `${style.heading(names)}  ${known}`;
   const rows = changes
     // That of the section itself is in the heading.
     .filter(({ kind: what, path }) => what !== 'version' || path.length > 0)
@@ -206,10 +207,12 @@ function rowOf(change: Change, options: Context): Row {
     case 'type':
       return { ...row, mark: 'form', parts: both(typeText) };
     case 'size': {
-      const text = (each: LayoutNode) =>
-        options.structure || each.kind !== 'leaf' || sizeOf(each) > MAX_RESIZED
-          ? formatSize(sizeOf(each))
-          : `${formatSize(sizeOf(each))}: ${shownValue(each, options)}`;
+      const sizes = [nodeA!, nodeB!].map((each) => formatSize(sizeOf(each)));
+      const text = (each: LayoutNode) => {
+        const size = sizes[0] === sizes[1] ? `${sizeOf(each)} B` : formatSize(sizeOf(each));
+        const isLong = each.kind !== 'leaf' || sizeOf(each) > MAX_RESIZED;
+        return options.structure || isLong ? size : `${size}: ${shownValue(each, options)}`;
+      };
       return { ...row, mark: 'form', type: printable(node.type), parts: both(text) };
     }
     case 'length':
@@ -226,7 +229,12 @@ function rowOf(change: Change, options: Context): Row {
     case 'renamed':
       return { ...row, mark: 'form', type: typeText(node) };
     case 'regrouped':
-      return { ...row, mark: 'form', name: '', parts: pair(groupText(a), groupText(b)) };
+      return {
+        ...row,
+        mark: 'form',
+        name: `${groupName(path, a)} → ${groupName(pathB ?? path, b)}`,
+        parts: pair(a.map(typeText).join(', '), b.map(typeText).join(', ')),
+      };
     case 'added':
     case 'removed': {
       const part = change.ranges ? rangesText(change, options) : ownText(node, options);
@@ -331,8 +339,9 @@ function typeText(node: LayoutNode): string {
   }
 }
 
-function groupText(nodes: readonly LayoutNode[]): string {
-  return nodes.map((node) => `${printable(String(node.name))} ${typeText(node)}`).join(', ');
+/** The path of the first, and the names of the others. */
+function groupName(path: Change['path'], nodes: readonly LayoutNode[]): string {
+  return [pathName(path), ...nodes.slice(1).map(({ name }) => printable(String(name)))].join(', ');
 }
 
 /** Value of what one side has, where it is short. */

@@ -270,3 +270,24 @@ test('the fields that --ignore-volatile leaves out are documented', () => {
   );
   for (const { selector, why } of volatileFields) expect(rows[why]).toContain(`\`${selector}\``);
 });
+
+test('what one side has is shown beside what the other has of the same VMSD', async () => {
+  // The command lines differ in devices, and with them in slots.
+  const [a, b] = ['qemu-7.2-pc-devices', 'qemu-7.2-q35-devices'] as const;
+  const { sections } = await diffFixtures(a, b);
+  const names = (name: string) =>
+    new Set(sectionsOf(name).map(({ idstr, instanceId }) => `${idstr}@${instanceId}`));
+  const [namesA, namesB] = [names(a), names(b)];
+  const paired = sections.filter(({ counterpart }) => counterpart);
+  expect(paired.length).toBeGreaterThan(0);
+  for (const { section, instanceId, kind, counterpart } of paired) {
+    const [here, there] = kind === 'removed' ? [namesA, namesB] : [namesB, namesA];
+    const [own, other] = [`${section}@${instanceId}`, `${counterpart!.section}@${counterpart!.instanceId}`];
+    expect([here.has(own), there.has(own), there.has(other), here.has(other)]).toEqual([
+      true,
+      false,
+      true,
+      false,
+    ]);
+  }
+});
