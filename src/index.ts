@@ -57,6 +57,25 @@ export { layoutOf, layouts, type OpenedStream, type OpenOptions, openStream } fr
 export { SchemaTables } from './layout/tables.ts';
 export { type AlignedChild, type AlignedStep, alignChildren, alignLayouts } from './ops/align.ts';
 export { describe } from './ops/describe.ts';
+export {
+  type CommandChange,
+  type DiffedStream,
+  type DiffOptions,
+  diffStreams,
+  type SectionDiff,
+  type SectionName,
+  type SectionSide,
+  type StreamDiff,
+} from './ops/diff.ts';
+export {
+  type Change,
+  type ChangedRange,
+  type ChangeKind,
+  diffLayouts,
+  type LayoutDiff,
+  type LayoutDiffOptions,
+} from './ops/diff-layouts.ts';
+export type { BlockPagesDiff, PageRange, RamBlockDiff, RamDiff } from './ops/diff-ram.ts';
 export { type FoundStream, findStreams } from './ops/find-streams.ts';
 export { type InfoOptions, type StreamInfo, streamInfo } from './ops/info.ts';
 export {
@@ -70,11 +89,14 @@ export {
   type TimesReport,
 } from './ops/ram-report.ts';
 export { compileSelectors, pruneLayout, type Selection, selectNodes } from './ops/select.ts';
+export { type VolatileField, volatileFields, volatileTypes } from './ops/volatile-fields.ts';
 export type { InflatedPayloads, Inflater, PayloadFormat } from './ram/multifd/inflater.ts';
+export { PageHashes, type PageHashesOptions } from './ram/page-hashes.ts';
 export type { PageKind, PageSink } from './ram/page-sink.ts';
 export { PageUsage } from './ram/page-usage.ts';
 export type { RamBlock } from './ram/ram-block.ts';
 export { analyzeMigrationDesc, analyzeMigrationState } from './render/analyze-migration-text.ts';
+export { diffJson } from './render/diff-json.ts';
 export type { Drawing } from './render/drawing.ts';
 export { ndjsonLine } from './render/ndjson.ts';
 export { drawRamMap } from './render/ram-map.ts';

@@ -54,11 +54,10 @@ export const diffCommand = new Command('diff')
   .option('--ignore-volatile', 'do not compare clocks, timers and counters; which, is printed')
   .addOption(
     new Option(
-      '--side-by-side [when]',
+      '--side-by-side <when>',
       `a column for each side; auto: on a terminal of ${WIDE} columns or more`,
     )
       .choices(['auto', 'always', 'never'] as const)
-      .preset('always' as const)
       .default('auto' as const),
   )
   .option('--full', 'shorten nothing')
@@ -163,7 +162,7 @@ interface ShowOptions {
   readonly only?: readonly string[] | undefined;
   readonly ignore?: readonly string[] | undefined;
   readonly ignoreVolatile?: true | undefined;
-  readonly sideBySide: 'auto' | 'always' | 'never' | true;
+  readonly sideBySide: 'auto' | 'always' | 'never';
   readonly full?: true | undefined;
   readonly json?: true | undefined;
 }
@@ -206,7 +205,11 @@ function finish(diff: StreamDiff): number {
     process.stderr.write(`vmwalk: not all of ${which} could be decoded; the rest was compared\n`);
     return EXIT_TROUBLE;
   }
-  return diff.same ? EXIT_OK : EXIT_DIFFERENT;
+  if (!diff.anySelected) {
+    process.stderr.write('vmwalk: nothing matches the selectors; info lists the sections\n');
+    return EXIT_TROUBLE;
+  }
+  return diff.verdict === 'same' ? EXIT_OK : EXIT_DIFFERENT;
 }
 
 function distinct(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {

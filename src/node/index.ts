@@ -11,6 +11,7 @@ export {
   type RamExtraction,
 } from './extract-ram.ts';
 export { type FileSource, openFile } from './file-source.ts';
+export { type HashedStream, openWithPageHashes } from './hash-ram.ts';
 export { nodeInflater } from './inflater.ts';
 export { type Input, type InputOptions, openInput } from './open-input.ts';
 export { compressProfile, openProfile, writeProfileFile } from './profile-file.ts';

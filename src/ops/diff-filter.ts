@@ -19,8 +19,8 @@ export interface DiffFilter {
   accepts(layout: Layout, path: readonly PathComponent[], node?: LayoutNode): boolean;
   /** Bytes of a buffer at this place that were not asked for. */
   ignoredBytes(layout: Layout, path: readonly PathComponent[]): readonly Range[];
-  /** False when there are selectors: then what is no field, such as commands, was not asked for. */
-  readonly acceptsFraming: boolean;
+  /** Picks what is compared; undefined for all. Then what is no field, such as commands, was asked for, too. */
+  readonly only: Selection | undefined;
 }
 
 /** Undefined when all differences are asked for. */
@@ -39,7 +39,7 @@ export function compileDiffFilter({
     return selection ? [{ selection, bytes }] : [];
   });
   return {
-    acceptsFraming: !selected,
+    only: selected,
     ignoredBytes: (layout, path) =>
       inPart.find(({ selection }) => selection.matches(layout, path))?.bytes ?? [],
     accepts(layout, path, node) {

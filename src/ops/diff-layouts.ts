@@ -143,8 +143,9 @@ class LayoutComparison implements LayoutDiff {
         const { a, b } = child;
         this.#pathA.push(a.name);
         this.#pathB.push(b.name);
-        if (child.kind === 'renamed') this.add('renamed', [a], [b]);
-        else if (child.moved) this.add('moved', [a], [b]);
+        // Padding is numbered anew wherever there is more of it.
+        if (child.kind === 'renamed' && !isPadding(a)) this.add('renamed', [a], [b]);
+        else if (child.kind === 'both' && child.moved) this.add('moved', [a], [b]);
         this.#comparePair(a, b);
         this.#pathA.pop();
         this.#pathB.pop();

@@ -41,14 +41,15 @@ export interface PageRange {
 
 const MAX_RANGES = 10_000;
 
-/** Compares block lists, and pages where there are hashes of them. Undefined when no side has a RAM section. */
+/** Compares the lists of blocks that `accepts` takes, and pages where there are hashes of them. Undefined without RAM. */
 export function diffRam(
   a: OpenedStream,
   b: OpenedStream,
   pages: { readonly a: PageHashes; readonly b: PageHashes } | undefined,
+  accepts: (idstr: string) => boolean = () => true,
 ): RamDiff | undefined {
-  const blocksA = ramSummary(a)?.blocks;
-  const blocksB = ramSummary(b)?.blocks;
+  const blocksA = ramSummary(a)?.blocks.filter(({ idstr }) => accepts(idstr));
+  const blocksB = ramSummary(b)?.blocks.filter(({ idstr }) => accepts(idstr));
   if (!blocksA && !blocksB) return undefined;
   const byName = new Map(blocksB?.map((block) => [block.idstr, block]));
   const blocks = (blocksA ?? []).map((block): RamBlockDiff => {

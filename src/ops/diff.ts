@@ -14,6 +14,7 @@ import { type Change, diffLayouts, type LayoutDiff } from './diff-layouts.ts';
 import { diffRam, type RamDiff } from './diff-ram.ts';
 import { foldElements, foldSections } from './fold-diff.ts';
 import { type CommandInfo, commandRecords } from './info.ts';
+import { pruneLayout } from './select.ts';
 
 export interface DiffOptions extends DiffFilterOptions {
   /** Compare what is sent, not the values: versions, sections, subsections, fields, types, sizes, array lengths. */
@@ -27,8 +28,10 @@ export interface StreamDiff {
   readonly a: DiffedStream;
   readonly b: DiffedStream;
   readonly structure: boolean;
-  /** No difference was found in what was compared. */
-  readonly same: boolean;
+  /** `undecided`: no difference was found, but not all could be decoded. */
+  readonly verdict: 'same' | 'different' | 'undecided';
+  /** False when there are selectors, and nothing was compared. */
+  readonly anySelected: boolean;
   /** Whether sections end with footers, where that differs. */
   readonly footers: { readonly a: boolean; readonly b: boolean } | undefined;
   readonly commands: readonly CommandChange[];
@@ -76,12 +79,13 @@ export interface SectionDiff extends SectionName {
   readonly kind: 'changed' | 'added' | 'removed';
   readonly a?: SectionSide;
   readonly b?: SectionSide;
+  /** Of a section that only A has, how its counterpart in B differs from it. */
   readonly changes: readonly Change[];
   readonly omitted: number;
   /** Fields that are the same. */
   readonly same: number;
-  /** Of a section that only one side has: one that only the other has, of the same VMSD, and in how much it differs. */
-  readonly counterpart?: SectionName & { readonly changes: number };
+  /** Of a section that only one side has: the likeliest one of the same VMSD that only the other has. */
+  readonly counterpart?: SectionName & SectionSide;
   /** Further sections with the same changes, with `structure`. */
   readonly alike?: readonly SectionName[];
 }
@@ -109,6 +113,7 @@ class StreamComparison {
   readonly #diagnosticsA: Diagnostic[];
   readonly #diagnosticsB: Diagnostic[];
   readonly #unread: SectionName[] = [];
+  #ramLayout: Layout | undefined;
   #unchanged = 0;
   #fields = 0;
 
@@ -154,10 +159,10 @@ class StreamComparison {
       const at = before ? placesA.findIndex((mine) => keyOf(mine) === keyOf(before)) + 0.5 : -0.5;
       added.push({ at, place, layout: await this.#layout(this.#b, place, this.#diagnosticsB) });
     }
-    found.push(...this.#oneSided(removed, added));
+    found.push(...(await this.#oneSided(removed, added)));
     found.sort((x, y) => x.at - y.at);
     const inPlace = longestRise(matches);
-    const acceptsFraming = this.#filter?.acceptsFraming ?? true;
+    const acceptsFraming = this.#filter?.only === undefined;
     const order = acceptsFraming
       ? placesA.filter((_, i) => matches[i]! >= 0 && !inPlace.has(i)).map(nameOf)
       : [];
@@ -165,13 +170,17 @@ class StreamComparison {
     const sections = structure ? foldSections(diffs.map(foldElements)) : diffs;
     const commands = acceptsFraming ? diffCommands(this.#a, this.#b) : [];
     const footers = acceptsFraming ? diffFooters(this.#a, this.#b) : undefined;
-    const ram = diffRam(this.#a, this.#b, pages);
-    const nothing = sections.length + order.length + commands.length === 0 && !footers;
+    const ram = diffRam(this.#a, this.#b, pages, (idstr) => this.#acceptsBlock(idstr));
+    const nothing = sections.length + order.length + commands.length === 0 && !footers && (ram?.same ?? true);
+    const isDamaged = [...this.#diagnosticsA, ...this.#diagnosticsB].some(
+      ({ severity }) => severity === 'error',
+    );
     return {
       a: describe(this.#a, this.#diagnosticsA),
       b: describe(this.#b, this.#diagnosticsB),
       structure,
-      same: nothing && (ram?.same ?? true),
+      verdict: nothing ? (isDamaged ? 'undecided' : 'same') : 'different',
+      anySelected: acceptsFraming || sections.length + this.#unchanged > 0 || (ram?.blocks.length ?? 0) > 0,
       footers,
       commands,
       sections,
@@ -189,18 +198,20 @@ class StreamComparison {
         ? await layoutOf(opened, record!)
         : await resolveConfiguration(opened.source, configuration, opened.schema);
     diagnostics.push(...layout.diagnostics);
+    if (record?.scanner?.summary().kind === 'ram') this.#ramLayout ??= layout;
     return layout;
   }
 
   /** The differences of a section that both have; undefined where there are none. */
   async #compare(placeA: Place, a: Layout, placeB: Place, b: Layout): Promise<SectionDiff | undefined> {
-    const diff =
-      placeA.record?.scanner && placeB.record?.scanner
-        ? await this.#compareIterative(placeA.record, a, placeB.record, b)
-        : await this.#compareLayouts(a, b);
+    const isIterative = placeA.record?.scanner !== undefined && placeB.record?.scanner !== undefined;
+    const diff = isIterative
+      ? await this.#compareIterative(placeA.record, a, placeB.record, b)
+      : await this.#compareLayouts(a, b);
+    if (!diff) return undefined;
     this.#fields += diff.same;
     if (diff.changes.length === 0) {
-      this.#unchanged++;
+      if (!isIterative || (this.#filter?.accepts(a, []) ?? true)) this.#unchanged++;
       return undefined;
     }
     const { changes, omitted, same } = diff;
@@ -216,8 +227,21 @@ class StreamComparison {
     };
   }
 
-  async #compareLayouts(a: Layout, b: Layout): Promise<Pick<LayoutDiff, 'changes' | 'omitted' | 'same'>> {
+  #acceptsBlock(idstr: string): boolean {
+    return !this.#filter || (this.#ramLayout !== undefined && this.#filter.accepts(this.#ramLayout, [idstr]));
+  }
+
+  /** The differences of what was selected; undefined where nothing was. */
+  async #compareLayouts(
+    wholeA: Layout,
+    wholeB: Layout,
+  ): Promise<Pick<LayoutDiff, 'changes' | 'omitted' | 'same'> | undefined> {
     const { structure } = this.#options;
+    const selectedA = pruneLayout(wholeA, this.#filter?.only);
+    const selectedB = pruneLayout(wholeB, this.#filter?.only);
+    if (!selectedA && !selectedB) return undefined;
+    const a = selectedA ?? withoutFields(wholeA);
+    const b = selectedB ?? withoutFields(wholeB);
     const diff = diffLayouts(a, b, { structure, filter: this.#filter });
     const changes = [...diff.changes];
     // From the last on, so that the indexes stay right.
@@ -272,7 +296,7 @@ class StreamComparison {
     const isCompared = summaryA?.kind !== 'ram' && !structure;
     const isUnread = sectionA.unscanned !== undefined || sectionB.unscanned !== undefined;
     if (isCompared && isUnread) this.#unread.push({ section: a.section, instanceId: a.instanceId });
-    if (isCompared && !isUnread && (this.#filter?.accepts(a, []) ?? true)) {
+    if (isCompared && !isUnread) {
       const factsA = new Map(facts(summaryA));
       const factsB = new Map(facts(summaryB));
       for (const [name, value] of factsA) {
@@ -284,53 +308,63 @@ class StreamComparison {
         { source: this.#a.source, pieces: sectionA.records.map(({ body }) => body) },
         { source: this.#b.source, pieces: sectionB.records.map(({ body }) => body) },
       );
-      const sides = { path: ['(content)'], a: [a.root], b: [b.root] };
-      if (lengthA !== lengthB) changes.push({ kind: 'size', ...sides });
-      else if (differing > 0) changes.push({ kind: 'value', ...sides, ranges, differing, unit: 'bytes' });
+      const path = ['(content)'];
+      const sides = { path, a: [a.root], b: [b.root] };
+      const isAccepted = this.#filter?.accepts(a, path) ?? true;
+      if (isAccepted && lengthA !== lengthB) changes.push({ kind: 'size', ...sides });
+      else if (isAccepted && differing > 0)
+        changes.push({ kind: 'value', ...sides, ranges, differing, unit: 'bytes' });
     }
     return { changes, omitted: 0, same: 0 };
   }
 
   /** Sections that only one side has, each with one of the same VMSD that only the other has. */
-  #oneSided(
+  async #oneSided(
     removed: readonly OneSided[],
     added: readonly OneSided[],
-  ): { readonly at: number; readonly diff: SectionDiff }[] {
+  ): Promise<{ readonly at: number; readonly diff: SectionDiff }[]> {
     const accepts = ({ layout }: OneSided) => this.#filter?.accepts(layout, [], layout.root) ?? true;
     const left = removed.filter(accepts);
     const right = added.filter(accepts);
-    const taken = new Map<OneSided, OneSided & { readonly changes: number }>();
+    const { structure } = this.#options;
+    const counterparts = new Map<OneSided, OneSided>();
+    const differences = new Map<OneSided, Pick<LayoutDiff, 'changes' | 'omitted' | 'same'>>();
     for (const one of left) {
-      const candidates = right.filter((other) => !taken.has(other) && deviceName(one) === deviceName(other));
       let best: { readonly other: OneSided; readonly changes: number } | undefined;
-      for (const other of candidates) {
-        const { changes, omitted } = diffLayouts(one.layout, other.layout, {
-          structure: this.#options.structure,
-        });
-        if (!best || changes.length + omitted < best.changes)
-          best = { other, changes: changes.length + omitted };
+      for (const other of right) {
+        if (counterparts.has(other) || deviceName(one) !== deviceName(other)) continue;
+        const { changes } = diffLayouts(one.layout, other.layout, { structure, filter: this.#filter });
+        if (!best || changes.length < best.changes) best = { other, changes: changes.length };
+        if (changes.length === 0) break;
       }
-      if (!best) continue;
-      taken.set(one, { ...best.other, changes: best.changes });
-      taken.set(best.other, { ...one, changes: best.changes });
+      const diff = best && (await this.#compareLayouts(one.layout, best.other.layout));
+      if (!best || !diff) continue;
+      counterparts.set(one, best.other);
+      counterparts.set(best.other, one);
+      differences.set(one, diff);
     }
     const diffOf = (kind: 'added' | 'removed') => (one: OneSided) => {
-      const other = taken.get(one);
+      const other = counterparts.get(one);
+      const { changes = [], omitted = 0, same = 0 } = differences.get(one) ?? {};
       const side = sideOf(one.layout);
       const diff: SectionDiff = {
         ...nameOf(one.place),
         occurrence: one.place.occurrence,
         kind,
         ...(kind === 'removed' ? { a: side } : { b: side }),
-        changes: [],
-        omitted: 0,
-        same: 0,
-        ...(other ? { counterpart: { ...nameOf(other.place), changes: other.changes } } : {}),
+        changes,
+        omitted,
+        same,
+        ...(other ? { counterpart: { ...nameOf(other.place), ...sideOf(other.layout) } } : {}),
       };
       return { at: one.at, diff };
     };
     return [...left.map(diffOf('removed')), ...right.map(diffOf('added'))];
   }
+}
+
+function withoutFields(layout: Layout): Layout {
+  return { ...layout, root: { ...layout.root, children: [] } };
 }
 
 /** A section that only one side has, and where it belongs among the sections of A. */

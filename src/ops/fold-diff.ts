@@ -28,7 +28,9 @@ export function foldSections(diffs: readonly SectionDiff[]): SectionDiff[] {
     const device = diff.section.slice(diff.section.lastIndexOf('/') + 1);
     const vmsds = `${diff.a?.vmsdName} ${diff.b?.vmsdName} ${diff.a?.versionId} ${diff.b?.versionId}`;
     const changes = diff.changes.map((change) => `${pathText(change)} ${changeText(change)}`).join('\n');
-    const text = `${diff.kind} ${device} ${vmsds}\n${changes}`;
+    // Those that are elsewhere on the other side have a place each.
+    const place = diff.counterpart ? `${diff.section} ${diff.instanceId}` : '';
+    const text = `${diff.kind} ${device} ${vmsds} ${place}\n${changes}`;
     const group = folded.get(text);
     if (group) group.push(diff);
     else folded.set(text, [diff]);

@@ -26,7 +26,7 @@ function sectionJson(diff: SectionDiff): Record<string, unknown> {
     changes: changes.map(changeJson),
     omitted,
     same,
-    ...(counterpart ? { counterpart: { ...nameJson(counterpart), changes: counterpart.changes } } : {}),
+    ...(counterpart ? { counterpart: { ...nameJson(counterpart), ...sideJson(counterpart) } } : {}),
     ...(alike ? { alike: alike.map(nameJson) } : {}),
   };
 }

@@ -27,6 +27,8 @@ const INDENT = '  ';
 const SHORT_RANGES = 4;
 const SHORT_PAGE_RANGES = 16;
 const SHORT_BYTES = 16;
+/** Bytes of a buffer of another size that are shown. */
+const MAX_RESIZED = 32;
 /** Sections that are named one by one where others are alike. */
 const SHORT_ALIKE = 6;
 const MAX_NAME_WIDTH = 44;
@@ -60,16 +62,16 @@ export function* diffText(diff: StreamDiff, display: DiffTextOptions): Generator
 
 function* totals(diff: StreamDiff): Generator<string> {
   const { unchanged, ram, structure } = diff;
-  const rest = `${count(unchanged.sections, 'section')} unchanged, ${count(unchanged.fields, 'field')} in all the ${
-    structure ? 'same in form' : 'same'
-  }`;
+  const same = structure ? 'the same in form' : 'the same';
+  const rest = `${count(unchanged.sections, 'section')} unchanged, ${count(unchanged.fields, 'field')} ${same}`;
   const unread = [
     ...(ram && !ram.pagesCompared && !structure ? ['the content of RAM (--ram does)'] : []),
     ...diff.unread.map((name) => `${nameText(name)} (--full-scan does)`),
   ];
   const apart = unread.length > 0 ? `; not compared: ${unread.join(', ')}` : '';
-  if (diff.same) {
-    yield `no difference: ${rest}${apart}`;
+  if (diff.verdict !== 'different') {
+    const found = diff.verdict === 'same' ? 'no difference' : 'no difference in what could be decoded';
+    yield `${found}: ${rest}${apart}`;
     return;
   }
   const all = diff.sections.flatMap((section) => [section, ...(section.alike ?? [])]).length;
@@ -101,10 +103,13 @@ function* commandLines(commands: readonly CommandChange[], options: Context): Ge
 }
 
 function* sectionLines(section: SectionDiff, options: Context): Generator<string> {
-  const { style, structure } = options;
-  const { kind, a, b, changes, alike = [], counterpart, omitted, same } = section;
+  const { style } = options;
+  const { kind, alike = [], counterpart, changes, omitted, same } = section;
+  // Shown with its counterpart.
+  if (kind === 'added' && counterpart) return;
   yield '';
-  const names = namesText([section, ...alike], options);
+  const a = section.a;
+  const b = kind === 'removed' ? counterpart : section.b;
   const facts = [
     factText('version', a, b, ({ versionId }) => versionId),
     factText('VMSD', a, b, ({ vmsdName }) =>
@@ -114,19 +119,16 @@ function* sectionLines(section: SectionDiff, options: Context): Generator<string
     alike.length > 0 ? '' : offsetsText(a?.offset, b?.offset),
   ];
   const known = style.faint(facts.filter((fact) => fact !== '').join(', '));
-  if (kind !== 'changed') {
-    const other = kind === 'added' ? 'A' : 'B';
+  const names = style.heading(namesText([section, ...alike], options));
+  if (counterpart) {
+    const other = style.heading(nameText(counterpart));
+    yield `${mark('removed', style)} ${names} ${mark('added', style)} ${other}  the same VMSD elsewhere  ${known}`;
+  } else if (kind === 'changed') yield `${names}  ${known}`;
+  else {
     const only = alike.length > 0 ? `${alike.length + 1} sections only` : 'only';
-    yield `${mark(kind, style)} ${style.heading(names)}  ${only} in ${kind === 'added' ? 'B' : 'A'}  ${known}`;
-    if (counterpart) {
-      const what = structure ? 'in form' : 'in value or form';
-      const differ =
-        counterpart.changes === 0 ? 'no field differs' : `${count(counterpart.changes, 'difference')}`;
-      yield `${INDENT}${style.faint(`${other} has ${nameText(counterpart)} of the same VMSD: ${differ} ${what}`)}`;
-    }
+    yield `${mark(kind, style)} ${names}  ${only} in ${kind === 'added' ? 'B' : 'A'}  ${known}`;
     return;
   }
-  yield `${style.heading(names)}  ${known}`;
   const rows = changes
     // That of the section itself is in the heading.
     .filter(({ kind: what, path }) => what !== 'version' || path.length > 0)
@@ -204,13 +206,15 @@ function rowOf(change: Change, options: Context): Row {
     }
     case 'type':
       return { ...row, mark: 'form', parts: both(typeText) };
-    case 'size':
-      return {
-        ...row,
-        mark: 'form',
-        type: printable(node.type),
-        parts: both((each) => formatSize(sizeOf(each))),
+    case 'size': {
+      const sizes = [nodeA!, nodeB!].map((each) => formatSize(sizeOf(each)));
+      const text = (each: LayoutNode) => {
+        const size = sizes[0] === sizes[1] ? `${sizeOf(each)} B` : formatSize(sizeOf(each));
+        const isLong = each.kind !== 'leaf' || sizeOf(each) > MAX_RESIZED;
+        return options.structure || isLong ? size : `${size}: ${shownValue(each, options)}`;
       };
+      return { ...row, mark: 'form', type: printable(node.type), parts: both(text) };
+    }
     case 'length':
       return {
         ...row,
@@ -225,7 +229,12 @@ function rowOf(change: Change, options: Context): Row {
     case 'renamed':
       return { ...row, mark: 'form', type: typeText(node) };
     case 'regrouped':
-      return { ...row, mark: 'form', name: '', parts: pair(groupText(a), groupText(b)) };
+      return {
+        ...row,
+        mark: 'form',
+        name: `${groupName(path, a)} → ${groupName(pathB ?? path, b)}`,
+        parts: pair(a.map(typeText).join(', '), b.map(typeText).join(', ')),
+      };
     case 'added':
     case 'removed': {
       const part = change.ranges ? rangesText(change, options) : ownText(node, options);
@@ -286,12 +295,11 @@ function sideLine(row: Row, width: number, { style, width: columns, full }: Cont
   const cell = (side: 'a' | 'b', offset: number | undefined) => {
     if (offset === undefined && row.parts.every((part) => part[side] === '' && part.label !== '')) return '';
     const values = row.parts.map((part) => [part.label, part[side]].filter((text) => text !== '').join(' '));
-    const place = offset === undefined ? '' : `at ${hexOffset(offset)}`;
     const words = [
+      offset === undefined ? '' : `${hexOffset(offset)}:`,
       row.type,
       values.join(', '),
       side === 'b' || row.mark === 'removed' ? row.notes.join(', ') : '',
-      place,
     ];
     const text = words.filter((word) => word !== '').join('  ');
     return full || text.length <= room ? text : `${text.slice(0, room - 1)}…`;
@@ -331,8 +339,9 @@ function typeText(node: LayoutNode): string {
   }
 }
 
-function groupText(nodes: readonly LayoutNode[]): string {
-  return nodes.map((node) => `${printable(String(node.name))} ${typeText(node)}`).join(', ');
+/** The path of the first, and the names of the others. */
+function groupName(path: Change['path'], nodes: readonly LayoutNode[]): string {
+  return [pathName(path), ...nodes.slice(1).map(({ name }) => printable(String(name)))].join(', ');
 }
 
 /** Value of what one side has, where it is short. */

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { longestRise } from '../../src/ops/align.ts';
+import type { PathComponent } from '../../src/bytes/diagnostic.ts';
+import type { Layout, LayoutNode, LeafValue, StructNode } from '../../src/layout/node.ts';
+import { alignChildren, alignLayouts, longestRise } from '../../src/ops/align.ts';
 import { alignSequences } from '../../src/ops/align-sequences.ts';
 
 const sequence = fc.array(fc.nat({ max: 5 }), { maxLength: 60 });
@@ -57,4 +59,119 @@ test('a longest rise rises, and none is longer', () => {
       );
     }),
   );
+});
+
+const leaf = (name: PathComponent, type: string, value: LeafValue, size = 4): LayoutNode => ({
+  kind: 'leaf',
+  name,
+  type,
+  value,
+  start: 0,
+  end: size,
+});
+const struct = (name: PathComponent, children: readonly LayoutNode[], type = 'struct'): StructNode => ({
+  kind: 'struct',
+  name,
+  type,
+  vmsdName: undefined,
+  versionId: undefined,
+  start: 0,
+  end: children.reduce((sum, { start, end }) => sum + end - start, 0),
+  children,
+});
+const array = (name: PathComponent, children: readonly LayoutNode[]): LayoutNode => ({
+  kind: 'array',
+  name,
+  type: children[0]!.type,
+  start: 0,
+  end: children.reduce((sum, { start, end }) => sum + end - start, 0),
+  length: children.length,
+  children,
+});
+const names = (nodes: readonly LayoutNode[]) => nodes.map(({ name }) => name).join(' ');
+const summary = (a: LayoutNode, b: LayoutNode) =>
+  [...alignChildren(a, b)].map((child) => {
+    if (child.kind === 'removed') return `- ${child.a.name}`;
+    if (child.kind === 'added') return `+ ${child.b.name}`;
+    if (child.kind === 'regrouped') return `${names(child.a)} = ${names(child.b)}`;
+    const how = child.kind === 'renamed' ? 'renamed' : child.moved ? 'moved' : 'both';
+    return `${how} ${child.a.name} ${child.b.name}`;
+  });
+
+const u32 = (name: PathComponent, value = 0) => leaf(name, 'uint32', value);
+
+test('fields are matched by name; what is put in the place of one of the same form is renamed', () => {
+  const before = struct('', [u32('a'), u32('b'), u32('c'), u32('d')]);
+  expect(summary(before, struct('', [u32('a'), u32('x'), u32('c'), u32('d')]))).toEqual([
+    'both a a',
+    'renamed b x',
+    'both c c',
+    'both d d',
+  ]);
+  expect(summary(before, struct('', [u32('a'), leaf('x', 'uint64', 0n, 8), u32('c'), u32('d')]))).toEqual([
+    'both a a',
+    '- b',
+    '+ x',
+    'both c c',
+    'both d d',
+  ]);
+  expect(summary(before, struct('', [u32('d'), u32('a'), u32('b'), u32('c')]))).toEqual([
+    'both a a',
+    'both b b',
+    'both c c',
+    'moved d d',
+  ]);
+});
+
+test('fields that were put into a struct, or gave way to padding, are the same bytes', () => {
+  const before = struct('', [u32('a'), u32('b'), u32('c')]);
+  const inStruct = struct('', [u32('a'), struct('s', [u32('b'), u32('c')])]);
+  expect(summary(before, inStruct)).toEqual(['both a a', 'b c = s']);
+  const padded = struct('', [u32('a'), leaf('unused', 'unused_buffer', new Uint8Array(8), 8)]);
+  expect(summary(before, padded)).toEqual(['both a a', 'b c = unused']);
+  const shorter = struct('', [u32('a'), leaf('unused', 'unused_buffer', new Uint8Array(4), 4)]);
+  expect(summary(before, shorter)).toEqual(['both a a', '- b', '- c', '+ unused']);
+});
+
+test('an element that is put into an array or list does not shift the others', () => {
+  const elements = [1, 2, 3, 4];
+  const longer = [1, 9, 2, 3, 4];
+  const expected = ['both 0 0', '+ 1', 'both 1 2', 'both 2 3', 'both 3 4'];
+  const list = (values: readonly number[]) => values.map((value, i) => struct(i, [u32('x', value)]));
+  expect(summary(array('a', list(elements)), array('a', list(longer)))).toEqual(expected);
+  expect(summary(struct('l', list(elements)), struct('l', list(longer)))).toEqual(expected);
+  // A list of the same length may have lost one and got another.
+  expect(summary(struct('l', list([1, 2, 3])), struct('l', list([2, 3, 4])))).toEqual([
+    '- 0',
+    'both 1 0',
+    'both 2 1',
+    '+ 2',
+  ]);
+});
+
+test('all nodes of two layouts are met once, with their paths', () => {
+  const layout = (root: StructNode): Layout => ({
+    section: 's',
+    instanceId: 0,
+    versionId: 1,
+    root,
+    diagnostics: [],
+  });
+  const a = layout(struct('', [u32('a'), struct('s', [u32('b'), u32('gone')]), array('l', [u32(0)])]));
+  const b = layout(struct('', [u32('a'), struct('s', [u32('b')]), array('l', [u32(0), u32(1)])]));
+  const steps = Array.from(alignLayouts(a, b), ({ kind, pathA, pathB }) => [
+    kind,
+    pathA.join('/'),
+    pathB.join('/'),
+  ]);
+  expect(steps).toEqual([
+    ['both', '', ''],
+    ['both', 'a', 'a'],
+    ['both', 's', 's'],
+    ['both', 's/b', 's/b'],
+    ['removed', 's/gone', 's'],
+    ['both', 'l', 'l'],
+    ['both', 'l/0', 'l/0'],
+    ['added', 'l', 'l/1'],
+  ]);
 });
