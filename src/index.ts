@@ -20,11 +20,7 @@ export {
   type Place,
 } from './bytes/source.ts';
 
-<<<<<<< HEAD
-
 export * from './check/profile.ts';
-
-=======
 
 export {
   type CompatDevice,
@@ -38,8 +34,6 @@ export { type CompatRank, type CompatRule, compatRanks, compatRules } from './co
 export { wireOfDump } from './compat/wire-of-dump.ts';
 export { wireOfSchema } from './compat/wire-of-schema.ts';
 export type * from './compat/wire-vmsd.ts';
-
->>>>>>> compat
 
 export type { CompressionFormat, ContainerEnvironment, OwnedSource } from './containers/container.ts';
 export { type ContainerLayer, type UnwrapOptions, type Unwrapped, unwrap } from './containers/open.ts';
