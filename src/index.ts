@@ -57,16 +57,7 @@ export { layoutOf, layouts, type OpenedStream, type OpenOptions, openStream } fr
 export { SchemaTables } from './layout/tables.ts';
 export { type AlignedChild, type AlignedStep, alignChildren, alignLayouts } from './ops/align.ts';
 export { describe } from './ops/describe.ts';
-export {
-  type CommandChange,
-  type DiffedStream,
-  type DiffOptions,
-  diffStreams,
-  type SectionDiff,
-  type SectionName,
-  type SectionSide,
-  type StreamDiff,
-} from './ops/diff.ts';
+export { type DiffOptions, diffStreams } from './ops/diff.ts';
 export {
   type Change,
   type ChangedRange,
@@ -76,6 +67,14 @@ export {
   type LayoutDiffOptions,
 } from './ops/diff-layouts.ts';
 export type { BlockPagesDiff, PageRange, RamBlockDiff, RamDiff } from './ops/diff-ram.ts';
+export type {
+  CommandChange,
+  DiffedStream,
+  SectionDiff,
+  SectionName,
+  SectionSide,
+  StreamDiff,
+} from './ops/diff-result.ts';
 export { type FoundStream, findStreams } from './ops/find-streams.ts';
 export { type InfoOptions, type StreamInfo, streamInfo } from './ops/info.ts';
 export {

@@ -1,6 +1,6 @@
 import type { LayoutNode } from '../layout/node.ts';
-import type { SectionDiff } from './diff.ts';
 import type { Change } from './diff-layouts.ts';
+import type { SectionDiff } from './diff-result.ts';
 
 /** Makes one of the changes that are the same in several elements of an array; their indexes become `*`. */
 export function foldElements(diff: SectionDiff): SectionDiff {

@@ -1,6 +1,6 @@
 import { knowledgeOf, type LayoutNode, type LeafValue } from '../layout/node.ts';
-import type { SectionDiff, SectionName, SectionSide, StreamDiff } from '../ops/diff.ts';
 import { type Change, leafValue } from '../ops/diff-layouts.ts';
+import type { SectionDiff, SectionName, SectionSide, StreamDiff } from '../ops/diff-result.ts';
 import { hexBytes } from './value.ts';
 
 /** Longer buffers are left out. */
