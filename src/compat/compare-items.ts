@@ -93,7 +93,7 @@ interface Hunk {
 class Comparison {
   readonly findings: WireFinding[] = [];
   /** Findings that many fields share, by what makes them the same. */
-  readonly #shared = new Map<string, { readonly at: number; readonly fields: string[] }>();
+  readonly #shared = new Map<string, { readonly names: Set<string>; readonly fields: string[] }>();
   /** Findings of arrays of another length that the items are in, as indexes into `findings`. */
   readonly #lengths: number[] = [];
 
@@ -138,16 +138,17 @@ class Comparison {
     item: WireItem,
     finding: Pick<WireFinding, 'rule' | 'rank' | 'message' | 'conditions'>,
   ): void {
-    const field = item.name;
-    const whole = JSON.stringify([finding.rule, item.vmsd, key, finding.conditions]);
+    const { name, vmsd } = item;
+    const whole = JSON.stringify([finding.rule, vmsd, key, finding.conditions]);
     const known = this.#shared.get(whole);
     if (known) {
-      if (!known.fields.includes(field)) known.fields.push(field);
+      if (!known.names.has(name)) known.fields.push(name);
+      known.names.add(name);
       return;
     }
-    const fields = [field];
-    this.#shared.set(whole, { at: this.findings.length, fields });
-    this.#add({ ...finding, vmsd: item.vmsd, fields, path: itemPath(item) });
+    const fields = [name];
+    this.#shared.set(whole, { names: new Set(fields), fields });
+    this.#add({ ...finding, vmsd, fields, path: itemPath(item) });
   }
 
   #pair(saved: WireItem, loaded: WireItem): void {

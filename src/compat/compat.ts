@@ -95,8 +95,9 @@ export function compareSides(
     for (const finding of renamedTypes(paired.pairs, forward))
       findings.add(direction, finding.roots, finding);
     const unpaired = new Set(forward ? paired.onlyOld : paired.onlyNew);
+    const names = new Set(destination.roots.map(({ vmsd }) => vmsd.name));
     for (const root of source.roots) {
-      const finding = missing(root, unpaired.has(root), source, destination);
+      const finding = missing(root, unpaired.has(root), names.has(root.vmsd.name), source, destination);
       if (finding) add(root, root, [finding]);
     }
   }
@@ -230,12 +231,12 @@ function typeRoots(roots: readonly RootVmsd[]): Map<string, RootVmsd[]> {
 function missing(
   root: RootVmsd,
   isUnpaired: boolean,
+  hasName: boolean,
   source: WireSide,
   destination: WireSide,
 ): WireFinding | undefined {
   const name = root.vmsd.name ?? '';
   const whole = { vmsd: name, fields: [], path: [], bytes: undefined };
-  const hasName = destination.roots.some(({ vmsd }) => vmsd.name === root.vmsd.name);
   const absent = destination.types ? root.types.filter((type) => !destination.types?.has(type)) : [];
   // A dump has nothing of VMSDs that no type has.
   const isKnown =

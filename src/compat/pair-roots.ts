@@ -36,14 +36,15 @@ export function pairRoots(old: WireSide, fresh: WireSide): PairedRoots {
     leftNew.push(...theirs.filter((root) => !matched.some((pair) => pair.new === root)));
   }
   for (const [name, theirs] of newNames) if (!oldNames.has(name)) leftNew.push(...theirs);
+  const free = new Set(leftNew);
+  const byType = new Map(leftNew.flatMap((root) => root.types.map((type) => [type, root] as const)));
   const onlyOld: RootVmsd[] = [];
   for (const root of leftOld) {
-    const at = leftNew.findIndex((candidate) => sharedTypes(root, candidate) > 0);
-    const [partner] = at < 0 ? [] : leftNew.splice(at, 1);
+    const partner = root.types.map((type) => byType.get(type)).find((other) => other && free.delete(other));
     if (partner) pairs.push({ old: root, new: partner });
     else onlyOld.push(root);
   }
-  return { pairs, onlyOld, onlyNew: leftNew };
+  return { pairs, onlyOld, onlyNew: [...free] };
 }
 
 function byName(roots: readonly RootVmsd[]): Map<string, RootVmsd[]> {

@@ -5,8 +5,8 @@ import { analyseTest } from '../machine-code/test-function.ts';
 import type { FunctionExpression, QemuSchema } from './qemu-schema.ts';
 
 /**
- * The tests of a schema that decide what is sent, `fieldExists` and `needed`, read from the code of the program that the schema is of. None where the host's
- * instruction set is not modelled.
+ * The tests of a schema that decide what is sent (`fieldExists`, `needed`), read from the code of the program that the
+ * schema is of. None where the host's instruction set is not modelled.
  */
 export async function readExpressions(
   program: LoadedProgram,
