@@ -70,7 +70,9 @@ async function check(one) {
 /** @type {Record<string, number>} */
 const counts = { right: 0, 'false rejection': 0, missed: 0, 'cannot tell': 0, failed: 0 };
 const started = performance.now();
-for (const one of readLoads(folder)) {
+// Those of one destination behind each other: what is worked out for it is kept.
+const loads = readLoads(folder).sort((a, b) => (a.profileName < b.profileName ? -1 : 1));
+for (const one of loads) {
   const { id, kind, loaded, words } = one;
   if (!id.includes(values.only ?? '') || !kind.includes(values.kind ?? '')) continue;
   let outcome;
