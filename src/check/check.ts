@@ -1,6 +1,5 @@
 import { printable } from '../bytes/diagnostic.ts';
 import type { OpenedStream } from '../layout/open.ts';
-import { iterativeScanners } from '../ram/iterative.ts';
 import type { Section } from '../stream/scan.ts';
 import { checkCommands } from './commands.ts';
 import { checkConfiguration } from './configuration.ts';
@@ -51,15 +50,18 @@ async function checkOneSection(
       rule: 'unknown-section',
       severity: 'blocks',
       message: `the destination has no device ${printable(idstr)}, instance ${instanceId}${hint}`,
-      says: unknownSectionWords(section),
+      says: unknownSectionWords(section, destination),
       fix: 'the same devices in the same slots at both sides, hotplugged ones included, and as many CPUs',
     },
   ];
 }
 
+/** Iterative sections that are registered, and sent only when there is something in them. */
+const SENT_AT_TIMES: ReadonlySet<string> = new Set(['block', 'dirty-bitmap', 's390-storage_attributes']);
+
 /** Sections that a QEMU can load and does not always send. */
 function isSentAtTimes(idstr: string, { tables }: Destination): boolean {
-  if (iterativeScanners.has(idstr)) return true;
+  if (SENT_AT_TIMES.has(idstr)) return true;
   const vmsds = tables?.schema.vmsds ?? [];
   return vmsds.some(({ name, callbacks }) => name === idstr && callbacks.needed !== undefined);
 }

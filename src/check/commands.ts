@@ -93,6 +93,6 @@ function unknownCommand(
       ? `${name} is known from QEMU ${since.join('.')} on, and the destination is ${qemuVersion}`
       : `command ${command}, which no QEMU up to 11.1 knows`,
     says: `MIG_CMD 0x${command.toString(16)} unknown (len 0x${length.toString(16)})`,
-    fix: 'a newer QEMU at the destination, or a machine type that both have, which keeps the source from sending it',
+    fix: 'a newer QEMU at the destination, or -global migration.send-switchover-start=off at the source for SWITCHOVER_START',
   };
 }

@@ -33,7 +33,7 @@ export function checkConfiguration({ stream }: OpenedStream, destination: Destin
         ...place,
         message: `pages of ${2 ** bits} bytes, and the destination has ${2 ** ownBits}`,
         says: `Received TARGET_PAGE_BITS is ${bits} but local is ${ownBits}`,
-        fix: 'the same machine type and CPU at both sides',
+        fix: 'the same machine type at both sides',
       });
     }
     findings.push(
@@ -41,14 +41,16 @@ export function checkConfiguration({ stream }: OpenedStream, destination: Destin
         (finding) => ({ ...place, ...finding }),
       ),
     );
-    if (configuration.uuid !== undefined && own.uuid !== undefined && configuration.uuid !== own.uuid) {
+    // Of a destination without a UUID, QEMU only warns.
+    const ownUuid = /[^0]/.test(own.uuid ?? '') ? own.uuid : undefined;
+    if (configuration.uuid !== undefined && ownUuid !== undefined && configuration.uuid !== ownUuid) {
       findings.push({
         rule: 'uuid',
         severity: 'blocks',
         ...place,
-        message: `UUID ${uuidText(configuration.uuid)}, and the destination has ${uuidText(own.uuid)}`,
-        says: `UUID received is ${uuidText(configuration.uuid)} and local is ${uuidText(own.uuid)}`,
-        fix: 'the same -uuid at both sides, or x-validate-uuid off',
+        message: `UUID ${uuidText(configuration.uuid)}, and the destination has ${uuidText(ownUuid)}`,
+        says: `UUID received is ${uuidText(configuration.uuid)} and local is ${uuidText(ownUuid)}`,
+        fix: 'the same -uuid at both sides, or the capability validate-uuid off',
       });
     }
   } else if (own && !configuration) {
@@ -57,7 +59,7 @@ export function checkConfiguration({ stream }: OpenedStream, destination: Destin
       severity: 'blocks',
       message: 'the stream has no configuration section, and the destination insists on one',
       says: 'Configuration section missing',
-      fix: 'a machine type of QEMU 2.3 or older, or -machine send-configuration at both sides',
+      fix: '-global migration.send-configuration=off at the destination, too',
     });
   } else if (configuration && !own && destination.tables?.schema.origin === 'binary') {
     const { machineType } = configuration;
@@ -68,7 +70,7 @@ export function checkConfiguration({ stream }: OpenedStream, destination: Destin
         severity: 'blocks',
         ...place,
         message: `this QEMU has no machine type ${printable(machineType)}`,
-        says: `unsupported machine type: "${machineType}"`,
+        says: 'unsupported machine type',
         fix: 'a destination whose QEMU has that machine type',
       });
     }

@@ -1,10 +1,14 @@
 import { childrenOf, type LayoutNode, type StructNode } from '../layout/node.ts';
+import type { Destination } from './destination.ts';
 import type { Finding } from './finding.ts';
 import type { SectionValues } from './values.ts';
+import { isOlder } from './version.ts';
 
 const INDEXES = 'cpreg_vmstate_indexes';
 const VALUES = 'cpreg_vmstate_values';
 
+/** First QEMU seen that compares the lists to their ends; 10.2 does not. */
+const COMPARES_ALL = [11, 1] as const;
 /** Registers that are named at the most. */
 const MAX_NAMED = 4;
 
@@ -12,13 +16,12 @@ const MAX_NAMED = 4;
  * target/arm/machine.c, cpu_post_load: system registers come as a sorted list of numbers and one of values. A number
  * that the destination does not have ends the load, and so does a constant register that does not keep its value.
  */
-export function checkCpuRegisters({ root, own }: SectionValues): Finding[] {
+export function checkCpuRegisters({ root, own, destination }: SectionValues): Finding[] {
   const indexes = integers(root, INDEXES);
   const ownIndexes = integers(own, INDEXES);
   if (!indexes || !ownIndexes) return [];
   const node = root.children.find(({ name }) => name === INDEXES);
-  const known = new Set(ownIndexes);
-  const unknown = indexes.filter((index) => !known.has(index));
+  const unknown = unknownRegisters(indexes, ownIndexes, destination);
   if (unknown.length > 0) {
     const names = unknown.slice(0, MAX_NAMED).map(registerName);
     return [
@@ -50,6 +53,18 @@ export function checkCpuRegisters({ root, own }: SectionValues): Finding[] {
       fix: 'the same -cpu model and features at both sides',
     },
   ];
+}
+
+/** Both lists are sorted. Up to 10.2, registers behind the last one of the destination are passed over. */
+function unknownRegisters(
+  indexes: readonly bigint[],
+  own: readonly bigint[],
+  { qemuVersion }: Destination,
+): bigint[] {
+  const known = new Set(own);
+  const last = own.at(-1) ?? 0n;
+  const comparesAll = qemuVersion !== undefined && !isOlder(qemuVersion, COMPARES_ALL);
+  return indexes.filter((index) => !known.has(index) && (comparesAll || index < last));
 }
 
 function integers(root: StructNode, name: string): bigint[] | undefined {

@@ -10,11 +10,21 @@ const MAX_SHIFT = 4096;
 
 /** The report on a source that is no stream only because its beginning is damaged; undefined for anything else. */
 export async function checkHeader(source: ByteSource): Promise<CheckReport | undefined> {
-  if (source.size < HEADER_LENGTH) return undefined;
   const wanted = new DataView(new ArrayBuffer(HEADER_LENGTH));
   wanted.setUint32(0, QEMU_VM_FILE_MAGIC);
   wanted.setUint32(4, QEMU_VM_FILE_VERSION);
   const start = await source.read(0, MAX_SHIFT);
+  if (start.length < HEADER_LENGTH) {
+    if (start.some((byte, i) => byte !== wanted.getUint8(i))) return undefined;
+    const message = `the stream has ${start.length} bytes, and its header ${HEADER_LENGTH}`;
+    const says = 'Not a migration stream';
+    const fix = 'a complete copy of the stream';
+    return report(
+      source.name,
+      [{ rule: 'truncated-stream', severity: 'blocks', message, says, fix }],
+      undefined,
+    );
+  }
   const wrongAt = (shift: number) =>
     Array.from({ length: HEADER_LENGTH }, (_, i) => i).filter((i) => start[shift + i] !== wanted.getUint8(i));
   const wrong = wrongAt(0);

@@ -9,6 +9,7 @@ import type { Destination, OwnSection } from './destination.ts';
 import type { Finding } from './finding.ts';
 import { type Difference, firstDifference } from './shape.ts';
 import { checkValues } from './values.ts';
+import { wordsOf } from './version.ts';
 
 /** A section of device state, against the device that the destination would load it into. */
 export async function checkSection(
@@ -18,7 +19,7 @@ export async function checkSection(
   destination: Destination,
 ): Promise<Finding[]> {
   const place = placeOf(section);
-  const refused = checkVersion(section, own.section.versionId);
+  const refused = checkVersion(section, own.section.versionId, destination);
   if (refused) return [{ ...place, ...refused }];
   const [record] = section.records;
   if (!record || section.scanner || own.section.scanner) return [];
@@ -51,15 +52,16 @@ export async function checkSection(
 export async function checkSectionByTables(
   opened: OpenedStream,
   section: Section,
-  { tables }: Destination,
+  destination: Destination,
 ): Promise<Finding[]> {
+  const { tables } = destination;
   const [record] = section.records;
   if (!tables || !record || section.scanner) return [];
   const place = placeOf(section);
   const input = { source: opened.source, record, sections: opened.stream.sections };
   const target = targetOfTables(tables, input);
   if (!target) {
-    const says = unknownSectionWords(section);
+    const says = unknownSectionWords(section, destination);
     const message = 'the QEMU of the destination has no device with a VMSD of that name';
     const isComplete = tables.schema.origin === 'binary';
     const severity = isComplete ? 'blocks' : 'suspicious';
@@ -72,8 +74,9 @@ export async function checkSectionByTables(
   return [{ ...place, ...loadFailure(load, section, firstDifference(load.root, root, undefined)) }];
 }
 
-export function unknownSectionWords({ idstr, instanceId }: Section): string {
-  return `Unknown savevm section or instance '${idstr}' ${instanceId}. Make sure that your current VM setup matches your saved VM setup, including any hotplugged devices`;
+export function unknownSectionWords({ idstr, instanceId }: Section, { qemuVersion }: Destination): string {
+  const what = `section or instance '${idstr}' ${instanceId}. Make sure that your current VM setup matches your saved VM setup, including any hotplugged devices`;
+  return wordsOf(qemuVersion, `Unknown savevm ${what}`, `Unknown ${what}`);
 }
 
 export function placeOf({
@@ -85,13 +88,21 @@ export function placeOf({
 }
 
 /** migration/savevm.c, qemu_loadvm_section_start_full. */
-function checkVersion({ idstr, versionId }: Section, own: number): Finding | undefined {
+function checkVersion(
+  { idstr, versionId }: Section,
+  own: number,
+  { qemuVersion }: Destination,
+): Finding | undefined {
   if (versionId <= own) return undefined;
   return {
     rule: 'section-too-new',
     severity: 'blocks',
     message: `version ${versionId}, and the destination loads no newer one than ${own}`,
-    says: `savevm: unsupported version ${versionId} for '${idstr}' v${own}`,
+    says: wordsOf(
+      qemuVersion,
+      `savevm: unsupported version ${versionId} for '${idstr}' v${own}`,
+      `unsupported version ${versionId} for '${idstr}' v${own}`,
+    ),
     fix: 'a machine type that both QEMUs have, at both sides; or a newer QEMU at the destination',
   };
 }

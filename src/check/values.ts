@@ -6,7 +6,9 @@ import type { Destination } from './destination.ts';
 import type { Finding } from './finding.ts';
 import { checkGlobalState } from './global-state.ts';
 import { checkPciConfig } from './pci-config.ts';
-import { checkSpaprCapability } from './spapr.ts';
+import { checkPpcCpu } from './ppc-cpu.ts';
+import { checkSpaprCapabilities } from './spapr.ts';
+import { checkTemporary } from './temporary.ts';
 import { checkVirtio } from './virtio.ts';
 import { walkPairs } from './walk-pairs.ts';
 
@@ -27,7 +29,12 @@ export interface ValueInput extends SectionValues {
 
 /** Values that a load refuses, each rule for the infos or VMSDs that it knows. */
 export function checkValues(values: SectionValues): Finding[] {
-  const findings: Finding[] = [...checkCpuRegisters(values), ...checkGlobalState(values)];
+  const findings: Finding[] = [
+    ...checkCpuRegisters(values),
+    ...checkPpcCpu(values),
+    ...checkGlobalState(values),
+    ...checkSpaprCapabilities(values),
+  ];
   for (const { node, own, path } of walkPairs(values.root, values.own)) {
     const check = checks.get(node.type);
     if (!check) continue;
@@ -49,7 +56,7 @@ const checks: ReadonlyMap<string, (input: ValueInput) => readonly Finding[]> = n
   ['pci config', checkPciConfig],
   ['pci irq state', checkIrqState],
   ['virtio', checkVirtio],
-  ['subsection', checkSpaprCapability],
+  ['tmp', checkTemporary],
 ]);
 
 /** migration/vmstate-types.c, get_uint32_equal and its like. */

@@ -1,3 +1,11 @@
+/** From this version on, QEMU passes what went wrong up to where the load ends, in other words. */
+const PASSES_ERRORS = [10, 2] as const;
+
+/** The words of the destination's QEMU, which are others from 10.2 on. */
+export function wordsOf(qemuVersion: string | undefined, older: string, newer: string): string {
+  return qemuVersion === undefined || isOlder(qemuVersion, PASSES_ERRORS) ? older : newer;
+}
+
 /** Is a version such as `10.0.13` older than major and minor? */
 export function isOlder(version: string, [major, minor]: readonly [number, number]): boolean {
   const [theirMajor = 0, theirMinor = 0] = version.split('.').map((part) => Number.parseInt(part, 10));

@@ -13,7 +13,8 @@ const MSIX = 'msix state';
 const LIMITS_QUEUES = [11, 1] as const;
 
 /** hw/virtio/virtio.c, virtio_load, and what buses and devices add to it. */
-export function checkVirtio({ node, ownNode, section, destination }: ValueInput): readonly Finding[] {
+export function checkVirtio(input: ValueInput): readonly Finding[] {
+  const { node, ownNode, section, destination } = input;
   const findings: Finding[] = [];
   const add = (finding: Finding, at: LayoutNode | undefined) =>
     findings.push(at ? { range: at, ...finding } : finding);
@@ -29,10 +30,11 @@ export function checkVirtio({ node, ownNode, section, destination }: ValueInput)
     add({ rule: 'virtio-queues', severity: 'blocks', message }, child(node, 'queue_sel'));
   }
   const vectors = ownNode && vectorCount(ownNode);
-  checkVector(child(child(node, 'transport'), 'config_vector'), vectors, add);
+  checkVector(input, child(child(node, 'transport'), 'config_vector'), vectors, add);
   const ownQueues = [...children(child(ownNode, 'vq'))];
   const { qemuVersion } = destination;
-  const limitsQueues = qemuVersion !== undefined && !isOlder(qemuVersion, LIMITS_QUEUES);
+  const limitsQueues =
+    ownQueues.length > 0 && qemuVersion !== undefined && !isOlder(qemuVersion, LIMITS_QUEUES);
   let index = 0;
   for (const queue of children(child(node, 'vq'))) {
     const last = integer(child(queue, 'last_avail_idx')) ?? 0;
@@ -47,10 +49,10 @@ export function checkVirtio({ node, ownNode, section, destination }: ValueInput)
       const says = `VQ ${index} address 0x0 inconsistent with Host index 0x${last.toString(16)}`;
       add({ rule: 'virtio-queues', severity: 'blocks', message, says }, queue);
     }
-    checkVector(child(queue, 'vector'), vectors, add);
+    checkVector(input, child(queue, 'vector'), vectors, add);
     const size = integer(child(queue, 'num')) ?? 0;
-    const room = integer(child(ownQueues[index], 'num'));
-    if (room !== undefined && size > room && limitsQueues) {
+    const room = integer(child(ownQueues[index], 'num')) ?? 0;
+    if (size > room && limitsQueues) {
       const message = `virtqueue ${index} has ${size} entries, and the destination has room for ${room}`;
       const says = `VQ ${index} vring.num ${size} exceeds allocated max ${room}`;
       const fix = 'the same queue-size= at both sides';
@@ -76,6 +78,7 @@ export function checkVirtio({ node, ownNode, section, destination }: ValueInput)
 }
 
 function checkVector(
+  { section }: ValueInput,
   at: LayoutNode | undefined,
   vectors: number | undefined,
   add: (finding: Finding, at: LayoutNode) => void,
@@ -88,7 +91,7 @@ function checkVector(
       rule: 'virtio-vector',
       severity: 'blocks',
       message: `MSI-X vector ${vector} is in use, and the destination has ${vectors}`,
-      says: 'Failed to load virtio: Invalid argument',
+      says: `Failed to load ${section.idstr.slice(section.idstr.lastIndexOf('/') + 1)}:virtio`,
       fix: 'as many vectors at the destination (vectors=, number of queues)',
     },
     at,
@@ -98,6 +101,19 @@ function checkVector(
 /** hw/char/virtio-serial-bus.c, fetch_active_ports_list and what is in front of it. */
 function checkPorts(node: LayoutNode, own: LayoutNode | undefined): Finding[] {
   for (const { node: at, own: ours, path } of walkPairs(node, own)) {
+    const words = at.name === 'max_nr_ports' ? [portWords(at), ours && portWords(ours)] : [];
+    if (words[0] !== undefined && words[1] !== undefined && words[0] !== words[1]) {
+      return [
+        {
+          rule: 'virtio-serial-ports',
+          severity: 'blocks',
+          range: at,
+          message: `the map of ports has ${words[0]} words, and ${words[1]} at the destination`,
+          says: 'Missing section footer for …/virtio-console',
+          fix: 'the same max_ports= at both sides',
+        },
+      ];
+    }
     if (at.kind !== 'leaf' || ours?.kind !== 'leaf' || !isPortsMap(path) || at.value === ours.value) continue;
     return [
       {
@@ -105,12 +121,19 @@ function checkPorts(node: LayoutNode, own: LayoutNode | undefined): Finding[] {
         severity: 'blocks',
         range: at,
         message: `ports ${String(at.value)} (a bit for each) are there, and ${String(ours.value)} at the destination`,
-        says: 'virtio-serial-bus: Ports active on src and dest do not match',
+        says: 'Failed to load virtio-console:virtio',
         fix: 'the same ports with the same nr= at both sides',
       },
     ];
   }
   return [];
+}
+
+/** Words of 32 bits of the map of ports. The number of ports may be in the other byte order. */
+function portWords(node: LayoutNode): number | undefined {
+  const written = integer(node);
+  if (written === undefined) return undefined;
+  return Math.ceil((written > 0xffff ? written >>> 24 : written) / 32);
 }
 
 function isPortsMap(path: readonly PathComponent[]): boolean {

@@ -1,0 +1,60 @@
+import { childrenOf, type LayoutNode, type StructNode } from '../layout/node.ts';
+import type { Finding } from './finding.ts';
+import type { SectionValues } from './values.ts';
+import { isOlder } from './version.ts';
+
+const REGISTERS = 'env.spr';
+/** SPR of the processor version. */
+const SPR_PVR = 287;
+const BASE = 0xffff0000;
+const MAJOR = 0x0f00;
+const POWER9 = 0x004e0000;
+/** First QEMU seen that tells DD2.2 of POWER9 from DD2.1; 7.2 does not. */
+const SPLITS_POWER9 = [10, 0] as const;
+
+/**
+ * target/ppc/machine.c, cpu_post_load: the processor version must be one that the class of the destination's CPU takes
+ * for its own, unless the guest runs in a compatibility mode.
+ */
+export function checkPpcCpu({ section, root, own, destination }: SectionValues): Finding[] {
+  if (section.idstr !== 'cpu') return [];
+  const at = register(root, SPR_PVR);
+  const value = at && number(at);
+  const local = number(register(own, SPR_PVR));
+  if (!at || value === undefined || local === undefined || value === local) return [];
+  if (root.children.some(({ name }) => name === 'cpu/compat')) return [];
+  const isSameFamily = (value & BASE) === (local & BASE) && (value & MAJOR) === (local & MAJOR);
+  const { qemuVersion } = destination;
+  const isSplit =
+    (local & BASE) === POWER9 &&
+    qemuVersion !== undefined &&
+    !isOlder(qemuVersion, SPLITS_POWER9) &&
+    (value & 0xf) < 2 !== (local & 0xf) < 2;
+  const hex = (pvr: number) => `0x${(pvr >>> 0).toString(16)}`;
+  return [
+    {
+      rule: 'post-load',
+      severity: !isSameFamily || isSplit ? 'blocks' : 'suspicious',
+      path: [REGISTERS, SPR_PVR],
+      range: at,
+      message: `the processor version is ${hex(value)}, and ${hex(local)} at the destination`,
+      says: "error while loading state for instance 0x0 of device 'cpu'",
+      fix: 'the same -cpu model, with its version (power9_v2.0), at both sides',
+    },
+  ];
+}
+
+function register(root: StructNode, index: number): LayoutNode | undefined {
+  const registers = root.children.find(({ name }) => name === REGISTERS);
+  if (registers?.kind !== 'array') return undefined;
+  for (const child of childrenOf(registers)) if (child.name === index) return child;
+  return undefined;
+}
+
+function number(node: LayoutNode | undefined): number | undefined {
+  if (node?.kind !== 'leaf') return undefined;
+  const { value } = node;
+  return typeof value === 'bigint' || typeof value === 'number'
+    ? Number(BigInt.asIntN(32, BigInt(value)))
+    : undefined;
+}
