@@ -1,0 +1,87 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { type RecordedLoad, readLoads } from '../../scripts/truth/read-loads.mjs';
+import { memorySource } from '../../src/bytes/source.ts';
+import { checkStream } from '../../src/check/check.ts';
+import { Destination } from '../../src/check/destination.ts';
+import type { CheckReport } from '../../src/check/finding.ts';
+import { checkHeader } from '../../src/check/header.ts';
+import { openStream } from '../../src/layout/open.ts';
+import { SchemaTables } from '../../src/layout/tables.ts';
+import {
+  builtinSchemas,
+  useBuiltinInfoTables,
+  useBuiltinTables,
+} from '../../src/node/builtin-schemas.ts';
+import { openSchema } from '../../src/node/schema-file.ts';
+
+const folder = fileURLToPath(new URL('../../fixtures/loads/', import.meta.url));
+const schemas = new URL('../../schemas/', import.meta.url);
+
+/** Refusals that `check` does not foresee, by the beginning of their ids. */
+const limits: readonly { readonly cases: string; readonly reason: string }[] = JSON.parse(
+  readFileSync(new URL('known-limits.json', `file://${folder}`), 'utf8'),
+);
+const builtin = await builtinSchemas();
+const tables = new Map<string, Promise<SchemaTables | undefined>>();
+/** The destination of the case before: cases are in the order of their destinations. */
+let last: { readonly name: string; readonly destination: Destination } | undefined;
+
+function tablesOf({ destination: { version, target } }: RecordedLoad): Promise<SchemaTables | undefined> {
+  const key = `${version} ${target}`;
+  const open = async () => {
+    const entry = builtin.find((each) => each.target === target && each.qemuVersion.startsWith(`${version}.`));
+    return entry && new SchemaTables(await openSchema(fileURLToPath(new URL(entry.file, schemas))));
+  };
+  const known = tables.get(key) ?? open();
+  tables.set(key, known);
+  return known;
+}
+
+async function destinationOf(load: RecordedLoad): Promise<Destination> {
+  if (last?.name === load.profileName) return last.destination;
+  const known = await tablesOf(load);
+  const own = await openStream(memorySource(load.profile()), known ? { tables: known } : {});
+  const destination = new Destination({ tables: known, own, qemuVersion: load.destination.version });
+  last = { name: load.profileName, destination };
+  return destination;
+}
+
+async function check(load: RecordedLoad): Promise<CheckReport> {
+  const source = memorySource(load.stream());
+  const damaged = await checkHeader(source);
+  if (damaged) return damaged;
+  const opened = await openStream(source);
+  const known = opened.schema ? useBuiltinInfoTables(opened) : await useBuiltinTables(opened);
+  return checkStream(known, await destinationOf(load));
+}
+
+const loads = readLoads(folder).sort((a, b) => (a.profileName < b.profileName ? -1 : 1));
+const kinds = [...new Set(loads.map(({ kind }) => kind))].sort();
+
+describe('check says of a stream what real QEMU made of it', () => {
+  it.each(kinds)('%s', { timeout: 600_000 }, async (kind) => {
+    const missed: string[] = [];
+    const rejected: string[] = [];
+    let refusals = 0;
+    for (const load of loads.filter((candidate) => candidate.kind === kind)) {
+      const { verdict, findings } = await check(load);
+      if (!load.loaded) refusals++;
+      if (!load.loaded && verdict !== 'will be rejected') missed.push(load.id);
+      const [first] = findings;
+      if (load.loaded && verdict === 'will be rejected') rejected.push(`${load.id}: ${first?.rule} ${first?.message}`);
+    }
+    expect(rejected, 'streams that real QEMU loaded').toEqual([]);
+    const unforeseen = missed.filter((id) => !limits.some(({ cases }) => id.startsWith(cases)));
+    expect(unforeseen, 'streams that real QEMU refused, and that no known limit lists').toEqual([]);
+    expect(missed.length).toBeLessThanOrEqual(refusals / 4);
+  });
+});
+
+it('every known limit is of a case that real QEMU refused, and has its reason', () => {
+  for (const { cases, reason } of limits) {
+    expect(loads.filter(({ id, loaded }) => id.startsWith(cases) && !loaded).length, cases).toBeGreaterThan(0);
+    expect(reason.length).toBeGreaterThan(20);
+  }
+});
