@@ -164,9 +164,9 @@ damage(SMALL, '5.2', 'damaged fields', {
   'pci-irq-state': { at: { record: 'e1000', field: 'pins/0' }, set: '00000002' },
   'pci-irq-raised': { at: { record: 'e1000', field: 'pins/0' }, set: '00000001' },
   'e1000-body': { at: { record: 'e1000', part: 'body', plus: 5000 }, set: 'ffffffffffffffff' },
-  'hpet-timers': { at: { record: 'hpet', field: 'num_timers' }, set: '04' },
-  'hpet-timers-many': { at: { record: 'hpet', field: 'num_timers' }, set: 'ff' },
-  'hpet-timers-few': { at: { record: 'hpet', field: 'num_timers' }, set: '02' },
+  'hpet-timers': { at: { record: 'hpet', part: 'body', plus: 24 }, set: '04' },
+  'hpet-timers-many': { at: { record: 'hpet', part: 'body', plus: 24 }, set: 'ff' },
+  'hpet-timers-few': { at: { record: 'hpet', part: 'body', plus: 24 }, set: '02' },
   'apic-id': { at: { record: 'apic', field: 'id' }, set: '05' },
   'cpu-regs': { at: { record: 'cpu', part: 'body' }, set: 'ffffffffffffffff' },
   'fdc-drives': { at: { record: 'fdc', field: 'num_floppies' }, set: '01' },
@@ -325,7 +325,6 @@ damage('arm-virt-virtio', '7.2', 'damaged fields', {
   cut: { at: { record: 'cpu', part: 'body', plus: 3000 }, cut: true },
 });
 damage('s390-virtio', '7.2', 'damaged fields', {
-  'subchannel-devno': { at: { record: 'css', part: 'body', plus: 30 }, set: 'ffff' },
   'skeys-flag': { at: { record: 's390-skeys', nth: 0, part: 'body' }, set: 'ff' },
 });
 damage('pseries-virtio', '7.2', 'damaged fields', {

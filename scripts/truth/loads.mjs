@@ -26,7 +26,8 @@ const HELP = `Usage: node scripts/truth/loads.mjs --root VERSION=DIR… [options
 Captures and loads the cases of load-cases.mjs and writes, under the output directory,
   loads.json           the table, rewritten as it grows; a case that is in it is not done again
   streams/NAME.qevm    what was loaded, damaged where it was
-  profiles/NAME.qevm   the destination's own state
+  profiles/NAME.qevm   the destination's own state (NAME.qevm.stderr: what it printed)
+  whole/NAME.qevm      with --whole, the stream as the source wrote it
 Run "npm run build" first.
 
   --root VERSION=DIR  run the QEMU of this version (5.2, 7.2, …) in the chroot DIR, or on this system if DIR is empty;
@@ -36,7 +37,8 @@ Run "npm run build" first.
   --out DIR           where to write (default: loads)
   --file NAME=PATH    a file that a case needs but that is not ours to ship, such as a kernel; can be repeated
   --jobs N            this many QEMUs at once (default: 1)
-  --whole             load undamaged streams with the contents of memory, too, and say where that makes a difference
+  --whole             keep new streams with the contents of memory, too, load those that are not damaged, and say where
+                      that makes a difference
   --list              print the ids of the cases
   --help
 `;
@@ -108,8 +110,7 @@ const out = resolve(options.out);
 
 /** @type {LoadCase[]} */
 const all = options.manifest === undefined ? loadCases() : JSON.parse(readFileSync(options.manifest, 'utf8'));
-const doubled = all.find(({ id }, index) => all.findIndex((other) => other.id === id) !== index);
-if (doubled) throw new Error(`two cases are called ${doubled.id}`);
+if (new Set(all.map(({ id }) => id)).size !== all.length) throw new Error('two cases have the same id');
 const wanted = all.filter(
   ({ id, source, destination }) =>
     (options.only === undefined || options.only.some((text) => id.includes(text))) &&
@@ -120,7 +121,8 @@ if (options.list) {
   process.exit(0);
 }
 
-for (const folder of ['streams', 'profiles', 'whole']) mkdirSync(join(out, folder), { recursive: true });
+for (const folder of ['streams', 'profiles', ...(options.whole ? ['whole'] : [])])
+  mkdirSync(join(out, folder), { recursive: true });
 const tableFile = join(out, 'loads.json');
 /** @type {Map<string, Row>} */
 const table = new Map();
@@ -221,7 +223,7 @@ function once(name, make, machine) {
 async function captureSource(machine, name) {
   const file = `streams/${name}.qevm`;
   return captureInto(file, machine, name, async (whole) => {
-    writeFileSync(join(out, 'whole', `${name}.qevm`), whole);
+    if (options.whole) writeFileSync(join(out, 'whole', `${name}.qevm`), whole);
     return thinStream(whole, machine.target);
   });
 }
@@ -269,7 +271,9 @@ async function captureInto(file, machine, name, keep) {
  * @param {string} usual
  */
 async function compareWhole(id, destination, name, verdict, usual) {
-  const whole = await load(destination, join(out, 'whole', `${name}.qevm`), usual);
+  const stream = join(out, 'whole', `${name}.qevm`);
+  if (!existsSync(stream)) return;
+  const whole = await load(destination, stream, usual);
   if (whole.loaded === verdict.loaded && whole.words.join() === verdict.words.join()) return;
   process.stdout.write(`differs ${id} with memory: loaded ${whole.loaded} ${whole.words.join(' | ')}\n`);
 }
@@ -293,7 +297,8 @@ async function load(machine, stream, usual) {
     } finally {
       await qemu.quit();
     }
-    const words = linesOf(qemu.stderr()).filter((line) => !linesOf(usual).includes(line));
+    const known = [...linesOf(usual), `ended by ${qemu.ended()}`];
+    const words = linesOf(qemu.stderr()).filter((line) => !known.includes(line));
     return { loaded: verdict === 'loaded', words, ...(verdict === 'loaded' ? {} : { end: verdict }) };
   } finally {
     removeWorkspace(workspace);
