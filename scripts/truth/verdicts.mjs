@@ -2,7 +2,7 @@
  * Holds `check` to what real QEMUs made of the same streams, as loads.mjs recorded it. Prints how often they agree, and
  * each case where they do not. Run "npm run build" first.
  *
- *   node scripts/truth/verdicts.mjs [--without-tables | --without-profile] [--only TEXT] [--kind TEXT] [--all] [FOLDER]
+ *   node scripts/truth/verdicts.mjs [--without-tables | --without-profile] [--only TEXT] [--kind TEXT] [--all] [--shard I/N] [FOLDER]
  */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -23,6 +23,7 @@ const { values, positionals } = parseArgs({
     only: { type: 'string' },
     kind: { type: 'string' },
     all: { type: 'boolean' },
+    shard: { type: 'string', default: '0/1' },
   },
 });
 const [folder = fileURLToPath(new URL('../../fixtures/loads/', import.meta.url))] = positionals;
@@ -72,7 +73,9 @@ const counts = { right: 0, 'false rejection': 0, missed: 0, 'cannot tell': 0, fa
 const started = performance.now();
 // Those of one destination behind each other: what is worked out for it is kept.
 const loads = readLoads(folder).sort((a, b) => (a.profileName < b.profileName ? -1 : 1));
-for (const one of loads) {
+const [shard = 0, shards = 1] = values.shard.split('/').map(Number);
+const share = Math.ceil(loads.length / shards);
+for (const one of loads.slice(shard * share, (shard + 1) * share)) {
   const { id, kind, loaded, words } = one;
   if (!id.includes(values.only ?? '') || !kind.includes(values.kind ?? '')) continue;
   let outcome;

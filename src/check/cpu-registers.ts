@@ -98,9 +98,14 @@ function register(index: bigint): Register {
     : { is64, op0: bits(16, 15), op1: bits(3, 15), crn: bits(11, 15), crm: bits(7, 15), op2: bits(0, 7) };
 }
 
-/** Of group c0, which identifies the CPU; c0 with op1 2 and 4 are registers that are written. */
+/**
+ * Of group c0, which identifies the CPU (c0 with op1 2 and 4 are registers that are written), and L2CTLR, where the
+ * number of cores is (target/arm/cortex-regs.c).
+ */
 function isIdentification(index: bigint): boolean {
-  const { is64, op0, op1, crn } = register(index);
+  const { is64, op0, op1, crn, crm, op2 } = register(index);
+  const isL2Control = op1 === 1 && crm === 0 && op2 === 2 && crn === (is64 ? 11 : 9);
+  if (isL2Control && (is64 ? op0 === 3 : op0 === 15)) return true;
   return crn === 0 && (op1 === 0 || op1 === 1 || op1 === 3) && (is64 ? op0 === 3 : op0 === 15);
 }
 

@@ -28,6 +28,7 @@ export const rules = {
   'missing-subsection': 'The destination itself would send a subsection that the stream does not have',
   'unequal-field': 'A field must be equal at both sides, and is not',
   'field-too-large': 'A number is larger than the destination has room for',
+  'null-pointer': 'QEMU aborts, as it would load into a pointer that is NULL',
   'failed-validation': 'A validation in the VMSD of the destination does not hold',
   'pci-config': 'The PCI configuration space has other read-only bits',
   'pci-irq-state': 'The level of a PCI interrupt is neither 0 nor 1',

@@ -108,6 +108,7 @@ function checkVersion(
 }
 
 const refusalRules = {
+  'null-pointer': 'null-pointer',
   'failed-validation': 'failed-validation',
   'too-new': 'section-too-new',
   'too-old': 'section-too-old',
@@ -115,6 +116,7 @@ const refusalRules = {
 } as const;
 
 const refusalMessages = {
+  'null-pointer': 'the destination has nothing there that this could be loaded into, and aborts',
   'failed-validation': 'a condition of the VMSD at the destination does not hold',
   'too-new': 'the stream has it in a newer version than the destination loads',
   'too-old': 'the stream has it in an older version than the destination loads',
@@ -122,6 +124,7 @@ const refusalMessages = {
 } as const;
 
 const refusalFixes = {
+  'null-pointer': 'the same configuration of the device at both sides',
   'failed-validation': 'the same configuration of the device at both sides',
   'too-new': 'a machine type that both QEMUs have, at both sides; or a newer QEMU at the destination',
   'too-old': 'an older QEMU in between, which loads the one and writes the other',

@@ -9,11 +9,7 @@ import type { CheckReport } from '../../src/check/finding.ts';
 import { checkHeader } from '../../src/check/header.ts';
 import { openStream } from '../../src/layout/open.ts';
 import { SchemaTables } from '../../src/layout/tables.ts';
-import {
-  builtinSchemas,
-  useBuiltinInfoTables,
-  useBuiltinTables,
-} from '../../src/node/builtin-schemas.ts';
+import { builtinSchemas, useBuiltinInfoTables, useBuiltinTables } from '../../src/node/builtin-schemas.ts';
 import { openSchema } from '../../src/node/schema-file.ts';
 
 const folder = fileURLToPath(new URL('../../fixtures/loads/', import.meta.url));
@@ -31,7 +27,9 @@ let last: { readonly name: string; readonly destination: Destination } | undefin
 function tablesOf({ destination: { version, target } }: RecordedLoad): Promise<SchemaTables | undefined> {
   const key = `${version} ${target}`;
   const open = async () => {
-    const entry = builtin.find((each) => each.target === target && each.qemuVersion.startsWith(`${version}.`));
+    const entry = builtin.find(
+      (each) => each.target === target && each.qemuVersion.startsWith(`${version}.`),
+    );
     return entry && new SchemaTables(await openSchema(fileURLToPath(new URL(entry.file, schemas))));
   };
   const known = tables.get(key) ?? open();
@@ -70,7 +68,8 @@ describe('check says of a stream what real QEMU made of it', () => {
       if (!load.loaded) refusals++;
       if (!load.loaded && verdict !== 'will be rejected') missed.push(load.id);
       const [first] = findings;
-      if (load.loaded && verdict === 'will be rejected') rejected.push(`${load.id}: ${first?.rule} ${first?.message}`);
+      if (load.loaded && verdict === 'will be rejected')
+        rejected.push(`${load.id}: ${first?.rule} ${first?.message}`);
     }
     expect(rejected, 'streams that real QEMU loaded').toEqual([]);
     const unforeseen = missed.filter((id) => !limits.some(({ cases }) => id.startsWith(cases)));
@@ -81,7 +80,9 @@ describe('check says of a stream what real QEMU made of it', () => {
 
 it('every known limit is of a case that real QEMU refused, and has its reason', () => {
   for (const { cases, reason } of limits) {
-    expect(loads.filter(({ id, loaded }) => id.startsWith(cases) && !loaded).length, cases).toBeGreaterThan(0);
+    expect(loads.filter(({ id, loaded }) => id.startsWith(cases) && !loaded).length, cases).toBeGreaterThan(
+      0,
+    );
     expect(reason.length).toBeGreaterThan(20);
   }
 });

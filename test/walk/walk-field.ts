@@ -14,6 +14,7 @@ export function field(name: string, info: string, offset = 0, size = 0): FieldPr
     count: { kind: 'fixed', count: 1, array: false },
     bufferSize: undefined,
     pointer: false,
+    allocated: false,
     pointers: false,
     marked: false,
     element: { kind: 'info', info, vmsd: undefined, key: undefined },
@@ -27,7 +28,7 @@ export function vmsd(
   fields: readonly FieldProgram[],
   subsections: readonly VmsdProgram[] = [],
 ): VmsdProgram {
-  return { name, versionId: 1, minimumVersionId: 1, fields, subsections, validations: [] };
+  return { name, versionId: 1, minimumVersionId: 1, fields, subsections, needed: undefined, validations: [] };
 }
 
 /** Bytes of hex digits, of which white space is no part. */

@@ -1,6 +1,7 @@
 import type { Expression } from '../../machine-code/expression.ts';
 import {
   type QemuSchema,
+  VMS_ALLOC,
   VMS_ARRAY,
   VMS_ARRAY_OF_POINTER,
   VMS_ARRAY_OF_POINTER_AUTO_ALLOC,
@@ -58,6 +59,7 @@ export class VmsdCompiler {
       minimumVersionId: vmsd.callbacks.loadStateOld === undefined ? vmsd.minimumVersionId : 0,
       fields: [],
       subsections: [],
+      needed: vmsd.callbacks.needed === undefined ? undefined : this.#expressions.get(vmsd.callbacks.needed),
       validations: [],
     };
     // Known before its fields are made, as a VMSD may embed itself.
@@ -92,6 +94,7 @@ export class VmsdCompiler {
             }
           : undefined,
       pointer: (flags & VMS_POINTER) !== 0,
+      allocated: (flags & VMS_ALLOC) !== 0,
       pointers: (flags & VMS_ARRAY_OF_POINTER) !== 0,
       marked: (flags & VMS_ARRAY_OF_POINTER_AUTO_ALLOC) !== 0,
       element,

@@ -1,4 +1,5 @@
 import { decodeText } from '../../bytes/window.ts';
+import { evaluate } from '../../machine-code/evaluate.ts';
 import { QEMU_VM_SUBSECTION } from '../../stream/records.ts';
 import type { SectionBytes } from '../context.ts';
 import type { LeafValue } from '../node.ts';
@@ -61,7 +62,7 @@ export type Outcome =
   | { readonly kind: 'unknown'; readonly unknown: Unknown };
 
 /** What QEMU has words of its own for: `why` is what it says. */
-export type Refusal = 'failed-validation' | 'too-new' | 'too-old' | 'unknown-subsection';
+export type Refusal = 'null-pointer' | 'failed-validation' | 'too-new' | 'too-old' | 'unknown-subsection';
 
 /** Takes the nodes of a run, a parent before its children. */
 export interface WalkSink {
@@ -106,6 +107,10 @@ const POINTER_GUESS = -2_000_000_000;
 const LENGTH_GUESS = -3_000_000_000;
 const CHOICE_GUESS = -4_000_000_000;
 const MAX_CHOICES = 4096;
+/** Numbers that it is noted under which subsections there were. */
+const SUBSECTION = -30_000_000_000;
+/** What QEMU says before it ends, when it loads into a pointer that is NULL (migration/vmstate.c). */
+const NULL_POINTER = "Assertion `first_elem || !n_elems || !size' failed.";
 
 export interface MachineMode {
   /** The stream ends inside the section. */
@@ -152,6 +157,7 @@ export class Machine {
   start(vmsd: VmsdProgram, versionId: number, shadow: Shadow): Run {
     const place = { object: this.#objects.root, offset: 0 };
     const frame: Frame = { kind: 'struct', vmsd, versionId, place, field: 0, parent: undefined, depth: 0 };
+    if (!this.#isLoad) shadow.store(this.#objects.root, SUBSECTION + 1, 1, 1);
     return { shadow, offset: this.section.base, frame, cost: 0 };
   }
 
@@ -243,6 +249,29 @@ export class Machine {
     }
     run.frame = next;
     return count === 0 ? undefined : this.#loadElement(run, { ...elements, parent: next }, field.name, sink);
+  }
+
+  /**
+   * Is a subsection only sent when a pointer is not NULL, one that it loads into, and did the device not send it itself?
+   */
+  #isIntoNull(run: Run, { object, offset }: Place, { name, needed, fields }: VmsdProgram): boolean {
+    const key = SUBSECTION - this.#objects.nameId(`${name} at ${offset}`);
+    if (!this.#isLoad) run.shadow.store(object, key, 1, 1);
+    const isKnown = run.shadow.load(this.#objects.root, SUBSECTION + 1, 1) !== undefined;
+    if (!this.#isLoad || !isKnown || !needed || run.shadow.load(object, key, 1) !== undefined) return false;
+    return fields.some((field) => {
+      if (!field.pointer || field.allocated || field.count.kind !== 'fixed') return false;
+      const answer = (pointer: bigint) =>
+        evaluate(needed, {
+          version: 0,
+          load: ({ root, path, size }) =>
+            root === 'opaque' && path.length === 1 && path[0] === field.offset && size === 8
+              ? pointer
+              : undefined,
+        });
+      const [without, having] = [answer(0n), answer(0x5555_5555_5540n)];
+      return without.known && without.value === 0n && having.known && having.value !== 0n;
+    });
   }
 
   /** migration/vmstate.c, vmstate_load_state: what it says when a field that must exist does not. */
@@ -842,6 +871,8 @@ export class Machine {
     const versionId = view.getUint32(pos + 2 + length);
     const refused = this.#isLoad && refusedVersion(subsection, versionId, run.offset);
     if (refused) return refused;
+    if (this.#isIntoNull(run, place, subsection))
+      return { kind: 'dead', offset: run.offset, why: NULL_POINTER, refusal: 'null-pointer' };
     sink?.open(name, 'subsection', run.offset, subsection, versionId);
     sink?.leaf(
       '(header)',

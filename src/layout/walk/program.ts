@@ -13,6 +13,8 @@ export interface VmsdProgram {
   /** Filled after construction, as VMSDs refer to each other. */
   fields: readonly FieldProgram[];
   subsections: readonly VmsdProgram[];
+  /** Decides whether a subsection is sent, as far as the code of QEMU could be read. */
+  needed: Expression | undefined;
   /** VMSTATE_VALIDATE: what a load insists on. */
   validations: readonly Validation[];
 }
@@ -35,6 +37,8 @@ export interface FieldProgram {
   readonly bufferSize: MemberProgram | undefined;
   /** VMS_POINTER: the object holds a pointer to the first element. */
   readonly pointer: boolean;
+  /** VMS_ALLOC: what the pointer points to is made when it is loaded. */
+  readonly allocated: boolean;
   /** VMS_ARRAY_OF_POINTER: each element is a pointer. */
   readonly pointers: boolean;
   /** QEMU 11.1: every element of an array of pointers has a marker before it. */

@@ -46,6 +46,7 @@ export function readInfo(
     minimumVersionId: 0,
     fields: [program],
     subsections: [],
+    needed: undefined,
     validations: [],
   };
   const result = search(machine, 0, [{ vmsd, cost: 0, types: [] }], LIMITS);
@@ -83,6 +84,7 @@ function fieldProgram(name: string, info: string, tables: InfoTables): FieldProg
     count: { kind: 'fixed', count: 1, array: false },
     bufferSize: undefined,
     pointer: false,
+    allocated: false,
     pointers: false,
     marked: false,
     element: known?.element ?? { kind: 'info', info, vmsd: undefined, key: undefined },
