@@ -22,6 +22,8 @@ export type Existence =
 /** Where guesses are kept that are no members: of single bits, and of what a test answers as a whole. */
 const BIT_SPACE = -10_000_000_000;
 const ANSWER_SPACE = -1_000_000_000;
+/** The same for a load, which may change what such an answer hangs on: what it was before is the likelier one. */
+const LOAD_ANSWER_SPACE = -40_000_000_000;
 
 /** Variables of the program. */
 const GLOBALS: Place = { object: -1, offset: 0 };
@@ -44,8 +46,9 @@ export function decideExistence(
   place: Place,
   shadow: Shadow,
   objects: Objects,
+  isLoad = false,
 ): Existence {
-  if (test.expression === undefined) return askTest(test, place, shadow, objects);
+  if (test.expression === undefined) return askTest(test, place, shadow, objects, isLoad);
   const start = ({ root, path }: MemoryPlace): Place | undefined =>
     root === 'field' ? undefined : follow(root === 'global' ? GLOBALS : place, path, objects);
   const load = (memory: MemoryPlace): bigint | KnownBits | undefined => {
@@ -69,7 +72,7 @@ export function decideExistence(
     }));
     return { known: false, object: at.object, offset: at.offset, size, options };
   }
-  return askTest(test, place, shadow, objects);
+  return askTest(test, place, shadow, objects, isLoad);
 }
 
 /** The function as a whole is guessed, for each struct: mostly it says the same of all structs of a device. */
@@ -78,8 +81,9 @@ function askTest(
   { object, offset }: Place,
   shadow: Shadow,
   objects: Objects,
+  isLoad: boolean,
 ): Existence {
-  const key = ANSWER_SPACE - objects.nameId(`test ${test.id} at ${offset}`);
+  const key = (isLoad ? LOAD_ANSWER_SPACE : ANSWER_SPACE) - objects.nameId(`test ${test.id} at ${offset}`);
   const guess = shadow.load(object, key, 1);
   if (guess !== undefined) return { known: true, exists: guess !== 0n };
   const also = { object: objects.root, offset: ANSWER_SPACE - objects.nameId(`test ${test.id}`) };

@@ -327,7 +327,8 @@ export class Machine {
     if (cost === undefined) return { kind: 'dead', offset: start, why: `${info} of ${field.name}` };
     const value = scalar.read(view, start - base);
     const guessed = this.#isLoad ? undefined : run.shadow.guessed(object, offset, size);
-    if (guessed === undefined) run.shadow.store(object, offset, size, unsigned(value, size));
+    if (this.#isLoad) run.shadow.overwrite(object, offset, size, unsigned(value, size));
+    else if (guessed === undefined) run.shadow.store(object, offset, size, unsigned(value, size));
     else if (guessed !== BigInt(unsigned(value, size)))
       return { kind: 'dead', offset: start, why: `${field.name} is not what was taken for it` };
     run.cost += cost;
@@ -349,6 +350,7 @@ export class Machine {
       frame.place,
       run.shadow,
       this.#objects,
+      this.#isLoad,
     );
     if (answer.known) return answer.exists;
     const { known: _, ...asked } = answer;
@@ -782,7 +784,9 @@ export class Machine {
       case 'load':
         return answered(run.shadow.load(request.place.object, request.place.offset, request.size));
       case 'store':
-        run.shadow.store(request.place.object, request.place.offset, request.size, request.value);
+        if (this.#isLoad)
+          run.shadow.overwrite(request.place.object, request.place.offset, request.size, request.value);
+        else run.shadow.store(request.place.object, request.place.offset, request.size, request.value);
         return answered(undefined);
       case 'pciConfig':
         return answered(loadPciConfig(run.shadow, request.object));

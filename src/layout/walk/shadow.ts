@@ -40,6 +40,27 @@ export class Shadow {
     values.set(key(offset, size), value);
   }
 
+  /**
+   * Stores an unsigned value over what was there before, in members of this size and others (little endian, as hosts
+   * are).
+   */
+  overwrite(object: ObjectId, offset: number, size: number, value: number | bigint): void {
+    for (const other of SIZES) {
+      if (other === size) continue;
+      for (let at = Math.floor(offset / other) * other; at < offset + size; at += other) {
+        const before = this.load(object, at, other);
+        if (before === undefined) continue;
+        const shift = BigInt((offset - at) * 8);
+        const bits = BigInt(value);
+        const moved = shift < 0n ? bits >> -shift : bits << shift;
+        const ones = (1n << BigInt(size * 8)) - 1n;
+        const mask = shift < 0n ? ones >> -shift : ones << shift;
+        this.store(object, at, other, BigInt.asUintN(other * 8, (before & ~mask) | (moved & mask)));
+      }
+    }
+    this.store(object, offset, size, value);
+  }
+
   /** Stores a value that was guessed, and not loaded. */
   guess(object: ObjectId, offset: number, size: number, value: bigint): void {
     this.store(object, offset, size, value);
@@ -78,6 +99,9 @@ export class Shadow {
     return undefined;
   }
 }
+
+/** Bytes that members have. */
+const SIZES = [1, 2, 4, 8] as const;
 
 const NO_RANGES: readonly ShadowRange[] = [];
 
