@@ -42,7 +42,8 @@ export function checkConfiguration({ stream }: OpenedStream, destination: Destin
       ),
     );
     // Of a destination without a UUID, QEMU only warns.
-    const ownUuid = /[^0]/.test(own.uuid ?? '') ? own.uuid : undefined;
+    const local = own.uuid ?? destination.facts?.uuid;
+    const ownUuid = /[^0]/.test(local ?? '') ? local : undefined;
     if (configuration.uuid !== undefined && ownUuid !== undefined && configuration.uuid !== ownUuid) {
       findings.push({
         rule: 'uuid',

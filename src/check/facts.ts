@@ -5,7 +5,13 @@ import type { Profile, ProfileDevice } from './profile.ts';
 const MAX_PARENTS = 32;
 
 /** What a profile's monitor told, by the idstr of the section that it is about. */
-export function factsOfProfile({ ramBlocks, capabilities, devices, schema }: Profile): DestinationFacts {
+export function factsOfProfile({
+  ramBlocks,
+  capabilities,
+  devices,
+  schema,
+  uuid,
+}: Profile): DestinationFacts {
   const byPath = new Map<string, ProfileDevice[]>();
   for (const device of devices) {
     if (device.devicePath === undefined) continue;
@@ -13,6 +19,7 @@ export function factsOfProfile({ ramBlocks, capabilities, devices, schema }: Pro
   }
   const devicesAt = (idstr: string) => byPath.get(idstr.slice(0, Math.max(0, idstr.lastIndexOf('/')))) ?? [];
   return {
+    uuid,
     ramBlocks: ramBlocks.map(({ name, usedLength, maxLength }) => ({ idstr: name, usedLength, maxLength })),
     capabilities: Object.entries(capabilities).flatMap(([name, isOn]) => (isOn ? name : [])),
     barSizes: (idstr) =>

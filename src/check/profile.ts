@@ -25,6 +25,8 @@ export interface Profile {
   /** As a stream has it: `pc-q35-11.1`. */
   readonly machineType: string;
   readonly kvm: boolean;
+  /** Of the VM, as 32 hex digits; all zero where none was given. Absent in older profiles. */
+  readonly uuid?: string;
   /** As it was given, with the options that were left out. */
   readonly commandLine: readonly string[];
   /** Lines that QEMU printed on standard error. */
@@ -163,6 +165,7 @@ function readProfile(json: JsonObject, name: string): Profile {
     target: asString(json['target'], 'target'),
     machineType: asString(json['machineType'], 'machineType'),
     kvm: asBoolean(json['kvm'], 'kvm'),
+    ...(json['uuid'] === undefined ? {} : { uuid: asString(json['uuid'], 'uuid') }),
     commandLine: asArray(json['commandLine'], 'commandLine', MAX_ROWS, asString),
     messages: asArray(json['messages'], 'messages', MAX_ROWS, asString),
     capabilities: asRecord(json['capabilities'], 'capabilities', asBoolean),

@@ -11,7 +11,16 @@ import type { SchemaTables } from './tables.ts';
 import { FixedLengths } from './walk/fixed-length.ts';
 import { Machine, type Refusal, refusedVersion } from './walk/machine.ts';
 import { NodeBuilder } from './walk/nodes.ts';
-import { type Candidate, type Failure, type Guess, search, withGuesses } from './walk/search.ts';
+import type { VmsdProgram } from './walk/program.ts';
+import type { Place } from './walk/reader.ts';
+import {
+  type Candidate,
+  type Failure,
+  type Guess,
+  type Solution,
+  search,
+  withGuesses,
+} from './walk/search.ts';
 import { Objects, Shadow } from './walk/shadow.ts';
 import { subsectionNames } from './walk/subsection-names.ts';
 
@@ -85,7 +94,9 @@ export async function targetOfSection(
       )
     : result.solutions;
   if (fitting.length === 0) return undefined;
-  const memories = fitting.slice(0, MAX_MEMORIES);
+  const memories = fitting
+    .slice(0, MAX_MEMORIES)
+    .map((solution) => ({ candidate: solution.candidate, shadow: loader.beforeSave(solution) }));
   const allTried = result.exhausted && fitting.length <= MAX_MEMORIES;
   return { tables, objects, memories, certain: described !== undefined || allTried };
 }
@@ -146,8 +157,10 @@ async function openLoader(
       vmsds: (name) => tables.vmsds(name),
       cpus: sections.filter((other) => other.idstr === 'cpu').length,
     },
-    { isLoad },
+    { isLoad, onStruct: (vmsd, place) => structs?.push({ vmsd, place }) },
   );
+  /** Those of the run that is recorded. */
+  let structs: { readonly vmsd: VmsdProgram; readonly place: Place }[] | undefined;
   const context: ResolveContext = {
     section,
     idstr,
@@ -166,5 +179,19 @@ async function openLoader(
     const path = [...builder.path];
     return { path, root: builder.finish(run.offset, body.end) };
   };
-  return { machine, build };
+  /** Memory as it was before it was prepared for the save: numbers that this may have changed are unknown. */
+  const beforeSave = ({ candidate, shadow }: Solution): Shadow => {
+    structs = [];
+    machine.run(machine.start(candidate.vmsd, versionId, shadow.branch()), undefined);
+    const memory = shadow.branch();
+    const recorded = structs;
+    structs = undefined;
+    for (const { vmsd, place } of recorded) {
+      if (!vmsd.preparesSave) continue;
+      for (const { plain, offset, size } of vmsd.fields)
+        if (plain) memory.forget(place.object, place.offset + offset, size);
+    }
+    return memory;
+  };
+  return { machine, build, beforeSave };
 }

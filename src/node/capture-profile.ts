@@ -53,6 +53,7 @@ export function captureProfile(command: readonly string[], options: CaptureOptio
     }>('query-version');
     const { arch: target } = await qmp.execute<{ arch: string }>('query-target');
     const { enabled: kvm } = await qmp.execute<{ enabled: boolean }>('query-kvm');
+    const { UUID: uuid } = await qmp.execute<{ UUID: string }>('query-uuid');
     const type = await qmp.execute<string>('qom-get', { path: '/machine', property: 'type' });
     const machineType = type.replace(/-machine$/, '');
     if (machineType === 'none') throw new Error('a machine of type none has no state: give -M');
@@ -71,6 +72,7 @@ export function captureProfile(command: readonly string[], options: CaptureOptio
       target,
       machineType,
       kvm,
+      uuid: uuid.replaceAll('-', ''),
       commandLine: command,
       capabilities: Object.fromEntries(capabilities.map(({ capability, state }) => [capability, state])),
       ramBlocks,

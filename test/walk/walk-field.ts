@@ -28,7 +28,16 @@ export function vmsd(
   fields: readonly FieldProgram[],
   subsections: readonly VmsdProgram[] = [],
 ): VmsdProgram {
-  return { name, versionId: 1, minimumVersionId: 1, fields, subsections, needed: undefined, validations: [] };
+  return {
+    name,
+    versionId: 1,
+    minimumVersionId: 1,
+    fields,
+    subsections,
+    preparesSave: false,
+    needed: undefined,
+    validations: [],
+  };
 }
 
 /** Bytes of hex digits, of which white space is no part. */

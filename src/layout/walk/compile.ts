@@ -57,6 +57,7 @@ export class VmsdCompiler {
       name: vmsd.name ?? '',
       versionId: vmsd.versionId,
       minimumVersionId: vmsd.callbacks.loadStateOld === undefined ? vmsd.minimumVersionId : 0,
+      preparesSave: vmsd.callbacks.preSave !== undefined || vmsd.callbacks.preSaveErrp !== undefined,
       fields: [],
       subsections: [],
       needed: vmsd.callbacks.needed === undefined ? undefined : this.#expressions.get(vmsd.callbacks.needed),

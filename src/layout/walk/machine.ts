@@ -120,6 +120,8 @@ export interface MachineMode {
    * they are, what is loaded replaces what was there, and validations must hold.
    */
   readonly isLoad?: boolean;
+  /** Called with each struct that is walked, and where it is in memory. */
+  onStruct?(vmsd: VmsdProgram, place: Place): void;
 }
 
 /** Loads a section by its tables. All methods are functions of their arguments: a machine has no state of its own. */
@@ -132,6 +134,7 @@ export class Machine {
   readonly #surroundings: Surroundings;
   readonly #isCut: boolean;
   readonly #isLoad: boolean;
+  readonly #onStruct: MachineMode['onStruct'];
 
   constructor(
     section: SectionBytes,
@@ -140,10 +143,11 @@ export class Machine {
     lengths: FixedLengths,
     hints: CountHints,
     surroundings: Omit<Surroundings, 'behind'>,
-    { isCut = false, isLoad = false }: MachineMode = {},
+    { isCut = false, isLoad = false, onStruct }: MachineMode = {},
   ) {
     this.#isCut = isCut;
     this.#isLoad = isLoad;
+    this.#onStruct = onStruct;
     const behind: Surroundings['behind'] = (object, offset, index) => objects.behind(object, offset, index);
     this.#surroundings = { ...surroundings, behind };
     this.section = section;
@@ -158,6 +162,7 @@ export class Machine {
     const place = { object: this.#objects.root, offset: 0 };
     const frame: Frame = { kind: 'struct', vmsd, versionId, place, field: 0, parent: undefined, depth: 0 };
     if (!this.#isLoad) shadow.store(this.#objects.root, SUBSECTION + 1, 1, 1);
+    this.#onStruct?.(vmsd, place);
     return { shadow, offset: this.section.base, frame, cost: 0 };
   }
 
@@ -607,6 +612,7 @@ export class Machine {
     depth: number,
   ): Frame {
     const close: Frame = { kind: 'close', parent, depth };
+    this.#onStruct?.(vmsd, place);
     return { kind: 'struct', vmsd, versionId, place, field: 0, parent: close, depth: depth + 1 };
   }
 

@@ -13,6 +13,8 @@ export interface VmsdProgram {
   /** Filled after construction, as VMSDs refer to each other. */
   fields: readonly FieldProgram[];
   subsections: readonly VmsdProgram[];
+  /** Its device changes members right before they are saved: what is sent is not what was there. */
+  readonly preparesSave: boolean;
   /** Decides whether a subsection is sent, as far as the code of QEMU could be read. */
   needed: Expression | undefined;
   /** VMSTATE_VALIDATE: what a load insists on. */

@@ -46,6 +46,7 @@ export function readInfo(
     minimumVersionId: 0,
     fields: [program],
     subsections: [],
+    preparesSave: false,
     needed: undefined,
     validations: [],
   };

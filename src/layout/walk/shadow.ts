@@ -7,7 +7,7 @@
  */
 export class Shadow {
   readonly #parent: Shadow | undefined;
-  readonly #values = new Map<ObjectId, Map<number, number | bigint>>();
+  readonly #values = new Map<ObjectId, Map<number, number | bigint | undefined>>();
   /** Arrays of integers, kept as where they are in the stream. */
   readonly #ranges = new Map<ObjectId, ShadowRange[]>();
   /** The guess that this shadow was branched for, and what its parents were. */
@@ -31,13 +31,17 @@ export class Shadow {
 
   /** Stores an unsigned value. */
   store(object: ObjectId, offset: number, size: number, value: number | bigint): void {
+    this.#valuesOf(object).set(key(offset, size), value);
+  }
+
+  #valuesOf(object: ObjectId): Map<number, number | bigint | undefined> {
     if (this.#sealed) throw new Error('a shadow that was branched cannot be written');
     let values = this.#values.get(object);
     if (!values) {
       values = new Map();
       this.#values.set(object, values);
     }
-    values.set(key(offset, size), value);
+    return values;
   }
 
   /**
@@ -59,6 +63,11 @@ export class Shadow {
       }
     }
     this.store(object, offset, size, value);
+  }
+
+  /** Makes a value unknown again. */
+  forget(object: ObjectId, offset: number, size: number): void {
+    this.#valuesOf(object).set(key(offset, size), undefined);
   }
 
   /** Stores a value that was guessed, and not loaded. */
@@ -88,8 +97,10 @@ export class Shadow {
   load(object: ObjectId, offset: number, size: number): bigint | undefined {
     const name = key(offset, size);
     for (let shadow: Shadow | undefined = this; shadow; shadow = shadow.#parent) {
-      const value = shadow.#values.get(object)?.get(name);
+      const values = shadow.#values.get(object);
+      const value = values?.get(name);
       if (value !== undefined) return BigInt(value);
+      if (values?.has(name)) return undefined;
       for (const range of shadow.#ranges.get(object) ?? NO_RANGES) {
         const at = offset - range.offset;
         if (range.size !== size || at < 0) continue;
