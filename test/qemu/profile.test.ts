@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Profile, ProfileDevice } from '../../src/check/profile.ts';
-import { openStream } from '../../src/layout/open.ts';
+import { type OpenedStream, openStream } from '../../src/layout/open.ts';
 import { openFile } from '../../src/node/file-source.ts';
 import { openProfile } from '../../src/node/profile-file.ts';
 import { main, temporaryFolder, vmwalk } from '../cli/run.ts';
@@ -100,7 +100,10 @@ describe('a VM with devices', () => {
     expect(blocks(ours)).toEqual(blocks(theirs));
     // All of the state of the first: two machines that have not run have the same.
     const dump = async (path: string) =>
-      (await vmwalk(['dump', '--raw', path, 'cpu', 'virtio-blk', 'e1000e'])).stdout;
+      (await vmwalk(['dump', '--raw', path, 'cpu', 'virtio-blk', 'e1000e'])).stdout.replace(
+        /, at 0x\w+/g,
+        '',
+      );
     expect(await dump(file)).toBe(await dump(stream));
   });
 
@@ -119,8 +122,8 @@ describe('a VM with devices', () => {
   });
 
   test('RAM blocks', async () => {
-    const opened = await openStream(await openFile(stream));
-    const ram = opened.stream.sections.find(({ idstr }) => idstr === 'ram')!.scanner!.summary();
+    const { sections } = await framed(stream);
+    const ram = sections.find(({ idstr }) => idstr === 'ram')!.scanner!.summary();
     const blocks = ram.kind === 'ram' ? ram.blocks : [];
     expect(new Map(profile.ramBlocks.map(({ name, usedLength }) => [name, usedLength]))).toEqual(
       new Map(blocks.map(({ idstr, length }) => [idstr, length])),
@@ -130,12 +133,22 @@ describe('a VM with devices', () => {
   });
 
   test('devices are called as their sections are', async () => {
-    const opened = await openStream(await openFile(stream));
-    const idstrs = opened.stream.sections.map(({ idstr }) => idstr).filter((idstr) => idstr.includes('/'));
+    const idstrs = (await framed(stream)).sections
+      .map(({ idstr }) => idstr)
+      .filter((idstr) => idstr.includes('/'));
     expect(idstrs.length).toBeGreaterThan(10);
     const paths = new Set(profile.devices.map(({ devicePath }) => devicePath));
     for (const idstr of idstrs) expect(paths, idstr).toContain(idstr.slice(0, idstr.lastIndexOf('/')));
   });
+
+  async function framed(path: string): Promise<OpenedStream['stream']> {
+    const source = await openFile(path);
+    try {
+      return (await openStream(source)).stream;
+    } finally {
+      await source.close();
+    }
+  }
 
   function device(type: string): ProfileDevice {
     const found = profile.devices.filter((candidate) => candidate.type === type);
@@ -166,8 +179,9 @@ describe('a VM with devices', () => {
       readonly id: { readonly vendor: number; readonly device: number };
       readonly regions: readonly { readonly bar: number; readonly type: string; readonly size: number }[];
     }
-    const [bus] = await machine.qmp.execute<{ devices: PciDevice[] }[]>('query-pci');
-    for (const expected of bus!.devices) {
+    const buses = await machine.qmp.execute<{ bus: number; devices: PciDevice[] }[]>('query-pci');
+    const root = buses.find(({ bus }) => bus === 0);
+    for (const expected of root!.devices) {
       const path = `0000:00:${expected.slot.toString(16).padStart(2, '0')}.${expected.function}`;
       const { pci } = profile.devices.find(({ devicePath, pci: known }) => devicePath === path && known)!;
       expect([pci!.vendorId, pci!.deviceId], path).toEqual([expected.id.vendor, expected.id.device]);
@@ -175,7 +189,7 @@ describe('a VM with devices', () => {
         expected.regions.map(({ bar, type, size }) => ({ bar, type, size })),
       );
     }
-    expect(bus!.devices.length).toBeGreaterThan(5);
+    expect(root!.devices.length).toBeGreaterThan(5);
   });
 
   test('virtio features', () => {
