@@ -4,6 +4,9 @@ import { formatSize } from '../render/size.ts';
 import { progressLine } from './input.ts';
 import { interruptible } from './interrupt.ts';
 
+const LOCKED_IMAGE =
+  'a running VM uses this image: add snapshot=on,force-share=on to its -drive, which leaves it alone, or give an empty one of the same size';
+
 export const profileCommand = new Command('profile')
   .description('start the command line of a destination, paused, and keep all that is known of it in a file')
   .usage('[options] -- <command...>')
@@ -51,7 +54,10 @@ Examples:
       const { qemu, machineType, devices } = profile;
       say(`${file}: QEMU ${qemu.version}, ${machineType}, ${devices.length} devices, ${formatSize(size)}`);
     } catch (error) {
-      if (error instanceof QemuEnded) for (const line of error.lines) process.stderr.write(`${line}\n`);
+      if (error instanceof QemuEnded) {
+        for (const line of error.lines) process.stderr.write(`${line}\n`);
+        if (error.lines.some((line) => /Failed to get .*lock/.test(line))) say(LOCKED_IMAGE);
+      }
       throw error;
     }
   });

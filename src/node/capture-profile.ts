@@ -5,7 +5,7 @@ import { withoutRamPages } from '../ops/without-ram-pages.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
 import { binaryOfProcess } from './binary-of-process.ts';
 import { parseRamBlocks } from './monitor-text.ts';
-import type { Qmp } from './qmp.ts';
+import { type Qmp, QmpError } from './qmp.ts';
 import { readDevices } from './qom-devices.ts';
 import { extractSchemaOfFile } from './schema-file.ts';
 import { spoolToFile } from './spool.ts';
@@ -107,7 +107,9 @@ async function captureStream(
   try {
     const spooled = listener.connection.then((socket) => spoolToFile(socket, 'the stream that QEMU sent'));
     spooled.catch(() => {});
-    await qmp.execute('migrate', { uri: `tcp:127.0.0.1:${listener.port}` });
+    await qmp.execute('migrate', { uri: `tcp:127.0.0.1:${listener.port}` }).catch((error) => {
+      throw error instanceof QmpError ? cannotMigrate(error.message) : error;
+    });
     await migrated(qmp, onProgress);
     const source = await spooled;
     try {
@@ -126,7 +128,11 @@ async function migrated(qmp: Qmp, onProgress: CaptureOptions['onProgress']): Pro
     if (ram) onProgress?.(ram.total - ram.remaining, ram.total);
     if (status === 'completed') return;
     if (status === 'failed' || status === 'cancelled')
-      throw new Error(`QEMU cannot migrate this machine: ${reason ?? `the migration ${status}`}`);
+      throw cannotMigrate(reason ?? `the migration ${status}`);
     await sleep(POLL);
   }
+}
+
+function cannotMigrate(reason: string): Error {
+  return new Error(`QEMU cannot migrate this machine: ${reason}`);
 }

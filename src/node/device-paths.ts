@@ -35,6 +35,8 @@ const NUMBERED_ROOTS: ReadonlySet<string> = new Set([
   'gpex-pcihost',
   'designware-pcie-host',
 ]);
+/** hw/ppc/spapr_pci.c: the first bridge has it, the others add their index. */
+const SPAPR_PCI_BASE_BUID = 0x800000020000000n;
 /** SpaprVioDeviceClass.dt_name, by type. */
 const SPAPR_VIO_NAMES: Readonly<Record<string, string>> = {
   'spapr-vscsi': 'v-scsi',
@@ -116,9 +118,13 @@ class Places {
     // Machine types before 1.7.
     if (properties['short_root_bus']) return '0000';
     if (NUMBERED_ROOTS.has(type)) return '0000:00';
-    if (type === 'spapr-pci-host-bridge') return `pci@${BigInt(properties['buid'] ?? 0).toString(16)}`;
-    const number = this.#expanders.get(busName)?.properties['bus_nr'];
-    return typeof number === 'number' ? `0000:${number.toString(16).padStart(2, '0')}` : busName;
+    if (type === 'spapr-pci-host-bridge')
+      return `pci@${(SPAPR_PCI_BASE_BUID + BigInt(properties['index'] ?? 0)).toString(16)}`;
+    const expander = this.#expanders.get(busName);
+    if (!expander) return busName;
+    // The bus of an expander is a root, and has a device that it is behind all the same.
+    const number = Number(expander.properties['bus_nr']).toString(16).padStart(2, '0');
+    return `0000:${number}:${pciAddress(expander)}`;
   }
 }
 

@@ -41,7 +41,7 @@ export function parseQtree(text: string): QtreeDevice[] {
   const devices: QtreeDevice[] = [];
   /** By indentation: the device or bus whose lines are indented by more. */
   const open: { indent: number; device?: Growing<QtreeDevice>; bus?: string }[] = [];
-  for (const line of text.split('\n')) {
+  for (const line of text.split(/\r?\n/)) {
     const indent = line.search(/\S/);
     if (indent < 0) continue;
     while ((open.at(-1)?.indent ?? -1) >= indent) open.pop();

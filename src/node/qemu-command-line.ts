@@ -81,8 +81,10 @@ function isMonitor({ name, value = '' }: Option): boolean {
   );
 }
 
-function chardevOf({ value = '' }: Option): string | undefined {
-  return /(?:^|,)chardev=([^,]*)|"chardev": *"([^"]*)"|^([^,=]+)(?:,|$)/.exec(value)?.slice(1).find(Boolean);
+/** `-mon NAME` is short for `-mon chardev=NAME`. */
+function chardevOf({ name, value = '' }: Option): string | undefined {
+  const named = /(?:^|,)chardev=([^,]*)/.exec(value) ?? /"chardev": *"([^"]*)"/.exec(value);
+  return named ? named[1] : name === 'mon' ? /^[^,=]+/.exec(value)?.[0] : undefined;
 }
 
 function idOf({ value = '' }: Option): string | undefined {

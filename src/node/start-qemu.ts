@@ -118,7 +118,7 @@ class QemuProcess {
       });
       child.once('close', (status: number | null, signal: string | null) => {
         const how = signal ? `was ended by ${signal}` : `ended with status ${status}`;
-        reject(new QemuEnded(`${program} ${how}`, this.lines));
+        reject(new QemuEnded(`QEMU ${how}`, this.lines));
       });
     });
     // It is looked at where something else fails.
