@@ -91,9 +91,8 @@ function checkCapabilities(
     const received = said(theirs.includes(name));
     return {
       rule: 'capabilities',
-      // Capabilities are set right before a load: that a profile does not have them says little.
-      severity:
-        destination.facts?.capabilities.includes(name) || theirs.includes(name) ? 'suspicious' : 'note',
+      // Capabilities are set right before a load: that the destination did not have it before says little.
+      severity: on.has(name) ? 'blocks' : 'suspicious',
       message: `capability ${name} was ${received} at the source, and is ${local} at the destination as it was seen`,
       says: `Capability ${name} is ${local}, but received capability is ${received}`,
       fix: `migrate-set-capabilities with ${name} ${received} at the destination`,

@@ -88,7 +88,9 @@ function maskCapabilities(mask: ConfigMask, own: Uint8Array): void {
         fill(2, 8);
         break;
       case CAP_ID_EXP:
+        // What the device, its link and its slot are capable of.
         fill(2, 8);
+        if (own[at + 2]! & 0xf) for (const from of [0x0c, 0x14, 0x24, 0x2c]) fill(from, from + 4);
         break;
       case CAP_ID_MSIX:
         // Size of the table, and where it and the pending bits are.

@@ -878,7 +878,9 @@ export class Machine {
       }
       subsection = named[Number(guess)]!;
     }
-    const versionId = view.getUint32(pos + 2 + length);
+    // A load keeps its last byte only (migration/vmstate.c, vmstate_subsection_load).
+    const written = view.getUint32(pos + 2 + length);
+    const versionId = this.#isLoad ? written & 0xff : written;
     const refused = this.#isLoad && refusedVersion(subsection, versionId, run.offset);
     if (refused) return refused;
     if (this.#isIntoNull(run, place, subsection))
