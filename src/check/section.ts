@@ -9,7 +9,7 @@ import type { Destination, OwnSection } from './destination.ts';
 import type { Finding } from './finding.ts';
 import { type Difference, firstDifference } from './shape.ts';
 import { checkValues } from './values.ts';
-import { wordsOf } from './version.ts';
+import { tooNewWords, wordsOf } from './version.ts';
 
 /** A section of device state, against the device that the destination would load it into. */
 export async function checkSection(
@@ -98,11 +98,7 @@ function checkVersion(
     rule: 'section-too-new',
     severity: 'blocks',
     message: `version ${versionId}, and the destination loads no newer one than ${own}`,
-    says: wordsOf(
-      qemuVersion,
-      `savevm: unsupported version ${versionId} for '${idstr}' v${own}`,
-      `unsupported version ${versionId} for '${idstr}' v${own}`,
-    ),
+    says: tooNewWords(idstr, versionId, own, qemuVersion),
     fix: 'a machine type that both QEMUs have, at both sides; or a newer QEMU at the destination',
   };
 }
