@@ -72,7 +72,12 @@ export async function checkSectionByTables(
     return [{ ...place, rule: 'unknown-device', severity, message, says, fix }];
   }
   const { root } = await layoutOf(opened, section);
-  return [{ ...place, ...loadFailure(load, section, firstDifference(load.root, root, undefined)) }];
+  const failure = loadFailure(load, section, firstDifference(load.root, root, undefined));
+  const newest = Math.max(...target.memories.map(({ candidate }) => candidate.vmsd.versionId));
+  // QEMU compares the version of a section before it looks into the section.
+  return [
+    { ...place, ...failure, ...checkVersion(section, newest, destination), severity: failure.severity },
+  ];
 }
 
 export function unknownSectionWords({ idstr, instanceId }: Section, { qemuVersion }: Destination): string {

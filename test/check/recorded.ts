@@ -66,10 +66,16 @@ export async function destinationOf(
   });
 }
 
-export async function checkLoad(load: RecordedLoad, known?: Known): Promise<CheckReport> {
+/** Destinations without facts: what is worked out for one is kept for its next load. */
+const destinations = new Map<string, Promise<Destination>>();
+
+export async function checkLoad(load: RecordedLoad, known: Known = {}): Promise<CheckReport> {
   const { version, target } = load.destination;
-  const destination = await destinationOf(load.profile(), version, target, known);
-  return checkStream(await openBytes(load.stream()), destination);
+  const make = () => destinationOf(load.profile(), version, target, known);
+  const key = `${load.profileName} ${version} ${known.tables ?? true}`;
+  const destination = known.facts ? make() : (destinations.get(key) ?? make());
+  if (!known.facts) destinations.set(key, destination);
+  return checkStream(await openBytes(load.stream()), await destination);
 }
 
 /** Those of a report that block. */
