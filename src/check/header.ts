@@ -43,10 +43,16 @@ export async function checkHeader(source: ByteSource): Promise<CheckReport | und
         message:
           shift > 0 ? `${shift} bytes are in front of the stream` : `the ${part} of the stream is damaged`,
         range: { start: 0, end: HEADER_LENGTH },
-        says: isMagic ? 'Not a migration stream' : 'Unsupported migration stream version',
+        says: isMagic ? 'Not a migration stream' : versionWords(start),
         fix: 'an undamaged copy of the stream',
       },
     ],
     undefined,
   );
+}
+
+/** migration/savevm.c, qemu_loadvm_state_header. */
+function versionWords(header: Uint8Array): string {
+  const version = new DataView(header.buffer, header.byteOffset).getUint32(4);
+  return version === 2 ? 'SaveVM v2 format is obsolete and …' : 'Unsupported migration stream version';
 }

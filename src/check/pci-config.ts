@@ -4,6 +4,11 @@ import type { ValueInput } from './values.ts';
 /** Offsets in the configuration space, and bits (PCI Local Bus 3.0; PCI Express Base). */
 const STATUS = 0x06;
 const STATUS_CAP_LIST = 0x10;
+const INTERFACE = 0x09;
+const CLASS = 0x0a;
+/** Mass storage, IDE; and the bits of its interface that switch a channel to native mode. */
+const CLASS_IDE = 0x0101;
+const NATIVE_MODE = 0x05;
 const HEADER_TYPE = 0x0e;
 const BASE_ADDRESS_0 = 0x10;
 const BRIDGE_HEADER = 0x01;
@@ -36,6 +41,8 @@ export function comparedBits(
   const mask = new Uint8Array(own.length);
   for (const at of [0x00, 0x01, 0x02, 0x03, 0x08, 0x09, 0x0a, 0x0b, HEADER_TYPE, CAPABILITY_LIST])
     mask[at] = 0xff;
+  // Guests write the mode of some (hw/ide/via.c, via_ide_realize).
+  if (((own[CLASS + 1]! << 8) | own[CLASS]!) === CLASS_IDE) mask[INTERFACE]! &= ~NATIVE_MODE;
   mask[STATUS] = STATUS_CAP_LIST;
   const isBridge = ((own[HEADER_TYPE] ?? 0) & 0x7f) === BRIDGE_HEADER;
   if (isBridge) for (const at of [0x1c, 0x1d, 0x24, 0x26]) mask[at] = 0x0f;
@@ -129,7 +136,7 @@ export function checkPciConfig({ node, ownNode, section, destination }: ValueInp
         severity: 'blocks',
         range: { start: node.start + i, end: node.start + i + 1 },
         message: `byte 0x${hex(i)} of the configuration space (${meaning(i)}) is 0x${hex(read)}, and 0x${hex(device)} at the destination`,
-        says: `get_pci_config_device: Bad config data: i=0x${hex(i)} read: ${hex(read)} device: ${hex(device)} cmask: … wmask: … w1cmask: …`,
+        says: `get_pci_config_device: Bad config data: i=0x${hex(i)} read: ${hex(read)} device: ${hex(device)} cmask: … wmask: … w1cmask:…`,
         fix: fixOf(i),
       },
     ];

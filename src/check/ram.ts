@@ -5,7 +5,7 @@ import type { RamBlock } from '../ram/ram-block.ts';
 import type { Section } from '../stream/scan.ts';
 import type { Destination } from './destination.ts';
 import type { Finding } from './finding.ts';
-import { isOlder } from './version.ts';
+import { isOlder, tooNewWords } from './version.ts';
 
 const RAM = 'ram';
 const RAM_VERSION = 4;
@@ -27,7 +27,7 @@ const RESIZABLE: ReadonlyMap<string, number> = new Map([
 /** The RAM block list, against the blocks of the destination. */
 export function checkRam({ stream }: OpenedStream, destination: Destination): Finding[] {
   const section = stream.sections.find(({ idstr }) => idstr === RAM);
-  const refused = section && checkRamVersion(section);
+  const refused = section && checkRamVersion(section, destination);
   if (refused) return [refused];
   const blocks = section && blocksOf(section);
   const own = destination.own?.stream.sections.find(({ idstr }) => idstr === RAM);
@@ -80,16 +80,19 @@ function blocksOf({ scanner }: Section<IterativeScanner>): readonly RamBlock[] |
   return summary?.kind === 'ram' ? summary.blocks : undefined;
 }
 
-/** migration/ram.c, ram_load. */
-function checkRamVersion({ versionId, records }: Section): Finding | undefined {
+/** migration/savevm.c, qemu_loadvm_section_start_full; migration/ram.c, ram_load. */
+function checkRamVersion({ versionId, records }: Section, { qemuVersion }: Destination): Finding | undefined {
   if (versionId === RAM_VERSION) return undefined;
+  const isNewer = versionId > RAM_VERSION;
   return {
-    rule: versionId > RAM_VERSION ? 'section-too-new' : 'section-too-old',
+    rule: isNewer ? 'section-too-new' : 'section-too-old',
     severity: 'blocks',
     section: RAM,
     range: records[0]?.range,
     message: `version ${versionId} of RAM, of which every QEMU loads ${RAM_VERSION} and no other`,
-    says: "error while loading state for instance 0x0 of device 'ram'",
+    says: isNewer
+      ? tooNewWords(RAM, versionId, RAM_VERSION, qemuVersion)
+      : "error while loading state for instance 0x0 of device 'ram'",
   };
 }
 

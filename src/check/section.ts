@@ -9,7 +9,7 @@ import type { Destination, OwnSection } from './destination.ts';
 import type { Finding } from './finding.ts';
 import { type Difference, firstDifference } from './shape.ts';
 import { checkValues } from './values.ts';
-import { wordsOf } from './version.ts';
+import { tooNewWords, wordsOf } from './version.ts';
 
 /** A section of device state, against the device that the destination would load it into. */
 export async function checkSection(
@@ -60,7 +60,10 @@ export async function checkSectionByTables(
   const place = placeOf(section);
   const input = { source: opened.source, record, sections: opened.stream.sections };
   const target = targetOfTables(tables, input);
-  if (!target) {
+  const load = target && (await dryLoad(target, input));
+  if (load && load.kind !== 'fails') return [];
+  // Some devices name their VMSD when they are made: it stands for any name that no other has, where it fits.
+  if (!load || target.memories.every(({ candidate }) => candidate.vmsd.name === '')) {
     const says = unknownSectionWords(section, destination);
     const message = 'the QEMU of the destination has no device with a VMSD of that name';
     const isComplete = tables.schema.origin === 'binary';
@@ -68,10 +71,13 @@ export async function checkSectionByTables(
     const fix = 'a QEMU that has the device; in some builds it is in a module of its own';
     return [{ ...place, rule: 'unknown-device', severity, message, says, fix }];
   }
-  const load = await dryLoad(target, input);
-  if (load.kind !== 'fails') return [];
   const { root } = await layoutOf(opened, section);
-  return [{ ...place, ...loadFailure(load, section, firstDifference(load.root, root, undefined)) }];
+  const failure = loadFailure(load, section, firstDifference(load.root, root, undefined));
+  const newest = Math.max(...target.memories.map(({ candidate }) => candidate.vmsd.versionId));
+  // QEMU compares the version of a section before it looks into the section.
+  return [
+    { ...place, ...failure, ...checkVersion(section, newest, destination), severity: failure.severity },
+  ];
 }
 
 export function unknownSectionWords({ idstr, instanceId }: Section, { qemuVersion }: Destination): string {
@@ -98,11 +104,7 @@ function checkVersion(
     rule: 'section-too-new',
     severity: 'blocks',
     message: `version ${versionId}, and the destination loads no newer one than ${own}`,
-    says: wordsOf(
-      qemuVersion,
-      `savevm: unsupported version ${versionId} for '${idstr}' v${own}`,
-      `unsupported version ${versionId} for '${idstr}' v${own}`,
-    ),
+    says: tooNewWords(idstr, versionId, own, qemuVersion),
     fix: 'a machine type that both QEMUs have, at both sides; or a newer QEMU at the destination',
   };
 }

@@ -6,6 +6,17 @@ export function wordsOf(qemuVersion: string | undefined, older: string, newer: s
   return qemuVersion === undefined || isOlder(qemuVersion, PASSES_ERRORS) ? older : newer;
 }
 
+/** Of a section whose version is newer than the destination's own. */
+export function tooNewWords(
+  idstr: string,
+  versionId: number,
+  own: number,
+  qemuVersion: string | undefined,
+): string {
+  const words = `unsupported version ${versionId} for '${idstr}' v${own}`;
+  return wordsOf(qemuVersion, `savevm: ${words}`, words);
+}
+
 /** Is a version such as `10.0.13` older than major and minor? */
 export function isOlder(version: string, [major, minor]: readonly [number, number]): boolean {
   const [theirMajor = 0, theirMinor = 0] = version.split('.').map((part) => Number.parseInt(part, 10));

@@ -60,30 +60,37 @@ Examples:
     if (profile === undefined && schema === undefined) {
       command.error('error: --profile, --qemu or --schema says what the destination is');
     }
-    const source = await openKnowledge({
-      qemu: options.sourceQemu,
-      schema: options.sourceSchema,
-      blob: true,
-    });
-    const { destination, remarks, close } = await openDestination({ schema, profile });
-    for (const remark of remarks) process.stderr.write(`vmwalk: destination: ${printable(remark)}\n`);
-    const reports: CheckReport[] = [];
-    let troubles = 0;
     try {
-      for (const file of files) {
-        try {
-          reports.push(await checkFile(file, destination, source));
-        } catch (error) {
-          if (files.length === 1 || !(error instanceof DecodeError)) throw error;
-          process.stderr.write(`vmwalk: error: ${printable(`${file}: ${error.message}`)}\n`);
-          troubles++;
+      const source = await openKnowledge({
+        qemu: options.sourceQemu,
+        schema: options.sourceSchema,
+        blob: true,
+      });
+      const { destination, remarks, close } = await openDestination({ schema, profile });
+      for (const remark of remarks) process.stderr.write(`vmwalk: destination: ${printable(remark)}\n`);
+      const reports: CheckReport[] = [];
+      let troubles = 0;
+      try {
+        for (const file of files) {
+          try {
+            reports.push(await checkFile(file, destination, source));
+          } catch (error) {
+            if (files.length === 1 || !(error instanceof DecodeError)) throw error;
+            process.stderr.write(`vmwalk: error: ${printable(`${file}: ${error.message}`)}\n`);
+            troubles++;
+          }
         }
+      } finally {
+        await close();
       }
-    } finally {
-      await close();
+      await print(reports, options);
+      process.exitCode = troubles > 0 ? EXIT_TROUBLE : exitStatus(reports);
+    } catch (error) {
+      // Whatever is wrong with a file, it is no rejection.
+      if (!(error instanceof DecodeError)) throw error;
+      const name = error.source === undefined ? '' : `${error.source}: `;
+      throw new Error(name + error.message, { cause: error });
     }
-    await print(reports, options);
-    process.exitCode = troubles > 0 ? EXIT_TROUBLE : exitStatus(reports);
   });
 
 async function checkFile(

@@ -43,11 +43,20 @@ function result(name: string, finding: Finding, ruleIndex: number): object {
     locations: [
       {
         physicalLocation: {
-          artifactLocation: { uri: encodeURI(name) },
+          artifactLocation: { uri: relativeUri(name) },
           ...(range ? { region: { byteOffset: range.start, byteLength: range.end - range.start } } : {}),
         },
         ...(logical === undefined ? {} : { logicalLocations: [{ fullyQualifiedName: logical }] }),
       },
     ],
   };
+}
+
+/** A file name as a reference that is nothing but a path: `disk.qcow2#snapshot` has no fragment. */
+function relativeUri(name: string): string {
+  return name
+    .replace(/\p{Surrogate}/gu, '\ufffd')
+    .split('/')
+    .map(encodeURIComponent)
+    .join('/');
 }

@@ -59,7 +59,7 @@ export function checkTable(reports: readonly CheckReport[]): string[] {
       String(count(report, 'blocks')),
       String(count(report, 'suspicious')),
       printable(report.name),
-      shown ? `${shown.rule}: ${section}${printable(shown.message)}` : (report.reason ?? ''),
+      shown ? `${shown.rule}: ${section}${printable(shown.message)}` : printable(report.reason ?? ''),
     ];
   });
   return formatTable(
@@ -77,7 +77,7 @@ export function checkTable(reports: readonly CheckReport[]): string[] {
 function verdictText(report: CheckReport, style: Style): string {
   const { verdict, reason } = report;
   if (verdict === 'will be rejected') return style.error(verdict);
-  if (verdict === 'cannot tell') return style.warning(`${verdict}: ${reason}`);
+  if (verdict === 'cannot tell') return style.warning(`${verdict}: ${printable(reason ?? '')}`);
   const suspicious = count(report, 'suspicious');
   return suspicious === 0
     ? verdict

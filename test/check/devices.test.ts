@@ -1,0 +1,152 @@
+import { describe, expect, test } from 'vitest';
+import { memorySource } from '../../src/bytes/source.ts';
+import type { CheckReport, Finding } from '../../src/check/finding.ts';
+import { layoutOf, openStream } from '../../src/layout/open.ts';
+import { blocking, checkLoad, hasSaid, type Known, recorded } from './recorded.ts';
+
+async function first(
+  id: string,
+  known?: Known,
+): Promise<{ finding: Finding | undefined; words: readonly string[]; report: CheckReport }> {
+  const load = recorded(id);
+  const report = await checkLoad(load, known);
+  return { finding: blocking(report)[0], words: load.words, report };
+}
+
+describe('what a section is read as', () => {
+  test.each([
+    ['pc-nics@5.2 7.2 to 7.2 damaged fields: pci-version', 'field-too-large'],
+    ['pc-nics@5.2 7.2 to 7.2 damaged fields: pci-irq-state', 'pci-irq-state'],
+    ['pc-nics@5.2 7.2 to 7.2 damaged fields: fdc-drives', 'unequal-field'],
+    ['pc-nics@5.2 7.2 to 7.2 damaged fields: pcibus-nirq', 'unequal-field'],
+    ['pc-nics@5.2 7.2 to 7.2 damaged fields: vmmouse-queue', 'unequal-field'],
+    ['pc-nics@5.2 7.2 to 7.2 damaged fields: hpet-timers-few', 'failed-validation'],
+    ['pc-nics@5.2 7.2 to 7.2 damaged fields: subsection-version', 'section-too-new'],
+    ['pc-nics@5.2 7.2 to 7.2 damaged fields: subsection-name', 'unknown-subsection'],
+    ['pc-nics@5.2 7.2 to 7.2 damaged fields: globalstate-runstate', 'post-load'],
+  ])('%s', async (id, rule) => {
+    const { finding, words } = await first(id);
+    if (rule !== 'unknown-subsection') expect(finding?.rule).toBe(rule);
+    expect(hasSaid(words, finding!.says!), finding!.says).toBe(true);
+  });
+
+  test.each([
+    'pci-irq-raised',
+    'e1000-body',
+    'apic-id',
+    'cpu-regs',
+    'fdc-media',
+    'timer-ticks',
+    'ps2-count',
+    'ps2-negative',
+    'i8254-channels',
+    'rtc-data',
+    'ide-error',
+    'globalstate-size',
+    'vmmouse-entries',
+    'fw-cfg-entry',
+    'subsection-missing',
+    'subsection-twice',
+    'acpi-table-size',
+  ])('%s: QEMU loads it', async (what) => {
+    const load = recorded(`pc-nics@5.2 7.2 to 7.2 damaged fields: ${what}`);
+    expect(load.loaded).toBe(true);
+    expect(blocking(await checkLoad(load))).toEqual([]);
+  });
+
+  test.each([
+    ['count-cpus ab 11.1 to 11.1', 'piix4_pm'],
+    ['count-cpus-q35 ab 11.1 to 11.1', 'ICH9LPC'],
+    ['memory-slots ab 11.1 to 11.1', 'ICH9LPC'],
+  ])('another number of elements: %s', async (id, device) => {
+    const load = recorded(id);
+    const report = await checkLoad(load);
+    const said = report.findings.filter(({ says }) => says !== undefined && hasSaid(load.words, says));
+    expect(said[0]?.section?.endsWith(device)).toBe(true);
+    // The field begins inside of the section's body.
+    const { stream } = await openStream(memorySource(load.stream()));
+    const section = stream.sections.find(({ idstr }) => idstr === said[0]!.section)!;
+    const { body } = section.records[0]!;
+    expect(said[0]!.range!.start).toBeGreaterThanOrEqual(body.start);
+    expect(said[0]!.range!.end).toBeLessThanOrEqual(body.end);
+  });
+
+  test('without the tables of the QEMU what differs is suspicious, not certain', async () => {
+    const { report } = await first('count-cpus ab 11.1 to 11.1', { tables: false });
+    const found = report.findings.filter(({ rule }) => rule === 'section-layout' || rule === 'array-length');
+    expect(found.length).toBeGreaterThan(0);
+    for (const { severity } of found) expect(severity).toBe('suspicious');
+  });
+
+  test('a byte too many and one too few: the field that was cut or pushed is in the section', async () => {
+    for (const what of ['byte-missing', 'byte-extra']) {
+      const load = recorded(`pc-nics@5.2 7.2 to 7.2 damaged framing: ${what}`);
+      expect(load.loaded).toBe(false);
+      expect((await checkLoad(load)).verdict).toBe('will be rejected');
+    }
+  });
+});
+
+describe('virtio', () => {
+  const ID = 'pc-virtio@5.2 7.2 to 7.2 damaged virtio:';
+
+  test.each([
+    ['last-avail-unused', 'virtio-queues'],
+    ['queue-size-zero', 'virtio-queues'],
+    ['msix-vector-large', 'virtio-vector'],
+    ['config-vector', 'virtio-vector'],
+    ['net-vnet-header', 'post-load'],
+    ['net-ufo', 'post-load'],
+  ])('%s', async (what, rule) => {
+    const { finding, words } = await first(`${ID} ${what}`);
+    expect(finding?.rule).toBe(rule);
+    expect(hasSaid(words, finding!.says!), finding!.says).toBe(true);
+  });
+
+  test('queues larger than at the destination are refused by 11.1 and by none before', async () => {
+    const older = recorded(`${ID} queue-size`);
+    const newer = recorded('pc-virtio@5.2 11.1 to 11.1 damaged virtio: queue-size');
+    expect([older.loaded, newer.loaded]).toEqual([true, false]);
+    expect(blocking(await checkLoad(older))).toEqual([]);
+    const [finding] = blocking(await checkLoad(newer));
+    expect(finding?.rule).toBe('virtio-queues');
+    expect(hasSaid(newer.words, finding!.says!), finding!.says).toBe(true);
+  });
+
+  test('features that the device does not offer, where its monitor tells which it does', async () => {
+    const OFFERED = 0x179006e54n;
+    const load = recorded(`${ID} features-64-one`);
+    expect(load.words[0]).toContain(
+      `Features 0x8000000000 unsupported. Allowed features: 0x${OFFERED.toString(16)}`,
+    );
+    const known = (offered: bigint): Known => ({
+      facts: {
+        ramBlocks: [],
+        capabilities: [],
+        barSizes: () => undefined,
+        virtioFeatures: (idstr) =>
+          idstr.endsWith('/virtio-blk') ? { offered, denied: ~offered } : undefined,
+      },
+    });
+    const [finding] = blocking(await checkLoad(load, known(OFFERED)));
+    expect(finding).toMatchObject({ rule: 'virtio-features', section: '0000:00:02.0/virtio-blk' });
+    expect(hasSaid(load.words, finding!.says!), finding!.says).toBe(true);
+    expect(blocking(await checkLoad(load, known(OFFERED | 0x8000000000n)))).toEqual([]);
+    expect(blocking(await checkLoad(load))).toEqual([]);
+  });
+});
+
+test('a field of the destination is where its path says', async () => {
+  const load = recorded('pc-nics@5.2 7.2 to 7.2 damaged fields: fdc-drives');
+  const [finding] = blocking(await checkLoad(load));
+  const opened = await openStream(memorySource(load.stream()));
+  const section = opened.stream.sections.find(({ idstr }) => idstr === finding!.section)!;
+  let node: { children?: Iterable<{ name: unknown }>; start?: number; end?: number } = (
+    await layoutOf(opened, section)
+  ).root;
+  for (const name of finding!.path!) node = [...node.children!].find((child) => child.name === name)!;
+  expect({ start: node.start, end: node.end }).toEqual({
+    start: finding!.range!.start,
+    end: finding!.range!.end,
+  });
+});
