@@ -95,9 +95,10 @@ function maskCapabilities(mask: ConfigMask, own: Uint8Array): void {
         fill(2, 8);
         break;
       case CAP_ID_EXP:
-        // What the device, its link and its slot are capable of.
+        // What the device, its link and its slot are capable of; version 1 of the capability ends behind the link.
         fill(2, 8);
-        if (own[at + 2]! & 0xf) for (const from of [0x0c, 0x14, 0x24, 0x2c]) fill(from, from + 4);
+        for (const from of (own[at + 2] ?? 0) & 0x0e ? [0x0c, 0x14, 0x24, 0x2c] : [0x0c])
+          fill(from, from + 4);
         break;
       case CAP_ID_MSIX:
         // Size of the table, and where it and the pending bits are.
