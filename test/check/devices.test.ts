@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { memorySource } from '../../src/bytes/source.ts';
 import type { CheckReport, Finding } from '../../src/check/finding.ts';
+import { childrenOf, type LayoutNode } from '../../src/layout/node.ts';
 import { layoutOf, openStream } from '../../src/layout/open.ts';
 import { blocking, checkLoad, hasSaid, type Known, recorded } from './recorded.ts';
 
@@ -141,10 +142,8 @@ test('a field of the destination is where its path says', async () => {
   const [finding] = blocking(await checkLoad(load));
   const opened = await openStream(memorySource(load.stream()));
   const section = opened.stream.sections.find(({ idstr }) => idstr === finding!.section)!;
-  let node: { children?: Iterable<{ name: unknown }>; start?: number; end?: number } = (
-    await layoutOf(opened, section)
-  ).root;
-  for (const name of finding!.path!) node = [...node.children!].find((child) => child.name === name)!;
+  let node: LayoutNode = (await layoutOf(opened, section)).root;
+  for (const name of finding!.path!) node = [...childrenOf(node)].find((child) => child.name === name)!;
   expect({ start: node.start, end: node.end }).toEqual({
     start: finding!.range!.start,
     end: finding!.range!.end,
