@@ -15,7 +15,7 @@ export interface DestinationRamBlock {
 /** What a destination's monitor tells that its state does not. */
 export interface DestinationFacts {
   /** 32 hex digits; all zero where the VM has none. */
-  readonly uuid: string | undefined;
+  readonly uuid?: string | undefined;
   readonly ramBlocks: readonly DestinationRamBlock[];
   /** Migration capabilities that are on. */
   readonly capabilities: readonly string[];
