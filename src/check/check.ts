@@ -24,7 +24,7 @@ export async function checkStream(opened: OpenedStream, destination: Destination
     findings.push(...(await checkOneSection(opened, section, destination)));
   }
   if (destination.own) findings.push(...missingSections(opened, destination));
-  return report(opened.source.name, findings, doubt(destination));
+  return report(opened.source.name, findings, doubt(destination, findings));
 }
 
 async function checkOneSection(
@@ -77,6 +77,14 @@ function missingSections({ stream }: OpenedStream, { own }: Destination): Findin
 }
 
 /** Why no verdict can be given when nothing blocks. */
-function doubt({ own, tables }: Destination): string | undefined {
-  return own || tables ? undefined : 'nothing is known of the destination';
+function doubt({ own, tables }: Destination, findings: readonly Finding[]): string | undefined {
+  if (!own && !tables) return 'nothing is known of the destination';
+  const unchecked = findings.filter(
+    ({ rule, severity }) => rule === 'not-checked' && severity === 'suspicious',
+  );
+  const [first] = unchecked;
+  if (!first) return undefined;
+  const section = first.section === undefined ? '' : `${first.section}: `;
+  const more = unchecked.length > 1 ? ` (and ${unchecked.length - 1} more)` : '';
+  return `${section}${first.message}${more}`;
 }

@@ -21,6 +21,7 @@ const CAP_ID_EXP = 0x10;
 const CAP_ID_MSI = 0x05;
 const CAP_ID_MSIX = 0x11;
 const CAP_ID_PM = 0x01;
+const EXT_CAP_ID_DSN = 0x03;
 /** cfg_type of virtio's window into its BARs, which the guest writes. */
 const VIRTIO_PCI_CAP_PCI_CFG = 5;
 const MAX_CAPABILITIES = 48;
@@ -115,7 +116,8 @@ function maskExtendedCapabilities(mask: ConfigMask, own: Uint8Array): void {
   let at = LEGACY_SIZE;
   for (let i = 0; i < MAX_EXTENDED_CAPABILITIES && at >= LEGACY_SIZE && at + 4 <= own.length; i++) {
     if (own[at] === 0 && own[at + 1] === 0) return;
-    mask.fill(0xff, at, at + 4);
+    const isSerialNumber = own[at] === EXT_CAP_ID_DSN && own[at + 1] === 0;
+    mask.fill(0xff, at, at + (isSerialNumber ? 12 : 4));
     at = ((own[at + 2] ?? 0) >> 4) | ((own[at + 3] ?? 0) << 4);
   }
 }

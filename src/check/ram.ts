@@ -25,7 +25,8 @@ const RESIZABLE: ReadonlyMap<string, number> = new Map([
 ]);
 
 /** The RAM block list, against the blocks of the destination. */
-export function checkRam({ stream }: OpenedStream, destination: Destination): Finding[] {
+export function checkRam(opened: OpenedStream, destination: Destination): Finding[] {
+  const { stream } = opened;
   const section = stream.sections.find(({ idstr }) => idstr === RAM);
   const refused = section && checkRamVersion(section, destination);
   if (refused) return [refused];
@@ -35,6 +36,8 @@ export function checkRam({ stream }: OpenedStream, destination: Destination): Fi
   if (!blocks || !ownBlocks) return [];
   const range = section.records[0]?.range;
   const place = { section: RAM, ...(range ? { range } : {}) };
+  const page = checkPageSize(opened, destination);
+  if (page) return [{ ...place, ...page }];
   const findings: Finding[] = checkPages(section, destination).map((finding) => ({ ...place, ...finding }));
   const ours = new Map(ownBlocks.map((block) => [block.idstr, block]));
   for (const block of blocks) {
@@ -93,6 +96,22 @@ function checkRamVersion({ versionId, records }: Section, { qemuVersion }: Desti
     says: isNewer
       ? tooNewWords(RAM, versionId, RAM_VERSION, qemuVersion)
       : "error while loading state for instance 0x0 of device 'ram'",
+  };
+}
+
+/** The size of the target's pages is not sent where it cannot be configured; descriptions have it. */
+function checkPageSize({ schema, stream }: OpenedStream, { own }: Destination): Finding | undefined {
+  const size = schema?.pageSize;
+  const local = own?.schema?.pageSize;
+  if (size === undefined || local === undefined || size === local) return undefined;
+  if (stream.configuration?.targetPageBits !== undefined) return undefined;
+  return {
+    rule: 'target-page-bits',
+    // Smaller pages have addresses in bits that are flags to the destination; of larger ones zero pages may do.
+    severity: size < local ? 'blocks' : 'suspicious',
+    message: `pages of ${size} bytes, and the destination has ${local}`,
+    says: 'Unknown combination of migration flags: …',
+    fix: 'a QEMU with the same page size for this target',
   };
 }
 

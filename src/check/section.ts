@@ -35,7 +35,7 @@ export async function checkSection(
     findings.push(loadFailure(load, section, firstDifference(load.root, layout.root, ownLayout.root)));
   } else if (!isSame && load?.kind !== 'fails') {
     const difference = firstDifference(undefined, layout.root, ownLayout.root);
-    if (difference) findings.push(untestedDifference(difference));
+    if (difference) findings.push(untestedDifference(difference, destination));
   }
   findings.push(...checkValues({ section, root, own: ownLayout.root, destination }));
   for (const name of missingSubsections(root, ownLayout.root)) {
@@ -66,10 +66,12 @@ export async function checkSectionByTables(
   if (!load || target.memories.every(({ candidate }) => candidate.vmsd.name === '')) {
     const says = unknownSectionWords(section, destination);
     const message = 'the QEMU of the destination has no device with a VMSD of that name';
-    const isComplete = tables.schema.origin === 'binary';
-    const severity = isComplete ? 'blocks' : 'suspicious';
+    if (tables.schema.origin !== 'binary') {
+      const unseen = `${message}; the schema was learned from streams, and may lack it`;
+      return [{ ...place, rule: 'not-checked', severity: 'suspicious', message: unseen }];
+    }
     const fix = 'a QEMU that has the device; in some builds it is in a module of its own';
-    return [{ ...place, rule: 'unknown-device', severity, message, says, fix }];
+    return [{ ...place, rule: 'unknown-device', severity: 'blocks', message, says, fix }];
   }
   const { root } = await layoutOf(opened, section);
   const failure = loadFailure(load, section, firstDifference(load.root, root, undefined));
@@ -174,9 +176,9 @@ function stopText(why: string, path: readonly (string | number)[]): string {
 }
 
 /** Where there are no tables of the destination's QEMU to load with, or they do not explain its own section. */
-function untestedDifference({ text, path, range }: Difference): Finding {
+function untestedDifference({ text, path, range }: Difference, { tables }: Destination): Finding {
   return {
-    rule: 'section-layout',
+    rule: tables ? 'section-layout' : 'not-checked',
     severity: 'suspicious',
     message: `${text}; without the tables of the destination's QEMU it cannot be said whether it loads that`,
     path,
