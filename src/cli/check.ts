@@ -50,7 +50,7 @@ Examples:
   vmwalk profile -o there.profile -- qemu-system-x86_64 -machine pc-q35-7.2 -m 4G …
   vmwalk check guest.qevm --profile there.profile
   vmwalk check guest.qevm --profile paused-on-the-other-host.qevm
-  vmwalk check vm.qevm --qemu /usr/bin/qemu-system-x86_64
+  vmwalk check guest.qevm --qemu /usr/bin/qemu-system-x86_64
   vmwalk check disk.qcow2#before-upgrade --profile there.profile --notes
   vmwalk check --junit saved/*.qevm --profile there.profile > report.xml
   vmwalk explain unknown-section`,
