@@ -20,7 +20,18 @@ export {
   type Place,
 } from './bytes/source.ts';
 
+export { checkStream } from './check/check.ts';
+export {
+  Destination,
+  type DestinationFacts,
+  type DestinationKnowledge,
+  type DestinationRamBlock,
+  type VirtioOffer,
+} from './check/destination.ts';
+export { factsOfProfile } from './check/facts.ts';
+export type { CheckReport, Finding, Verdict } from './check/finding.ts';
 export * from './check/profile.ts';
+export { type FindingSeverity, type RuleCode, rules } from './check/rules.ts';
 
 export {
   type CompatDevice,

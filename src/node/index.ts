@@ -13,6 +13,7 @@ export {
 export { type FileSource, openFile } from './file-source.ts';
 export { type HashedStream, openWithPageHashes } from './hash-ram.ts';
 export { nodeInflater } from './inflater.ts';
+export { type DestinationFiles, type OpenedDestination, openDestination } from './open-destination.ts';
 export { type Input, type InputOptions, openInput } from './open-input.ts';
 export { compressProfile, openProfile, writeProfileFile } from './profile-file.ts';
 export { findQemuModules } from './qemu-modules.ts';
