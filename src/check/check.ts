@@ -6,6 +6,7 @@ import { checkConfiguration } from './configuration.ts';
 import { checkDamage, endOfLoad } from './damage.ts';
 import type { Destination } from './destination.ts';
 import { type CheckReport, type Finding, report } from './finding.ts';
+import { checkFooters } from './footers.ts';
 import { checkRam } from './ram.ts';
 import { checkSection, checkSectionByTables, placeOf, unknownSectionWords } from './section.ts';
 
@@ -17,6 +18,7 @@ export async function checkStream(opened: OpenedStream, destination: Destination
     ...checkDamage(opened, end),
     ...checkConfiguration(opened, destination),
     ...checkCommands(opened, destination, end),
+    ...checkFooters(opened, destination),
     ...checkRam(opened, destination),
   ];
   for (const section of stream.sections) {

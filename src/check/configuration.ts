@@ -1,7 +1,9 @@
 import { printable } from '../bytes/diagnostic.ts';
 import type { OpenedStream } from '../layout/open.ts';
+import { QEMU_VM_CONFIGURATION } from '../stream/records.ts';
 import type { Destination } from './destination.ts';
 import type { Finding } from './finding.ts';
+import { unknownTypeWords } from './version.ts';
 
 /** Capabilities that a load compares with the source's (migration/savevm.c, should_validate_capability). */
 const VALIDATED_CAPABILITIES = ['x-ignore-shared', 'mapped-ram'];
@@ -62,7 +64,16 @@ export function checkConfiguration({ stream }: OpenedStream, destination: Destin
       says: 'Configuration section missing',
       fix: '-global migration.send-configuration=off at the destination, too',
     });
-  } else if (configuration && !own && destination.tables?.schema.origin === 'binary') {
+  } else if (configuration && destination.own) {
+    findings.push({
+      rule: 'unexpected-configuration',
+      severity: 'blocks',
+      ...place,
+      message: 'the stream has a configuration section, and the destination expects none',
+      says: unknownTypeWords(QEMU_VM_CONFIGURATION, destination.qemuVersion),
+      fix: '-global migration.send-configuration=on at the destination, too',
+    });
+  } else if (configuration && destination.tables?.schema.origin === 'binary') {
     const { machineType } = configuration;
     const known = destination.tables.schema.machineTypes;
     if (known.length > 0 && !known.includes(machineType)) {

@@ -1,4 +1,4 @@
-import { childrenOf, type LayoutNode, type StructNode } from '../layout/node.ts';
+import { childNamed, integerOf, type StructNode } from '../layout/node.ts';
 import type { Destination } from './destination.ts';
 import type { Finding } from './finding.ts';
 import type { SectionValues } from './values.ts';
@@ -20,7 +20,7 @@ export function checkCpuRegisters({ root, own, destination }: SectionValues): Fi
   const indexes = integers(root, INDEXES);
   const ownIndexes = integers(own, INDEXES);
   if (!indexes || !ownIndexes) return [];
-  const node = root.children.find(({ name }) => name === INDEXES);
+  const node = childNamed(root, INDEXES);
   const unknown = unknownRegisters(indexes, ownIndexes, destination);
   if (unknown.length > 0) {
     const names = unknown.slice(0, MAX_NAMED).map(registerName);
@@ -68,14 +68,10 @@ function unknownRegisters(
 }
 
 function integers(root: StructNode, name: string): bigint[] | undefined {
-  const node = root.children.find((child) => child.name === name);
+  const node = childNamed(root, name);
   if (!node) return undefined;
-  const leaves: Iterable<LayoutNode> = node.kind === 'array' ? childrenOf(node) : [node];
-  return [...leaves].flatMap((leaf) =>
-    leaf.kind === 'leaf' && (typeof leaf.value === 'bigint' || typeof leaf.value === 'number')
-      ? BigInt.asUintN(64, BigInt(leaf.value))
-      : [],
-  );
+  const leaves = node.kind === 'array' ? node.children : [node];
+  return [...leaves].flatMap((leaf) => integerOf(leaf) ?? []);
 }
 
 /** KVM's numbers of registers (linux/include/uapi/asm/kvm.h): 0x60… is AArch64, 0x40… AArch32. */

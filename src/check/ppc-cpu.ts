@@ -1,4 +1,4 @@
-import { childrenOf, type LayoutNode, type StructNode } from '../layout/node.ts';
+import { childNamed, integerOf, type LayoutNode } from '../layout/node.ts';
 import type { Finding } from './finding.ts';
 import type { SectionValues } from './values.ts';
 import { isOlder } from './version.ts';
@@ -18,9 +18,9 @@ const SPLITS_POWER9 = [10, 0] as const;
  */
 export function checkPpcCpu({ section, root, own, destination }: SectionValues): Finding[] {
   if (section.idstr !== 'cpu') return [];
-  const at = register(root, SPR_PVR);
-  const value = at && number(at);
-  const local = number(register(own, SPR_PVR));
+  const at = childNamed(childNamed(root, REGISTERS), SPR_PVR);
+  const value = version(at);
+  const local = version(childNamed(childNamed(own, REGISTERS), SPR_PVR));
   if (!at || value === undefined || local === undefined || value === local) return [];
   if (root.children.some(({ name }) => name === 'cpu/compat')) return [];
   const isSameFamily = (value & BASE) === (local & BASE) && (value & MAJOR) === (local & MAJOR);
@@ -30,7 +30,7 @@ export function checkPpcCpu({ section, root, own, destination }: SectionValues):
     qemuVersion !== undefined &&
     !isOlder(qemuVersion, SPLITS_POWER9) &&
     (value & 0xf) < 2 !== (local & 0xf) < 2;
-  const hex = (pvr: number) => `0x${(pvr >>> 0).toString(16)}`;
+  const hex = (pvr: number) => `0x${pvr.toString(16)}`;
   return [
     {
       rule: 'post-load',
@@ -44,17 +44,8 @@ export function checkPpcCpu({ section, root, own, destination }: SectionValues):
   ];
 }
 
-function register(root: StructNode, index: number): LayoutNode | undefined {
-  const registers = root.children.find(({ name }) => name === REGISTERS);
-  if (registers?.kind !== 'array') return undefined;
-  for (const child of childrenOf(registers)) if (child.name === index) return child;
-  return undefined;
-}
-
-function number(node: LayoutNode | undefined): number | undefined {
-  if (node?.kind !== 'leaf') return undefined;
-  const { value } = node;
-  return typeof value === 'bigint' || typeof value === 'number'
-    ? Number(BigInt.asIntN(32, BigInt(value)))
-    : undefined;
+/** The low 32 bits, which are the processor version. */
+function version(node: LayoutNode | undefined): number | undefined {
+  const value = integerOf(node);
+  return value === undefined ? undefined : Number(BigInt.asUintN(32, value));
 }

@@ -8,6 +8,8 @@ export const rules = {
   capabilities: 'A migration capability is on at one side only',
   uuid: 'The stream is of a VM with another UUID',
   'missing-configuration': 'The stream has no configuration section',
+  'unexpected-configuration': 'The stream has a configuration section, and the destination expects none',
+  'section-footers': 'Sections have footers at one side only',
   'unknown-command': 'The stream has a command that the destination does not know',
   'command-order': 'A command stands where a load from the beginning does not allow it',
   'unknown-machine-type': 'The QEMU of the destination does not have the machine type',

@@ -1,4 +1,4 @@
-import { childrenOf, type LayoutNode } from '../layout/node.ts';
+import { childNamed, integerOf } from '../layout/node.ts';
 import type { Finding } from './finding.ts';
 import type { ValueInput } from './values.ts';
 
@@ -52,9 +52,9 @@ export function checkTemporary({ node, ownNode, path }: ValueInput): readonly Fi
   const vmsd = node.kind === 'struct' ? node.vmsdName : undefined;
   return RULES.flatMap((rule): Finding[] => {
     if (rule.vmsd !== vmsd) return [];
-    const at = field(node, rule.field);
-    const value = at && integer(at);
-    const own = ownNode && integer(field(ownNode, rule.field));
+    const at = childNamed(node, rule.field);
+    const value = integerOf(at);
+    const own = integerOf(childNamed(ownNode, rule.field));
     if (!at || value === undefined || own === undefined || value === own) return [];
     if (rule.relation === 'supported' && !(value !== 0n && own === 0n)) return [];
     return [
@@ -69,15 +69,4 @@ export function checkTemporary({ node, ownNode, path }: ValueInput): readonly Fi
       },
     ];
   });
-}
-
-function field(node: LayoutNode, name: string): LayoutNode | undefined {
-  for (const child of childrenOf(node)) if (child.name === name) return child;
-  return undefined;
-}
-
-function integer(node: LayoutNode | undefined): bigint | undefined {
-  if (node?.kind !== 'leaf') return undefined;
-  const { value } = node;
-  return typeof value === 'bigint' || typeof value === 'number' ? BigInt(value) : undefined;
 }

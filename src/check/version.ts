@@ -6,6 +6,11 @@ export function wordsOf(qemuVersion: string | undefined, older: string, newer: s
   return qemuVersion === undefined || isOlder(qemuVersion, PASSES_ERRORS) ? older : newer;
 }
 
+/** Of a byte that begins no record. */
+export function unknownTypeWords(type: number, qemuVersion: string | undefined): string {
+  return wordsOf(qemuVersion, `Unknown savevm section type ${type}`, `Unknown section type ${type}`);
+}
+
 /** Of a section whose version is newer than the destination's own. */
 export function tooNewWords(
   idstr: string,

@@ -1,5 +1,5 @@
 import type { PathComponent } from '../bytes/diagnostic.ts';
-import { childrenOf, type LayoutNode } from '../layout/node.ts';
+import { childNamed, childrenOf, integerOf, type LayoutNode } from '../layout/node.ts';
 import type { Finding } from './finding.ts';
 import type { ValueInput } from './values.ts';
 import { isOlder } from './version.ts';
@@ -18,40 +18,40 @@ export function checkVirtio(input: ValueInput): readonly Finding[] {
   const findings: Finding[] = [];
   const add = (finding: Finding, at: LayoutNode | undefined) =>
     findings.push(at ? { range: at, ...finding } : finding);
-  const queues = integer(child(node, 'num_queues'));
+  const queues = integer(childNamed(node, 'num_queues'));
   if (queues !== undefined && queues > VIRTIO_QUEUE_MAX) {
     const message = `${queues} virtqueues; a device has ${VIRTIO_QUEUE_MAX} at the most`;
     const says = `Invalid number of virtqueues: 0x${queues.toString(16)}`;
-    add({ rule: 'virtio-queues', severity: 'blocks', message, says }, child(node, 'num_queues'));
+    add({ rule: 'virtio-queues', severity: 'blocks', message, says }, childNamed(node, 'num_queues'));
   }
-  const selected = integer(child(node, 'queue_sel'));
+  const selected = integer(childNamed(node, 'queue_sel'));
   if (selected !== undefined && selected >= VIRTIO_QUEUE_MAX) {
     const message = `virtqueue ${selected} is selected; a device has ${VIRTIO_QUEUE_MAX} at the most`;
-    add({ rule: 'virtio-queues', severity: 'blocks', message }, child(node, 'queue_sel'));
+    add({ rule: 'virtio-queues', severity: 'blocks', message }, childNamed(node, 'queue_sel'));
   }
   const vectors = ownNode && vectorCount(ownNode);
-  checkVector(input, child(child(node, 'transport'), 'config_vector'), vectors, add);
-  const ownQueues = [...children(child(ownNode, 'vq'))];
+  checkVector(input, childNamed(childNamed(node, 'transport'), 'config_vector'), vectors, add);
+  const ownQueues = elements(childNamed(ownNode, 'vq'));
   const { qemuVersion } = destination;
   const limitsQueues =
     ownQueues.length > 0 && qemuVersion !== undefined && !isOlder(qemuVersion, LIMITS_QUEUES);
   let index = 0;
-  for (const queue of children(child(node, 'vq'))) {
-    const last = integer(child(queue, 'last_avail_idx')) ?? 0;
-    const ring = integer(child(queue, 'desc')) ?? 0;
-    if (ring !== 0 && integer(child(queue, 'num')) === 0) {
+  for (const queue of elements(childNamed(node, 'vq'))) {
+    const last = integer(childNamed(queue, 'last_avail_idx')) ?? 0;
+    const ring = integerOf(childNamed(queue, 'desc')) ?? 0n;
+    if (ring !== 0n && integer(childNamed(queue, 'num')) === 0) {
       const message = `virtqueue ${index} has a ring and no entries`;
       const says = "address_space_cache_init: Assertion `len > 0' failed.";
       add({ rule: 'virtio-queues', severity: 'blocks', message, says }, queue);
     }
-    if (ring === 0 && last !== 0) {
+    if (ring === 0n && last !== 0) {
       const message = `virtqueue ${index} has no ring, and an index of ${last}`;
       const says = `VQ ${index} address 0x0 inconsistent with Host index 0x${last.toString(16)}`;
       add({ rule: 'virtio-queues', severity: 'blocks', message, says }, queue);
     }
-    checkVector(input, child(queue, 'vector'), vectors, add);
-    const size = integer(child(queue, 'num')) ?? 0;
-    const room = integer(child(ownQueues[index], 'num')) ?? 0;
+    checkVector(input, childNamed(queue, 'vector'), vectors, add);
+    const size = integer(childNamed(queue, 'num')) ?? 0;
+    const room = integer(childNamed(ownQueues[index], 'num')) ?? 0;
     if (size > room && limitsQueues) {
       const message = `virtqueue ${index} has ${size} entries, and the destination has room for ${room}`;
       const says = `VQ ${index} vring.num ${size} exceeds allocated max ${room}`;
@@ -144,31 +144,24 @@ function isPortsMap(path: readonly PathComponent[]): boolean {
 function guestFeatures(node: LayoutNode): bigint | undefined {
   let low: bigint | undefined;
   for (const { node: at } of walkPairs(node, undefined)) {
-    if (at.kind !== 'leaf' || (typeof at.value !== 'number' && typeof at.value !== 'bigint')) continue;
-    if (at.name === 'guest_features_lo') low = BigInt(at.value);
-    else if (at.name === 'guest_features') return BigInt.asUintN(64, BigInt(at.value));
+    if (at.name === 'guest_features_lo') low = integerOf(at);
+    else if (at.name === 'guest_features') return integerOf(at);
   }
   return low;
 }
 
 function vectorCount(node: LayoutNode): number | undefined {
   for (const { node: at } of walkPairs(node, undefined)) {
-    if (at.type === MSIX) return [...children(child(at, 'vectors'))].length;
+    if (at.type === MSIX) return elements(childNamed(at, 'vectors')).length;
   }
   return undefined;
 }
 
-function child(node: LayoutNode | undefined, name: PathComponent): LayoutNode | undefined {
-  if (node) for (const each of childrenOf(node)) if (each.name === name) return each;
-  return undefined;
+function elements(node: LayoutNode | undefined): readonly LayoutNode[] {
+  return node ? [...childrenOf(node)] : [];
 }
 
-function children(node: LayoutNode | undefined): Iterable<LayoutNode> {
-  return node ? childrenOf(node) : [];
-}
-
+/** Of an integer of up to 32 bits. */
 function integer(node: LayoutNode | undefined): number | undefined {
-  if (node?.kind !== 'leaf') return undefined;
-  if (typeof node.value === 'bigint') return Number(node.value);
-  return typeof node.value === 'number' ? node.value : undefined;
+  return node?.kind === 'leaf' && typeof node.value === 'number' ? node.value : undefined;
 }

@@ -1,5 +1,5 @@
 import type { PathComponent } from '../bytes/diagnostic.ts';
-import { childrenOf, type Layout, type LayoutNode, walk } from '../layout/node.ts';
+import { childNamed, integerOf, type Layout, type LayoutNode, walk } from '../layout/node.ts';
 
 /** The fields of one section, by name. Values are undefined where a field is missing or of another kind. */
 export class Fields {
@@ -65,28 +65,18 @@ export class Fields {
 
   #find(path: readonly PathComponent[]): LayoutNode | undefined {
     let node: LayoutNode | undefined = this.#layout.root;
-    for (const name of path) {
-      if (!node) return undefined;
-      node = childNamed(node, name);
-    }
+    for (const name of path) node = childNamed(node, name);
     return node;
   }
-}
-
-function childNamed(node: LayoutNode, name: PathComponent): LayoutNode | undefined {
-  for (const child of childrenOf(node)) if (child.name === name) return child;
-  return undefined;
 }
 
 function toInteger(node: LayoutNode | undefined): bigint | undefined {
   if (node?.kind !== 'leaf') return undefined;
   const { value } = node;
-  if (typeof value === 'bigint' || typeof value === 'number') {
-    return BigInt.asUintN(8 * (node.end - node.start), BigInt(value));
-  }
   if (typeof value === 'boolean') return value ? 1n : 0n;
   // A custom info with nothing but an integer.
-  return value instanceof Uint8Array && value.length <= 8 ? bigEndian(value) : undefined;
+  if (value instanceof Uint8Array) return value.length <= 8 ? bigEndian(value) : undefined;
+  return integerOf(node);
 }
 
 function bigEndian(bytes: Uint8Array): bigint {

@@ -98,6 +98,19 @@ export function childrenOf(node: LayoutNode): Iterable<LayoutNode> {
   return node.kind === 'struct' || node.kind === 'array' ? node.children : [];
 }
 
+/** The first child of that name. */
+export function childNamed(node: LayoutNode | undefined, name: PathComponent): LayoutNode | undefined {
+  if (node) for (const child of childrenOf(node)) if (child.name === name) return child;
+  return undefined;
+}
+
+/** The value of an integer, unsigned, of as many bits as it has; undefined for all that is no integer. */
+export function integerOf(node: LayoutNode | undefined): bigint | undefined {
+  if (node?.kind !== 'leaf' || (typeof node.value !== 'bigint' && typeof node.value !== 'number'))
+    return undefined;
+  return BigInt.asUintN(8 * (node.end - node.start), BigInt(node.value));
+}
+
 /** A node and where it is in its section. */
 export interface WalkStep {
   readonly node: LayoutNode;

@@ -40,11 +40,14 @@ export function createHtabScanner(context: IterativeContext): IterativeScanner {
     const header = await window.readU32('the hash page table');
     if (header === NO_HPT) return;
     if (header !== 0) {
+      // QEMU shifts without a look at the number: of that, hosts take the lowest six bits.
+      shift = header & 63;
       if (header < MIN_SHIFT || header > MAX_SHIFT) {
         const message = `a hash page table of 2^${header} bytes; expected a shift of ${MIN_SHIFT} to ${MAX_SHIFT}`;
-        throw sectionError(context, 'bad-iterative', message, window.offset - 4, window.offset);
+        const error = sectionError(context, 'bad-iterative', message, window.offset - 4, window.offset);
+        if (shift > MAX_SHIFT) throw error;
+        context.report({ ...error.diagnostic, severity: 'warning' });
       }
-      shift = header;
       return;
     }
     const entries = shift === undefined ? Number.POSITIVE_INFINITY : 2 ** shift / HPTE_SIZE;

@@ -55,6 +55,18 @@ describe('machine type', () => {
     expect(rules).toContain('missing-configuration');
   });
 
+  test.each([
+    ['property-migration-config ab 7.2 to 7.2', 'unexpected-configuration'],
+    ['property-migration-section-footer ab 7.2 to 7.2', 'section-footers'],
+    ['property-migration-section-footer ba 7.2 to 7.2', 'section-footers'],
+    ['property-migration-section-footer ab 11.1 to 11.1', 'section-footers'],
+  ])('%s', async (id, rule) => {
+    const load = recorded(id);
+    const [first] = blocking(await checkLoad(load, { tables: false }));
+    expect(first).toMatchObject({ rule });
+    expect(hasSaid(load.words, first!.says!), first!.says).toBe(true);
+  });
+
   test('machine types up to 2.2 have none, and want none', async () => {
     const bytes = readFixture('qemu-7.2-machine-2.0');
     expect((await openBytes(bytes)).stream.configuration).toBeUndefined();

@@ -153,7 +153,7 @@ const refusals: readonly (readonly [string, string, string, readonly string[]])[
     '10.0',
     'am53c974 of 5.2',
     'the one being picked for CMOS setup might not reflect your intentqemu-system-x86_64: Missing section footer for 0000:00:05.0/pciespscsi',
-    ['array-length', 'damaged-stream', 'section-layout'],
+    ['array-length', 'damaged-stream', 'section-footers', 'section-layout'],
   ],
   [
     '10.0',

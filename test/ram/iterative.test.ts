@@ -68,7 +68,7 @@ describe('spapr/htab', () => {
   });
 
   test.each([
-    ['a shift of 9', [u32(9)], 'bad-iterative', /2\^9 bytes; expected a shift of 18 to 46/],
+    ['a shift of 47', [u32(47)], 'bad-iterative', /2\^47 bytes; expected a shift of 18 to 46/],
     [
       'an index outside',
       [u32(18), bytes(u32(0), u32(0x4000), u16(1), u16(0))],
