@@ -1,5 +1,6 @@
 import type { Finding } from './finding.ts';
 import type { ValueInput } from './values.ts';
+import { isOlder } from './version.ts';
 
 /** Offsets in the configuration space, and bits (PCI Local Bus 3.0; PCI Express Base). */
 const STATUS = 0x06;
@@ -16,16 +17,67 @@ const CAPABILITY_LIST = 0x34;
 const FIRST_CAPABILITY = 0x40;
 const LEGACY_SIZE = 0x100;
 const CAP_ID_VENDOR = 0x09;
-const CAP_ID_SSVID = 0x0d;
 const CAP_ID_EXP = 0x10;
 const CAP_ID_MSI = 0x05;
 const CAP_ID_MSIX = 0x11;
-const CAP_ID_PM = 0x01;
-const EXT_CAP_ID_DSN = 0x03;
+/** Slot status in the PCI Express capability, and whether there is something in the slot. */
+const EXP_SLOT_STATUS = 0x1a;
+const PRESENCE_DETECT = 0x40;
+/** First QEMU that does not compare that (hw/pci/pcie.c, pcie_cap_slot_init). */
+const IGNORES_PRESENCE = [8, 1] as const;
 /** cfg_type of virtio's window into its BARs, which the guest writes. */
 const VIRTIO_PCI_CAP_PCI_CFG = 5;
 const MAX_CAPABILITIES = 48;
 const MAX_EXTENDED_CAPABILITIES = 64;
+
+type Ranges = readonly (readonly [from: number, to: number])[];
+
+/** Bytes of capabilities, behind the id and the next one, that are the same for all guests. */
+const READ_ONLY: ReadonlyMap<number, Ranges> = new Map([
+  // Power management: what it is capable of.
+  [0x01, [[2, 4]]],
+  // Slot identification: number of slots.
+  [0x04, [[2, 3]]],
+  // Subsystem of a bridge.
+  [0x0d, [[2, 8]]],
+  // Serial ATA: revision and place of the index and data registers.
+  [0x12, [[2, 8]]],
+]);
+
+/** PCI Express: what the device, its link, its slot and the root are capable of, and control of the link. */
+const EXP_READ_ONLY: Ranges = [
+  [0x02, 0x08],
+  [0x0c, 0x10],
+  [0x14, 0x18],
+  [0x1e, 0x20],
+  [0x24, 0x28],
+  [0x2a, 0x3c],
+];
+/** Version 1 of the capability ends behind the link. */
+const EXP_V1_READ_ONLY: Ranges = EXP_READ_ONLY.slice(0, 2);
+
+/** Of extended capabilities (hw/pci/pcie.c, pcie_sriov.c), behind the header. */
+const EXTENDED_READ_ONLY: ReadonlyMap<number, Ranges> = new Map([
+  // Serial number.
+  [0x03, [[4, 12]]],
+  // Access control services: which there are.
+  [0x0d, [[4, 6]]],
+  // Alternative routing: the next function.
+  [0x0e, [[4, 8]]],
+  // Address translation: queue depth, alignment.
+  [0x0f, [[4, 6]]],
+  // Virtual functions: how many, where, and what they are.
+  [
+    0x10,
+    [
+      [0x0c, 0x10],
+      [0x14, 0x18],
+      [0x1a, 0x20],
+    ],
+  ],
+  // Process address spaces: their width.
+  [0x1b, [[4, 6]]],
+]);
 
 /** A PCI configuration space, byte by byte: bits that a load compares and that no guest can write. */
 export type ConfigMask = Uint8Array;
@@ -38,6 +90,7 @@ export type ConfigMask = Uint8Array;
 export function comparedBits(
   own: Uint8Array,
   bars: readonly { readonly bar: number; readonly size: bigint }[] = [],
+  qemuVersion?: string,
 ): ConfigMask {
   const mask = new Uint8Array(own.length);
   for (const at of [0x00, 0x01, 0x02, 0x03, 0x08, 0x09, 0x0a, 0x0b, HEADER_TYPE, CAPABILITY_LIST])
@@ -48,7 +101,7 @@ export function comparedBits(
   const isBridge = ((own[HEADER_TYPE] ?? 0) & 0x7f) === BRIDGE_HEADER;
   if (isBridge) for (const at of [0x1c, 0x1d, 0x24, 0x26]) mask[at] = 0x0f;
   maskBars(mask, own, isBridge ? 2 : 6, bars);
-  maskCapabilities(mask, own);
+  maskCapabilities(mask, own, qemuVersion !== undefined && isOlder(qemuVersion, IGNORES_PRESENCE));
   maskExtendedCapabilities(mask, own);
   return mask;
 }
@@ -72,40 +125,39 @@ function maskBars(
   }
 }
 
-function maskCapabilities(mask: ConfigMask, own: Uint8Array): void {
+function maskCapabilities(mask: ConfigMask, own: Uint8Array, comparesPresence: boolean): void {
   if (!((own[STATUS] ?? 0) & STATUS_CAP_LIST)) return;
   let at = (own[CAPABILITY_LIST] ?? 0) & 0xfc;
   for (let i = 0; i < MAX_CAPABILITIES && at >= FIRST_CAPABILITY && at < LEGACY_SIZE - 4; i++) {
-    mask.fill(0xff, at, at + 2);
-    const fill = (from: number, to: number) => mask.fill(0xff, at + from, Math.min(LEGACY_SIZE, at + to));
-    switch (own[at]) {
-      case CAP_ID_PM:
-        fill(2, 4);
-        break;
+    const fill = (ranges: Ranges) => {
+      for (const [from, to] of ranges) mask.fill(0xff, at + from, Math.min(LEGACY_SIZE, at + to));
+    };
+    fill([[0, 2]]);
+    const id = own[at]!;
+    fill(READ_ONLY.get(id) ?? []);
+    switch (id) {
       case CAP_ID_MSI:
         // All of the control register but the enable bit and the number of messages.
         mask[at + 2] = 0x8e;
         mask[at + 3] = 0xff;
         break;
-      case CAP_ID_VENDOR:
-        fill(2, 4);
-        if (own[0] === 0xf4 && own[1] === 0x1a && own[at + 3] !== VIRTIO_PCI_CAP_PCI_CFG)
-          fill(4, own[at + 2] ?? 0);
+      case CAP_ID_VENDOR: {
+        const isVirtio = own[0] === 0xf4 && own[1] === 0x1a;
+        const isWritten = isVirtio && own[at + 3] === VIRTIO_PCI_CAP_PCI_CFG;
+        fill([[2, isWritten ? 4 : Math.max(4, own[at + 2] ?? 0)]]);
         break;
-      case CAP_ID_SSVID:
-        fill(2, 8);
+      }
+      case CAP_ID_EXP: {
+        const isFirst = ((own[at + 2] ?? 0) & 0x0e) === 0;
+        fill(isFirst ? EXP_V1_READ_ONLY : EXP_READ_ONLY);
+        if (comparesPresence && !isFirst) mask[at + EXP_SLOT_STATUS]! |= PRESENCE_DETECT;
         break;
-      case CAP_ID_EXP:
-        // What the device, its link and its slot are capable of; version 1 of the capability ends behind the link.
-        fill(2, 8);
-        for (const from of (own[at + 2] ?? 0) & 0x0e ? [0x0c, 0x14, 0x24, 0x2c] : [0x0c])
-          fill(from, from + 4);
-        break;
+      }
       case CAP_ID_MSIX:
         // Size of the table, and where it and the pending bits are.
         mask[at + 2] = 0xff;
-        mask[at + 3] = 0x07;
-        fill(4, 12);
+        mask[at + 3] = 0x3f;
+        fill([[4, 12]]);
         break;
     }
     at = (own[at + 1] ?? 0) & 0xfc;
@@ -115,9 +167,10 @@ function maskCapabilities(mask: ConfigMask, own: Uint8Array): void {
 function maskExtendedCapabilities(mask: ConfigMask, own: Uint8Array): void {
   let at = LEGACY_SIZE;
   for (let i = 0; i < MAX_EXTENDED_CAPABILITIES && at >= LEGACY_SIZE && at + 4 <= own.length; i++) {
-    if (own[at] === 0 && own[at + 1] === 0) return;
-    const isSerialNumber = own[at] === EXT_CAP_ID_DSN && own[at + 1] === 0;
-    mask.fill(0xff, at, at + (isSerialNumber ? 12 : 4));
+    const id = own[at]! | (own[at + 1]! << 8);
+    if (id === 0) return;
+    mask.fill(0xff, at, at + 4);
+    for (const [from, to] of EXTENDED_READ_ONLY.get(id) ?? []) mask.fill(0xff, at + from, at + to);
     at = ((own[at + 2] ?? 0) >> 4) | ((own[at + 3] ?? 0) << 4);
   }
 }
@@ -127,7 +180,7 @@ export function checkPciConfig({ node, ownNode, section, destination }: ValueInp
   const bytes = contentOf(node);
   const own = ownNode && contentOf(ownNode);
   if (!bytes || !own || bytes.length !== own.length) return [];
-  const mask = comparedBits(own, destination.facts?.barSizes(section.idstr));
+  const mask = comparedBits(own, destination.facts?.barSizes(section.idstr), destination.qemuVersion);
   for (let i = 0; i < own.length; i++) {
     const read = bytes[i]!;
     const device = own[i]!;

@@ -94,8 +94,12 @@ const CAPABILITIES: Record<string, readonly [id: number, content: string, writte
   virtioPci: [0x09, '1405 00000000 00000000 00000000 00000000', '0000 ff000000 ffffffff ffffffff ffffffff'],
   // pcie-root-port: what firmware reserves.
   reserve: [0x09, `2001 00000000 ${'ff'.repeat(24)}`, '00'.repeat(30)],
+  // hw/ide/ich.c, pci_ich9_ahci_realize.
+  sata: [0x12, '1000 48000000', '0000 00000000'],
+  // hw/pci/slotid_cap.c, slotid_cap_init: slots, and the chassis, which the guest numbers.
+  slotId: [0x04, '20 01', '00 ff'],
   // Of another kind, and all of it written.
-  other: [0x12, '0000 0000 0000', 'ffff ffff ffff'],
+  other: [0x0a, '0000 0000 0000', 'ffff ffff ffff'],
 };
 const kinds = Object.keys(CAPABILITIES);
 
@@ -118,6 +122,19 @@ function addCapabilities({ config, compared, written }: Device, names: readonly 
   }
 }
 
+/** What no guest writes of some (hw/pci/pcie.c, pcie_*_init; pcie_sriov.c, pcie_sriov_pf_init_common). */
+const EXTENDED_CONSTANT: Record<number, readonly (readonly [number, number])[]> = {
+  3: [[4, 12]],
+  0xd: [[4, 6]],
+  0xe: [[4, 8]],
+  0xf: [[4, 6]],
+  0x10: [
+    [4, 8],
+    [0x0c, 0x10],
+    [0x12, 0x20],
+  ],
+};
+
 /** hw/pci/pcie.c, pcie_add_capability; what is in them is up to the device. */
 function addExtended({ config, compared, written }: Device, ids: readonly number[]): void {
   ids.forEach((id, i) => {
@@ -125,8 +142,8 @@ function addExtended({ config, compared, written }: Device, ids: readonly number
     const next = i + 1 < ids.length ? at + 0x40 : 0;
     set(config, at, 4, id | (1 << 16) | (next << 20));
     compared.fill(0xff, at, at + 0x40);
-    // The serial number is all there is to read of its capability.
-    written.fill(0, at, at + (id === 3 ? 12 : 4));
+    written.fill(0, at, at + 4);
+    for (const [from, to] of EXTENDED_CONSTANT[id] ?? []) written.fill(0, at + from, at + to);
   });
 }
 
@@ -146,14 +163,17 @@ const anyDevice: fc.Arbitrary<DeviceParts> = fc.record({
   isVirtio: fc.boolean(),
   bars: fc.array(fc.option(anyBar, { nil: undefined }), { maxLength: 6 }),
   capabilities: fc.array(fc.constantFrom(...kinds), { maxLength: 8 }),
-  extended: fc.array(fc.constantFrom(1, 3, 0xd, 0x10), { maxLength: 5 }),
+  extended: fc.array(fc.constantFrom(1, 3, 0xd, 0xe, 0xf, 0x10), { maxLength: 5 }),
 });
 
 function makeDevice({ isExpress, isBridge, isVirtio, bars, capabilities, extended }: DeviceParts): Device {
   const device = newDevice(isExpress ? 4096 : 256, isBridge);
   if (isVirtio) set(device.config, 0, 2, 0x1af4);
   registerBars(device, isBridge ? bars.slice(0, 2) : bars);
-  addCapabilities(device, capabilities);
+  addCapabilities(
+    device,
+    capabilities.filter((name) => isVirtio || name !== 'virtioPci'),
+  );
   if (isExpress) addExtended(device, extended);
   return device;
 }
@@ -247,9 +267,17 @@ describe('devices that Linux has set up', () => {
     expect(bridge.readBigUInt64LE(0x10)).toBe(0xffn);
   });
 
+  test('whether there is something in a slot, until 8.0', () => {
+    // The capability of a root port is at 0x54, its slot status at 0x6e.
+    const at = 0x6e;
+    expect(comparedBits(rootPort, [], '7.2.22')[at]).toBe(0x40);
+    expect(comparedBits(rootPort, [], '8.1.0')[at]).toBe(0);
+    expect(comparedBits(rootPort)[at]).toBe(0);
+  });
+
   test('MSI-X: its size and places, but not whether it is enabled', () => {
     const mask = Buffer.from(comparedBits(e1000e));
-    expect(mask.readUInt16LE(0xa2)).toBe(0x07ff);
+    expect(mask.readUInt16LE(0xa2)).toBe(0x3fff);
     expect(mask.readUInt32LE(0xa4)).toBe(0xffffffff);
     expect(mask.readUInt32LE(0xa8)).toBe(0xffffffff);
   });
@@ -270,15 +298,10 @@ const refusals = new Map(
 );
 
 /**
- * QEMU compares these, and it is not known here: status of a slot; a BAR whose size is not known; a configuration space of
- * another length, whose section does not fit.
+ * QEMU compares these, and it is not known here: a BAR whose size is not known; a configuration space of another length,
+ * whose section does not fit.
  */
-const NOT_KNOWN = [
-  /^place-root-ports-swapped/,
-  /^property-root-port-empty/,
-  /^property-vmxnet3-pcie/,
-  /pci-bar0-(size|type)$/,
-];
+const NOT_KNOWN = [/^property-vmxnet3-pcie/, /pci-bar0-(size|type)$/];
 
 /** A BAR of another size stops QEMU before it comes to the capability where it is found here. */
 const FOUND_LATER = [/^property-virtio-page-per-vq/];
