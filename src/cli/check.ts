@@ -13,6 +13,7 @@ import { checkTable, checkText } from '../render/check-text.ts';
 import { withInput, withStream } from './input.ts';
 import { jsonOption, openKnowledge } from './options.ts';
 import { EXIT_OK, EXIT_TROUBLE, Output, styleFor, toJson } from './output.ts';
+import { orTrouble, troubleText } from './trouble.ts';
 import { packageVersion } from './version.ts';
 
 const EXIT_REJECTED = 1;
@@ -60,7 +61,7 @@ Examples:
     if (profile === undefined && schema === undefined) {
       command.error('error: --profile, --qemu or --schema says what the destination is');
     }
-    try {
+    await orTrouble(async () => {
       const source = await openKnowledge({
         qemu: options.sourceQemu,
         schema: options.sourceSchema,
@@ -69,28 +70,21 @@ Examples:
       const { destination, remarks, close } = await openDestination({ schema, profile });
       for (const remark of remarks) process.stderr.write(`vmwalk: destination: ${printable(remark)}\n`);
       const reports: CheckReport[] = [];
-      let troubles = 0;
       try {
         for (const file of files) {
           try {
             reports.push(await checkFile(file, destination, source));
           } catch (error) {
-            if (files.length === 1 || !(error instanceof DecodeError)) throw error;
-            process.stderr.write(`vmwalk: error: ${printable(`${file}: ${error.message}`)}\n`);
-            troubles++;
+            if (!(error instanceof DecodeError)) throw error;
+            process.stderr.write(`vmwalk: error: ${printable(troubleText(error))}\n`);
           }
         }
       } finally {
         await close();
       }
       await print(reports, options);
-      process.exitCode = troubles > 0 ? EXIT_TROUBLE : exitStatus(reports);
-    } catch (error) {
-      // Whatever is wrong with a file, it is no rejection.
-      if (!(error instanceof DecodeError)) throw error;
-      const name = error.source === undefined ? '' : `${error.source}: `;
-      throw new Error(name + error.message, { cause: error });
-    }
+      process.exitCode = reports.length < files.length ? EXIT_TROUBLE : exitStatus(reports);
+    });
   });
 
 async function checkFile(
@@ -125,7 +119,7 @@ async function print(reports: readonly CheckReport[], options: PrintOptions): Pr
   else if (only && reports.length === 1) {
     const style = styleFor(process.stdout);
     for (const line of checkText(only, { style, notes: options.notes ?? false })) await output.line(line);
-  } else for (const line of checkTable(reports)) await output.line(line);
+  } else if (reports.length > 0) for (const line of checkTable(reports)) await output.line(line);
   await output.flush();
 }
 

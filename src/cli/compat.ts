@@ -1,12 +1,11 @@
 import { Command, Option } from '@commander-js/extra-typings';
-import { DecodeError, printable } from '../bytes/diagnostic.ts';
-import type { CompatReport } from '../compat/compat.ts';
 import { compareSides, directions } from '../compat/compat.ts';
 import { compatRanks } from '../compat/rules.ts';
 import { openWireSide } from '../node/wire-side.ts';
 import { compatText } from '../render/compat-text.ts';
-import { jsonOption } from './options.ts';
+import { collect, jsonOption } from './options.ts';
 import { EXIT_DATA, EXIT_TROUBLE, Output, styleFor, terminalWidth, toJson } from './output.ts';
+import { orTrouble } from './trouble.ts';
 
 const SIDE =
   'QEMU binary (not run), schema file, file of -dump-vmstate, or built-in schema such as 7.2-x86_64';
@@ -42,8 +41,13 @@ Examples:
   vmwalk compat 7.2-aarch64 q.json.gz --json | jq -r '.findings[] | select(.rank == "certain") | .vmsd'`,
   )
   .action(async (oldName, newName, { json, all, failOn, ...options }) => {
-    const report = await compare(oldName, newName, options);
-    if (!report) return;
+    const report = await orTrouble(async () =>
+      compareSides(await openWireSide(oldName), await openWireSide(newName), options),
+    );
+    if (report.compared + report.findings.length === 0 && (options.only ?? options.ignore)) {
+      process.stderr.write('vmwalk: nothing matches --only and --ignore\n');
+      process.exitCode = EXIT_TROUBLE;
+    }
     const output = new Output();
     if (json) await output.line(toJson(report));
     else {
@@ -54,24 +58,3 @@ Examples:
     const failing = compatRanks.slice(0, compatRanks.indexOf(failOn) + 1);
     if (report.findings.some(({ rank }) => failing.includes(rank))) process.exitCode = EXIT_DATA;
   });
-
-/** A file that is no schema is trouble here, as there is nothing to compare; said, and undefined. */
-async function compare(
-  oldName: string,
-  newName: string,
-  options: Parameters<typeof compareSides>[2],
-): Promise<CompatReport | undefined> {
-  try {
-    return compareSides(await openWireSide(oldName), await openWireSide(newName), options);
-  } catch (error) {
-    if (!(error instanceof DecodeError)) throw error;
-    const source = error.source === undefined ? '' : `${error.source}: `;
-    process.stderr.write(`vmwalk: error: ${printable(source + error.message)}\n`);
-    process.exitCode = EXIT_TROUBLE;
-    return undefined;
-  }
-}
-
-function collect(value: string, before: readonly string[] | undefined): string[] {
-  return [...(before ?? []), value];
-}

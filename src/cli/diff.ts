@@ -1,5 +1,5 @@
 import { Command, Option } from '@commander-js/extra-typings';
-import { DecodeError, type Diagnostic, printable } from '../bytes/diagnostic.ts';
+import { type Diagnostic, printable } from '../bytes/diagnostic.ts';
 import type { ByteSource } from '../bytes/source.ts';
 import { type OpenedStream, type OpenOptions, openStream } from '../layout/open.ts';
 import { useBuiltinInfoTables } from '../node/builtin-schemas.ts';
@@ -11,6 +11,7 @@ import { diffJson } from '../render/diff-json.ts';
 import { diffText } from '../render/diff-text.ts';
 import { type InputPlace, progressLine, type StreamInput, withInput, withTables } from './input.ts';
 import {
+  collect,
   fullScanOption,
   jsonOption,
   type KnowledgeOptions,
@@ -31,6 +32,7 @@ import {
   terminalWidth,
   toJson,
 } from './output.ts';
+import { orTrouble } from './trouble.ts';
 
 /** The streams differ. */
 const EXIT_DIFFERENT = 1;
@@ -40,18 +42,14 @@ const WIDE = 120;
 const sides = ['a', 'b'] as const;
 type Side = (typeof sides)[number];
 
-const collect = (value: string, before: readonly string[] | undefined) => [...(before ?? []), value];
-
 export const diffCommand = new Command('diff')
   .description('how two streams differ, field by field')
   .argument('<a>', 'migration stream; - is standard input')
   .argument('<b>', 'the other one')
   .option('--structure', 'compare what is sent, not the values: versions, subsections, fields, types, sizes')
   .option('--ram', 'compare RAM, too, page by page')
-  .addOption(new Option('--only <selector>', 'compare only what this picks; repeatable').argParser(collect))
-  .addOption(
-    new Option('--ignore <selector>', 'do not compare what this picks; repeatable').argParser(collect),
-  )
+  .option('--only <selector>', 'compare only what this picks; repeatable', collect)
+  .option('--ignore <selector>', 'do not compare what this picks; repeatable', collect)
   .option('--ignore-volatile', 'do not compare clocks, timers and counters; which, is printed')
   .addOption(
     new Option(
@@ -110,21 +108,16 @@ Examples:
       fullScan,
       ram,
     });
-    try {
-      await withInput(fileA, of('a').place, (a) =>
+    await orTrouble(() =>
+      withInput(fileA, of('a').place, (a) =>
         withInput(fileB, of('b').place, async (b) => {
           await refuseSchemas(a.source, b.source);
           const openedA = await open(a, of('a'));
           const openedB = await open(b, of('b'));
           await show(openedA, openedB, options);
         }),
-      );
-    } catch (error) {
-      // Whatever is wrong with a stream, it is not a difference.
-      if (!(error instanceof DecodeError)) throw error;
-      const name = error.source === undefined ? '' : `${error.source}: `;
-      throw new Error(name + error.message, { cause: error });
-    }
+      ),
+    );
   });
 
 interface SideOptions {

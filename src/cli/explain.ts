@@ -30,7 +30,8 @@ Examples:
     if (found.length === 0) {
       process.stderr.write(`vmwalk: ${printable(nothingFound(all, wanted))}\n`);
       process.exitCode = EXIT_TROUBLE;
-    } else if (json) {
+    }
+    if (json) {
       await output.line(toJson(found));
     } else if (found.length > MAX_PAGES) {
       for (const line of explanationTable(found)) await output.line(line);

@@ -1,6 +1,11 @@
 import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import type { OpenOptions } from '../layout/open.ts';
 
+/** For an option that may be given several times. */
+export function collect(value: string, before: readonly string[] | undefined): string[] {
+  return [...(before ?? []), value];
+}
+
 /** Options that mean the same in every command. */
 export const jsonOption = () => new Option('--json', 'print JSON');
 export const strictOption = () => new Option('--strict', 'stop at the first problem of severity error');

@@ -1,6 +1,7 @@
 import { Command, CommanderError, type CommandUnknownOpts } from '@commander-js/extra-typings';
 import { DecodeError, printable } from '../bytes/diagnostic.ts';
 import { EXIT_TROUBLE } from './output.ts';
+import { troubleText } from './trouble.ts';
 import { packageVersion } from './version.ts';
 
 /** In the order of the help. Only the one that runs is loaded: to load them all takes longer than many of them run. */
@@ -67,8 +68,7 @@ try {
 function exitStatus(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_TROUBLE;
   if (error instanceof DecodeError) {
-    const name = error.source === undefined ? '' : `${error.source}: `;
-    process.stderr.write(`vmwalk: error: ${printable(name + error.message)}\n`);
+    process.stderr.write(`vmwalk: error: ${printable(troubleText(error))}\n`);
     return troubleCodes.has(error.code) ? EXIT_TROUBLE : 1;
   }
   const stack = process.env['DEBUG'] && error instanceof Error ? error.stack : undefined;

@@ -29,9 +29,11 @@ export function align(saved: readonly WireItem[], loaded: readonly WireItem[]): 
     tail++;
   const pairs: AlignedPair[] = [];
   for (let i = 0; i < start; i++) pairs.push({ saved: saved[i], loaded: loaded[i] });
-  pairs.push(
-    ...alignMiddle(saved.slice(start, saved.length - tail), loaded.slice(start, loaded.length - tail)),
+  const middle = alignMiddle(
+    saved.slice(start, saved.length - tail),
+    loaded.slice(start, loaded.length - tail),
   );
+  for (const pair of middle) pairs.push(pair);
   for (let i = tail; i > 0; i--)
     pairs.push({ saved: saved[saved.length - i], loaded: loaded[loaded.length - i] });
   return pairs;

@@ -1,5 +1,6 @@
 import { alternativeInfoLengths } from '../layout/walk/info-lengths.ts';
 import { type AlignedPair, align } from './align.ts';
+import { compareVersions } from './compare-versions.ts';
 import {
   conditionGroup,
   conditionTexts,
@@ -7,7 +8,11 @@ import {
   type TestDifference,
   testDifference,
 } from './conditions.ts';
-import type { CompatRank, CompatRule } from './rules.ts';
+import { type Hunk, type MovedField, takeMoved } from './hunks.ts';
+import type { ItemBudget } from './item-budget.ts';
+import { byteDistance, totalLength, varyingCondition } from './item-lengths.ts';
+import { countText, fieldNames, isAre, itemsText, markerText, valueText } from './item-text.ts';
+import { type WireFinding, WireFindings } from './wire-finding.ts';
 import {
   type CloseItem,
   type Condition,
@@ -22,80 +27,38 @@ import {
   type WireItem,
   wireItems,
 } from './wire-items.ts';
-import type { PointerForm, WireCount, WireVmsd } from './wire-vmsd.ts';
+import type { WireVmsd } from './wire-vmsd.ts';
 
-/** What is wrong with the bytes of one VMSD, before it is known which devices have it. */
-export interface WireFinding {
-  readonly rule: CompatRule;
-  readonly rank: CompatRank;
-  /** VMSD that the fields are of; that of the subsection for its version. */
-  readonly vmsd: string;
-  readonly fields: readonly string[];
-  /** Where the first of them is: names of fields, outermost first. */
-  readonly path: readonly string[];
-  readonly message: string;
-  /** All of them have to hold for the break to happen. */
-  readonly conditions: readonly string[];
-  /** Bytes that the destination reads more than the source sends; negative: less. */
-  readonly bytes: number | undefined;
-  /** What QEMU prints, where it is not that the section does not end where it should. */
-  readonly qemuSays: string | undefined;
+/** A VMSD at the version that is written or read. */
+export interface VersionedVmsd {
+  readonly vmsd: WireVmsd;
+  readonly versionId: number;
 }
-
-/** Names of fields in a message. */
-const MAX_NAMES = 4;
 
 /** Compares what a source puts on the wire for a VMSD with how a destination reads it. */
-export function compareItems(saved: readonly WireItem[], loaded: readonly WireItem[]): WireFinding[] {
-  const comparison = new Comparison();
-  comparison.compare(align(saved, loaded));
-  return comparison.findings;
-}
-
-/** Versions of a section or subsection; undefined where the destination takes it. */
-export function compareVersions(
-  name: string,
-  versionId: number,
-  destination: Pick<WireVmsd, 'versionId' | 'minimumVersionId' | 'loadsOld'>,
-  isSubsection: boolean,
-): Pick<WireFinding, 'rule' | 'rank' | 'message' | 'conditions' | 'qemuSays'> | undefined {
-  const { versionId: newest, minimumVersionId: oldest, loadsOld } = destination;
-  if (versionId > newest) {
-    return {
-      rule: 'compat-version-too-new',
-      rank: 'certain',
-      message: `version ${versionId} is sent, the destination knows up to ${newest}`,
-      conditions: [],
-      qemuSays: isSubsection
-        ? `${name}: incoming version_id ${versionId} is too new for local version_id ${newest}`
-        : `savevm: unsupported version ${versionId} for '${name}' v${newest}`,
-    };
-  }
-  if (versionId < oldest) {
-    return {
-      rule: 'compat-version-too-old',
-      rank: loadsOld ? 'conditional' : 'certain',
-      message: `version ${versionId} is sent, the destination reads from ${oldest} on`,
-      conditions: loadsOld ? ['load_state_old of the destination does not read it'] : [],
-      qemuSays: `${name}: incoming version_id ${versionId} is too old for local minimum version_id ${oldest}`,
-    };
-  }
-  return undefined;
-}
-
-/** Items between two places where both sides agree. */
-interface Hunk {
-  readonly pairs: AlignedPair[];
-  saved: WireItem[];
-  loaded: WireItem[];
+export function compareVmsds(
+  saved: VersionedVmsd,
+  loaded: VersionedVmsd,
+  budget: ItemBudget,
+  conditions: readonly Condition[] = [],
+): readonly WireFinding[] {
+  const comparison = new Comparison(budget);
+  if (budget.take(saved.vmsd, loaded.vmsd)) {
+    const sent = wireItems(saved.vmsd, saved.versionId, 'save', conditions);
+    comparison.compare(align(sent, wireItems(loaded.vmsd, loaded.versionId, 'load', conditions)));
+  } else comparison.giveUp(saved.vmsd);
+  return comparison.findings.list;
 }
 
 class Comparison {
-  readonly findings: WireFinding[] = [];
-  /** Findings that many fields share, by what makes them the same. */
-  readonly #shared = new Map<string, { readonly names: Set<string>; readonly fields: string[] }>();
-  /** Findings of arrays of another length that the items are in, as indexes into `findings`. */
+  readonly findings = new WireFindings();
+  readonly #budget: ItemBudget;
+  /** Findings of arrays of another length that the items are in, as indexes into the list. */
   readonly #lengths: number[] = [];
+
+  constructor(budget: ItemBudget) {
+    this.#budget = budget;
+  }
 
   compare(pairs: readonly AlignedPair[]): void {
     const hunks: Hunk[] = [];
@@ -115,40 +78,19 @@ class Comparison {
       if (saved) hunk.saved.push(saved);
       if (loaded) hunk.loaded.push(loaded);
     }
-    this.#takeMoved(hunks);
+    for (const moved of takeMoved(hunks)) this.#moved(moved);
     for (const each of hunks) this.#hunk(each);
   }
 
-  #add(
-    finding: Omit<WireFinding, 'conditions' | 'qemuSays' | 'bytes' | 'rank'> & Partial<WireFinding>,
-  ): void {
-    const { conditions = [] } = finding;
-    this.findings.push({
-      rank: conditions.length > 0 ? 'conditional' : 'certain',
-      bytes: undefined,
-      qemuSays: undefined,
-      ...finding,
-      conditions,
+  giveUp({ name = '' }: WireVmsd): void {
+    this.findings.add({
+      rule: 'compat-not-compared',
+      rank: 'conditional',
+      vmsd: name,
+      fields: [],
+      path: [],
+      message: 'the tables have more fields than can be compared',
     });
-  }
-
-  /** A finding about one item; those of one key are one finding with several fields. */
-  #addShared(
-    key: string,
-    item: WireItem,
-    finding: Pick<WireFinding, 'rule' | 'rank' | 'message' | 'conditions'>,
-  ): void {
-    const { name, vmsd } = item;
-    const whole = JSON.stringify([finding.rule, vmsd, key, finding.conditions]);
-    const known = this.#shared.get(whole);
-    if (known) {
-      if (!known.names.has(name)) known.fields.push(name);
-      known.names.add(name);
-      return;
-    }
-    const fields = [name];
-    this.#shared.set(whole, { names: new Set(fields), fields });
-    this.#add({ ...finding, vmsd, fields, path: itemPath(item) });
   }
 
   #pair(saved: WireItem, loaded: WireItem): void {
@@ -174,15 +116,13 @@ class Comparison {
   /** An item in an array of another length, which is there more or less often. */
   #lengthen(saved: ValueItem, loaded: ValueItem): void {
     const at = this.#lengths.at(-1);
-    const finding = at === undefined ? undefined : this.findings[at];
-    if (at === undefined || !finding) return;
-    const bytes = byteDistance(itemLength(saved), itemLength(loaded));
-    this.findings[at] = { ...finding, bytes: sumOf(finding.bytes, bytes) };
+    if (at === undefined) return;
+    this.findings.addBytes(at, byteDistance(itemLength(saved), itemLength(loaded)));
   }
 
   #test(difference: TestDifference, item: WireItem, around: readonly Condition[]): void {
     const conditions = conditionTexts(around.filter(({ kind }) => kind !== 'test'));
-    this.#addShared(difference.message, item, {
+    this.findings.addShared(difference.message, item, {
       rule: 'compat-test-changed',
       rank: 'conditional',
       message: difference.message,
@@ -195,7 +135,7 @@ class Comparison {
       const [used, says] = isUnused(saved)
         ? [loaded, 'are not used by the source']
         : [saved, 'are not used by the destination'];
-      this.#addShared(says, used, {
+      this.findings.addShared(says, used, {
         rule: 'compat-bytes-regrouped',
         rank: 'cosmetic',
         message: `the same bytes ${says}`,
@@ -205,7 +145,7 @@ class Comparison {
     }
     const [from, to] = [saved.name, loaded.name];
     if (from !== to) {
-      this.#add({
+      this.findings.add({
         rule: 'compat-field-renamed',
         rank: 'cosmetic',
         vmsd: loaded.vmsd,
@@ -223,7 +163,7 @@ class Comparison {
       outer.length === 0 ? 'no struct' : outer.join('/'),
     );
     const message = `${old} of the source is ${fresh} of the destination`;
-    this.#addShared(message, loaded, {
+    this.findings.addShared(message, loaded, {
       rule: 'compat-struct-changed',
       rank: 'cosmetic',
       message,
@@ -234,7 +174,7 @@ class Comparison {
   #open(saved: OpenItem, loaded: OpenItem): void {
     this.#pointers(saved, loaded);
     if (sameCount(saved.count, loaded.count)) return;
-    this.#lengths.push(this.findings.length);
+    this.#lengths.push(this.findings.list.length);
     this.#count(saved, loaded, 0);
   }
 
@@ -245,7 +185,7 @@ class Comparison {
     const text = `${countText(saved.count)} sent, ${countText(loaded.count)} read`;
     if (saved.count.kind === 'fixed' && loaded.count.kind === 'fixed') {
       const more = loaded.count.count - saved.count.count;
-      this.#add({
+      this.findings.add({
         ...place,
         rule: 'compat-count-changed',
         message: text,
@@ -254,7 +194,7 @@ class Comparison {
       });
       return;
     }
-    this.#add({
+    this.findings.add({
       ...place,
       rule: 'compat-count-source',
       message: text,
@@ -266,7 +206,7 @@ class Comparison {
     const [from, to] = [saved.pointers, loaded.pointers];
     if (from === to || from === 'unknown' || to === 'unknown') return;
     if (from !== 'marked' && to !== 'marked') return;
-    this.#add({
+    this.findings.add({
       rule: 'compat-pointer-markers',
       vmsd: loaded.vmsd,
       fields: [loaded.name],
@@ -281,7 +221,7 @@ class Comparison {
     const [from, to] = [saved.value.info, loaded.value.info];
     if (from === undefined || to === undefined) return;
     if (from !== to && /(equal|le)$/.test(to) && !/(equal|le)$/.test(from)) {
-      this.#addShared('equal', loaded, {
+      this.findings.addShared('equal', loaded, {
         rule: 'compat-value-must-match',
         rank: 'conditional',
         message: `${to}: the destination has to have the value that is sent`,
@@ -291,7 +231,7 @@ class Comparison {
     }
     const bytes = loaded.value.memory;
     if (from === to && alternativeInfoLengths(to) && saved.value.memory !== bytes) {
-      this.#addShared('alternatives', loaded, {
+      this.findings.addShared('alternatives', loaded, {
         rule: 'compat-info-length',
         rank: 'conditional',
         message: `${to} has ${saved.value.memory} bytes in the source's memory, ${bytes} in the destination's`,
@@ -301,7 +241,7 @@ class Comparison {
     }
     if (isUnused(saved) || isUnused(loaded)) return;
     if (from !== to || !sameCount(saved.count, loaded.count)) {
-      this.#addShared(`${valueText(saved)} ${valueText(loaded)}`, loaded, {
+      this.findings.addShared(`${valueText(saved)} ${valueText(loaded)}`, loaded, {
         rule: 'compat-type-differs',
         rank: 'cosmetic',
         message: `${valueText(saved)} of the source is ${valueText(loaded)} of the destination`,
@@ -310,37 +250,16 @@ class Comparison {
     }
   }
 
-  /** Fields that are sent in one hunk and read in another. */
-  #takeMoved(hunks: readonly Hunk[]): void {
-    for (const hunk of hunks) {
-      for (const item of [...hunk.saved]) {
-        if (item.kind !== 'value' || isUnused(item)) continue;
-        for (const other of hunks) {
-          if (other === hunk) continue;
-          const match = other.loaded.find(
-            (candidate) =>
-              candidate.kind === 'value' &&
-              candidate.name === item.name &&
-              candidate.vmsd === item.vmsd &&
-              sameWire(item, candidate),
-          );
-          if (!match) continue;
-          hunk.saved = hunk.saved.filter((each) => each !== item);
-          other.loaded = other.loaded.filter((each) => each !== match);
-          this.#add({
-            rule: 'compat-field-moved',
-            vmsd: match.vmsd,
-            fields: [match.name],
-            path: itemPath(match),
-            message:
-              'it is sent in another place than it is read: this field and those between get wrong values',
-            conditions: conditionTexts([...item.conditions, ...match.conditions]),
-            bytes: byteDistance(itemLength(item), itemLength(match)),
-          });
-          break;
-        }
-      }
-    }
+  #moved({ saved, loaded }: MovedField): void {
+    this.findings.add({
+      rule: 'compat-field-moved',
+      vmsd: loaded.vmsd,
+      fields: [loaded.name],
+      path: itemPath(loaded),
+      message: 'it is sent in another place than it is read: this field and those between get wrong values',
+      conditions: conditionTexts([...saved.conditions, ...loaded.conditions]),
+      bytes: byteDistance(itemLength(saved), itemLength(loaded)),
+    });
   }
 
   #hunk({ pairs, saved, loaded }: Hunk): void {
@@ -353,7 +272,7 @@ class Comparison {
     }
     for (const item of loaded) {
       if (item.kind !== 'validate') continue;
-      this.#addShared('validate', item, {
+      this.findings.addShared('validate', item, {
         rule: 'compat-validation-added',
         rank: 'conditional',
         message: 'the destination refuses values that fail a check which the source does not have',
@@ -369,8 +288,11 @@ class Comparison {
       return;
     }
     const groups = new Map<string, { readonly saved: WireItem[]; readonly loaded: WireItem[] }>();
-    const group = (item: WireItem) => {
-      const key = conditionGroup(item.conditions);
+    // All items of a struct have the same list.
+    const keys = new Map<readonly Condition[], string>();
+    const group = ({ conditions }: WireItem) => {
+      const key = keys.get(conditions) ?? conditionGroup(conditions);
+      keys.set(conditions, key);
       const known = groups.get(key) ?? { saved: [], loaded: [] };
       groups.set(key, known);
       return known;
@@ -393,7 +315,7 @@ class Comparison {
     const place = { vmsd: first.vmsd, path: itemPath(first) };
     const bytes = byteDistance(sent, read);
     if (bytes === 0) {
-      this.#add({
+      this.findings.add({
         ...place,
         rule: 'compat-bytes-regrouped',
         rank: 'cosmetic',
@@ -415,7 +337,7 @@ class Comparison {
         : []),
     ];
     if (loaded.length === 0) {
-      this.#add({
+      this.findings.add({
         ...place,
         rule: 'compat-field-not-read',
         fields: fieldNames(saved),
@@ -424,7 +346,7 @@ class Comparison {
         bytes,
       });
     } else if (saved.length === 0) {
-      this.#add({
+      this.findings.add({
         ...place,
         rule: 'compat-field-not-sent',
         fields: fieldNames(loaded),
@@ -433,7 +355,7 @@ class Comparison {
         bytes,
       });
     } else {
-      this.#add({
+      this.findings.add({
         ...place,
         rule: 'compat-fields-differ',
         fields: fieldNames([...saved, ...loaded]),
@@ -460,7 +382,7 @@ class Comparison {
     if (bytes === 0 || (bytes === undefined && sameElement)) return;
     const place = { vmsd: loaded.vmsd, fields: [loaded.name], path: itemPath(loaded) };
     const varying = bytes === undefined ? varyingCondition([saved, loaded]) : undefined;
-    this.#add({
+    this.findings.add({
       ...place,
       rule: bytes === undefined ? 'compat-type-changed' : 'compat-size-changed',
       message: `${valueText(saved)} sent, ${valueText(loaded)} read`,
@@ -472,6 +394,12 @@ class Comparison {
   /** A source sends those of its subsections that are needed; a destination looks for each by its name. */
   #subsections(saved: SubsectionsItem, loaded: SubsectionsItem): void {
     const seen = new Map<string, number>();
+    const byName = new Map<string, WireVmsd[]>();
+    for (const subsection of loaded.subsections) {
+      const known = byName.get(subsection.name ?? '');
+      if (known) known.push(subsection);
+      else byName.set(subsection.name ?? '', [subsection]);
+    }
     const around = saved.conditions;
     for (const subsection of saved.subsections) {
       const name = subsection.name ?? '';
@@ -482,11 +410,11 @@ class Comparison {
         subsection.needed === undefined || subsection.needed.answer(subsection.versionId) === true;
       const condition: Condition = { kind: 'subsection', name, test: subsection.needed };
       const inside = always ? around : [...around, condition];
-      const same = loaded.subsections.filter((candidate) => candidate.name === subsection.name);
-      const counterpart = same[nth] ?? same[0];
+      const same = byName.get(name);
+      const counterpart = same?.[nth] ?? same?.[0];
       const place = { vmsd: name, fields: [], path: [] };
       if (!counterpart) {
-        this.#add({
+        this.findings.add({
           ...place,
           rule: 'compat-subsection-unknown',
           message: `the destination does not know subsection ${name}`,
@@ -498,7 +426,7 @@ class Comparison {
       const versions = compareVersions(name, subsection.versionId, counterpart, true);
       if (versions) {
         const conditions = [...conditionTexts(inside), ...versions.conditions];
-        this.#add({
+        this.findings.add({
           ...place,
           ...versions,
           conditions,
@@ -506,14 +434,18 @@ class Comparison {
         });
         continue;
       }
-      const from = wireItems(subsection, subsection.versionId, 'save', inside);
-      const to = wireItems(counterpart, subsection.versionId, 'load', inside);
-      if (from && to) this.findings.push(...compareItems(from, to));
-      else this.#add({ ...place, rule: 'compat-not-compared', rank: 'cosmetic', message: 'too many fields' });
+      const { versionId } = subsection;
+      const found = compareVmsds(
+        { vmsd: subsection, versionId },
+        { vmsd: counterpart, versionId },
+        this.#budget,
+        inside,
+      );
+      for (const finding of found) this.findings.list.push(finding);
     }
     for (const { name = '', needed, versionId } of loaded.subsections) {
       if (seen.has(name) || needed?.answer(versionId) === false) continue;
-      this.#add({
+      this.findings.add({
         rule: 'compat-subsection-added',
         rank: 'cosmetic',
         vmsd: name,
@@ -525,97 +457,7 @@ class Comparison {
   }
 }
 
-/** What is read more than sent. */
-function byteDistance(sent: number | undefined, read: number | undefined): number | undefined {
-  return sent === undefined || read === undefined ? undefined : read - sent;
-}
-
-function sumOf(a: number | undefined, b: number | undefined): number | undefined {
-  return a === undefined || b === undefined ? undefined : a + b;
-}
-
 /** Do two items say the same bytes, or is it another thing than bytes that they may differ in? */
 function agrees(saved: WireItem, loaded: WireItem): boolean {
   return saved.kind !== 'value' || (loaded.kind === 'value' && sameWire(saved, loaded));
-}
-
-function totalLength(items: readonly WireItem[]): number | undefined {
-  let total = 0;
-  for (const item of items) {
-    const length = itemLength(item);
-    // A list has an end, at the least.
-    if (
-      length === undefined ||
-      (item.kind === 'open' && (item.info !== undefined || item.count.kind === 'member'))
-    )
-      return undefined;
-    total += length;
-  }
-  return total;
-}
-
-/** Where no length is known for certain, there may be nothing on the wire. */
-function varyingCondition(items: readonly WireItem[]): string | undefined {
-  const certain = items.some(
-    (item) => (itemLength(item) ?? 0) > 0 || (item.kind === 'open' && item.info !== undefined),
-  );
-  for (const item of items) {
-    if (item.kind !== 'value' && item.kind !== 'open') continue;
-    if (item.count.kind === 'member' && !certain) return `${item.count.member} is not 0`;
-    if (item.kind === 'value' && item.value.sizeMember !== undefined && !certain)
-      return `${item.name} is not empty`;
-  }
-  return undefined;
-}
-
-function fieldNames(items: readonly WireItem[]): string[] {
-  return [
-    ...new Set(items.filter(({ kind }) => kind === 'value' || kind === 'open').map(({ name }) => name)),
-  ];
-}
-
-/** `irr (4 bytes), isr (8 × uint32) and 3 more`. */
-function itemsText(items: readonly WireItem[]): string {
-  const shown = items.filter(
-    (item) => item.kind === 'value' || (item.kind === 'open' && item.info !== undefined),
-  );
-  const texts = shown.slice(0, MAX_NAMES).map((item) => {
-    const name = item.name;
-    return item.kind === 'value'
-      ? `${name} (${valueText(item)})`
-      : `${name} (${item.kind === 'open' ? item.info : ''})`;
-  });
-  if (shown.length === 0) return fieldNames(items).join(', ');
-  const more = shown.length - texts.length;
-  return `${texts.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
-}
-
-function isAre(items: readonly WireItem[]): string {
-  return fieldNames(items).length === 1 ? 'is' : 'are';
-}
-
-function bytesText(bytes: number): string {
-  return `${bytes} byte${bytes === 1 ? '' : 's'}`;
-}
-
-/** Infos whose name says nothing but that they are bytes. */
-const plainBytes: ReadonlySet<string> = new Set(['buffer', 'unused_buffer']);
-
-function valueText({ value, count }: ValueItem): string {
-  const { info, length, memory } = value;
-  const isPlain = info === undefined || plainBytes.has(info);
-  const bytes = length ?? memory;
-  const one = isPlain ? (bytes === undefined ? 'bytes' : bytesText(bytes)) : info;
-  if (count.kind === 'fixed') return count.isArray ? `${count.count} × ${one}` : one;
-  return count.kind === 'member' ? `${countText(count)} × ${one}` : one;
-}
-
-function countText(count: WireCount): string {
-  if (count.kind === 'unknown') return 'some number of elements';
-  if (count.kind === 'fixed') return `${count.count} element${count.count === 1 ? '' : 's'}`;
-  return count.factor === 1 ? `[${count.member}]` : `[${count.member} × ${count.factor}]`;
-}
-
-function markerText(form: PointerForm): string {
-  return form === 'marked' ? 'a marker for each element' : 'a marker for NULL only';
 }

@@ -1,14 +1,15 @@
 import { globPattern } from '../bytes/glob.ts';
-import { compareItems, compareVersions, type WireFinding } from './compare-items.ts';
+import { compareVmsds } from './compare-items.ts';
+import { compareVersions } from './compare-versions.ts';
+import { ItemBudget } from './item-budget.ts';
 import { pairRoots, type RootPair } from './pair-roots.ts';
 import { type CompatRank, type CompatRule, compatRanks } from './rules.ts';
-import { wireItems } from './wire-items.ts';
-import { WireSizes } from './wire-size.ts';
+import type { WireFinding } from './wire-finding.ts';
 import type { RootVmsd, SideFacts, WireSide } from './wire-vmsd.ts';
 import { withoutTypes } from './without-types.ts';
 
-/** Fields and structs of all devices of both sides together; real ones have some hundred thousand. */
-const MAX_ITEMS = 4_000_000;
+/** Fields and structs of all devices of both sides together, in one direction; real ones have some 11,000. */
+const MAX_ITEMS = 1_000_000;
 
 export type Direction = 'old-to-new' | 'new-to-old';
 /** Both, in order. */
@@ -72,7 +73,6 @@ export function compareSides(
   const [old, fresh] = alike(oldSide, newSide);
   const selects = compileSelection(options);
   const findings = new Findings();
-  const sizes = new WireSizes();
   const paired = pairRoots(old, fresh);
   const pairs = paired.pairs.filter((pair) => selects.device([pair.old, pair.new]));
   const asked = options.direction === undefined ? directions : [options.direction];
@@ -80,20 +80,15 @@ export function compareSides(
     const forward = direction === 'old-to-new';
     const [source, destination] = forward ? [old, fresh] : [fresh, old];
     const add = (root: RootVmsd, other: RootVmsd, found: readonly RootFinding[]) => {
-      for (const finding of found) findings.add(direction, [root, other], finding);
+      findings.add(direction, [root, other], found);
     };
-    let left = MAX_ITEMS;
+    const budget = new ItemBudget(MAX_ITEMS);
     for (const pair of paired.pairs) {
       const [saved, loaded] = forward ? [pair.old, pair.new] : [pair.new, pair.old];
-      const items = sizes.size(saved.vmsd) + sizes.size(loaded.vmsd);
-      if (items > left) add(saved, loaded, [notCompared(saved)]);
-      else {
-        left -= items;
-        add(saved, loaded, compareRoots(saved, loaded));
-      }
+      add(saved, loaded, compareRoots(saved, loaded, budget));
     }
     for (const finding of renamedTypes(paired.pairs, forward))
-      findings.add(direction, finding.roots, finding);
+      findings.add(direction, finding.roots, [finding]);
     const unpaired = new Set(forward ? paired.onlyOld : paired.onlyNew);
     const names = new Set(destination.roots.map(({ vmsd }) => vmsd.name));
     for (const root of source.roots) {
@@ -110,20 +105,6 @@ export function compareSides(
   };
 }
 
-function notCompared({ vmsd }: RootVmsd): WireFinding {
-  return {
-    rule: 'compat-not-compared',
-    rank: 'conditional',
-    vmsd: vmsd.name ?? '',
-    fields: [],
-    path: [],
-    message: 'the tables have more fields than can be compared',
-    conditions: [],
-    bytes: undefined,
-    qemuSays: undefined,
-  };
-}
-
 /** Both sides with what both know. */
 function alike(old: WireSide, fresh: WireSide): readonly [WireSide, WireSide] {
   if (old.facts.kind !== 'dump' && fresh.facts.kind !== 'dump') return [old, fresh];
@@ -134,7 +115,7 @@ function alike(old: WireSide, fresh: WireSide): readonly [WireSide, WireSide] {
 /** A finding, with what only devices as a whole have. */
 type RootFinding = WireFinding & { readonly differences?: readonly string[] };
 
-function compareRoots(saved: RootVmsd, loaded: RootVmsd): RootFinding[] {
+function compareRoots(saved: RootVmsd, loaded: RootVmsd, budget: ItemBudget): RootFinding[] {
   const from = saved.vmsd;
   const to = loaded.vmsd;
   const name = from.name ?? '';
@@ -166,7 +147,11 @@ function compareRoots(saved: RootVmsd, loaded: RootVmsd): RootFinding[] {
     compareVersions(name, from.versionId, to, false);
   // A version that is refused is read as far as the destination knows it, to say what comes with it.
   const read = Math.max(Math.min(from.versionId, to.versionId), to.minimumVersionId);
-  const inside = compareItems(wireItems(from, from.versionId, 'save'), wireItems(to, read, 'load'));
+  const inside = compareVmsds(
+    { vmsd: from, versionId: from.versionId },
+    { vmsd: to, versionId: read },
+    budget,
+  );
   if (!versions) return [...findings, ...inside];
   const differences = inside
     .filter(({ rank }) => rank !== 'cosmetic')
@@ -222,7 +207,11 @@ function renamedTypes(
 function typeRoots(roots: readonly RootVmsd[]): Map<string, RootVmsd[]> {
   const types = new Map<string, RootVmsd[]>();
   for (const root of roots) {
-    for (const type of root.types) types.set(type, [...(types.get(type) ?? []), root]);
+    for (const type of root.types) {
+      const known = types.get(type);
+      if (known) known.push(root);
+      else types.set(type, [root]);
+    }
   }
   return types;
 }
@@ -292,29 +281,36 @@ interface Collected {
 class Findings {
   readonly #collected = new Map<string, Collected>();
 
-  add(direction: Direction, roots: readonly RootVmsd[], found: RootFinding): void {
-    const { rule, rank, vmsd, fields, path, message, conditions, bytes, qemuSays, differences = [] } = found;
-    const finding = {
-      rule,
-      rank,
-      direction,
-      vmsd,
-      fields,
-      message,
-      conditions,
-      bytes,
-      qemuSays,
-      differences,
-    };
-    const key = JSON.stringify([rule, rank, direction, vmsd, fields, message, conditions, bytes]);
-    // One device may have it in several places.
-    let nth = 0;
-    while (this.#collected.get(`${key} ${nth}`)?.devices.at(-1)?.roots[0] === roots[0]) nth++;
-    const collected = this.#collected.get(`${key} ${nth}`) ?? { finding, devices: [] };
-    this.#collected.set(`${key} ${nth}`, collected);
+  add(direction: Direction, roots: readonly RootVmsd[], found: readonly RootFinding[]): void {
+    if (found.length === 0) return;
     const types = [...new Set(roots.flatMap((root) => root.types))].sort();
     const name = roots.find(({ vmsd }) => vmsd.name !== undefined)?.vmsd.name ?? types[0] ?? '';
-    collected.devices.push({ roots, device: { name, types, path } });
+    // One device may have a finding in several places.
+    const times = new Map<string, number>();
+    for (const one of found) {
+      const { rule, rank, vmsd, fields, path, message, conditions, bytes, qemuSays, differences = [] } = one;
+      const what = JSON.stringify([rule, rank, direction, vmsd, fields, message, conditions, bytes]);
+      const nth = times.get(what) ?? 0;
+      times.set(what, nth + 1);
+      const key = `${what} ${nth}`;
+      const collected = this.#collected.get(key) ?? {
+        finding: {
+          rule,
+          rank,
+          direction,
+          vmsd,
+          fields,
+          message,
+          conditions,
+          bytes,
+          qemuSays,
+          differences,
+        },
+        devices: [],
+      };
+      this.#collected.set(key, collected);
+      collected.devices.push({ roots, device: { name, types, path } });
+    }
   }
 
   sorted(selects: CompiledSelection): CompatFinding[] {

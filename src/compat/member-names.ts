@@ -38,8 +38,8 @@ export class MemberNames {
     const queue: { readonly vmsd: number; readonly owner: Owner }[] = schema.types.flatMap(
       ({ name, vmsds }) => vmsds.map((vmsd) => ({ vmsd, owner: { type: name, vmsd, offset: 0 } })),
     );
-    for (let next = queue.shift(); next; next = queue.shift()) {
-      const { vmsd: index, owner } = next;
+    // It grows meanwhile.
+    for (const { vmsd: index, owner } of queue) {
       if (this.#owners.has(index)) continue;
       this.#owners.set(index, owner);
       const { fields, subsections } = schema.vmsds[index]!;

@@ -30,12 +30,14 @@ export function pairRoots(old: WireSide, fresh: WireSide): PairedRoots {
   for (const [name, ours] of oldNames) {
     const theirs = newNames.get(name) ?? [];
     const matched = bestPairs(ours, theirs);
-    pairs.push(...matched);
+    const paired = new Set(matched.flatMap((pair) => [pair.old, pair.new]));
+    for (const pair of matched) pairs.push(pair);
     // A further VMSD of a name that the other side has once is loaded by that one all the same.
-    leftOld.push(...ours.filter((root) => !matched.some((pair) => pair.old === root)));
-    leftNew.push(...theirs.filter((root) => !matched.some((pair) => pair.new === root)));
+    for (const root of ours) if (!paired.has(root)) leftOld.push(root);
+    for (const root of theirs) if (!paired.has(root)) leftNew.push(root);
   }
-  for (const [name, theirs] of newNames) if (!oldNames.has(name)) leftNew.push(...theirs);
+  for (const [name, theirs] of newNames)
+    if (!oldNames.has(name)) for (const root of theirs) leftNew.push(root);
   const free = new Set(leftNew);
   const byType = new Map(leftNew.flatMap((root) => root.types.map((type) => [type, root] as const)));
   const onlyOld: RootVmsd[] = [];
@@ -63,8 +65,11 @@ function bestPairs(ours: readonly RootVmsd[], theirs: readonly RootVmsd[]): Root
   if (ours.length === 1 && theirs.length === 1) return [{ old: ours[0]!, new: theirs[0]! }];
   if (ours.length > MAX_OF_ONE_NAME || theirs.length > MAX_OF_ONE_NAME)
     return ours.slice(0, shorter).map((root, i) => ({ old: root, new: theirs[i]! }));
+  const [oldTraits, newTraits] = [ours.map(traitsOf), theirs.map(traitsOf)];
   const candidates = ours
-    .flatMap((root, i) => theirs.map((other, j) => ({ root, other, i, j, score: likeness(root, other) })))
+    .flatMap((root, i) =>
+      theirs.map((other, j) => ({ root, other, i, j, score: likeness(oldTraits[i]!, newTraits[j]!) })),
+    )
     .sort((a, b) => b.score - a.score || Math.abs(a.i - a.j) - Math.abs(b.i - b.j) || a.i - b.i);
   const pairs: RootPair[] = [];
   for (const { root, other } of candidates) {
@@ -74,25 +79,31 @@ function bestPairs(ours: readonly RootVmsd[], theirs: readonly RootVmsd[]): Root
   return pairs;
 }
 
-function sharedTypes(a: RootVmsd, b: RootVmsd): number {
-  return a.types.filter((type) => b.types.includes(type)).length;
+/** By what VMSDs of one name are told apart. */
+interface Traits {
+  readonly types: ReadonlySet<string>;
+  /** Of fields and subsections, each as often as it is there. */
+  readonly names: readonly string[];
+  readonly distinctNames: ReadonlySet<string>;
+  readonly versionId: number;
+}
+
+function traitsOf({ types, versionId, vmsd }: RootVmsd): Traits {
+  const all = [...vmsd.fields, ...vmsd.subsections].map(({ name }) => name ?? '');
+  const names = all.slice(0, MAX_NAMES);
+  return { types: new Set(types), names, distinctNames: new Set(names), versionId };
 }
 
 /** Types count most, then names of fields and subsections that only one has, then the version. */
-function likeness(a: RootVmsd, b: RootVmsd): number {
-  const [ours, theirs] = [namesIn(a), namesIn(b)];
+function likeness(a: Traits, b: Traits): number {
+  const shared = [...a.types].filter((type) => b.types.has(type)).length;
   const others =
-    ours.filter((name) => !theirs.includes(name)).length +
-    theirs.filter((name) => !ours.includes(name)).length;
+    a.names.filter((name) => !b.distinctNames.has(name)).length +
+    b.names.filter((name) => !a.distinctNames.has(name)).length;
   return (
-    sharedTypes(a, b) * SHARED_TYPE -
+    shared * SHARED_TYPE -
     others -
-    Math.abs(ours.length - theirs.length) -
+    Math.abs(a.names.length - b.names.length) -
     Number(a.versionId !== b.versionId)
   );
-}
-
-function namesIn({ vmsd }: RootVmsd): string[] {
-  const names = [...vmsd.fields, ...vmsd.subsections].map(({ name }) => name ?? '');
-  return names.slice(0, MAX_NAMES);
 }

@@ -66,7 +66,7 @@ export type Condition =
 /** Which side of a migration a VMSD is flattened for: they take other versions of structs inside. */
 export type Role = 'save' | 'load';
 
-/** The items of a VMSD at a version: as many as WireSizes says, at the most. */
+/** The items of a VMSD at a version: as many as ItemBudget counts, at the most. */
 export function wireItems(
   vmsd: WireVmsd,
   versionId: number,
@@ -84,6 +84,8 @@ type Surroundings = Omit<ItemPlace, 'vmsd' | 'name'>;
 class Flattener {
   readonly items: WireItem[] = [];
   readonly #role: Role;
+  /** Of the last item, where that is one of subsections. */
+  #subsections: WireVmsd[] = [];
 
   constructor(role: Role) {
     this.#role = role;
@@ -105,7 +107,7 @@ class Flattener {
       } else this.#field(field, place);
     }
     const { subsections } = vmsd;
-    if (subsections.length > 0) this.#subsections(subsections, placeOf('', vmsd, around));
+    if (subsections.length > 0) this.#addSubsections(subsections, placeOf('', vmsd, around));
   }
 
   #field({ element, count, pointers, name }: WireField, place: ItemPlace): void {
@@ -135,10 +137,12 @@ class Flattener {
     this.items.push({ kind: 'close', ...place, count });
   }
 
-  #subsections(subsections: readonly WireVmsd[], place: ItemPlace): void {
-    const last = this.items.at(-1);
-    if (last?.kind !== 'subsections') this.items.push({ ...place, kind: 'subsections', subsections });
-    else this.items.splice(-1, 1, { ...last, subsections: [...last.subsections, ...subsections] });
+  #addSubsections(subsections: readonly WireVmsd[], place: ItemPlace): void {
+    if (this.items.at(-1)?.kind !== 'subsections') {
+      this.#subsections = [];
+      this.items.push({ ...place, kind: 'subsections', subsections: this.#subsections });
+    }
+    for (const subsection of subsections) this.#subsections.push(subsection);
   }
 }
 

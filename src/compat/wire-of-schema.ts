@@ -70,7 +70,11 @@ class SchemaReader {
     );
     const users = new Map<number, string[]>();
     for (const type of types) {
-      for (const index of type.vmsds) users.set(index, [...(users.get(index) ?? []), type.name]);
+      for (const index of type.vmsds) {
+        const names = users.get(index);
+        if (names) names.push(type.name);
+        else users.set(index, [type.name]);
+      }
     }
     return vmsds.flatMap(({ versionId, minimumVersionId, embeddedOnly }, index) => {
       const typesOf = users.get(index) ?? [];
@@ -105,6 +109,8 @@ class SchemaReader {
     const known = this.#tests.get(key);
     if (known) return known;
     const expression = this.#expressions.get(index);
+    // Asked for each device that embeds the VMSD.
+    const answers = new Map<number, boolean | undefined>();
     const test: WireTest =
       expression === undefined
         ? { text: () => undefined, shape: undefined, answer: () => undefined }
@@ -113,8 +119,11 @@ class SchemaReader {
               expressionText(expression, versionId, (place, mask) => this.#names.name(vmsd, place, mask)),
             shape: expressionShape(expression),
             answer(versionId) {
+              if (answers.has(versionId)) return answers.get(versionId);
               const result = evaluate(expression, { version: versionId, load: () => undefined });
-              return result.known ? result.value !== 0n : undefined;
+              const answer = result.known ? result.value !== 0n : undefined;
+              answers.set(versionId, answer);
+              return answer;
             },
           };
     this.#tests.set(key, test);

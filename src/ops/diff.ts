@@ -40,6 +40,9 @@ export async function diffStreams(
   return new StreamComparison(a, b, options).run();
 }
 
+/** Sections of one device that are looked at for the counterpart of one that only the other side has. */
+const MAX_CANDIDATES = 64;
+
 interface Place extends SectionName {
   readonly occurrence: number;
   /** Undefined for the configuration. */
@@ -92,15 +95,16 @@ class StreamComparison {
       if (diff) found.push({ at: i, diff });
     }
     const added: OneSided[] = [];
+    const partners = new Map(matches.map((match, i) => [match, i]));
+    // Behind the last one before it that A has, too.
+    let at = -0.5;
     for (const [j, place] of placesB.entries()) {
-      if (matches.includes(j)) continue;
-      const before = placesB
-        .slice(0, j)
-        .findLast((each) => placesA.some((mine) => keyOf(mine) === keyOf(each)));
-      const at = before ? placesA.findIndex((mine) => keyOf(mine) === keyOf(before)) + 0.5 : -0.5;
-      added.push({ at, place, layout: await this.#layout(this.#b, place, this.#diagnosticsB) });
+      const partner = partners.get(j);
+      if (partner === undefined)
+        added.push({ at, place, layout: await this.#layout(this.#b, place, this.#diagnosticsB) });
+      else at = partner + 0.5;
     }
-    found.push(...(await this.#oneSided(removed, added)));
+    for (const one of await this.#oneSided(removed, added)) found.push(one);
     found.sort((x, y) => x.at - y.at);
     const inPlace = longestRise(matches);
     const acceptsFraming = this.#filter?.only === undefined;
@@ -268,12 +272,19 @@ class StreamComparison {
     const left = removed.filter(accepts);
     const right = added.filter(accepts);
     const { structure } = this.#options;
+    const free = new Map<string, Set<OneSided>>();
+    for (const other of right) {
+      const known = free.get(deviceName(other));
+      if (known) known.add(other);
+      else free.set(deviceName(other), new Set([other]));
+    }
     const counterparts = new Map<OneSided, OneSided>();
     const differences = new Map<OneSided, Pick<LayoutDiff, 'changes' | 'omitted' | 'same'>>();
     for (const one of left) {
       let best: { readonly other: OneSided; readonly changes: number } | undefined;
-      for (const other of right) {
-        if (counterparts.has(other) || deviceName(one) !== deviceName(other)) continue;
+      let candidates = 0;
+      for (const other of free.get(deviceName(one)) ?? []) {
+        if (candidates++ === MAX_CANDIDATES) break;
         const { changes } = diffLayouts(one.layout, other.layout, { structure, filter: this.#filter });
         if (!best || changes.length < best.changes) best = { other, changes: changes.length };
         if (changes.length === 0) break;
@@ -281,6 +292,7 @@ class StreamComparison {
       const diff = best && (await this.#compareLayouts(one.layout, best.other.layout));
       if (!best || !diff) continue;
       counterparts.set(one, best.other);
+      free.get(deviceName(one))?.delete(best.other);
       counterparts.set(best.other, one);
       differences.set(one, diff);
     }
@@ -361,9 +373,10 @@ function diffFooters({ stream: a }: OpenedStream, { stream: b }: OpenedStream): 
 function diffCommands(a: OpenedStream, b: OpenedStream): CommandChange[] {
   const commandsA = commandRecords(a.stream.records);
   const commandsB = commandRecords(b.stream.records);
-  const names = [...new Set([...commandsA, ...commandsB].map(({ name }) => name))];
+  const names = new Map<string, number>();
+  for (const { name } of [...commandsA, ...commandsB]) if (!names.has(name)) names.set(name, names.size);
   const ids = (commands: readonly CommandInfo[]) =>
-    Uint32Array.from(commands, ({ name }) => names.indexOf(name));
+    Uint32Array.from(commands, ({ name }) => names.get(name)!);
   const changes: CommandChange[] = [];
   for (const { equal, startA, endA, startB, endB } of alignSequences(ids(commandsA), ids(commandsB))) {
     if (equal) {

@@ -88,6 +88,18 @@ test('standard input', async () => {
 });
 
 describe('formats', () => {
+  test('--json, --junit and --sarif of nothing that could be read are still that', async () => {
+    const { profile } = files();
+    const run = (format: string) => vmwalk(['check', format, '/nowhere/vm.qevm', '--profile', profile]);
+    const json = await run('--json');
+    expect(json.status).toBe(2);
+    expect(JSON.parse(json.stdout)).toEqual([]);
+    // The name of the file once, and in one line.
+    expect(json.stderr).toMatch(/^vmwalk: error: cannot read \/nowhere\/vm\.qevm: [^\n]*\n$/m);
+    expect(readXml((await run('--junit')).stdout)).toMatchObject({ name: 'testsuites' });
+    expect(JSON.parse((await run('--sarif')).stdout).runs[0].results).toEqual([]);
+  });
+
   test('--json has a report for each stream', async () => {
     const { profile, fine, refused } = files();
     const { status, stdout } = await vmwalk(['check', '--json', fine, refused, '--profile', profile]);

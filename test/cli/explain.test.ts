@@ -73,4 +73,5 @@ test.each([
   const { status, stdout, stderr } = await vmwalk(['explain', argument]);
   expect([status, stdout]).toEqual([2, '']);
   expect(stderr).toContain(`vmwalk: ${message}`);
+  expect(JSON.parse((await vmwalk(['explain', '--json', argument])).stdout)).toEqual([]);
 });

@@ -279,6 +279,71 @@ test('tables that explode are left alone', () => {
   expect(lines(compare(bomb, bomb))).toEqual(['conditional not-compared', 'conditional not-compared']);
 });
 
+describe('tables that were made to take long are compared all the same', () => {
+  // Each of these took minutes, or ended in a stack overflow, where work grows with the square of the number.
+  const MANY = 10_000;
+  const many = <T>(make: (i: number) => T, count = MANY) => Array.from({ length: count }, (_, i) => make(i));
+  const device = (more: Partial<TableVmsd>): TableVmsd => ({ name: 'dev', ...more });
+
+  test('fields that all differ', () => {
+    const fields = (name: string, info: string) =>
+      device({ fields: many((i) => ({ name: `${name}${i}`, info }), 150_000) });
+    const [finding, ...others] = compare(fields('a', 'uint8'), fields('b', 'uint16'), {
+      direction: 'old-to-new',
+    });
+    expect(finding).toMatchObject({ rule: 'compat-fields-differ', bytes: 150_000 });
+    expect(others).toEqual([]);
+  });
+
+  test('fields that all moved', () => {
+    const fields = (order: (i: number) => number) =>
+      device({
+        fields: many((i) => [
+          { ...c, name: `c${i}` },
+          { ...b, name: `b${order(i)}` },
+        ]).flat(),
+      });
+    const found = compare(
+      fields((i) => i),
+      fields((i) => MANY - 1 - i),
+      { direction: 'old-to-new' },
+    );
+    expect(found.every(({ rank }) => rank !== 'certain')).toBe(true);
+  });
+
+  test('one field in as many places of a device', () => {
+    const fields = (info: string) => {
+      const struct = { name: 'in', fields: [{ name: 'x', info }] };
+      return device({ fields: many((i) => ({ name: `s${i}`, num: 2, struct })) });
+    };
+    const found = compare(fields('uint8'), fields('uint16'), { direction: 'old-to-new' });
+    expect(found.flatMap(({ devices }) => devices)).not.toEqual([]);
+  });
+
+  test('subsections of one name, of which the destination has a long one', () => {
+    const found = compare(
+      device({ subsections: many(() => ({ name: 'dev/s', needed: flag }), 1000) }),
+      device({ subsections: [{ name: 'dev/s', fields: many((i) => ({ name: `f${i}` }), 2000) }] }),
+      { direction: 'old-to-new' },
+    );
+    expect(found).toContainEqual(expect.objectContaining({ rule: 'compat-not-compared', vmsd: 'dev/s' }));
+  });
+
+  test('structs with subsections, one behind the other', () => {
+    const struct: TableVmsd = { name: 'in', subsections: [{ name: 'in/s', fields: [a] }] };
+    const all = device({ fields: many((i) => ({ name: `s${i}`, struct })) });
+    expect(compare(all, all)).toEqual([]);
+  });
+
+  test('devices of one name, and VMSDs of as many types', () => {
+    const devices = many((i) => device({ fields: [{ name: `f${i}` }], types: ['type'] }));
+    expect(compareSides(side(devices), side(devices)).findings).toEqual([]);
+    const types = many((i) => `type${i}`);
+    const shared = many((i) => device({ fields: [{ name: `f${i}` }], types }), 20);
+    expect(compareSides(side(shared), side(shared)).findings).toEqual([]);
+  });
+});
+
 test('rules have codes of their own', () => {
   const codes = compatRules.map(([code]) => code);
   expect(new Set(codes).size).toBe(codes.length);

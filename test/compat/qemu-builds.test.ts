@@ -236,5 +236,10 @@ describe('the command', () => {
     expect(other.status).toBe(2);
     expect(other.stderr).toMatch(/is no usable schema/);
     expect((await vmwalk(['compat', '7.2-x86_64'])).status).toBe(2);
+    const nothing = await vmwalk(['compat', '7.2-x86_64', '10.0-x86_64', '--only', 'e10000']);
+    expect(nothing).toMatchObject({
+      status: 2,
+      stderr: 'vmwalk: nothing matches --only and --ignore\n',
+    });
   });
 });

@@ -7,6 +7,7 @@ import { type DiffOptions, diffStreams } from '../../src/ops/diff.ts';
 import type { Change } from '../../src/ops/diff-layouts.ts';
 import type { StreamDiff } from '../../src/ops/diff-result.ts';
 import { volatileFields } from '../../src/ops/volatile-fields.ts';
+import { fullSection } from '../check/splice.ts';
 import { fixtures, readFixture } from '../fixtures.ts';
 import { type ExpectedSection, type Line, readBlob, readByBlob } from '../layout/blob-reader.ts';
 
@@ -291,4 +292,28 @@ test('what one side has is shown beside what the other has of the same VMSD', as
       false,
     ]);
   }
+});
+
+test('streams of many sections, none of which both have, take no long search', async () => {
+  const MANY = 3000;
+  // Version 3, and the end: nothing but sections between.
+  const stream = (name: (i: number) => string) =>
+    Buffer.concat([
+      Buffer.from('5145564d00000003', 'hex'),
+      ...Array.from({ length: MANY }, (_, i) => fullSection(i, name(i), 0, 1, Buffer.alloc(4))),
+      Buffer.from([0]),
+    ]);
+  const diff = await diffBytes(
+    stream((i) => `0000:00:${i}/one`),
+    stream((i) => `0000:01:${i}/other`),
+  );
+  expect(diff.sections.map(({ kind }) => kind)).toEqual([
+    ...Array(MANY).fill('added'),
+    ...Array(MANY).fill('removed'),
+  ]);
+  const elsewhere = await diffBytes(
+    stream((i) => `0000:00:${i}/one`),
+    stream((i) => `0000:01:${i}/one`),
+  );
+  expect(elsewhere.sections.filter(({ counterpart }) => counterpart)).toHaveLength(2 * MANY);
 });
