@@ -33,38 +33,31 @@ export async function builtinSchemaPath(name: string): Promise<string | undefine
   return entry && fileURLToPath(new URL(entry.file, folder));
 }
 
-/** How many schemas are tried on all sections. */
+/** How many schemas of a tier are tried on all sections. */
 const MAX_TRIED = 4;
 
+/** Targets whose machine types another target has, too, on which most VMs run: they are tried when that does not fit. */
+const SECOND_TIER: ReadonlySet<string> = new Set(['i386']);
+
+/** Built-in tables, and how well they fit a stream. */
+interface ChosenTables extends TablesFit {
+  readonly entry: BuiltinSchema;
+  readonly tables: SchemaTables;
+}
+
 /**
- * Gives a stream without a description the built-in tables that fit it best: those of the QEMUs that have its machine
- * type, or of the likeliest target where none has; of equals those of the machine type's own version, which most VMs
- * run on, else the newest. What was chosen, and how well it fits, is a diagnostic.
+ * Gives a stream without a description the built-in tables that fit it best. What was chosen, and how well it fits, is a
+ * diagnostic.
  */
 export async function useBuiltinTables(opened: OpenedStream): Promise<OpenedStream> {
-  const machineType = opened.stream.configuration?.machineType;
   if (opened.schema || opened.tables || !opened.stream.sections.some(({ scanner }) => !scanner))
     return opened;
   const all = await builtinSchemas();
+  const machineType = opened.stream.configuration?.machineType;
   const knowing = all.filter(({ machineTypes }) => machineTypes.includes(machineType ?? ''));
-  const entries = knowing.length > 0 ? knowing : await ofLikeliestTarget(opened, all);
-  const candidates = await Promise.all(entries.map((entry) => tryEntry(opened, entry)));
-  const named = versionOf({ qemuVersion: /\d+\.\d+$/.exec(machineType ?? '')?.[0] ?? '' });
-  const isNamed = (entry: BuiltinSchema) => Number(versionOf(entry) === named);
-  candidates.sort(
-    (a, b) =>
-      b.possible - a.possible ||
-      isNamed(b.entry) - isNamed(a.entry) ||
-      versionOf(b.entry) - versionOf(a.entry),
-  );
-  let best: (TablesFit & { readonly entry: BuiltinSchema; readonly tables: SchemaTables }) | undefined;
-  for (const { entry, tables } of candidates.slice(0, MAX_TRIED)) {
-    const fit = await fitTables(opened, tables);
-    if (!best || fit.fitting > best.fitting) best = { ...fit, entry, tables };
-    if (best.fitting === best.sections) break;
-  }
-  if (!best) return opened;
-  const { entry, tables, fitting, sections, layouts } = best;
+  const chosen = await chooseTables(opened, all, knowing);
+  if (!chosen) return opened;
+  const { entry, tables, fitting, sections, layouts } = chosen;
   const among =
     machineType === undefined
       ? 'as no machine type is sent, of those of all targets'
@@ -81,6 +74,63 @@ export async function useBuiltinTables(opened: OpenedStream): Promise<OpenedStre
     resolved: layouts,
     diagnostics: [...diagnostics, { severity: 'note', code: 'builtin-schema', message }],
   };
+}
+
+/**
+ * The built-in tables of the QEMU that most likely wrote a stream, which may describe itself: then of tables that fit
+ * its bytes equally well those are taken that name its fields as it does.
+ */
+export async function builtinTablesOfWriter(opened: OpenedStream): Promise<SchemaTables | undefined> {
+  const all = await builtinSchemas();
+  const machineType = opened.stream.configuration?.machineType ?? '';
+  const knowing = all.filter(({ machineTypes }) => machineTypes.includes(machineType));
+  return (await chooseTables(opened, all, knowing))?.tables;
+}
+
+/**
+ * Of `knowing`, the QEMUs that have the machine type, or of the likeliest target where there are none, those that fit
+ * best; of equals those of the machine type's own version, which most VMs run on, else the newest.
+ */
+async function chooseTables(
+  opened: OpenedStream,
+  all: readonly BuiltinSchema[],
+  knowing: readonly BuiltinSchema[],
+): Promise<ChosenTables | undefined> {
+  const entries = knowing.length > 0 ? knowing : await ofLikeliestTarget(opened, all);
+  const isSecond = ({ target }: BuiltinSchema) => SECOND_TIER.has(target);
+  let best: ChosenTables | undefined;
+  for (const tier of [entries.filter((entry) => !isSecond(entry)), entries.filter(isSecond)]) {
+    best = await chooseOf(tier, opened, best);
+    if (best && best.fitting === best.sections) break;
+  }
+  return best;
+}
+
+/** The best of some, or the one that was known before. */
+async function chooseOf(
+  entries: readonly BuiltinSchema[],
+  opened: OpenedStream,
+  known: ChosenTables | undefined,
+): Promise<ChosenTables | undefined> {
+  const candidates = await Promise.all(entries.map((entry) => tryEntry(opened, entry)));
+  const { machineType = '' } = opened.stream.configuration ?? {};
+  const named = versionOf({ qemuVersion: /\d+\.\d+$/.exec(machineType)?.[0] ?? '' });
+  const isNamed = (entry: BuiltinSchema) => Number(versionOf(entry) === named);
+  candidates.sort(
+    (a, b) =>
+      b.possible - a.possible ||
+      isNamed(b.entry) - isNamed(a.entry) ||
+      versionOf(b.entry) - versionOf(a.entry),
+  );
+  let best = known;
+  for (const { entry, tables } of candidates.slice(0, MAX_TRIED)) {
+    const fit = await fitTables(opened, tables);
+    const isBetter =
+      !best || fit.fitting > best.fitting || (fit.fitting === best.fitting && fit.alike > best.alike);
+    if (isBetter) best = { ...fit, entry, tables };
+    if (best?.fitting === best?.sections && !opened.schema) break;
+  }
+  return best;
 }
 
 interface TriedSchema {

@@ -5,7 +5,7 @@ import { parseProfile } from '../check/profile.ts';
 import { profile as profileContainer } from '../containers/profile.ts';
 import { openStream } from '../layout/open.ts';
 import { SchemaTables } from '../layout/tables.ts';
-import { useBuiltinTables } from './builtin-schemas.ts';
+import { builtinTablesOfWriter } from './builtin-schemas.ts';
 import { openInput } from './open-input.ts';
 import { openSchema } from './schema-file.ts';
 
@@ -57,7 +57,7 @@ async function ofStream(
 ): Promise<Pick<OpenedDestination, 'destination' | 'remarks'>> {
   const own = await openStream(source, given ? { tables: given } : {});
   if (given) return { destination: new Destination({ tables: given, own }), remarks: [] };
-  const { tables } = await useBuiltinTables({ ...own, schema: undefined });
+  const tables = await builtinTablesOfWriter(own);
   const destination = new Destination({ tables, own });
   if (!tables) return { destination, remarks: [] };
   const { qemuVersion, target } = tables.schema;

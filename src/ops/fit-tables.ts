@@ -1,6 +1,7 @@
 import { rangeLength } from '../bytes/range.ts';
 import type { Layout } from '../layout/node.ts';
 import { layoutOf, type OpenedStream } from '../layout/open.ts';
+import { isSameShape } from '../layout/same-shape.ts';
 import type { SchemaTables } from '../layout/tables.ts';
 import type { Section } from '../stream/scan.ts';
 
@@ -13,6 +14,8 @@ export interface TablesFit {
   readonly sections: number;
   /** Those that the tables explain to the last byte. */
   readonly fitting: number;
+  /** Those of which the stream's own description says the same; none where it does not describe itself. */
+  readonly alike: number;
   /** What the tables make of the first sections, so that the common stream need not be resolved twice. */
   readonly layouts: ReadonlyMap<Section, Layout>;
 }
@@ -42,6 +45,7 @@ export function isExplained({ root, diagnostics }: Layout): boolean {
 export async function fitTables(opened: OpenedStream, tables: SchemaTables): Promise<TablesFit> {
   let sections = 0;
   let fitting = 0;
+  let alike = 0;
   let kept = 0;
   const layouts = new Map<Section, Layout>();
   for (const section of opened.stream.sections) {
@@ -51,6 +55,7 @@ export async function fitTables(opened: OpenedStream, tables: SchemaTables): Pro
     kept += rangeLength(layout.root);
     if (kept <= MAX_KEPT) layouts.set(section, layout);
     if (isExplained(layout)) fitting++;
+    if (opened.schema && isSameShape(layout.root, (await layoutOf(opened, section)).root)) alike++;
   }
-  return { sections, fitting, layouts };
+  return { sections, fitting, alike, layouts };
 }
