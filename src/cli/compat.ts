@@ -32,7 +32,7 @@ export const compatCommand = new Command('compat')
 What OLD would write for each device is compared with how NEW would read it, and the other way round. A finding breaks
 for certain (whenever the VM has the device), or under a condition, which is shown, or is cosmetic.
 
-Exit status: 0 no certain break (see --fail-on), 1 some, 2 usage or I/O.
+Exit status: 0 no certain break (see --fail-on), 1 some, 2 usage, I/O, or selectors that pick nothing.
 
 Examples:
   vmwalk compat /usr/bin/qemu-system-x86_64 ./build/qemu-system-x86_64

@@ -72,10 +72,8 @@ export class Qmp {
     this.#text = lines.pop() ?? '';
     if (this.#text.length > MAX_MESSAGE) this.#socket.destroy(new Error('a QMP message without end'));
     for (const line of lines) {
-      let message: Message;
-      try {
-        message = JSON.parse(withExactIntegers(line));
-      } catch {
+      const message = parseMessage(line);
+      if (!message) {
         this.#socket.destroy(new Error('what connected does not speak QMP'));
         return;
       }
@@ -92,6 +90,15 @@ export class Qmp {
     this.#closed ??= error;
     for (const { reject } of this.#waiting.values()) reject(this.#closed);
     this.#waiting.clear();
+  }
+}
+
+function parseMessage(line: string): Message | undefined {
+  try {
+    const message: unknown = JSON.parse(withExactIntegers(line));
+    return typeof message === 'object' && message !== null ? message : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,5 +1,14 @@
 import { DecodeError, printable } from '../bytes/diagnostic.ts';
-import { nestingDepth } from './vmdesc.ts';
+import {
+  asArray,
+  asInt32,
+  asObject,
+  asString,
+  type CheckedObject,
+  InvalidJson,
+  JsonProblem,
+  parseCheckedJson,
+} from './checked-json.ts';
 
 /**
  * What `qemu-system-X -dump-vmstate FILE` prints (migration/savevm.c, dump_vmstate_json_to_file): for each QOM type of a
@@ -44,11 +53,8 @@ export interface DumpedField {
   readonly vmsd: DumpedVmsd | undefined;
 }
 
-/** Characters; real dumps have up to 2.2 million. */
-const MAX_TEXT = 64 << 20;
 /** Brackets inside each other; real dumps have some 20. */
 const MAX_DEPTH = 256;
-const MAX_NAME = 1024;
 const MACHINE = 'vmschkmachine';
 /** What printf makes of the name of a VMSD that has none. */
 const NO_NAME = '(null)';
@@ -66,31 +72,23 @@ export function parseDumpVmstate(text: string, name = '<dump>'): DumpVmstate {
   try {
     return parse(text);
   } catch (error) {
-    if (!(error instanceof DumpProblem)) throw error;
+    if (!(error instanceof JsonProblem)) throw error;
     throw new DecodeError({
       severity: 'error',
       code: 'bad-schema',
-      message: `${printable(name)} is no usable -dump-vmstate file: ${printable(error.message)}`,
+      message: `${printable(name)} is no usable -dump-vmstate file: ${error.message}`,
     });
   }
 }
 
-/** Turned into a DecodeError with the name of the file. */
-class DumpProblem extends Error {}
-
-type JsonObject = Readonly<Record<string, unknown>>;
-
 function parse(text: string): DumpVmstate {
-  if (text.length > MAX_TEXT) throw new DumpProblem(`it has ${text.length} characters, more than can be`);
-  if (nestingDepth(text) > MAX_DEPTH) throw new DumpProblem(`it nests deeper than ${MAX_DEPTH} levels`);
   let value: unknown;
   let isCut = false;
   try {
-    value = JSON.parse(text);
+    value = parseCheckedJson(text, MAX_DEPTH);
   } catch (error) {
-    const whole = wholeEntries(text);
-    if (whole === undefined)
-      throw new DumpProblem(`it is not valid JSON (${error instanceof Error ? error.message : ''})`);
+    const whole = error instanceof InvalidJson ? wholeEntries(text) : undefined;
+    if (whole === undefined) throw error;
     value = whole;
     isCut = true;
   }
@@ -101,7 +99,8 @@ function parse(text: string): DumpVmstate {
   for (const [type, member] of Object.entries(json)) {
     const entry = asObject(member, type);
     if (type === MACHINE) {
-      if (typeof entry['Name'] === 'string') machineType = entry['Name'].slice(0, MAX_NAME);
+      if (typeof entry['Name'] === 'string')
+        machineType = asString(entry['Name'], 'the name of the machine type');
     } else devices.push(reader.device(type, entry));
   }
   return { machineType, hasCounts: reader.hasCounts, isCut, devices };
@@ -135,12 +134,12 @@ function wholeEntries(text: string): unknown {
 class DumpReader {
   hasCounts = false;
 
-  device(type: string, json: JsonObject): DumpedDevice {
+  device(type: string, json: CheckedObject): DumpedDevice {
     const description = json['Description'];
     const versionId = asInt32(json['version_id'], `${type}.version_id`);
     const minimumVersionId = asInt32(json['minimum_version_id'], `${type}.minimum_version_id`);
     return {
-      type: asName(type, 'the name of a device'),
+      type: asString(type, 'the name of a device'),
       versionId,
       minimumVersionId,
       vmsd:
@@ -152,15 +151,15 @@ class DumpReader {
 
   #vmsd(value: unknown, path: string): DumpedVmsd {
     const json = asObject(value, path);
-    const name = asName(json['name'], `${path}.name`);
+    const name = asString(json['name'], `${path}.name`);
     return {
       name: name === NO_NAME ? undefined : name,
       versionId: asInt32(json['version_id'], `${path}.version_id`),
       minimumVersionId: asInt32(json['minimum_version_id'], `${path}.minimum_version_id`),
-      fields: asArray(json['Fields'], `${path}.Fields`).map((field, i) =>
+      fields: asOptionalArray(json['Fields'], `${path}.Fields`).map((field, i) =>
         this.#field(field, `${path}.Fields[${i}]`),
       ),
-      subsections: asArray(json['Subsections'], `${path}.Subsections`).map((subsection, i) =>
+      subsections: asOptionalArray(json['Subsections'], `${path}.Subsections`).map((subsection, i) =>
         this.#vmsd(subsection, `${path}.Subsections[${i}]`),
       ),
     };
@@ -169,12 +168,12 @@ class DumpReader {
   #field(value: unknown, path: string): DumpedField {
     const json = asObject(value, path);
     const { num, size, field_exists: fieldExists, Description: description } = json;
-    if (typeof fieldExists !== 'boolean') throw new DumpProblem(`"${path}.field_exists" is no boolean`);
+    if (typeof fieldExists !== 'boolean') throw new JsonProblem(`"${path}.field_exists" is no boolean`);
     if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0)
-      throw new DumpProblem(`"${path}.size" is no size`);
+      throw new JsonProblem(`"${path}.size" is no size`);
     if (num !== undefined) this.hasCounts = true;
     return {
-      name: asName(json['field'], `${path}.field`),
+      name: asString(json['field'], `${path}.field`),
       versionId: asInt32(json['version_id'], `${path}.version_id`),
       fieldExists,
       num: num === undefined ? undefined : asInt32(num, `${path}.num`),
@@ -184,27 +183,7 @@ class DumpReader {
   }
 }
 
-function asObject(value: unknown, path: string): JsonObject {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new DumpProblem(`"${path}" is no object`);
-  return value as JsonObject;
-}
-
 /** What is not there has no elements. */
-function asArray(value: unknown, path: string): readonly unknown[] {
-  if (value === undefined) return [];
-  if (!Array.isArray(value)) throw new DumpProblem(`"${path}" is no array`);
-  return value;
-}
-
-function asInt32(value: unknown, path: string): number {
-  if (typeof value !== 'number' || (value | 0) !== value)
-    throw new DumpProblem(`"${path}" is no 32-bit integer`);
-  return value;
-}
-
-function asName(value: unknown, path: string): string {
-  if (typeof value !== 'string' || value.length > MAX_NAME)
-    throw new DumpProblem(`"${path}" is no text of up to ${MAX_NAME} characters`);
-  return value;
+function asOptionalArray(value: unknown, path: string): readonly unknown[] {
+  return value === undefined ? [] : asArray(value, path);
 }

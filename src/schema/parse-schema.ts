@@ -2,6 +2,17 @@ import { DecodeError, printable } from '../bytes/diagnostic.ts';
 import { checkExpression } from '../machine-code/check-expression.ts';
 import { MAX_EXPRESSION_DEPTH } from '../machine-code/expression.ts';
 import {
+  asArray,
+  asInt32,
+  asInteger,
+  asObject,
+  asString,
+  type CheckedObject,
+  JsonProblem,
+  parseCheckedJson,
+  quoted,
+} from './checked-json.ts';
+import {
   type FunctionExpression,
   type HostAddress,
   type Property,
@@ -19,13 +30,8 @@ import {
 import { fieldColumns, infoColumns, vmsdCallbacks } from './schema-json.ts';
 import { vmsdGraphProblem } from './vmsd-graph.ts';
 
-/** Characters of a schema; the largest real one has 500,000. */
-const MAX_TEXT = 64 << 20;
 /** Brackets inside each other: those of an expression, and a few around it. */
 const MAX_DEPTH = MAX_EXPRESSION_DEPTH + 8;
-const MAX_STRING = 1024;
-/** Rows of any table. */
-const MAX_ROWS = 1_000_000;
 const INT32_MIN = -0x8000_0000;
 const INT32_MAX = 0x7fff_ffff;
 const UINT32_MAX = 0xffff_ffff;
@@ -42,9 +48,9 @@ const COUNTER_SIZES: readonly number[] = [0, 1, 2, 4, 8];
  */
 export function parseSchema(text: string, name = '<schema>'): QemuSchema {
   try {
-    return new SchemaParser(parseJson(text)).schema();
+    return new SchemaParser(parseCheckedJson(text, MAX_DEPTH)).schema();
   } catch (error) {
-    if (!(error instanceof SchemaProblem)) throw error;
+    if (!(error instanceof JsonProblem)) throw error;
     throw new DecodeError({
       severity: 'error',
       code: 'bad-schema',
@@ -52,37 +58,6 @@ export function parseSchema(text: string, name = '<schema>'): QemuSchema {
     });
   }
 }
-
-/** Turned into a DecodeError with the name of the file. */
-class SchemaProblem extends Error {}
-
-function parseJson(text: string): unknown {
-  if (text.length > MAX_TEXT) throw new SchemaProblem(`it has ${text.length} characters, more than can be`);
-  checkDepth(text);
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    const reason = printable(error instanceof Error ? error.message : String(error)).slice(0, 100);
-    throw new SchemaProblem(`it is not valid JSON (${reason})`);
-  }
-}
-
-function checkDepth(text: string): void {
-  let depth = 0;
-  let inString = false;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (inString) {
-      if (code === 0x5c) i++;
-      else if (code === 0x22) inString = false;
-    } else if (code === 0x22) inString = true;
-    else if (code === 0x7b || code === 0x5b) {
-      if (++depth > MAX_DEPTH) throw new SchemaProblem(`it nests deeper than ${MAX_DEPTH} levels`);
-    } else if (code === 0x7d || code === 0x5d) depth--;
-  }
-}
-
-type JsonObject = Readonly<Record<string, unknown>>;
 
 /** Numbers of rows of the tables that others refer to. */
 interface TableSizes {
@@ -95,16 +70,16 @@ interface TableSizes {
 }
 
 class SchemaParser {
-  readonly #json: JsonObject;
+  readonly #json: CheckedObject;
   readonly #strings: readonly string[];
   readonly #sizes: TableSizes;
 
   constructor(value: unknown) {
     const json = asObject(value, 'the file');
     if (json['format'] !== QEMU_SCHEMA_FORMAT)
-      throw new SchemaProblem(`"format" is not "${QEMU_SCHEMA_FORMAT}"`);
+      throw new JsonProblem(`"format" is not "${QEMU_SCHEMA_FORMAT}"`);
     if (json['formatVersion'] !== QEMU_SCHEMA_FORMAT_VERSION)
-      throw new SchemaProblem(
+      throw new JsonProblem(
         `"formatVersion" is ${printable(String(json['formatVersion'])).slice(0, 20)}, this program reads ${QEMU_SCHEMA_FORMAT_VERSION}`,
       );
     this.#json = json;
@@ -125,10 +100,10 @@ class SchemaParser {
     const host = asObject(json['host'], 'host');
     const byteOrder = host['byteOrder'];
     if (byteOrder !== 'little' && byteOrder !== 'big')
-      throw new SchemaProblem('"host.byteOrder" is neither "little" nor "big"');
+      throw new JsonProblem('"host.byteOrder" is neither "little" nor "big"');
     const vmsds = this.#rows('vmsds', (row, path) => this.#vmsd(row, path));
     const problem = vmsdGraphProblem(vmsds);
-    if (problem !== undefined) throw new SchemaProblem(problem);
+    if (problem !== undefined) throw new JsonProblem(problem);
     return {
       format: QEMU_SCHEMA_FORMAT,
       formatVersion: QEMU_SCHEMA_FORMAT_VERSION,
@@ -162,7 +137,7 @@ class SchemaParser {
   #index(value: unknown, table: keyof TableSizes, path: string): number {
     const index = asInteger(value, 0, Number.MAX_SAFE_INTEGER, path);
     if (index >= this.#sizes[table])
-      throw new SchemaProblem(`"${path}" is ${index}, but ${table} has ${this.#sizes[table]} rows`);
+      throw new JsonProblem(`"${path}" is ${index}, but ${table} has ${this.#sizes[table]} rows`);
     return index;
   }
 
@@ -192,7 +167,7 @@ class SchemaParser {
   #expression(value: unknown, path: string): FunctionExpression {
     const [index, json] = asArray(value, path);
     const expression = checkExpression(json);
-    if (expression === undefined) throw new SchemaProblem(`"${path}[1]" is no expression`);
+    if (expression === undefined) throw new JsonProblem(`"${path}[1]" is no expression`);
     return { function: this.#index(index, 'functions', `${path}[0]`), expression };
   }
 
@@ -216,8 +191,8 @@ class SchemaParser {
     return {
       ...this.#address(at, `${path}.at`),
       name: name === undefined ? undefined : this.#string(name, `${path}.name`),
-      versionId: asInteger(versionId, INT32_MIN, INT32_MAX, `${path}.versionId`),
-      minimumVersionId: asInteger(minimumVersionId, INT32_MIN, INT32_MAX, `${path}.minimumVersionId`),
+      versionId: asInt32(versionId, `${path}.versionId`),
+      minimumVersionId: asInt32(minimumVersionId, `${path}.minimumVersionId`),
       unmigratable: asFlag(json['unmigratable'], `${path}.unmigratable`),
       earlySetup: asFlag(json['earlySetup'], `${path}.earlySetup`),
       embeddedOnly: asFlag(json['embeddedOnly'], `${path}.embeddedOnly`),
@@ -247,7 +222,7 @@ class SchemaParser {
     const size = (column: number) => integer(column, 0, Number.MAX_SAFE_INTEGER);
     const counterSize = (column: number) => {
       const bytes = integer(column, 0, 8);
-      if (!COUNTER_SIZES.includes(bytes)) throw new SchemaProblem(`"${at(column)}" is not 0, 1, 2, 4 or 8`);
+      if (!COUNTER_SIZES.includes(bytes)) throw new JsonProblem(`"${at(column)}" is not 0, 1, 2, 4 or 8`);
       return bytes;
     };
     const errHint = this.#reference(row[15], 'strings', at(15));
@@ -310,7 +285,7 @@ class SchemaParser {
 function parseOrigin(value: unknown): QemuSchema['origin'] {
   if (value === undefined || value === 'binary') return 'binary';
   if (value === 'streams') return value;
-  throw new SchemaProblem('"origin" is neither "binary" nor "streams"');
+  throw new JsonProblem('"origin" is neither "binary" nor "streams"');
 }
 
 function parseObject(value: unknown, path: string): SchemaObject {
@@ -318,31 +293,11 @@ function parseObject(value: unknown, path: string): SchemaObject {
   return { name: asString(name, `${path}.name`), buildId: asOptionalString(buildId, `${path}.buildId`) };
 }
 
-function asObject(value: unknown, path: string): JsonObject {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new SchemaProblem(`${quoted(path)} is not an object`);
-  return value as JsonObject;
-}
-
-function asArray(value: unknown, path: string): readonly unknown[] {
-  if (!Array.isArray(value)) throw new SchemaProblem(`${quoted(path)} is not an array`);
-  if (value.length > MAX_ROWS)
-    throw new SchemaProblem(`${quoted(path)} has ${value.length} rows, more than can be`);
-  return value;
-}
-
 function asRow(value: unknown, columns: number, path: string): readonly unknown[] {
   const row = asArray(value, path);
   if (row.length === 0 || row.length > columns)
-    throw new SchemaProblem(`${quoted(path)} has ${row.length} columns, not 1 to ${columns}`);
+    throw new JsonProblem(`${quoted(path)} has ${row.length} columns, not 1 to ${columns}`);
   return row;
-}
-
-function asInteger(value: unknown, minimum: number, maximum: number, path: string): number {
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < minimum || value > maximum)
-    throw new SchemaProblem(`${quoted(path)} is no integer from ${minimum} to ${maximum}`);
-  // Not minus zero.
-  return value + 0;
 }
 
 function asInt64(value: unknown, path: string): bigint {
@@ -351,14 +306,7 @@ function asInt64(value: unknown, path: string): bigint {
     const number = BigInt(value);
     if (BigInt.asIntN(64, number) === number) return number;
   }
-  throw new SchemaProblem(`${quoted(path)} is no 64-bit integer`);
-}
-
-function asString(value: unknown, path: string): string {
-  if (typeof value !== 'string') throw new SchemaProblem(`${quoted(path)} is not a string`);
-  if (value.length > MAX_STRING)
-    throw new SchemaProblem(`${quoted(path)} has ${value.length} characters, more than ${MAX_STRING}`);
-  return value;
+  throw new JsonProblem(`${quoted(path)} is no 64-bit integer`);
 }
 
 function asOptionalString(value: unknown, path: string): string | undefined {
@@ -368,10 +316,6 @@ function asOptionalString(value: unknown, path: string): string | undefined {
 /** True, or not there. */
 function asFlag(value: unknown, path: string): boolean {
   if (value !== undefined && typeof value !== 'boolean')
-    throw new SchemaProblem(`${quoted(path)} is no boolean`);
+    throw new JsonProblem(`${quoted(path)} is no boolean`);
   return value === true;
-}
-
-function quoted(path: string): string {
-  return path === 'the file' ? path : `"${path}"`;
 }

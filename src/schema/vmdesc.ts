@@ -1,5 +1,6 @@
 import { type Diagnostic, type PathComponent, printable } from '../bytes/diagnostic.ts';
 import type { Range } from '../bytes/range.ts';
+import { nestingDepth } from './checked-json.ts';
 import type { DeviceSchema, FieldSchema, Schema, StructSchema } from './schema.ts';
 
 /** JSON as it was parsed. */
@@ -50,22 +51,6 @@ export function parseVmdesc(
   }
   const schema = new VmdescReader(range, diagnostics).read(json);
   return { vmdesc: { json, schema }, diagnostics };
-}
-
-export function nestingDepth(text: string): number {
-  let depth = 0;
-  let deepest = 0;
-  let inString = false;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (inString) {
-      if (code === 0x5c) i++;
-      else if (code === 0x22) inString = false;
-    } else if (code === 0x22) inString = true;
-    else if (code === 0x7b || code === 0x5b) deepest = Math.max(deepest, ++depth);
-    else if (code === 0x7d || code === 0x5d) depth--;
-  }
-  return deepest;
 }
 
 /** Where the description of a device begins. An idstr has 255 bytes at most, each of which may be written `\uNNNN`. */

@@ -194,13 +194,19 @@ describe('a file that is no dump', () => {
   };
   test.each([
     ['{"vmschkmachine":', /not valid JSON/],
-    ['[]', /"the file" is no object/],
-    ['{"a":1}', /"a" is no object/],
-    ['{"a":{"version_id":1.5,"minimum_version_id":1}}', /"a.version_id" is no 32-bit integer/],
+    ['[]', /: the file is not an object/],
+    ['{"a":1}', /"a" is not an object/],
+    [
+      '{"a":{"version_id":1.5,"minimum_version_id":1}}',
+      /"a.version_id" is no integer from -2147483648 to 2147483647/,
+    ],
     [`${'['.repeat(300)}${']'.repeat(300)}`, /nests deeper than/],
     [dumpText(device('d', description('d', 1, 1, [u('x', -1)]))), /Fields\[0\].size" is no size/],
-    [dumpText(device('d', description('d', 1, 1, [{ ...irq, num: 1e10 }]))), /num" is no 32-bit integer/],
-    [dumpText(device('d', description('x'.repeat(2000), 1, 1, []))), /no text of up to/],
+    [
+      dumpText(device('d', description('d', 1, 1, [{ ...irq, num: 1e10 }]))),
+      /num" is no integer from -2147483648 to 2147483647/,
+    ],
+    [dumpText(device('d', description('x'.repeat(2000), 1, 1, []))), /has 2000 characters, more than 1024/],
   ])('%.60s', (text, reason) => expect(refusal(text)).toMatch(reason));
 
   test('is refused, or read, whatever was changed in it', () => {

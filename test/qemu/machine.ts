@@ -1,9 +1,11 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Qmp } from './qmp.ts';
+import { Qmp } from '../../src/node/qmp.ts';
 
 /** VMWALK_QEMU may name another build of QEMU than the installed one, with its first arguments. */
 const [BINARY = '', ...FIRST_ARGUMENTS] = (process.env['VMWALK_QEMU'] ?? 'qemu-system-x86_64').split(' ');
@@ -45,7 +47,7 @@ export class Machine {
       complaint += text;
     });
     try {
-      return new Machine(await Qmp.connect(join(folder, 'qmp.socket'), PATIENCE), folder, child);
+      return new Machine(await openQmp(join(folder, 'qmp.socket')), folder, child);
     } catch (error) {
       child.kill('SIGKILL');
       throw new Error(`QEMU does not answer: ${complaint || error}`);
@@ -80,5 +82,18 @@ export class Machine {
     this.#process.kill('SIGKILL');
     await gone;
     rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Connects to a unix socket that QEMU may still have to make. */
+async function openQmp(path: string): Promise<Qmp> {
+  for (const end = Date.now() + PATIENCE; ; await sleep(50)) {
+    const socket = connect(path);
+    try {
+      await once(socket, 'connect');
+      return await Qmp.open(socket);
+    } catch (error) {
+      if (Date.now() > end) throw error;
+    }
   }
 }
