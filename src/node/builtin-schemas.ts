@@ -33,7 +33,7 @@ export async function builtinSchemaPath(name: string): Promise<string | undefine
   return entry && fileURLToPath(new URL(entry.file, folder));
 }
 
-/** How many schemas of a tier are tried on all sections. */
+/** How many schemas of a tier are tried on all sections of a stream that does not describe itself. */
 const MAX_TRIED = 4;
 
 /** Targets whose machine types another target has, too, on which most VMs run: they are tried when that does not fit. */
@@ -123,7 +123,7 @@ async function chooseOf(
       versionOf(b.entry) - versionOf(a.entry),
   );
   let best = known;
-  for (const { entry, tables } of candidates.slice(0, MAX_TRIED)) {
+  for (const { entry, tables } of opened.schema ? candidates : candidates.slice(0, MAX_TRIED)) {
     const fit = await fitTables(opened, tables);
     const isBetter =
       !best || fit.fitting > best.fitting || (fit.fitting === best.fitting && fit.alike > best.alike);

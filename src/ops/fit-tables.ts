@@ -1,9 +1,10 @@
 import { rangeLength } from '../bytes/range.ts';
 import type { Layout } from '../layout/node.ts';
 import { layoutOf, type OpenedStream } from '../layout/open.ts';
-import { isSameShape } from '../layout/same-shape.ts';
 import type { SchemaTables } from '../layout/tables.ts';
+import type { JsonObject, JsonValue } from '../schema/vmdesc.ts';
 import type { Section } from '../stream/scan.ts';
+import { deviceEntry, vmdescForm } from './write-vmdesc.ts';
 
 /** Bytes of device state whose layouts are kept; most streams have less. */
 const MAX_KEPT = 256 << 10;
@@ -46,6 +47,8 @@ export async function fitTables(opened: OpenedStream, tables: SchemaTables): Pro
   let sections = 0;
   let fitting = 0;
   let alike = 0;
+  const form = vmdescForm(tables.schema.qemuVersion);
+  const described = new Map(devicesOf(opened));
   let kept = 0;
   const layouts = new Map<Section, Layout>();
   for (const section of opened.stream.sections) {
@@ -55,7 +58,25 @@ export async function fitTables(opened: OpenedStream, tables: SchemaTables): Pro
     kept += rangeLength(layout.root);
     if (kept <= MAX_KEPT) layouts.set(section, layout);
     if (isExplained(layout)) fitting++;
-    if (opened.schema && isSameShape(layout.root, (await layoutOf(opened, section)).root)) alike++;
+    if (described.get(deviceKey(section)) === JSON.stringify(deviceEntry(layout, form)[0])) alike++;
   }
   return { sections, fitting, alike, layouts };
+}
+
+/** The entries of the stream's own vmdesc as text, by the sections that they are about. */
+function devicesOf({ vmdesc }: OpenedStream): [string, string][] {
+  const devices = vmdesc?.['devices'];
+  if (!Array.isArray(devices)) return [];
+  return devices.filter(isObject).map((device) => {
+    const { name, instance_id: instanceId } = device;
+    return [deviceKey({ idstr: String(name), instanceId: Number(instanceId) }), JSON.stringify(device)];
+  });
+}
+
+function isObject(value: JsonValue): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function deviceKey({ idstr, instanceId }: Pick<Section, 'idstr' | 'instanceId'>): string {
+  return `${instanceId} ${idstr}`;
 }

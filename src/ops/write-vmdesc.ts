@@ -49,7 +49,8 @@ export async function writeVmdesc(
   };
 }
 
-function deviceEntry(layout: Layout, form: VmdescForm): JsonObject[] {
+/** The entry of a section; none where it could not be resolved. */
+export function deviceEntry(layout: Layout, form: VmdescForm): JsonObject[] {
   const { root, section: name, instanceId: instance_id } = layout;
   if (root.vmsdName !== undefined) return [{ name, instance_id, ...structKeys(root, form) }];
   const [body] = root.children;
