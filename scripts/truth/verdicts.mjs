@@ -2,7 +2,7 @@
  * Holds `check` to what real QEMUs made of the same streams, as loads.mjs recorded it. Prints how often they agree, and
  * each case where they do not. Run "npm run build" first.
  *
- *   node scripts/truth/verdicts.mjs [--without-tables | --without-profile] [--only TEXT] [--kind TEXT] [--all] [--shard I/N] [FOLDER]
+ *   node scripts/truth/verdicts.mjs [--without-tables | --guess-tables | --without-profile] [--only TEXT] [--kind TEXT] [--all] [--shard I/N] [FOLDER]
  */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +11,7 @@ import { checkStream } from '../../dist/check/check.js';
 import { Destination } from '../../dist/check/destination.js';
 import { checkHeader } from '../../dist/check/header.js';
 import { memorySource, openStream, SchemaTables } from '../../dist/index.js';
+import { destinationOfStream } from '../../dist/node/open-destination.js';
 import { openSchema } from '../../dist/node/schema-file.js';
 import { openBytes } from './open-bytes.mjs';
 import { readLoads } from './read-loads.mjs';
@@ -19,6 +20,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     'without-tables': { type: 'boolean' },
+    'guess-tables': { type: 'boolean' },
     'without-profile': { type: 'boolean' },
     only: { type: 'string' },
     kind: { type: 'string' },
@@ -52,6 +54,11 @@ let last;
 /** @param {import('./read-loads.mjs').RecordedLoad} one */
 async function destinationOf({ destination: { version, target }, profileName, profile }) {
   if (last?.name === profileName) return last.destination;
+  if (values['guess-tables']) {
+    const { destination } = await destinationOfStream(memorySource(profile()));
+    last = { name: profileName, destination };
+    return destination;
+  }
   const known = values['without-tables'] ? undefined : await tablesOf(version, target);
   const own = values['without-profile']
     ? undefined

@@ -40,8 +40,8 @@ export interface DestinationKnowledge {
   /** A stream of its own: of the very VM, before anything is loaded. */
   readonly own?: OpenedStream | undefined;
   readonly facts?: DestinationFacts | undefined;
-  /** Version of its QEMU. */
-  readonly qemuVersion?: string | undefined;
+  /** Version of its QEMU: that of the tables where it is left out, null where it is not known. */
+  readonly qemuVersion?: string | null | undefined;
 }
 
 /** A section that the destination would send itself. */
@@ -65,7 +65,7 @@ export class Destination {
     // What its description leaves closed, its own tables open up.
     this.own = own && tables ? { ...own, tables, infoTables: [tables] } : own;
     this.facts = facts;
-    this.qemuVersion = qemuVersion ?? tables?.schema.qemuVersion;
+    this.qemuVersion = qemuVersion === undefined ? tables?.schema.qemuVersion : (qemuVersion ?? undefined);
     for (const section of this.own?.stream.sections ?? []) {
       const key = sectionKey(section.idstr, section.instanceId);
       this.#sections.set(key, [...(this.#sections.get(key) ?? []), this.#ownSection(section)]);

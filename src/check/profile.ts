@@ -1,13 +1,26 @@
 import { decodeBase64, encodeBase64 } from '../bytes/base64.ts';
 import { DecodeError, printable } from '../bytes/diagnostic.ts';
 import { decodeText } from '../bytes/window.ts';
-import { MAX_PROFILE, PROFILE_START } from '../containers/profile.ts';
-import { parseSchema } from '../schema/parse-schema.ts';
+import { PROFILE_START } from '../containers/profile.ts';
+import {
+  asArray,
+  asBoolean,
+  asInteger,
+  asObject,
+  asText,
+  type CheckedObject,
+  JsonProblem,
+  parseCheckedJson,
+  quoted,
+} from '../schema/checked-json.ts';
+import { MAX_SCHEMA_DEPTH, schemaOfJson } from '../schema/parse-schema.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
 import { schemaToJson } from '../schema/serialize-schema.ts';
 
 /** The only version of the format. */
 const VERSION = 1;
+/** Brackets inside each other: those of a schema, and the one around it. */
+const MAX_DEPTH = MAX_SCHEMA_DEPTH + 1;
 const MAX_DEVICES = 100_000;
 const MAX_PROPERTIES = 10_000;
 const MAX_ROWS = 10_000;
@@ -120,61 +133,41 @@ function deviceToJson(device: ProfileDevice): object {
  */
 export function parseProfile(json: string | Uint8Array, name = '<profile>'): Profile {
   try {
-    return readProfile(parseJson(json), name);
+    const text = typeof json === 'string' ? json : decodeText(json);
+    return readProfile(asObject(parseCheckedJson(text, MAX_DEPTH), 'the file'), name);
   } catch (error) {
-    const reason =
-      error instanceof ProfileProblem || (error instanceof DecodeError && error.code === 'bad-schema')
-        ? error.message
-        : undefined;
-    if (reason === undefined) throw error;
-    const message = `${printable(name)} is no usable profile: ${reason}`;
+    const isKnown =
+      error instanceof JsonProblem || (error instanceof DecodeError && error.code === 'bad-schema');
+    if (!isKnown) throw error;
+    const message = `${printable(name)} is no usable profile: ${error.message}`;
     throw new DecodeError({ severity: 'error', code: 'bad-profile', message });
   }
 }
 
-/** Turned into a DecodeError with the name of the file. */
-class ProfileProblem extends Error {}
-
-function parseJson(json: string | Uint8Array): JsonObject {
-  if (json.length > MAX_PROFILE) throw new ProfileProblem(`it is ${json.length} long, more than can be`);
-  let value: unknown;
-  try {
-    value = JSON.parse(typeof json === 'string' ? json : decodeText(json));
-  } catch (error) {
-    const reason = printable(error instanceof Error ? error.message : String(error)).slice(0, 100);
-    throw new ProfileProblem(`it is not valid JSON (${reason})`);
+function readProfile(json: CheckedObject, name: string): Profile {
+  if (json['format'] !== 'vmwalk-profile') throw new JsonProblem('"format" is not "vmwalk-profile"');
+  if (json['version'] !== VERSION) {
+    const found = printable(String(json['version'])).slice(0, 20);
+    throw new JsonProblem(`"version" is ${found}, this program reads ${VERSION}`);
   }
-  const object = asObject(value, 'the file');
-  if (object['format'] !== 'vmwalk-profile') throw new ProfileProblem('"format" is not "vmwalk-profile"');
-  if (object['version'] !== VERSION) {
-    const found = printable(String(object['version'])).slice(0, 20);
-    throw new ProfileProblem(`"version" is ${found}, this program reads ${VERSION}`);
-  }
-  return object;
-}
-
-function readProfile(json: JsonObject, name: string): Profile {
   const qemu = asObject(json['qemu'], 'qemu');
-  const bytes = decodeBase64(asString(json['stream'], 'stream'));
-  if (!bytes) throw new ProfileProblem('"stream" is no base64 text');
+  const bytes = decodeBase64(asText(json['stream'], 'stream'));
+  if (!bytes) throw new JsonProblem('"stream" is no base64 text');
   return {
     qemu: {
-      version: asString(qemu['version'], 'qemu.version'),
-      package: asString(qemu['package'], 'qemu.package'),
+      version: asText(qemu['version'], 'qemu.version'),
+      package: asText(qemu['package'], 'qemu.package'),
     },
-    target: asString(json['target'], 'target'),
-    machineType: asString(json['machineType'], 'machineType'),
+    target: asText(json['target'], 'target'),
+    machineType: asText(json['machineType'], 'machineType'),
     kvm: asBoolean(json['kvm'], 'kvm'),
-    ...(json['uuid'] === undefined ? {} : { uuid: asString(json['uuid'], 'uuid') }),
-    commandLine: asArray(json['commandLine'], 'commandLine', MAX_ROWS, asString),
-    messages: asArray(json['messages'], 'messages', MAX_ROWS, asString),
+    ...(json['uuid'] === undefined ? {} : { uuid: asText(json['uuid'], 'uuid') }),
+    commandLine: asList(json['commandLine'], 'commandLine', MAX_ROWS, asText),
+    messages: asList(json['messages'], 'messages', MAX_ROWS, asText),
     capabilities: asRecord(json['capabilities'], 'capabilities', asBoolean),
-    ramBlocks: asArray(json['ramBlocks'], 'ramBlocks', MAX_ROWS, readRamBlock),
-    devices: asArray(json['devices'], 'devices', MAX_DEVICES, readDevice),
-    schema:
-      json['schema'] === undefined
-        ? undefined
-        : parseSchema(JSON.stringify(json['schema']), `${name} schema`),
+    ramBlocks: asList(json['ramBlocks'], 'ramBlocks', MAX_ROWS, readRamBlock),
+    devices: asList(json['devices'], 'devices', MAX_DEVICES, readDevice),
+    schema: json['schema'] === undefined ? undefined : schemaOfJson(json['schema'], `${name} schema`),
     stream: bytes,
   };
 }
@@ -182,7 +175,7 @@ function readProfile(json: JsonObject, name: string): Profile {
 function readRamBlock(value: unknown, path: string): ProfileRamBlock {
   const block = asObject(value, path);
   return {
-    name: asString(block['name'], `${path}.name`),
+    name: asText(block['name'], `${path}.name`),
     pageSize: asSize(block['pageSize'], `${path}.pageSize`),
     usedLength: asSize(block['usedLength'], `${path}.usedLength`),
     maxLength: asSize(block['maxLength'], `${path}.maxLength`),
@@ -193,10 +186,10 @@ function readDevice(value: unknown, path: string): ProfileDevice {
   const device = asObject(value, path);
   const { bus, devicePath, pci, virtio } = device;
   return {
-    path: asString(device['path'], `${path}.path`),
-    type: asString(device['type'], `${path}.type`),
-    ...(bus === undefined ? {} : { bus: asString(bus, `${path}.bus`) }),
-    ...(devicePath === undefined ? {} : { devicePath: asString(devicePath, `${path}.devicePath`) }),
+    path: asText(device['path'], `${path}.path`),
+    type: asText(device['type'], `${path}.type`),
+    ...(bus === undefined ? {} : { bus: asText(bus, `${path}.bus`) }),
+    ...(devicePath === undefined ? {} : { devicePath: asText(devicePath, `${path}.devicePath`) }),
     properties: asRecord(device['properties'], `${path}.properties`, asPropertyValue),
     ...(pci === undefined ? {} : { pci: readPci(pci, `${path}.pci`) }),
     ...(virtio === undefined ? {} : { virtio: readVirtio(virtio, `${path}.virtio`) }),
@@ -205,13 +198,13 @@ function readDevice(value: unknown, path: string): ProfileDevice {
 
 function readPci(value: unknown, path: string): ProfilePci {
   const pci = asObject(value, path);
-  const id = (name: string) => asInteger(pci[name], 0xffff, `${path}.${name}`);
+  const id = (name: string) => asInteger(pci[name], 0, 0xffff, `${path}.${name}`);
   return {
     vendorId: id('vendorId'),
     deviceId: id('deviceId'),
     subsystemVendorId: id('subsystemVendorId'),
     subsystemId: id('subsystemId'),
-    regions: asArray(pci['regions'], `${path}.regions`, MAX_ROWS, readRegion),
+    regions: asList(pci['regions'], `${path}.regions`, MAX_ROWS, readRegion),
   };
 }
 
@@ -219,9 +212,9 @@ function readRegion(value: unknown, path: string): ProfilePciRegion {
   const region = asObject(value, path);
   const { type } = region;
   if (type !== 'io' && type !== 'memory')
-    throw new ProfileProblem(`"${path}.type" is neither "io" nor "memory"`);
+    throw new JsonProblem(`"${path}.type" is neither "io" nor "memory"`);
   return {
-    bar: asInteger(region['bar'], 6, `${path}.bar`),
+    bar: asInteger(region['bar'], 0, 6, `${path}.bar`),
     type,
     size: asSize(region['size'], `${path}.size`),
   };
@@ -229,70 +222,42 @@ function readRegion(value: unknown, path: string): ProfilePciRegion {
 
 function readVirtio(value: unknown, path: string): ProfileVirtio {
   const virtio = asObject(value, path);
-  const features = asString(virtio['hostFeatures'], `${path}.hostFeatures`);
+  const features = asText(virtio['hostFeatures'], `${path}.hostFeatures`);
   if (!/^0x[0-9a-f]{1,32}$/.test(features))
-    throw new ProfileProblem(`"${path}.hostFeatures" is no number of up to 128 bits in hexadecimal`);
+    throw new JsonProblem(`"${path}.hostFeatures" is no number of up to 128 bits in hexadecimal`);
   return {
-    deviceId: asInteger(virtio['deviceId'], 0xffff, `${path}.deviceId`),
-    queues: asInteger(virtio['queues'], 0xffff, `${path}.queues`),
+    deviceId: asInteger(virtio['deviceId'], 0, 0xffff, `${path}.deviceId`),
+    queues: asInteger(virtio['queues'], 0, 0xffff, `${path}.queues`),
     hostFeatures: BigInt(features),
-    unnumberedFeatures: asArray(
-      virtio['unnumberedFeatures'],
-      `${path}.unnumberedFeatures`,
-      MAX_ROWS,
-      asString,
-    ),
+    unnumberedFeatures: asList(virtio['unnumberedFeatures'], `${path}.unnumberedFeatures`, MAX_ROWS, asText),
   };
 }
 
-type JsonObject = Readonly<Record<string, unknown>>;
 type Read<T> = (value: unknown, path: string) => T;
 
-function asObject(value: unknown, path: string): JsonObject {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new ProfileProblem(`"${path}" is no object`);
-  return value as JsonObject;
-}
-
-function asArray<T>(value: unknown, path: string, most: number, read: Read<T>): T[] {
-  if (!Array.isArray(value)) throw new ProfileProblem(`"${path}" is no array`);
-  if (value.length > most)
-    throw new ProfileProblem(`"${path}" has ${value.length} elements, more than ${most}`);
-  return value.map((element, i) => read(element, `${path}[${i}]`));
+function asList<T>(value: unknown, path: string, most: number, read: Read<T>): T[] {
+  const elements = asArray(value, path);
+  if (elements.length > most)
+    throw new JsonProblem(`${quoted(path)} has ${elements.length} elements, more than ${most}`);
+  return elements.map((element, i) => read(element, `${path}[${i}]`));
 }
 
 /** An object as a dictionary. It has no prototype: its names come from outside. */
 function asRecord<T>(value: unknown, path: string, read: Read<T>): Record<string, T> {
   const entries = Object.entries(asObject(value, path));
   if (entries.length > MAX_PROPERTIES)
-    throw new ProfileProblem(`"${path}" has ${entries.length} members, more than ${MAX_PROPERTIES}`);
+    throw new JsonProblem(`"${path}" has ${entries.length} members, more than ${MAX_PROPERTIES}`);
   const record: Record<string, T> = Object.create(null);
   for (const [name, member] of entries)
     record[name] = read(member, `${path}.${printable(name).slice(0, 50)}`);
   return record;
 }
 
-function asString(value: unknown, path: string): string {
-  if (typeof value !== 'string') throw new ProfileProblem(`"${path}" is no string`);
-  return value;
-}
-
-function asBoolean(value: unknown, path: string): boolean {
-  if (typeof value !== 'boolean') throw new ProfileProblem(`"${path}" is neither true nor false`);
-  return value;
-}
-
-function asInteger(value: unknown, max: number, path: string): number {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > max)
-    throw new ProfileProblem(`"${path}" is no whole number from 0 to ${max}`);
-  return value;
-}
-
 function asSize(value: unknown, path: string): number {
-  return asInteger(value, Number.MAX_SAFE_INTEGER, path);
+  return asInteger(value, 0, Number.MAX_SAFE_INTEGER, path);
 }
 
 function asPropertyValue(value: unknown, path: string): PropertyValue {
   if (typeof value === 'boolean' || typeof value === 'number' || typeof value === 'string') return value;
-  throw new ProfileProblem(`"${path}" is neither a boolean, a number nor a string`);
+  throw new JsonProblem(`"${path}" is neither a boolean, a number nor a string`);
 }

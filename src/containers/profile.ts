@@ -7,7 +7,7 @@ import type { Container } from './container.ts';
 /** What a profile file begins with: its first member, without white space. */
 export const PROFILE_START = '{"format":"vmwalk-profile"';
 /** Bytes of a profile; one of a large machine has 10 MB. */
-export const MAX_PROFILE = 256 << 20;
+export const MAX_PROFILE = 64 << 20;
 
 /** A profile of a destination VM (docs/profile.md), for its own state: the stream in it, whose RAM pages are left out. */
 export const profile: Container = {

@@ -33,7 +33,7 @@ export async function builtinSchemaPath(name: string): Promise<string | undefine
   return entry && fileURLToPath(new URL(entry.file, folder));
 }
 
-/** How many schemas of a tier are tried on all sections of a stream that does not describe itself. */
+/** How many schemas of a tier are tried on all sections, where any that explains them will do. */
 const MAX_TRIED = 4;
 
 /** Targets whose machine types another target has, too, on which most VMs run: they are tried when that does not fit. */
@@ -55,7 +55,7 @@ export async function useBuiltinTables(opened: OpenedStream): Promise<OpenedStre
   const all = await builtinSchemas();
   const machineType = opened.stream.configuration?.machineType;
   const knowing = all.filter(({ machineTypes }) => machineTypes.includes(machineType ?? ''));
-  const chosen = await chooseTables(opened, all, knowing);
+  const [chosen] = await chooseTables(opened, all, knowing, false);
   if (!chosen) return opened;
   const { entry, tables, fitting, sections, layouts } = chosen;
   const among =
@@ -76,42 +76,56 @@ export async function useBuiltinTables(opened: OpenedStream): Promise<OpenedStre
   };
 }
 
+/** Built-in tables of a QEMU that may have written a stream. */
+export interface WriterTables {
+  readonly tables: SchemaTables;
+  /** Undefined where QEMUs of several versions would have written the same. */
+  readonly qemuVersion: string | undefined;
+}
+
 /**
- * The built-in tables of the QEMU that most likely wrote a stream, which may describe itself: then of tables that fit
- * its bytes equally well those are taken that name its fields as it does.
+ * The built-in tables of the QEMU that most likely wrote a stream, which may describe itself: those that fit its bytes
+ * best, and of equals those that would have described it as it is; of equals again the newest.
  */
-export async function builtinTablesOfWriter(opened: OpenedStream): Promise<SchemaTables | undefined> {
+export async function builtinTablesOfWriter(opened: OpenedStream): Promise<WriterTables | undefined> {
   const all = await builtinSchemas();
   const machineType = opened.stream.configuration?.machineType ?? '';
   const knowing = all.filter(({ machineTypes }) => machineTypes.includes(machineType));
-  return (await chooseTables(opened, all, knowing))?.tables;
+  const equals = await chooseTables(opened, all, knowing, true);
+  const [newest] = [...equals].sort((a, b) => versionOf(b.entry) - versionOf(a.entry));
+  if (!newest) return undefined;
+  const isCertain = equals.every(({ entry }) => versionOf(entry) === versionOf(newest.entry));
+  return { tables: newest.tables, qemuVersion: isCertain ? newest.entry.qemuVersion : undefined };
 }
 
 /**
  * Of `knowing`, the QEMUs that have the machine type, or of the likeliest target where there are none, those that fit
- * best; of equals those of the machine type's own version, which most VMs run on, else the newest.
+ * best, of which the first is of the machine type's own version, which most VMs run on, else the newest. Unless all are
+ * to be found, one that explains all sections is enough.
  */
 async function chooseTables(
   opened: OpenedStream,
   all: readonly BuiltinSchema[],
   knowing: readonly BuiltinSchema[],
-): Promise<ChosenTables | undefined> {
+  findAll: boolean,
+): Promise<readonly ChosenTables[]> {
   const entries = knowing.length > 0 ? knowing : await ofLikeliestTarget(opened, all);
   const isSecond = ({ target }: BuiltinSchema) => SECOND_TIER.has(target);
-  let best: ChosenTables | undefined;
+  let best: readonly ChosenTables[] = [];
   for (const tier of [entries.filter((entry) => !isSecond(entry)), entries.filter(isSecond)]) {
-    best = await chooseOf(tier, opened, best);
-    if (best && best.fitting === best.sections) break;
+    best = await chooseOf(tier, opened, best, findAll);
+    if (best[0]?.fitting === best[0]?.sections) break;
   }
   return best;
 }
 
-/** The best of some, or the one that was known before. */
+/** The best of some and of those that were known before. */
 async function chooseOf(
   entries: readonly BuiltinSchema[],
   opened: OpenedStream,
-  known: ChosenTables | undefined,
-): Promise<ChosenTables | undefined> {
+  known: readonly ChosenTables[],
+  findAll: boolean,
+): Promise<readonly ChosenTables[]> {
   const candidates = await Promise.all(entries.map((entry) => tryEntry(opened, entry)));
   const { machineType = '' } = opened.stream.configuration ?? {};
   const named = versionOf({ qemuVersion: /\d+\.\d+$/.exec(machineType)?.[0] ?? '' });
@@ -123,12 +137,13 @@ async function chooseOf(
       versionOf(b.entry) - versionOf(a.entry),
   );
   let best = known;
-  for (const { entry, tables } of opened.schema ? candidates : candidates.slice(0, MAX_TRIED)) {
-    const fit = await fitTables(opened, tables);
-    const isBetter =
-      !best || fit.fitting > best.fitting || (fit.fitting === best.fitting && fit.alike > best.alike);
-    if (isBetter) best = { ...fit, entry, tables };
-    if (best?.fitting === best?.sections && !opened.schema) break;
+  for (const { entry, tables } of findAll ? candidates : candidates.slice(0, MAX_TRIED)) {
+    const chosen = { ...(await fitTables(opened, tables)), entry, tables };
+    const [leader] = best;
+    const lead = leader ? chosen.fitting - leader.fitting || chosen.alike - leader.alike : 1;
+    if (lead > 0) best = [chosen];
+    else if (lead === 0) best = [...best, chosen];
+    if (!findAll && best[0]?.fitting === best[0]?.sections) break;
   }
   return best;
 }

@@ -37,7 +37,7 @@ export async function openDestination({ schema, profile }: DestinationFiles): Pr
     const { source } = input;
     const head = await source.read(0, MAX_HEAD);
     if (!profileContainer.matches(head))
-      return { ...(await ofStream(source, given)), close: () => input.close() };
+      return { ...(await destinationOfStream(source, given)), close: () => input.close() };
     const read = parseProfile(await source.read(0, source.size), profile);
     await input.close();
     const tables = given ?? (read.schema && new SchemaTables(read.schema));
@@ -51,15 +51,16 @@ export async function openDestination({ schema, profile }: DestinationFiles): Pr
 }
 
 /** A destination of which there is a stream; built-in tables stand for those of its QEMU where these are not given. */
-async function ofStream(
+export async function destinationOfStream(
   source: ByteSource,
-  given: SchemaTables | undefined,
+  given?: SchemaTables,
 ): Promise<Pick<OpenedDestination, 'destination' | 'remarks'>> {
   const own = await openStream(source, given ? { tables: given } : {});
   if (given) return { destination: new Destination({ tables: given, own }), remarks: [] };
-  const tables = await builtinTablesOfWriter(own);
-  const destination = new Destination({ tables, own });
-  if (!tables) return { destination, remarks: [] };
+  const writer = await builtinTablesOfWriter(own);
+  if (!writer) return { destination: new Destination({ own }), remarks: [] };
+  const { tables } = writer;
+  const destination = new Destination({ tables, own, qemuVersion: writer.qemuVersion ?? null });
   const { qemuVersion, target } = tables.schema;
   const remark = `taken to be QEMU ${qemuVersion}, ${target}, whose built-in tables fit its state best; --qemu or --schema says which it is`;
   return { destination, remarks: [remark] };

@@ -68,9 +68,20 @@ export function asInt32(value: unknown, path: string): number {
 }
 
 export function asString(value: unknown, path: string): string {
+  const text = asText(value, path);
+  if (text.length > MAX_STRING)
+    throw new JsonProblem(`${quoted(path)} has ${text.length} characters, more than ${MAX_STRING}`);
+  return text;
+}
+
+/** A string of any length. */
+export function asText(value: unknown, path: string): string {
   if (typeof value !== 'string') throw new JsonProblem(`${quoted(path)} is not a string`);
-  if (value.length > MAX_STRING)
-    throw new JsonProblem(`${quoted(path)} has ${value.length} characters, more than ${MAX_STRING}`);
+  return value;
+}
+
+export function asBoolean(value: unknown, path: string): boolean {
+  if (typeof value !== 'boolean') throw new JsonProblem(`${quoted(path)} is neither true nor false`);
   return value;
 }
 

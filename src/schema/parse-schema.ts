@@ -31,7 +31,7 @@ import { fieldColumns, infoColumns, vmsdCallbacks } from './schema-json.ts';
 import { vmsdGraphProblem } from './vmsd-graph.ts';
 
 /** Brackets inside each other: those of an expression, and a few around it. */
-const MAX_DEPTH = MAX_EXPRESSION_DEPTH + 8;
+export const MAX_SCHEMA_DEPTH = MAX_EXPRESSION_DEPTH + 8;
 const INT32_MIN = -0x8000_0000;
 const INT32_MAX = 0x7fff_ffff;
 const UINT32_MAX = 0xffff_ffff;
@@ -47,8 +47,17 @@ const COUNTER_SIZES: readonly number[] = [0, 1, 2, 4, 8];
  * check, and a schema is read each time a stream is.
  */
 export function parseSchema(text: string, name = '<schema>'): QemuSchema {
+  return orBadSchema(name, () => new SchemaParser(parseCheckedJson(text, MAX_SCHEMA_DEPTH)));
+}
+
+/** The same of JSON that is parsed already, and nests no deeper than MAX_SCHEMA_DEPTH. */
+export function schemaOfJson(value: unknown, name: string): QemuSchema {
+  return orBadSchema(name, () => new SchemaParser(value));
+}
+
+function orBadSchema(name: string, parser: () => SchemaParser): QemuSchema {
   try {
-    return new SchemaParser(parseCheckedJson(text, MAX_DEPTH)).schema();
+    return parser().schema();
   } catch (error) {
     if (!(error instanceof JsonProblem)) throw error;
     throw new DecodeError({

@@ -82,14 +82,14 @@ function changed(
 
 test.each<[string, string, string]>([
   ['nothing', '', 'no usable profile: it is not valid JSON'],
-  ['a number', '1', '"the file" is no object'],
+  ['a number', '1', 'the file is not an object'],
   ['another format', '{"format":"vmwalk-schema"}', '"format" is not "vmwalk-profile"'],
   ['another version', changed((json) => (json.version = 2)), '"version" is 2, this program reads 1'],
-  ['no stream', changed((json) => delete json.stream), '"stream" is no string'],
+  ['no stream', changed((json) => delete json.stream), '"stream" is not a string'],
   ['a stream that is none', changed((json) => (json.stream = 'A')), '"stream" is no base64 text'],
   ['a negative size', changed((json) => (json.ramBlocks[0].maxLength = -1)), '"ramBlocks[0].maxLength"'],
   ['a fraction', changed((json) => (json.ramBlocks[0].pageSize = 0.5)), '"ramBlocks[0].pageSize"'],
-  ['a device that is none', changed((json) => (json.devices[1] = null)), '"devices[1]" is no object'],
+  ['a device that is none', changed((json) => (json.devices[1] = null)), '"devices[1]" is not an object'],
   [
     'a property that is none',
     changed((json) => (json.devices[0].properties['a\u001b[2J'] = {})),
@@ -103,7 +103,7 @@ test.each<[string, string, string]>([
     '"devices[1].virtio.hostFeatures"',
   ],
   ['a schema', changed((json) => (json.schema.vmsds = 5)), 'schema'],
-  ['depth', `{"format":"vmwalk-profile","version":1,"qemu":${'['.repeat(1e6)}`, 'not valid JSON'],
+  ['depth', `{"format":"vmwalk-profile","version":1,"qemu":${'['.repeat(1e6)}`, 'nests deeper than'],
 ])('a profile with %s is refused', (_, json, message) => {
   let error: unknown;
   try {
