@@ -41,7 +41,7 @@ export function checkCpuRegisters({ root, own, destination }: SectionValues): Fi
   if (!values || !ownValues) return [];
   const local = new Map(ownIndexes.map((index, i) => [index, ownValues[i]]));
   const changed = indexes.filter((index, i) => isIdentification(index) && local.get(index) !== values[i]);
-  if (changed.length === 0) return [];
+  if (changed.length === 0) return missingConstants(indexes, local);
   const [first] = changed;
   return [
     {
@@ -51,6 +51,31 @@ export function checkCpuRegisters({ root, own, destination }: SectionValues): Fi
       message: `${changed.length} constant registers have other values at the destination: ${changed.slice(0, MAX_NAMED).map(registerName).join(', ')}; ${registerName(first!)} is 0x${values[indexes.indexOf(first!)]?.toString(16)}, and 0x${local.get(first!)?.toString(16)} there`,
       says: "error while loading state for instance 0x0 of device 'cpu'",
       fix: 'the same -cpu model and features at both sides',
+    },
+  ];
+}
+
+/**
+ * A register that is not in the stream is set to what its memory happens to be, mostly 0 (target/arm/helper.c,
+ * arm_init_cpreg_list and write_list_to_cpustate): a constant other than that does not keep it.
+ */
+function missingConstants(
+  indexes: readonly bigint[],
+  local: ReadonlyMap<bigint, bigint | undefined>,
+): Finding[] {
+  const sent = new Set(indexes);
+  const missing = [...local.keys()].filter(
+    (index) => !sent.has(index) && isConstant(index) && local.get(index) !== 0n,
+  );
+  if (missing.length === 0) return [];
+  return [
+    {
+      rule: 'cpu-register-value',
+      severity: 'blocks',
+      path: [VALUES],
+      message: `${missing.length} constant registers of the destination are not in the stream, and are set to no value: ${missing.slice(0, MAX_NAMED).map(registerName).join(', ')}`,
+      says: "error while loading state for instance 0x0 of device 'cpu'",
+      fix: 'the same -cpu model and features at both sides, and a machine type that both QEMUs have',
     },
   ];
 }
@@ -103,6 +128,15 @@ function isIdentification(index: bigint): boolean {
   const isL2Control = op1 === 1 && crm === 0 && op2 === 2 && crn === (is64 ? 11 : 9);
   if (isL2Control && (is64 ? op0 === 3 : op0 === 15)) return true;
   return crn === 0 && (op1 === 0 || op1 === 1 || op1 === 3) && (is64 ? op0 === 3 : op0 === 15);
+}
+
+/** Feature registers, RMR of each exception level, and of the debug interface what it is (DBGDEVID, DBGDEVID1). */
+function isConstant(index: bigint): boolean {
+  const { is64, op0, op1, crn, crm, op2 } = register(index);
+  const isSystem = op0 === (is64 ? 3 : 15);
+  if (!isSystem)
+    return !is64 && op0 === 14 && op1 === 0 && crn === 7 && crm === 0 && (op2 === 1 || op2 === 2);
+  return crn === 0 ? op1 === 0 && crm > 0 : crn === 12 && crm === 0 && op2 === 2;
 }
 
 function registerName(index: bigint): string {

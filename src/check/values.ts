@@ -6,6 +6,7 @@ import type { Destination } from './destination.ts';
 import type { Finding } from './finding.ts';
 import { checkGlobalState } from './global-state.ts';
 import { checkPciConfig } from './pci-config.ts';
+import { checkPostLoad } from './post-load.ts';
 import { checkPpcCpu } from './ppc-cpu.ts';
 import { checkSpaprCapabilities } from './spapr.ts';
 import { checkTemporary } from './temporary.ts';
@@ -36,9 +37,8 @@ export function checkValues(values: SectionValues): Finding[] {
     ...checkSpaprCapabilities(values),
   ];
   for (const { node, own, path } of walkPairs(values.root, values.own)) {
-    const check = checks.get(node.type);
-    if (!check) continue;
-    const found = check({ ...values, node, ownNode: own, path });
+    const input = { ...values, node, ownNode: own, path };
+    const found = [...(checks.get(node.type)?.(input) ?? []), ...checkPostLoad(input)];
     findings.push(...found.map((finding) => ({ path, range: node, ...finding })));
   }
   return findings;

@@ -30,6 +30,9 @@ const LOADING = { states: 1000, steps: 4_000_000, margin: 24 };
 /** Readings of the destination's own section that a load is tried over. */
 const MAX_MEMORIES = 8;
 
+/** Members that nothing but a save or a load sets (hw/scsi/esp.c). */
+const SET_BY_SAVE: ReadonlySet<string | number> = new Set(['esp.mig_version_id']);
+
 /** A section's bytes and what is around them. */
 export interface SectionInput {
   readonly source: ByteSource;
@@ -188,8 +191,11 @@ async function openLoader(
     structs = undefined;
     for (const { vmsd, place } of recorded) {
       if (!vmsd.preparesSave) continue;
-      for (const { plain, offset, size } of vmsd.fields)
-        if (plain) memory.forget(place.object, place.offset + offset, size);
+      for (const { name, plain, offset, size } of vmsd.fields) {
+        if (!plain) continue;
+        memory.forget(place.object, place.offset + offset, size);
+        if (SET_BY_SAVE.has(name)) memory.store(place.object, place.offset + offset, size, 0);
+      }
     }
     return memory;
   };

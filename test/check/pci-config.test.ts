@@ -125,10 +125,10 @@ function addCapabilities({ config, compared, written }: Device, names: readonly 
 /** What no guest writes of some (hw/pci/pcie.c, pcie_*_init; pcie_sriov.c, pcie_sriov_pf_init_common). */
 const EXTENDED_CONSTANT: Record<number, readonly (readonly [number, number])[]> = {
   3: [[4, 12]],
-  0xd: [[4, 6]],
-  0xe: [[4, 8]],
-  0xf: [[4, 6]],
-  0x10: [
+  13: [[4, 6]],
+  14: [[4, 8]],
+  15: [[4, 6]],
+  16: [
     [4, 8],
     [0x0c, 0x10],
     [0x12, 0x20],

@@ -109,6 +109,14 @@ const CHOICE_GUESS = -4_000_000_000;
 const MAX_CHOICES = 4096;
 /** Numbers that it is noted under which subsections there were. */
 const SUBSECTION = -30_000_000_000;
+/**
+ * Subsections that a device sends whenever it has made the timer in them, or, of several alike, whenever it sends it for
+ * any: the property that decides it is in no stream (hw/acpi/ich9.c, enable_tco; hw/audio/hda-codec.c, use-timer).
+ */
+const SENT_WITH_TIMER: ReadonlyMap<string, 'always' | 'if any'> = new Map([
+  ['ich9_pm/tco', 'always'],
+  ['hda-audio-stream/buffer', 'if any'],
+]);
 /** What QEMU says before it ends, when it loads into a pointer that is NULL (migration/vmstate.c). */
 const NULL_POINTER = "Assertion `first_elem || !n_elems || !size' failed.";
 
@@ -261,9 +269,16 @@ export class Machine {
    */
   #isIntoNull(run: Run, { object, offset }: Place, { name, needed, fields }: VmsdProgram): boolean {
     const key = SUBSECTION - this.#objects.nameId(`${name} at ${offset}`);
-    if (!this.#isLoad) run.shadow.store(object, key, 1, 1);
+    const anyKey = SUBSECTION - this.#objects.nameId(name);
+    if (!this.#isLoad) {
+      run.shadow.store(object, key, 1, 1);
+      run.shadow.store(this.#objects.root, anyKey, 1, 1);
+    }
     const isKnown = run.shadow.load(this.#objects.root, SUBSECTION + 1, 1) !== undefined;
     if (!this.#isLoad || !isKnown || !needed || run.shadow.load(object, key, 1) !== undefined) return false;
+    const sentWithTimer = SENT_WITH_TIMER.get(name);
+    if (sentWithTimer)
+      return sentWithTimer === 'always' || run.shadow.load(this.#objects.root, anyKey, 1) !== undefined;
     return fields.some((field) => {
       if (!field.pointer || field.allocated || field.count.kind !== 'fixed') return false;
       const answer = (pointer: bigint) =>

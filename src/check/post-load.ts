@@ -1,0 +1,239 @@
+import { childrenOf, type LayoutNode } from '../layout/node.ts';
+import type { Destination } from './destination.ts';
+import type { Finding } from './finding.ts';
+import type { RuleCode } from './rules.ts';
+import type { ValueInput } from './values.ts';
+import { isOlder } from './version.ts';
+
+/** Integers of a struct by the names of its fields; of an array nothing. */
+type Fields = (name: string) => number | undefined;
+
+/** What makes a `post_load` refuse. */
+interface Refusal {
+  readonly field: string;
+  /** What must be. */
+  readonly text: string;
+  readonly says?: string;
+  readonly rule?: RuleCode;
+}
+
+interface PostLoadRule {
+  /** Whose fields are looked at. */
+  readonly vmsd: string;
+  /** Whose `post_load` does it, where that is another one. */
+  readonly by?: string;
+  /** First QEMU that does it, where its tables do not tell. */
+  readonly since?: readonly [number, number];
+  refuse(stream: Fields, own: Fields): Refusal | undefined;
+}
+
+type Limits = Readonly<Record<string, readonly [least: number, most: number]>>;
+
+/** Fields that must be in a range. */
+function limits(vmsd: string, ranges: Limits, more: Partial<PostLoadRule> = {}): PostLoadRule {
+  return {
+    vmsd,
+    ...more,
+    refuse(stream) {
+      for (const [field, [least, most]] of Object.entries(ranges)) {
+        const value = stream(field);
+        if (value !== undefined && (value < least || value > most))
+          return { field, text: `must be ${least === most ? least : `from ${least} to ${most}`}` };
+      }
+      return undefined;
+    },
+  };
+}
+
+const LINE_STATUS_TRANSMITTER_EMPTY = 0x40;
+/** Of a command register of an AHCI port: an engine, and whether it runs. */
+const ENGINES = [
+  { name: 'DMA', start: 1 << 0, running: 1 << 15 },
+  { name: 'FIS RX', start: 1 << 4, running: 1 << 14 },
+] as const;
+const AHCI_SLOTS = 32;
+/** Commands that can be queued (hw/ide/ahci.c, is_ncq). */
+const QUEUED_COMMANDS: ReadonlySet<number> = new Set([0x60, 0x61, 0x63, 0x64, 0x65]);
+const MPT_QUEUE = [0, 129] as const;
+const PIXEL = [0, 79] as const;
+const COLUMN = [0, 63] as const;
+
+/** By the functions of the devices that are named; those of 5.2, 7.2 and 10.0 were read. */
+const RULES: readonly PostLoadRule[] = [
+  // hw/char/pl011.c
+  limits('pl011', { read_pos: [0, 15], read_count: [0, 16] }),
+  // hw/scsi/lsi53c895a.c
+  limits('lsiscsi', { msg_len: [0, 8] }),
+  // hw/scsi/mptsas.c
+  limits('mptsas', {
+    doorbell_cnt: [0, 256],
+    doorbell_reply_size: [0, 256],
+    request_post_head: MPT_QUEUE,
+    request_post_tail: MPT_QUEUE,
+    reply_post_head: MPT_QUEUE,
+    reply_post_tail: MPT_QUEUE,
+    reply_free_head: MPT_QUEUE,
+    reply_free_tail: MPT_QUEUE,
+    diagnostic_idx: [0, 4],
+  }),
+  notAbove('mptsas', 'doorbell_idx', 'doorbell_cnt'),
+  notAbove('mptsas', 'doorbell_reply_idx', 'doorbell_reply_size'),
+  // hw/net/vmxnet3.c, vmxnet3_validate_queues, vmxnet3_validate_interrupts
+  limits('vmxnet3', { txq_num: [0, 8], rxq_num: [0, 8] }),
+  limits('vmxnet3', { event_int_idx: [0, 24] }, { since: [10, 0] }),
+  // hw/ide/core.c, ide_drive_pio_post_load
+  limits('ide_drive/pio_state', { end_transfer_fn_idx: [0, 5] }),
+  // hw/ssi/pl022.c
+  limits('pl022_ssp', { tx_fifo_head: [0, 7], rx_fifo_head: [0, 7] }),
+  // hw/sd/ssi-sd.c
+  limits('ssi_sd', { mode: [0, 9] }),
+  // hw/net/stellaris_enet.c
+  limits('stellaris_enet', {
+    next_packet: [0, 30],
+    np: [0, 31],
+    rx_fifo_offset: [0, 2044],
+    tx_fifo_len: [0, 2048],
+  }),
+  limits('stellaris_enet/rx_frame', { len: [0, 2048] }, { by: 'stellaris_enet' }),
+  // hw/display/ssd0323.c
+  limits('ssd0323_oled', {
+    cmd_len: [0, 8],
+    row: PIXEL,
+    row_start: PIXEL,
+    row_end: PIXEL,
+    col: COLUMN,
+    col_start: COLUMN,
+    col_end: COLUMN,
+    mode: [0, 1],
+  }),
+  // target/i386/machine.c, cpu_post_load
+  limits('cpu', { fpregs_format_vmstate: [0, 0] }),
+  same('e1000e', 'subsys'),
+  same('e1000e', 'subsys_ven'),
+  // hw/timer/hpet.c: as many as the property timers= made, which is what the destination sends itself.
+  same('hpet', 'num_timers_save', 'failed-validation'),
+  { vmsd: 'serial', refuse: transmitter },
+  { vmsd: 'ahci port', by: 'ahci', refuse: ahciPort },
+  { vmsd: 'ncq state', by: 'ahci', refuse: queuedCommand },
+];
+
+/** Values that code of the destination's device refuses when all is loaded: those that its fields alone decide. */
+export function checkPostLoad({ node, ownNode, path, destination, section }: ValueInput): Finding[] {
+  const vmsd = node.kind === 'struct' ? node.vmsdName : undefined;
+  if (vmsd === undefined || !VMSDS.has(vmsd)) return [];
+  return RULES.flatMap((rule): Finding[] => {
+    if (rule.vmsd !== vmsd || !isDone(rule, destination)) return [];
+    const refusal = rule.refuse(fieldsOf(node), fieldsOf(ownNode));
+    if (!refusal) return [];
+    const { field, text, says, rule: code = 'post-load' } = refusal;
+    const at = child(node, field) ?? node;
+    const value = at.kind === 'leaf' ? `${String(at.value)}; it ` : '';
+    return [
+      {
+        rule: code,
+        severity: 'blocks',
+        path: [...path, field],
+        range: at,
+        message: `${value}${text}`,
+        says:
+          says ??
+          `error while loading state for instance 0x${section.instanceId.toString(16)} of device '${section.idstr}'`,
+        fix: 'an undamaged copy of the stream, or the same properties of the device at both sides',
+      },
+    ];
+  });
+}
+
+const VMSDS: ReadonlySet<string> = new Set(RULES.map(({ vmsd }) => vmsd));
+
+/** Does the QEMU of the destination have that code? */
+function isDone({ vmsd, by = vmsd, since }: PostLoadRule, { tables, qemuVersion }: Destination): boolean {
+  if (since && (qemuVersion === undefined || isOlder(qemuVersion, since))) return false;
+  const vmsds = tables?.schema.vmsds ?? [];
+  return vmsds.some(
+    ({ name, callbacks: { postLoad, postLoadErrp } }) =>
+      name === by && (postLoad !== undefined || postLoadErrp !== undefined),
+  );
+}
+
+function notAbove(vmsd: string, field: string, other: string): PostLoadRule {
+  return {
+    vmsd,
+    refuse(stream) {
+      const [value, most] = [stream(field), stream(other)];
+      if (value === undefined || most === undefined || value <= most) return undefined;
+      return { field, text: `must not be above ${other}, which is ${most}` };
+    },
+  };
+}
+
+/** A field that is sent to be compared with the property that it is made of. */
+function same(vmsd: string, field: string, rule?: RuleCode): PostLoadRule {
+  return {
+    vmsd,
+    refuse(stream, own) {
+      const [value, local] = [stream(field), own(field)];
+      if (value === undefined || local === undefined || value === local) return undefined;
+      return { field, text: `must be ${local}, as at the destination`, ...(rule ? { rule } : {}) };
+    },
+  };
+}
+
+/** hw/char/serial.c: the transmitter is empty as long as nothing is tried again. */
+function transmitter(stream: Fields, own: Fields): Refusal | undefined {
+  const status = stream('lsr');
+  const retries = stream('serial/tsr.tsr_retry') ?? own('serial/tsr.tsr_retry') ?? 0;
+  if (status === undefined) return undefined;
+  const isEmpty = (status & LINE_STATUS_TRANSMITTER_EMPTY) !== 0;
+  if (isEmpty === (retries === 0)) return undefined;
+  const says = `inconsistent state in serial device (tsr ${isEmpty ? 'empty' : 'not empty'}, tsr_retry=`;
+  return {
+    field: 'lsr',
+    text: `says that the transmitter is ${isEmpty ? '' : 'not '}empty, after ${retries} retries`,
+    says,
+  };
+}
+
+/** hw/ide/ahci.c, ahci_state_post_load */
+function ahciPort(stream: Fields): Refusal | undefined {
+  const command = stream('port_regs.cmd') ?? 0;
+  for (const { name, start, running } of ENGINES) {
+    if ((command & start) !== 0 || (command & running) === 0) continue;
+    const says = `AHCI: ${name} engine should be off, but status bit indicates it is still running.`;
+    return { field: 'port_regs.cmd', text: `says that an engine runs that is off`, says };
+  }
+  const slot = stream('busy_slot') ?? -1;
+  if (slot >= -1 && slot < AHCI_SLOTS) return undefined;
+  return { field: 'busy_slot', text: `must be from -1 to ${AHCI_SLOTS - 1}` };
+}
+
+/** hw/ide/ahci.c, ahci_state_post_load: the queued commands, of which one that is in use is halted. */
+function queuedCommand(stream: Fields): Refusal | undefined {
+  const isHalted = stream('halt');
+  if (stream('used') !== isHalted) return { field: 'used', text: 'must be as halt' };
+  if (!isHalted) return undefined;
+  if (!QUEUED_COMMANDS.has(stream('cmd') ?? 0)) return { field: 'cmd', text: 'is no command that is queued' };
+  return stream('slot') === stream('tag') ? undefined : { field: 'slot', text: 'must be as tag' };
+}
+
+function fieldsOf(node: LayoutNode | undefined): Fields {
+  return (name) => {
+    const at = child(node, name);
+    if (at?.kind !== 'leaf') return undefined;
+    const { value } = at;
+    return typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint'
+      ? Number(value)
+      : undefined;
+  };
+}
+
+/** A field by its name, or one of a subsection: `serial/tsr.tsr_retry`. */
+function child(node: LayoutNode | undefined, name: string): LayoutNode | undefined {
+  if (!node) return undefined;
+  for (const each of childrenOf(node)) {
+    if (each.name === name) return each;
+    if (each.type === 'subsection' && name.startsWith(`${each.name}.`))
+      return child(each, name.slice(String(each.name).length + 1));
+  }
+  return undefined;
+}
