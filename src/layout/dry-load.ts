@@ -1,15 +1,10 @@
 import type { PathComponent } from '../bytes/diagnostic.ts';
 import { rangeLength } from '../bytes/range.ts';
-import type { ByteSource } from '../bytes/source.ts';
-import type { SectionRecord } from '../stream/records.ts';
-import type { Section } from '../stream/scan.ts';
-import { type ResolveContext, sectionBytes } from './context.ts';
 import type { StructNode } from './node.ts';
-import { resolveStruct } from './resolve.ts';
 import { isSameShape } from './same-shape.ts';
+import { openSectionMachine, type SectionInput } from './section-machine.ts';
 import type { SchemaTables } from './tables.ts';
-import { FixedLengths } from './walk/fixed-length.ts';
-import { Machine, type Refusal, refusedVersion } from './walk/machine.ts';
+import { type Refusal, refusedVersion } from './walk/machine.ts';
 import { NodeBuilder } from './walk/nodes.ts';
 import type { VmsdProgram } from './walk/program.ts';
 import type { Place } from './walk/reader.ts';
@@ -22,7 +17,6 @@ import {
   withGuesses,
 } from './walk/search.ts';
 import { Objects, Shadow } from './walk/shadow.ts';
-import { subsectionNames } from './walk/subsection-names.ts';
 
 const MAX_SECTION_LENGTH = 16 << 20;
 const READING = { states: 4000, steps: 20_000_000, margin: 24 };
@@ -32,14 +26,6 @@ const MAX_MEMORIES = 8;
 
 /** Members that nothing but a save or a load sets (hw/scsi/esp.c). */
 const SET_BY_SAVE: ReadonlySet<string | number> = new Set(['esp.mig_version_id']);
-
-/** A section's bytes and what is around them. */
-export interface SectionInput {
-  readonly source: ByteSource;
-  readonly record: SectionRecord;
-  /** All sections of the stream. */
-  readonly sections: readonly Section[];
-}
 
 /** What becomes of a section's bytes when a destination loads them. */
 export type DryLoad =
@@ -139,39 +125,17 @@ export async function dryLoad(target: LoadTarget, input: SectionInput): Promise<
   return { kind: 'fails', ...loader.build(furthest, furthest.memory), offset, why, refusal, certain };
 }
 
-async function openLoader(
-  tables: SchemaTables,
-  { source, record, sections }: SectionInput,
-  objects: Objects,
-  isLoad: boolean,
-) {
-  const { body, idstr, versionId } = record;
-  const length = rangeLength(body);
-  const section = sectionBytes(await source.read(body.start, length, new Uint8Array(length)), body.start);
-  const headers = subsectionNames(section.bytes);
-  const machine = new Machine(
-    section,
-    body.end,
-    objects,
-    new FixedLengths((name) => headers.has(name)),
-    tables.hints,
-    {
-      idstr,
-      vmsds: (name) => tables.vmsds(name),
-      cpus: sections.filter((other) => other.idstr === 'cpu').length,
-    },
-    { isLoad, onStruct: (vmsd, place) => structs?.push({ vmsd, place }) },
-  );
+async function openLoader(tables: SchemaTables, input: SectionInput, objects: Objects, isLoad: boolean) {
   /** Those of the run that is recorded. */
   let structs: { readonly vmsd: VmsdProgram; readonly place: Place }[] | undefined;
-  const context: ResolveContext = {
-    section,
-    idstr,
-    path: [],
-    report: () => {},
-    resolveStruct,
-    readInfo: () => undefined,
-  };
+  const { machine, context } = await openSectionMachine(
+    input,
+    tables,
+    objects,
+    { isLoad, onStruct: (vmsd, place) => structs?.push({ vmsd, place }) },
+    () => {},
+  );
+  const { body, versionId } = input.record;
   const build = (
     { candidate, guesses }: { candidate: Candidate; guesses: readonly Guess[] },
     memory: Shadow,

@@ -4,21 +4,18 @@ import type { ByteSource } from '../bytes/source.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
 import type { SectionRecord } from '../stream/records.ts';
 import type { Section } from '../stream/scan.ts';
-import { type ResolveContext, sectionBytes } from './context.ts';
 import type { StructNode } from './node.ts';
-import { resolveStruct } from './resolve.ts';
+import { openSectionMachine } from './section-machine.ts';
 import { CandidateFinder } from './walk/candidates.ts';
 import { VmsdCompiler } from './walk/compile.ts';
 import { countHints } from './walk/count-hints.ts';
-import { FixedLengths } from './walk/fixed-length.ts';
-import { type CountHints, Machine } from './walk/machine.ts';
+import type { CountHints } from './walk/machine.ts';
 import { NodeBuilder } from './walk/nodes.ts';
 import type { FieldProgram, VmsdProgram } from './walk/program.ts';
 import type { InfoTables } from './walk/read-info.ts';
 import { choiceMessage, compareReadings, type Doubt } from './walk/readings.ts';
 import { type Candidate, search } from './walk/search.ts';
 import { Objects, type Shadow } from './walk/shadow.ts';
-import { subsectionNames } from './walk/subsection-names.ts';
 
 /** A section of more bytes is not searched for a reading. */
 const MAX_SECTION_LENGTH = 64 << 20;
@@ -106,36 +103,19 @@ export async function resolveByTables(
   const { body, idstr, versionId } = record;
   const candidates = tables.candidates(idstr, versionId, sections);
   if (candidates.length === 0 || rangeLength(body) > MAX_SECTION_LENGTH) return undefined;
-  const length = rangeLength(body);
-  const section = sectionBytes(await source.read(body.start, length, new Uint8Array(length)), body.start);
-  const headers = subsectionNames(section.bytes);
-  const machine = new Machine(
-    section,
-    body.end,
+  const { machine, context } = await openSectionMachine(
+    { source, record, sections },
+    tables,
     new Objects(),
-    new FixedLengths((name) => headers.has(name)),
-    tables.hints,
-    {
-      idstr,
-      vmsds: (name) => tables.vmsds(name),
-      cpus: sections.filter((other) => other.idstr === 'cpu').length,
-    },
     { isCut: record.boundary === 'truncated' },
+    report,
   );
   const result = search(machine, versionId, candidates, {
     states: MAX_STATES,
     steps: MAX_STEPS,
     margin: MARGIN,
   });
-  tables.onSearch({ section: idstr, length, states: result.states, steps: result.steps });
-  const context: ResolveContext = {
-    section,
-    idstr,
-    path: [],
-    report,
-    resolveStruct,
-    readInfo: () => undefined,
-  };
+  tables.onSearch({ section: idstr, length: rangeLength(body), states: result.states, steps: result.steps });
   const build = (vmsd: VmsdProgram, shadow: Shadow, doubt?: Doubt): StructNode => {
     const builder = new NodeBuilder(context, vmsd, versionId, doubt);
     const run = machine.start(vmsd, versionId, shadow.branch());

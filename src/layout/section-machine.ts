@@ -1,0 +1,48 @@
+import type { Diagnostic } from '../bytes/diagnostic.ts';
+import { rangeLength } from '../bytes/range.ts';
+import type { ByteSource } from '../bytes/source.ts';
+import type { SectionRecord } from '../stream/records.ts';
+import type { Section } from '../stream/scan.ts';
+import { type ResolveContext, sectionBytes } from './context.ts';
+import { resolveStruct } from './resolve.ts';
+import { FixedLengths } from './walk/fixed-length.ts';
+import { type CountHints, Machine, type MachineMode } from './walk/machine.ts';
+import type { VmsdProgram } from './walk/program.ts';
+import type { Objects } from './walk/shadow.ts';
+import { subsectionNames } from './walk/subsection-names.ts';
+
+/** A section's bytes and what is around them. */
+export interface SectionInput {
+  readonly source: ByteSource;
+  readonly record: SectionRecord;
+  /** All sections of the stream. */
+  readonly sections: readonly Section[];
+}
+
+/** What a machine asks the tables. */
+interface MachineTables {
+  readonly hints: CountHints;
+  vmsds(name: string): readonly VmsdProgram[];
+}
+
+/** Reads a section whole, and makes the machine that walks it by VMSD tables and what its nodes are built with. */
+export async function openSectionMachine(
+  { source, record, sections }: SectionInput,
+  tables: MachineTables,
+  objects: Objects,
+  mode: MachineMode,
+  report: (diagnostic: Diagnostic) => void,
+): Promise<{ readonly machine: Machine; readonly context: ResolveContext }> {
+  const { body, idstr } = record;
+  const length = rangeLength(body);
+  const section = sectionBytes(await source.read(body.start, length, new Uint8Array(length)), body.start);
+  const headers = subsectionNames(section.bytes);
+  const lengths = new FixedLengths((name) => headers.has(name));
+  const cpus = sections.filter((other) => other.idstr === 'cpu').length;
+  const surroundings = { idstr, vmsds: (name: string) => tables.vmsds(name), cpus };
+  const machine = new Machine(section, body.end, objects, lengths, tables.hints, surroundings, mode);
+  return {
+    machine,
+    context: { section, idstr, path: [], report, resolveStruct, readInfo: () => undefined },
+  };
+}
