@@ -1,3 +1,4 @@
+import { appendTo } from '../bytes/append-to.ts';
 import { type Diagnostic, printable } from '../bytes/diagnostic.ts';
 import { rangeLength } from '../bytes/range.ts';
 import type { ByteSource } from '../bytes/source.ts';
@@ -55,7 +56,7 @@ export class SchemaTables implements InfoTables {
     this.#compiler = new VmsdCompiler(schema);
     this.#finder = new CandidateFinder(schema);
     for (const [i, { name }] of schema.vmsds.entries()) {
-      if (name !== undefined) this.#byName.set(name, [...(this.#byName.get(name) ?? []), i]);
+      if (name !== undefined) appendTo(this.#byName, name, i);
     }
   }
 

@@ -1,3 +1,4 @@
+import { appendTo } from '../bytes/append-to.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
 
 /** A VMSD in a list. */
@@ -26,7 +27,7 @@ export function listVmsds(schema: QemuSchema): VmsdSummary[] {
   }
   const types = new Map<number, string[]>();
   for (const { name, vmsds } of schema.types) {
-    for (const index of vmsds) types.set(index, [...(types.get(index) ?? []), name]);
+    for (const index of vmsds) appendTo(types, index, name);
   }
   return schema.vmsds
     .map((vmsd, index) => ({

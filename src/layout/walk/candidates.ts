@@ -1,3 +1,4 @@
+import { appendTo } from '../../bytes/append-to.ts';
 import type { QemuSchema } from '../../schema/qemu-schema.ts';
 
 /** A VMSD that a section could be of, by its index, and the bits that it costs to take it. */
@@ -37,8 +38,7 @@ export class CandidateFinder {
     for (const [index, vmsd] of schema.vmsds.entries()) {
       for (const field of vmsd.fields) if (field.vmsd !== undefined) this.#embedded.add(field.vmsd);
       for (const subsection of vmsd.subsections) subsections.add(subsection);
-      if (vmsd.name !== undefined && !vmsd.embeddedOnly)
-        this.#byName.set(vmsd.name, [...(this.#byName.get(vmsd.name) ?? []), index]);
+      if (vmsd.name !== undefined && !vmsd.embeddedOnly) appendTo(this.#byName, vmsd.name, index);
     }
     for (const [index, { name }] of schema.vmsds.entries()) {
       if (name === undefined && !this.#embedded.has(index) && !subsections.has(index))
