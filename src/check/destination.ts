@@ -40,6 +40,8 @@ export interface DestinationKnowledge {
   /** A stream of its own: of the very VM, before anything is loaded. */
   readonly own?: OpenedStream | undefined;
   readonly facts?: DestinationFacts | undefined;
+  /** The tables are of some QEMU that explains its stream: the version of its own is not known. */
+  readonly guessedTables?: boolean | undefined;
   /** Version of its QEMU. */
   readonly qemuVersion?: string | undefined;
 }
@@ -60,12 +62,12 @@ export class Destination {
   readonly qemuVersion: string | undefined;
   readonly #sections = new Map<string, OwnSection[]>();
 
-  constructor({ tables, own, facts, qemuVersion }: DestinationKnowledge) {
+  constructor({ tables, guessedTables, own, facts, qemuVersion }: DestinationKnowledge) {
     this.tables = tables;
     // What its description leaves closed, its own tables open up.
     this.own = own && tables ? { ...own, tables, infoTables: [tables] } : own;
     this.facts = facts;
-    this.qemuVersion = qemuVersion ?? tables?.schema.qemuVersion;
+    this.qemuVersion = qemuVersion ?? (guessedTables ? undefined : tables?.schema.qemuVersion);
     for (const section of this.own?.stream.sections ?? []) {
       const key = sectionKey(section.idstr, section.instanceId);
       this.#sections.set(key, [...(this.#sections.get(key) ?? []), this.#ownSection(section)]);

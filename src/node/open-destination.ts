@@ -58,7 +58,7 @@ async function ofStream(
   const own = await openStream(source, given ? { tables: given } : {});
   if (given) return { destination: new Destination({ tables: given, own }), remarks: [] };
   const { tables } = await useBuiltinTables({ ...own, schema: undefined });
-  const destination = new Destination({ tables, own });
+  const destination = new Destination({ tables, guessedTables: true, own });
   if (!tables) return { destination, remarks: [] };
   const { qemuVersion, target } = tables.schema;
   const remark = `taken to be QEMU ${qemuVersion}, ${target}, whose built-in tables fit its state best; --qemu or --schema says which it is`;
