@@ -38,12 +38,12 @@ async function checkOneSection(
   const { idstr, instanceId } = section;
   const own = destination.find(idstr, instanceId);
   if (own) return checkSection(opened, section, own, destination);
-  if (isSentAtTimes(idstr, destination)) {
+  const others = destination.own.stream.sections.filter((other) => other.idstr === idstr);
+  if (isSentAtTimes(section, others.length > 0, destination)) {
     const message =
       'the destination did not send such a section itself; it is one that is only sent at times';
     return [{ ...placeOf(section), rule: 'unknown-section', severity: 'note', message }];
   }
-  const others = destination.own.stream.sections.filter((other) => other.idstr === idstr);
   const hint =
     others.length > 0 ? `; it has instances ${others.map((other) => other.instanceId).join(', ')} of it` : '';
   return [
@@ -61,9 +61,14 @@ async function checkOneSection(
 /** Iterative sections that are registered, and sent only when there is something in them. */
 const SENT_AT_TIMES: ReadonlySet<string> = new Set(['block', 'dirty-bitmap', 's390-storage_attributes']);
 
-/** Sections that a QEMU can load and does not always send. */
-function isSentAtTimes(idstr: string, { tables }: Destination): boolean {
+/** Registered once, and for each connector of a device (migration/global_state.c; hw/ppc/spapr_drc.c). */
+const GLOBAL_STATE = 'globalstate';
+const CONNECTOR = 'spapr_drc';
+
+/** Sections that a QEMU can load and does not always send. `hasOthers`: it sends some that differ in the instance only. */
+function isSentAtTimes({ idstr, instanceId }: Section, hasOthers: boolean, { tables }: Destination): boolean {
   if (SENT_AT_TIMES.has(idstr)) return true;
+  if ((idstr === GLOBAL_STATE && instanceId !== 0) || (hasOthers && idstr !== CONNECTOR)) return false;
   const vmsds = tables?.schema.vmsds ?? [];
   return vmsds.some(({ name, callbacks }) => name === idstr && callbacks.needed !== undefined);
 }

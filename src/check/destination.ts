@@ -1,3 +1,4 @@
+import { appendTo } from '../bytes/append-to.ts';
 import { type LoadTarget, targetOfSection } from '../layout/dry-load.ts';
 import type { Layout, StructNode } from '../layout/node.ts';
 import { layoutOf, type OpenedStream } from '../layout/open.ts';
@@ -67,8 +68,7 @@ export class Destination {
     this.facts = facts;
     this.qemuVersion = qemuVersion === undefined ? tables?.schema.qemuVersion : (qemuVersion ?? undefined);
     for (const section of this.own?.stream.sections ?? []) {
-      const key = sectionKey(section.idstr, section.instanceId);
-      this.#sections.set(key, [...(this.#sections.get(key) ?? []), this.#ownSection(section)]);
+      appendTo(this.#sections, sectionKey(section.idstr, section.instanceId), this.#ownSection(section));
     }
   }
 

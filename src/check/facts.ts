@@ -1,3 +1,4 @@
+import { appendTo } from '../bytes/append-to.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
 import type { DestinationFacts } from './destination.ts';
 import type { Profile, ProfileDevice } from './profile.ts';
@@ -14,8 +15,7 @@ export function factsOfProfile({
 }: Profile): DestinationFacts {
   const byPath = new Map<string, ProfileDevice[]>();
   for (const device of devices) {
-    if (device.devicePath === undefined) continue;
-    byPath.set(device.devicePath, [...(byPath.get(device.devicePath) ?? []), device]);
+    if (device.devicePath !== undefined) appendTo(byPath, device.devicePath, device);
   }
   const devicesAt = (idstr: string) => byPath.get(idstr.slice(0, Math.max(0, idstr.lastIndexOf('/')))) ?? [];
   return {

@@ -1,9 +1,9 @@
 import { childrenOf, type LayoutNode } from '../layout/node.ts';
 import type { Destination } from './destination.ts';
 import type { Finding } from './finding.ts';
+import { RESIZABLE } from './ram.ts';
 import type { RuleCode } from './rules.ts';
 import type { ValueInput } from './values.ts';
-import { isOlder } from './version.ts';
 
 /** Integers of a struct by the names of its fields; of an array nothing. */
 type Fields = (name: string) => number | undefined;
@@ -22,18 +22,16 @@ interface PostLoadRule {
   readonly vmsd: string;
   /** Whose `post_load` does it, where that is another one. */
   readonly by?: string;
-  /** First QEMU that does it, where its tables do not tell. */
-  readonly since?: readonly [number, number];
   refuse(stream: Fields, own: Fields): Refusal | undefined;
 }
 
 type Limits = Readonly<Record<string, readonly [least: number, most: number]>>;
 
 /** Fields that must be in a range. */
-function limits(vmsd: string, ranges: Limits, more: Partial<PostLoadRule> = {}): PostLoadRule {
+function limits(vmsd: string, ranges: Limits, by = vmsd): PostLoadRule {
   return {
     vmsd,
-    ...more,
+    by,
     refuse(stream) {
       for (const [field, [least, most]] of Object.entries(ranges)) {
         const value = stream(field);
@@ -79,8 +77,7 @@ const RULES: readonly PostLoadRule[] = [
   notAbove('mptsas', 'doorbell_idx', 'doorbell_cnt'),
   notAbove('mptsas', 'doorbell_reply_idx', 'doorbell_reply_size'),
   // hw/net/vmxnet3.c, vmxnet3_validate_queues, vmxnet3_validate_interrupts
-  limits('vmxnet3', { txq_num: [0, 8], rxq_num: [0, 8] }),
-  limits('vmxnet3', { event_int_idx: [0, 24] }, { since: [10, 0] }),
+  limits('vmxnet3', { txq_num: [0, 8], rxq_num: [0, 8], event_int_idx: [0, 24] }),
   // hw/ide/core.c, ide_drive_pio_post_load
   limits('ide_drive/pio_state', { end_transfer_fn_idx: [0, 5] }),
   // hw/ssi/pl022.c
@@ -94,7 +91,7 @@ const RULES: readonly PostLoadRule[] = [
     rx_fifo_offset: [0, 2044],
     tx_fifo_len: [0, 2048],
   }),
-  limits('stellaris_enet/rx_frame', { len: [0, 2048] }, { by: 'stellaris_enet' }),
+  limits('stellaris_enet/rx_frame', { len: [0, 2048] }, 'stellaris_enet'),
   // hw/display/ssd0323.c
   limits('ssd0323_oled', {
     cmd_len: [0, 8],
@@ -107,11 +104,12 @@ const RULES: readonly PostLoadRule[] = [
     mode: [0, 1],
   }),
   // target/i386/machine.c, cpu_post_load
-  limits('cpu', { fpregs_format_vmstate: [0, 0] }),
+  limits('cpu', { 'env.fpregs_format_vmstate': [0, 0] }),
   same('e1000e', 'subsys'),
   same('e1000e', 'subsys_ven'),
   // hw/timer/hpet.c: as many as the property timers= made, which is what the destination sends itself.
   same('hpet', 'num_timers_save', 'failed-validation'),
+  { vmsd: 'fw_cfg/acpi_mr', refuse: acpiBlocks },
   { vmsd: 'serial', refuse: transmitter },
   { vmsd: 'ahci port', by: 'ahci', refuse: ahciPort },
   { vmsd: 'ncq state', by: 'ahci', refuse: queuedCommand },
@@ -147,8 +145,7 @@ export function checkPostLoad({ node, ownNode, path, destination, section }: Val
 const VMSDS: ReadonlySet<string> = new Set(RULES.map(({ vmsd }) => vmsd));
 
 /** Does the QEMU of the destination have that code? */
-function isDone({ vmsd, by = vmsd, since }: PostLoadRule, { tables, qemuVersion }: Destination): boolean {
-  if (since && (qemuVersion === undefined || isOlder(qemuVersion, since))) return false;
+function isDone({ vmsd, by = vmsd }: PostLoadRule, { tables }: Destination): boolean {
   const vmsds = tables?.schema.vmsds ?? [];
   return vmsds.some(
     ({ name, callbacks: { postLoad, postLoadErrp } }) =>
@@ -177,6 +174,25 @@ function same(vmsd: string, field: string, rule?: RuleCode): PostLoadRule {
       return { field, text: `must be ${local}, as at the destination`, ...(rule ? { rule } : {}) };
     },
   };
+}
+
+/** Fields with the sizes that the RAM blocks of ACPI tables are resized to, and the most that they can have. */
+const ACPI_BLOCKS = [
+  ['table_mr_size', '/rom@etc/acpi/tables'],
+  ['linker_mr_size', '/rom@etc/table-loader'],
+  ['rsdp_mr_size', '/rom@etc/acpi/rsdp'],
+] as const;
+
+/** hw/nvram/fw_cfg.c, fw_cfg_acpi_mr_restore_post_load: a size that the block cannot grow to makes QEMU abort. */
+function acpiBlocks(stream: Fields, own: Fields): Refusal | undefined {
+  for (const [field, block] of ACPI_BLOCKS) {
+    const size = stream(field) ?? 0;
+    const most = RESIZABLE.get(block)!;
+    // A destination without ACPI tables has no such block.
+    if (!own(field) || size <= most) continue;
+    return { field, text: `can be ${most} at the most`, says: `Size too large: ${block}: ` };
+  }
+  return undefined;
 }
 
 /** hw/char/serial.c: the transmitter is empty as long as nothing is tried again. */

@@ -18,7 +18,7 @@ const HOST_PAGE_SIZE = 4096;
  * Blocks that QEMU can resize, and the length that it reserves for them, by name (hw/core/loader.c, rom_add_blob;
  * include/hw/acpi/aml-build.h). Asked where the destination's monitor was not.
  */
-const RESIZABLE: ReadonlyMap<string, number> = new Map([
+export const RESIZABLE: ReadonlyMap<string, number> = new Map([
   ['/rom@etc/acpi/tables', 0x200000],
   ['/rom@etc/table-loader', 0x10000],
   ['/rom@etc/acpi/rsdp', 0x1000],

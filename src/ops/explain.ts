@@ -1,3 +1,5 @@
+import { appendTo } from '../bytes/append-to.ts';
+
 /** Something that a command can report, with what the documentation has on it. */
 export interface Explanation {
   readonly code: string;
@@ -28,8 +30,7 @@ export function explanationsOfProblems(markdown: string): Explanation[] {
   const meanings = new Map<string, string[]>();
   for (const line of markdown.split('\n')) {
     const [, first = '', meaning = ''] = /^\| (`.*`) \| (.*) \|$/.exec(line) ?? [];
-    for (const [, code = ''] of first.matchAll(/`([^`]+)`/g))
-      meanings.set(code, [...(meanings.get(code) ?? []), meaning]);
+    for (const [, code = ''] of first.matchAll(/`([^`]+)`/g)) appendTo(meanings, code, meaning);
   }
   return [...meanings].map(([code, [title = '', ...others]]) => ({
     code,

@@ -163,6 +163,17 @@ describe('versions', () => {
   );
 });
 
+test.each([
+  ['globalstate', 0x80000000],
+  ['PCIHost', 0x20000],
+])('an instance of %s that no VM has', async (idstr, instanceId) => {
+  // Both were refused as unknown sections by real QEMUs; neither is sent by all of them.
+  const bytes = await renamed(own, [idstr, 0], [idstr, instanceId]);
+  expect(blocking(await check(bytes, own))).toMatchObject([
+    { rule: 'unknown-section', section: idstr, instanceId },
+  ]);
+});
+
 describe('a QEMU of which nothing but its tables is known', () => {
   test('devices that it does not have at all', async () => {
     const { range } = await sectionRecord(own, 'globalstate');
