@@ -11,6 +11,7 @@ import { checkStream } from '../../dist/check/check.js';
 import { Destination } from '../../dist/check/destination.js';
 import { checkHeader } from '../../dist/check/header.js';
 import { memorySource, openStream, SchemaTables } from '../../dist/index.js';
+import { builtinTablesOfWriter } from '../../dist/node/builtin-schemas.js';
 import { destinationOfStream } from '../../dist/node/open-destination.js';
 import { openSchema } from '../../dist/node/schema-file.js';
 import { openBytes } from './open-bytes.mjs';
@@ -59,7 +60,11 @@ async function destinationOf({ destination: { version, target }, profileName, pr
     last = { name: profileName, destination };
     return destination;
   }
-  const known = values['without-tables'] ? undefined : await tablesOf(version, target);
+  // Debian's 7.2 has no i386 of its own.
+  const known = values['without-tables']
+    ? undefined
+    : ((await tablesOf(version, target)) ??
+      (await builtinTablesOfWriter(await openStream(memorySource(profile()))))?.tables);
   const own = values['without-profile']
     ? undefined
     : await openStream(memorySource(profile()), known ? { tables: known } : {});
