@@ -28,6 +28,9 @@ export interface ValueInput extends SectionValues {
   readonly path: readonly PathComponent[];
 }
 
+/** Findings of a section that are kept: QEMU stops at the first. */
+const MAX_FINDINGS = 1000;
+
 /** Values that a load refuses, each rule for the infos or VMSDs that it knows. */
 export function checkValues(values: SectionValues): Finding[] {
   const findings: Finding[] = [
@@ -37,6 +40,7 @@ export function checkValues(values: SectionValues): Finding[] {
     ...checkSpaprCapabilities(values),
   ];
   for (const { node, own, path } of walkPairs(values.root, values.own)) {
+    if (findings.length >= MAX_FINDINGS) break;
     const input = { ...values, node, ownNode: own, path };
     const found = [...(checks.get(node.type)?.(input) ?? []), ...checkPostLoad(input)];
     findings.push(...found.map((finding) => ({ path, range: node, ...finding })));

@@ -1,12 +1,12 @@
 import { type ByteSource, memorySource } from '../bytes/source.ts';
 import { Destination } from '../check/destination.ts';
 import { factsOfProfile } from '../check/facts.ts';
-import { parseProfile } from '../check/profile.ts';
 import { profile as profileContainer } from '../containers/profile.ts';
 import { openStream } from '../layout/open.ts';
 import { SchemaTables } from '../layout/tables.ts';
 import { builtinTablesOfWriter } from './builtin-schemas.ts';
 import { openInput } from './open-input.ts';
+import { readProfile } from './profile-file.ts';
 import { openSchema } from './schema-file.ts';
 
 /** Bytes that tell whether a file is a profile. */
@@ -38,7 +38,7 @@ export async function openDestination({ schema, profile }: DestinationFiles): Pr
     const head = await source.read(0, MAX_HEAD);
     if (!profileContainer.matches(head))
       return { ...(await destinationOfStream(source, given)), close: () => input.close() };
-    const read = parseProfile(await source.read(0, source.size), profile);
+    const read = await readProfile(source, profile);
     await input.close();
     const tables = given ?? (read.schema && new SchemaTables(read.schema));
     const own = await openStream(memorySource(read.stream, profile), tables ? { tables } : {});

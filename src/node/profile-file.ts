@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
+import type { ByteSource } from '../bytes/source.ts';
 import { type Profile, parseProfile, serializeProfile } from '../check/profile.ts';
 import { MAX_PROFILE, profile as profileContainer } from '../containers/profile.ts';
 import { openInput } from './open-input.ts';
@@ -10,12 +11,16 @@ import { PartialFile } from './partial-file.ts';
 export async function openProfile(path: string): Promise<Profile> {
   const input = await openInput(path, { stopAt: profileContainer });
   try {
-    const { source } = input;
-    // Of what is too long, enough to be refused.
-    return parseProfile(await source.read(0, Math.min(source.size, MAX_PROFILE + 1)), path);
+    return await readProfile(input.source, path);
   } finally {
     await input.close();
   }
+}
+
+/** Reads the profile that a source is, unpacked. Throws DecodeError `bad-profile` or `io`. */
+export async function readProfile(source: ByteSource, path: string): Promise<Profile> {
+  // Of what is too long, enough to be refused.
+  return parseProfile(await source.read(0, Math.min(source.size, MAX_PROFILE + 1)), path);
 }
 
 /** The content of a profile file. */
