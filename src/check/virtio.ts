@@ -8,6 +8,8 @@ import { walkPairs } from './walk-pairs.ts';
 /** include/hw/virtio/virtio.h */
 const VIRTIO_QUEUE_MAX = 1024;
 const VIRTIO_NO_VECTOR = 0xffff;
+/** Bits 42 to 49 are no features (Virtio 1.3, 2.2): no device offers them. */
+const RESERVED_FEATURES = 0xffn << 42n;
 const MSIX = 'msix state';
 /** First QEMU seen that refuses a queue which is larger than the one it made; 10.2 does not. */
 const LIMITS_QUEUES = [11, 1] as const;
@@ -62,7 +64,7 @@ export function checkVirtio(input: ValueInput): readonly Finding[] {
   }
   const accepted = guestFeatures(node);
   const offer = destination.facts?.virtioFeatures(section.idstr);
-  const refused = accepted === undefined || !offer ? 0n : accepted & offer.denied;
+  const refused = (accepted ?? 0n) & (RESERVED_FEATURES | (offer?.denied ?? 0n));
   if (accepted !== undefined && refused !== 0n) {
     const hex = (value: bigint) => `0x${value.toString(16)}`;
     findings.push({

@@ -114,6 +114,16 @@ describe('virtio', () => {
     expect(hasSaid(newer.words, finding!.says!), finding!.says).toBe(true);
   });
 
+  test.each([`${ID} features-64`, 'linux-pc-virtio@5.2 7.2 to 7.2 damaged virtio: features-one'])(
+    'bits that are no features: %s',
+    async (id) => {
+      const load = recorded(id);
+      const [finding] = blocking(await checkLoad(load));
+      expect(finding?.rule).toBe('virtio-features');
+      expect(hasSaid(load.words, finding!.says!), finding!.says).toBe(true);
+    },
+  );
+
   test('features that the device does not offer, where its monitor tells which it does', async () => {
     const OFFERED = 0x179006e54n;
     const load = recorded(`${ID} features-64-one`);
