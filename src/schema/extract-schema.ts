@@ -4,7 +4,7 @@ import { type LoadedProgram, loadProgram } from '../elf/load.ts';
 import { findEmbeddedOnly } from './embedded-only.ts';
 import { findInfos } from './find-infos.ts';
 import { withoutStrays } from './find-vmsds.ts';
-import { fitTables } from './fit-layout.ts';
+import { fitLayout } from './fit-layout.ts';
 import { QEMU_SCHEMA_FORMAT, QEMU_SCHEMA_FORMAT_VERSION, type QemuSchema } from './qemu-schema.ts';
 import { readQemuTarget } from './qemu-target.ts';
 import { parseQemuVersion, readModuleStamp, readQemuVersion } from './qemu-version.ts';
@@ -54,7 +54,7 @@ export function schemaOfProgram(program: LoadedProgram): QemuSchema {
   const name = objects[0]?.name ?? '';
   const infos = findInfos(image);
   const qemuVersion = readQemuVersion(image);
-  const fit = fitTables(program, infos, parseQemuVersion(qemuVersion));
+  const fit = fitLayout(program, infos, parseQemuVersion(qemuVersion));
   if (!fit || fit.vmsds.length < MIN_VMSDS) throw notQemu(name);
   const { reader } = fit;
   const types = findClasses(program, fit.vmsds);

@@ -16,7 +16,7 @@ export interface Fit {
 }
 
 /** Finds the tables with the known layout that fits best, or with one that is worked out from the binary itself. */
-export function fitTables(
+export function fitLayout(
   program: LoadedProgram,
   infos: ReadonlyMap<number, RawInfo>,
   version: readonly [number, number] | undefined,
