@@ -283,8 +283,9 @@ class Comparison {
       });
     }
     const [single] = pairs;
-    if (pairs.length === 1 && single?.saved?.kind === 'value' && single.loaded?.kind === 'value') {
-      if (saved.length + loaded.length === 2) this.#changed(single.saved, single.loaded);
+    const isWhole = saved.length + loaded.length === 2;
+    if (pairs.length === 1 && isWhole && single?.saved?.kind === 'value' && single.loaded?.kind === 'value') {
+      this.#changed(single.saved, single.loaded);
       return;
     }
     const groups = new Map<string, { readonly saved: WireItem[]; readonly loaded: WireItem[] }>();

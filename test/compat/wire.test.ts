@@ -111,6 +111,15 @@ test('a break for certain is found where the bytes do not come out even, and onl
   );
 });
 
+test('what is left in a place that a field moved away from is compared', () => {
+  const field = (num?: number) => ({ name: 'a', info: 'bool', ...(num === undefined ? {} : { num }) });
+  const old = { name: 'dev', version: 1, fields: [field(4), field(), field()] };
+  const fresh = { name: 'dev', version: 1, fields: [field(), field(4)] };
+  const { findings } = compareSides(side([old]), side([fresh]), { direction: 'old-to-new' });
+  const sum = ofRank(findings, 'certain').reduce((total, { bytes }) => total + (bytes ?? Number.NaN), 0);
+  expect(sum).toBe(-1);
+});
+
 test('bytes of findings add up to what is read more than sent', () => {
   fc.assert(
     fc.property(changed, ([old, fresh]) => {
