@@ -62,6 +62,7 @@ export async function destinationOfStream(
   const { tables } = writer;
   const destination = new Destination({ tables, own, qemuVersion: writer.qemuVersion ?? null });
   const { qemuVersion, target } = tables.schema;
-  const remark = `taken to be QEMU ${qemuVersion}, ${target}, whose built-in tables fit its state best; --qemu or --schema says which it is`;
+  const others = writer.qemuVersion === undefined ? ', as those of other versions do' : '';
+  const remark = `taken to be QEMU ${qemuVersion}, ${target}, whose built-in tables fit its state best${others}; --qemu or --schema says which it is`;
   return { destination, remarks: [remark] };
 }
