@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { Command, InvalidArgumentError } from '@commander-js/extra-typings';
 import { formatSize } from '../render/size.ts';
 import { progressLine } from './input.ts';
@@ -27,7 +28,10 @@ Examples:
     if (file === undefined && process.stdout.isTTY)
       throw new Error('a profile is compressed and not for a terminal: name a file with -o');
     // Better said before QEMU is started.
-    if (file !== undefined && existsSync(file)) throw new Error(`${file} exists already`);
+    if (file !== undefined) {
+      if (existsSync(file)) throw new Error(`${file} exists already`);
+      if (!existsSync(dirname(file))) throw new Error(`${dirname(file)} does not exist`);
+    }
     const { captureProfile } = await import('../node/capture-profile.ts');
     const { QemuEnded } = await import('../node/start-qemu.ts');
     const { compressProfile, writeProfileFile } = await import('../node/profile-file.ts');

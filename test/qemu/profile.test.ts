@@ -256,6 +256,11 @@ describe('there is no profile', () => {
     expect([status, stderr]).toEqual([2, 'vmwalk: error: vm.profile exists already\n']);
   });
 
+  test('where there is no folder for it', async () => {
+    const { status, stderr } = await vmwalk(['profile', '-o', './nowhere/vm.profile', '--', './no-qemu']);
+    expect([status, stderr]).toEqual([2, 'vmwalk: error: ./nowhere does not exist\n']);
+  });
+
   test.each(['SIGINT', 'SIGTERM'] as const)('after %s, nor a QEMU', async (signal) => {
     const folder = temporaryFolder();
     const args = [main, 'profile', '-o', 'vm.profile', '--', ...QEMU, ...COMMON, ...WAITING];
