@@ -14,7 +14,6 @@ import { byteDistance, totalLength, varyingCondition } from './item-lengths.ts';
 import { countText, fieldNames, isAre, itemsText, markerText, valueText } from './item-text.ts';
 import { type WireFinding, WireFindings } from './wire-finding.ts';
 import {
-  type CloseItem,
   type Condition,
   isUnused,
   itemLength,
@@ -53,8 +52,8 @@ export function compareVmsds(
 class Comparison {
   readonly findings = new WireFindings();
   readonly #budget: ItemBudget;
-  /** Findings of arrays of another length that the items are in, as indexes into the list. */
-  readonly #lengths: number[] = [];
+  /** Of the arrays that the items are in: the finding that it has another length, as index into the list. */
+  readonly #lengths: (number | undefined)[] = [];
 
   constructor(budget: ItemBudget) {
     this.#budget = budget;
@@ -65,7 +64,7 @@ class Comparison {
     let hunk: Hunk | undefined;
     for (const pair of pairs) {
       const { saved, loaded } = pair;
-      if (saved && loaded && agrees(saved, loaded)) {
+      if (saved && loaded && this.#agrees(saved, loaded)) {
         hunk = undefined;
         this.#pair(saved, loaded);
         continue;
@@ -80,6 +79,17 @@ class Comparison {
     }
     for (const moved of takeMoved(hunks)) this.#moved(moved);
     for (const each of hunks) this.#hunk(each);
+  }
+
+  /** Values of one form, which are there as often but for arrays that are said to have another length. */
+  #agrees(saved: WireItem, loaded: WireItem): boolean {
+    if (saved.kind !== 'value') return true;
+    if (loaded.kind !== 'value' || !sameWire(saved, loaded)) return false;
+    return saved.times === loaded.times || this.#otherLength() !== undefined;
+  }
+
+  #otherLength(): number | undefined {
+    return this.#lengths.findLast((length) => length !== undefined);
   }
 
   giveUp({ name = '' }: WireVmsd): void {
@@ -102,7 +112,7 @@ class Comparison {
     const difference = testDifference(saved.conditions, loaded.conditions);
     if (difference) this.#test(difference, loaded, saved.conditions);
     if (saved.kind === 'close') {
-      if (!sameCount(saved.count, (loaded as CloseItem).count)) this.#lengths.pop();
+      this.#lengths.pop();
       return;
     }
     this.#names(saved, loaded);
@@ -115,7 +125,7 @@ class Comparison {
 
   /** An item in an array of another length, which is there more or less often. */
   #lengthen(saved: ValueItem, loaded: ValueItem): void {
-    const at = this.#lengths.at(-1);
+    const at = this.#otherLength();
     if (at === undefined) return;
     this.findings.addBytes(at, byteDistance(itemLength(saved), itemLength(loaded)));
   }
@@ -173,8 +183,8 @@ class Comparison {
 
   #open(saved: OpenItem, loaded: OpenItem): void {
     this.#pointers(saved, loaded);
-    if (sameCount(saved.count, loaded.count)) return;
-    this.#lengths.push(this.findings.list.length);
+    const isSame = sameCount(saved.count, loaded.count);
+    this.#lengths.push(isSame ? undefined : this.findings.list.length);
     this.#count(saved, loaded, 0);
   }
 
@@ -456,9 +466,4 @@ class Comparison {
       });
     }
   }
-}
-
-/** Do two items say the same bytes, or is it another thing than bytes that they may differ in? */
-function agrees(saved: WireItem, loaded: WireItem): boolean {
-  return saved.kind !== 'value' || (loaded.kind === 'value' && sameWire(saved, loaded));
 }

@@ -120,6 +120,31 @@ test('what is left in a place that a field moved away from is compared', () => {
   expect(sum).toBe(-1);
 });
 
+test('an array of structs that becomes two of other lengths adds up', () => {
+  const inner = (fields: readonly TableField[]): TableVmsd => ({
+    name: 'inner',
+    version: 1,
+    minimum: 0,
+    fields,
+  });
+  const unused = (size: number): TableField => ({ name: 'unused', info: 'unused_buffer', size });
+  const a = (info: string, num: number): TableField => ({ name: 'a', info, num });
+  const first = inner([unused(8), unused(12), a('uint16', 2)]);
+  const second = inner([a('bool', 2), unused(3), unused(8), a('uint32', 3)]);
+  const old = { name: 'dev', version: 1, fields: [a('uint64', 3), { name: 'a', struct: first, num: 2 }] };
+  const fresh = {
+    name: 'dev',
+    version: 1,
+    fields: [
+      { name: 'a', struct: inner([unused(12)]), num: 2 },
+      { name: 'a', struct: second, num: 3 },
+    ],
+  };
+  const { findings } = compareSides(side([old]), side([fresh]), { direction: 'old-to-new' });
+  const sum = ofRank(findings, 'certain').reduce((total, { bytes }) => total + (bytes ?? Number.NaN), 0);
+  expect(sum).toBe(2 * 12 + 3 * 25 - (24 + 2 * 24));
+});
+
 test('bytes of findings add up to what is read more than sent', () => {
   fc.assert(
     fc.property(changed, ([old, fresh]) => {
