@@ -1,4 +1,4 @@
-import { childrenOf, type LayoutNode } from '../layout/node.ts';
+import { childNamed, type LayoutNode } from '../layout/node.ts';
 import type { Destination } from './destination.ts';
 import type { Finding } from './finding.ts';
 import { RESIZABLE } from './ram.ts';
@@ -6,7 +6,7 @@ import type { RuleCode } from './rules.ts';
 import type { ValueInput } from './values.ts';
 
 /** Integers of a struct by the names of its fields; of an array nothing. */
-type Fields = (name: string) => number | undefined;
+type Fields = (...path: readonly string[]) => number | undefined;
 
 /** What makes a `post_load` refuse. */
 interface Refusal {
@@ -124,7 +124,7 @@ export function checkPostLoad({ node, ownNode, path, destination, section }: Val
     const refusal = rule.refuse(fieldsOf(node), fieldsOf(ownNode));
     if (!refusal) return [];
     const { field, text, says, rule: code = 'post-load' } = refusal;
-    const at = child(node, field) ?? node;
+    const at = childNamed(node, field) ?? node;
     const value = at.kind === 'leaf' ? `${String(at.value)}; it ` : '';
     return [
       {
@@ -198,7 +198,7 @@ function acpiBlocks(stream: Fields, own: Fields): Refusal | undefined {
 /** hw/char/serial.c: the transmitter is empty as long as nothing is tried again. */
 function transmitter(stream: Fields, own: Fields): Refusal | undefined {
   const status = stream('lsr');
-  const retries = stream('serial/tsr.tsr_retry') ?? own('serial/tsr.tsr_retry') ?? 0;
+  const retries = stream('serial/tsr', 'tsr_retry') ?? own('serial/tsr', 'tsr_retry') ?? 0;
   if (status === undefined) return undefined;
   const isEmpty = (status & LINE_STATUS_TRANSMITTER_EMPTY) !== 0;
   if (isEmpty === (retries === 0)) return undefined;
@@ -233,23 +233,14 @@ function queuedCommand(stream: Fields): Refusal | undefined {
 }
 
 function fieldsOf(node: LayoutNode | undefined): Fields {
-  return (name) => {
-    const at = child(node, name);
+  return (...path) => {
+    const at = path.reduce<LayoutNode | undefined>(childNamed, node);
     if (at?.kind !== 'leaf') return undefined;
     const { value } = at;
-    return typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint'
-      ? Number(value)
-      : undefined;
+    if (typeof value === 'boolean') return value ? 1 : 0;
+    // Beyond what a number holds exactly it is beyond every limit.
+    if (typeof value === 'bigint')
+      return value > Number.MAX_SAFE_INTEGER ? Number.POSITIVE_INFINITY : Number(value);
+    return typeof value === 'number' ? value : undefined;
   };
-}
-
-/** A field by its name, or one of a subsection: `serial/tsr.tsr_retry`. */
-function child(node: LayoutNode | undefined, name: string): LayoutNode | undefined {
-  if (!node) return undefined;
-  for (const each of childrenOf(node)) {
-    if (each.name === name) return each;
-    if (each.type === 'subsection' && name.startsWith(`${each.name}.`))
-      return child(each, name.slice(String(each.name).length + 1));
-  }
-  return undefined;
 }

@@ -4,7 +4,13 @@ import { fileURLToPath } from 'node:url';
 import { printable } from '../bytes/diagnostic.ts';
 import type { OpenedStream } from '../layout/open.ts';
 import { SchemaTables } from '../layout/tables.ts';
-import { fitTables, possibleFit, type TablesFit } from '../ops/fit-tables.ts';
+import {
+  type DescribedDevices,
+  describedDevices,
+  fitTables,
+  possibleFit,
+  type TablesFit,
+} from '../ops/fit-tables.ts';
 import { openSchema, readSchemaFileSync } from './schema-file.ts';
 
 const folder = new URL('../../schemas/', import.meta.url);
@@ -111,9 +117,10 @@ async function chooseTables(
 ): Promise<readonly ChosenTables[]> {
   const entries = knowing.length > 0 ? knowing : await ofLikeliestTarget(opened, all);
   const isSecond = ({ target }: BuiltinSchema) => SECOND_TIER.has(target);
+  const described = describedDevices(opened);
   let best: readonly ChosenTables[] = [];
   for (const tier of [entries.filter((entry) => !isSecond(entry)), entries.filter(isSecond)]) {
-    best = await chooseOf(tier, opened, best, findAll);
+    best = await chooseOf(tier, opened, described, best, findAll);
     if (best[0]?.fitting === best[0]?.sections) break;
   }
   return best;
@@ -123,6 +130,7 @@ async function chooseTables(
 async function chooseOf(
   entries: readonly BuiltinSchema[],
   opened: OpenedStream,
+  described: DescribedDevices,
   known: readonly ChosenTables[],
   findAll: boolean,
 ): Promise<readonly ChosenTables[]> {
@@ -138,7 +146,7 @@ async function chooseOf(
   );
   let best = known;
   for (const { entry, tables } of findAll ? candidates : candidates.slice(0, MAX_TRIED)) {
-    const chosen = { ...(await fitTables(opened, tables)), entry, tables };
+    const chosen = { ...(await fitTables(opened, tables, described)), entry, tables };
     const [leader] = best;
     const lead = leader ? chosen.fitting - leader.fitting || chosen.alike - leader.alike : 1;
     if (lead > 0) best = [chosen];

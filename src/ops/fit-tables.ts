@@ -43,12 +43,15 @@ export function isExplained({ root, diagnostics }: Layout): boolean {
 }
 
 /** Reads every section by the tables. */
-export async function fitTables(opened: OpenedStream, tables: SchemaTables): Promise<TablesFit> {
+export async function fitTables(
+  opened: OpenedStream,
+  tables: SchemaTables,
+  described: DescribedDevices,
+): Promise<TablesFit> {
   let sections = 0;
   let fitting = 0;
   let alike = 0;
   const form = vmdescForm(tables.schema.qemuVersion);
-  const described = new Map(devicesOf(opened));
   let kept = 0;
   const layouts = new Map<Section, Layout>();
   for (const section of opened.stream.sections) {
@@ -58,19 +61,24 @@ export async function fitTables(opened: OpenedStream, tables: SchemaTables): Pro
     kept += rangeLength(layout.root);
     if (kept <= MAX_KEPT) layouts.set(section, layout);
     if (isExplained(layout)) fitting++;
-    if (described.get(deviceKey(section)) === JSON.stringify(deviceEntry(layout, form)[0])) alike++;
+    const device = described.get(deviceKey(section));
+    if (device !== undefined && device === JSON.stringify(deviceEntry(layout, form)[0])) alike++;
   }
   return { sections, fitting, alike, layouts };
 }
 
-/** The entries of the stream's own vmdesc as text, by the sections that they are about. */
-function devicesOf({ vmdesc }: OpenedStream): [string, string][] {
+/** The entries of a stream's own vmdesc as text, by the sections that they are about; none where it has none. */
+export type DescribedDevices = ReadonlyMap<string, string>;
+
+export function describedDevices({ vmdesc }: OpenedStream): DescribedDevices {
   const devices = vmdesc?.['devices'];
-  if (!Array.isArray(devices)) return [];
-  return devices.filter(isObject).map((device) => {
-    const { name, instance_id: instanceId } = device;
-    return [deviceKey({ idstr: String(name), instanceId: Number(instanceId) }), JSON.stringify(device)];
-  });
+  if (!Array.isArray(devices)) return new Map();
+  return new Map(
+    devices.filter(isObject).map((device) => {
+      const { name, instance_id: instanceId } = device;
+      return [deviceKey({ idstr: String(name), instanceId: Number(instanceId) }), JSON.stringify(device)];
+    }),
+  );
 }
 
 function isObject(value: JsonValue): value is JsonObject {

@@ -28,8 +28,16 @@ export class InvalidJson extends JsonProblem {}
 
 /** Brackets inside each other. */
 export function nestingDepth(text: string): number {
-  let depth = 0;
   let deepest = 0;
+  eachBracket(text, (depth) => {
+    if (depth > deepest) deepest = depth;
+  });
+  return deepest;
+}
+
+/** Calls back for each bracket outside strings, with its offset and how many are open behind it. */
+export function eachBracket(text: string, onBracket: (depth: number, offset: number) => void): void {
+  let depth = 0;
   let inString = false;
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
@@ -37,10 +45,9 @@ export function nestingDepth(text: string): number {
       if (code === 0x5c) i++;
       else if (code === 0x22) inString = false;
     } else if (code === 0x22) inString = true;
-    else if (code === 0x7b || code === 0x5b) deepest = Math.max(deepest, ++depth);
-    else if (code === 0x7d || code === 0x5d) depth--;
+    else if (code === 0x7b || code === 0x5b) onBracket(++depth, i);
+    else if (code === 0x7d || code === 0x5d) onBracket(--depth, i);
   }
-  return deepest;
 }
 
 export function asObject(value: unknown, path: string): CheckedObject {

@@ -5,6 +5,7 @@ import {
   asObject,
   asString,
   type CheckedObject,
+  eachBracket,
   InvalidJson,
   JsonProblem,
   parseCheckedJson,
@@ -112,17 +113,11 @@ function parse(text: string): DumpVmstate {
  */
 function wholeEntries(text: string): unknown {
   let depth = 0;
-  let inString = false;
   let end = 0;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (inString) {
-      if (code === 0x5c) i++;
-      else if (code === 0x22) inString = false;
-    } else if (code === 0x22) inString = true;
-    else if (code === 0x7b || code === 0x5b) depth++;
-    else if ((code === 0x7d || code === 0x5d) && --depth === 1) end = i + 1;
-  }
+  eachBracket(text, (behind, offset) => {
+    if (behind === 1 && behind < depth) end = offset + 1;
+    depth = behind;
+  });
   if (depth < 1 || end === 0) return undefined;
   try {
     return JSON.parse(`${text.slice(0, end)}}`);
