@@ -1,19 +1,15 @@
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { walk } from '../../src/layout/node.ts';
 import type { OpenOptions } from '../../src/layout/open.ts';
-import { SchemaTables } from '../../src/layout/tables.ts';
-import { openSchema } from '../../src/node/schema-file.ts';
 import { streamInfo } from '../../src/ops/info.ts';
 import { dumpText } from '../../src/render/dump-text.ts';
 import { infoText } from '../../src/render/info-text.ts';
 import { ndjsonLine } from '../../src/render/ndjson.ts';
 import { plainStyle } from '../../src/render/style.ts';
-import { type Fixture, readFixture } from '../fixtures.ts';
+import { readFixture } from '../fixtures.ts';
 import { type Decoded, decode, violations } from './decode.ts';
-import { campaign, cases, readSpecimen, type Specimen, specimens } from './specimens.ts';
+import { campaign, cases, readSpecimen, readTables, type Specimen, specimens, tabled } from './specimens.ts';
 
 /** Type bytes, terminators and NULL markers: bytes that mean something somewhere. */
 const MEANINGFUL = [0x00, 0xff, 0x7e, 0x05, 0x30, 0x04, 0x07, 0x08, 0x7b, 0x22, 0x5d];
@@ -91,25 +87,17 @@ describe.each(specimens)('$name, mangled', ({ name }) => {
   });
 });
 
-const tabled = specimens.filter((fixture) => existsSync(tablesOf(fixture)));
-
 test('there are tables for some of them', () => {
   expect(tabled.length).toBeGreaterThan(3);
 });
 
 describe.each(tabled)('$name, mangled and without its description', (fixture) => {
   test('is decoded by the tables of its QEMU, and printed, without an exception', async () => {
-    const tables = new SchemaTables(await openSchema(tablesOf(fixture)));
+    const tables = await readTables(fixture);
     const specimen = await readSpecimen(fixture.name);
     await mangle(specimen, 5 * campaign, { tables, ignoreVmdesc: true });
   });
 });
-
-/** The tables of a fixture's QEMU, as they are shipped. */
-function tablesOf({ qemuVersion, target }: Fixture): string {
-  const version = /^\d+\.\d+/.exec(qemuVersion)?.[0];
-  return fileURLToPath(new URL(`../../schemas/${version}-${target}.json.gz`, import.meta.url));
-}
 
 /** Everything that `info` and `dump` print, as text and as JSON. */
 async function print({ opened, sections }: Decoded): Promise<void> {

@@ -1,4 +1,8 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { walk } from '../../src/layout/node.ts';
+import { SchemaTables } from '../../src/layout/tables.ts';
+import { openSchema } from '../../src/node/schema-file.ts';
 import { type Fixture, fixtures, readFixture } from '../fixtures.ts';
 import { readBlob } from '../layout/blob-reader.ts';
 import { type Decoded, decode } from './decode.ts';
@@ -30,6 +34,19 @@ export const specimens: readonly Fixture[] = [
 export const described: readonly Fixture[] = specimens.filter(
   ({ name }) => readBlob(Buffer.from(readFixture(name))) !== undefined,
 );
+
+/** Those whose QEMU's tables are shipped. */
+export const tabled: readonly Fixture[] = specimens.filter((fixture) => existsSync(tablesFile(fixture)));
+
+/** The tables of a fixture's QEMU. */
+export async function readTables(fixture: Fixture): Promise<SchemaTables> {
+  return new SchemaTables(await openSchema(tablesFile(fixture)));
+}
+
+function tablesFile({ qemuVersion, target }: Fixture): string {
+  const version = /^\d+\.\d+/.exec(qemuVersion)?.[0];
+  return fileURLToPath(new URL(`../../schemas/${version}-${target}.json.gz`, import.meta.url));
+}
 
 function firstOfEach(of: readonly Fixture[], key: (fixture: Fixture) => string): Fixture[] {
   const first = new Map<string, Fixture>();

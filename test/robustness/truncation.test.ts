@@ -1,6 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { contents, decode, hasError, violations } from './decode.ts';
-import { cases, described, places, readSpecimen, type Specimen, specimens } from './specimens.ts';
+import {
+  campaign,
+  cases,
+  described,
+  places,
+  readSpecimen,
+  readTables,
+  type Specimen,
+  specimens,
+  tabled,
+} from './specimens.ts';
 
 /** Where to cut: all over the device state, a little in RAM and the description, and at every record's ends. */
 function cuts(specimen: Specimen): number[] {
@@ -57,4 +67,15 @@ describe.each(described)('$name cut short in front of its description', ({ name 
       }
     }
   });
+});
+
+describe.each(tabled)('$name cut short and without its description', (fixture) => {
+  test('has every byte up to the cut in one leaf or gap', async () => {
+    const tables = await readTables(fixture);
+    const { bytes, devices, eof } = await readSpecimen(fixture.name);
+    for (const cut of places(devices, eof, 1, 25 * campaign)) {
+      const decoded = (await decode(bytes.subarray(0, cut), { tables, ignoreVmdesc: true }))!;
+      expect(violations(decoded), `cut at ${cut}`).toEqual([]);
+    }
+  }, 60_000);
 });

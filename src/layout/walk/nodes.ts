@@ -36,6 +36,17 @@ function chosenThroughout(node: LayoutNode, chosen: Choice): LayoutNode {
   return { ...node, chosen, children: { [Symbol.iterator]: marked } };
 }
 
+/** The elements of an array of plain values, and behind them the gap where the walk did not get to its end. */
+function followed(elements: Iterable<LayoutNode> | undefined, rest: LayoutNode[]): Iterable<LayoutNode> {
+  if (!elements || rest.length === 0) return elements ?? rest;
+  return {
+    *[Symbol.iterator]() {
+      yield* elements;
+      yield* rest;
+    },
+  };
+}
+
 /** Makes the nodes of a section while it is walked. */
 export class NodeBuilder implements WalkSink {
   readonly #context: ResolveContext;
@@ -141,7 +152,7 @@ export class NodeBuilder implements WalkSink {
       const { described } = node;
       // Of an array of pointers, the first element may be a marker.
       const first = elements ? type : (children[0]?.type ?? type);
-      const array = { kind, name, type: first, start, end, length, children: elements ?? children };
+      const array = { kind, name, type: first, start, end, length, children: followed(elements, children) };
       return described ? { ...array, described } : array;
     }
     const { bytes, base } = this.#context.section;
