@@ -18,6 +18,9 @@ const MAX_SECTION_ID = 1 << 20;
 const MAX_COMMAND = 0x40;
 const OPENING_BRACE = 0x7b;
 
+/** Types of the records that begin a section. */
+const HEADERS: ReadonlySet<number | undefined> = new Set([QEMU_VM_SECTION_START, QEMU_VM_SECTION_FULL]);
+
 /** What may follow at this place: surely a record, perhaps one (an EOF with unexplained bytes behind it), or none. */
 export type Plausibility = 'yes' | 'weak' | 'no';
 
@@ -87,8 +90,8 @@ export async function footerAhead(window: Window, id: number): Promise<boolean> 
  * Searches forward for a section footer that a plausible record follows, of section `id` or, when `id` is
  * undefined, of any section. Returns the offset of the footer, or undefined; the window's place is then undefined.
  *
- * In every real stream tried, the first such footer was the true end; an EOF that unexplained bytes follow counts
- * only when nothing better comes.
+ * In every real stream tried, the first such footer was the true end; an EOF that unexplained bytes follow, or
+ * the header of a section that is damaged, counts only when nothing better comes.
  */
 export async function searchFooter(
   window: Window,
@@ -113,7 +116,9 @@ export async function searchFooter(
       if (id === undefined ? found >= MAX_SECTION_ID : found !== id) continue;
       const plausibility = plausibleRecordAt(window, pos + FOOTER_LENGTH, context);
       if (plausibility === 'yes') return window.offset + (pos - window.pos);
-      if (plausibility === 'weak') weak ??= window.offset + (pos - window.pos);
+      // Behind a footer of this very section, a header whose id or idstr cannot be is a damaged one.
+      const isDamagedHeader = id !== undefined && HEADERS.has(bytes[pos + FOOTER_LENGTH]);
+      if (plausibility === 'weak' || isDamagedHeader) weak ??= window.offset + (pos - window.pos);
     }
     window.pos = pos;
     if (atEnd) break;

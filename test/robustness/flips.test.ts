@@ -28,6 +28,11 @@ function untouched(specimen: Specimen, place: number): string[] {
   return intact.sections.filter(({ bodies }) => bodies.at(-1)!.end + 5 <= place).map(({ key }) => key);
 }
 
+/** Where the headers of sections say how long their idstr is: a header with another length is none. */
+function idstrLengths({ intact }: Specimen): number[] {
+  return intact.opened.stream.sections.map(({ records }) => records[0]!.range.start + 5);
+}
+
 async function decodeFlipped(bytes: Uint8Array, place: number, mask: number): Promise<Decoded | undefined> {
   const flipped = Uint8Array.from(bytes);
   flipped[place]! ^= mask;
@@ -39,7 +44,8 @@ describe.each(specimens)('$name with a byte changed', ({ name }) => {
     const specimen = await readSpecimen(name);
     const { bytes, intact } = specimen;
     const before = contents(intact);
-    for (const [i, place] of places(0, bytes.length, 1, cases(specimen)).entries()) {
+    const anywhere = places(0, bytes.length, 1, cases(specimen));
+    for (const [i, place] of [...anywhere, ...idstrLengths(specimen)].entries()) {
       const mask = MASKS[i % MASKS.length]!;
       const decoded = await decodeFlipped(bytes, place, mask);
       expect(decoded === undefined, `byte ${place}`).toBe(place < 8);

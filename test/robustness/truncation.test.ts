@@ -77,5 +77,5 @@ describe.each(tabled)('$name cut short and without its description', (fixture) =
       const decoded = (await decode(bytes.subarray(0, cut), { tables, ignoreVmdesc: true }))!;
       expect(violations(decoded), `cut at ${cut}`).toEqual([]);
     }
-  }, 60_000);
+  });
 });
