@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { layoutOf, memorySource, openStream, walk } from '../../dist/index.js';
 import { SchemaTables } from '../../dist/layout/tables.js';
-import { builtinSchemas } from '../../dist/node/builtin-schemas.js';
+import { builtinSchemas } from '../../dist/node/builtin-schema-index.js';
 import { openSchema } from '../../dist/node/schema-file.js';
 import { learnSchema } from '../../dist/ops/schema-learn.js';
 

@@ -27,7 +27,10 @@ export const checkCommand = new Command('check')
     'the destination VM: what "vmwalk profile" wrote of it, or any stream of such a VM',
   )
   .addOption(new Option('--qemu <binary>', "the destination's QEMU; it is not run").conflicts('schema'))
-  .option('--schema <file>', 'the same from a file that "vmwalk schema extract" wrote')
+  .option(
+    '--schema <file>',
+    'the same from a file that "vmwalk schema extract" wrote, or a built-in schema such as 10.0-x86_64',
+  )
   .addOption(
     new Option('--source-qemu <binary>', 'the QEMU that wrote the stream, where it has no vmdesc').conflicts(
       'sourceSchema',
@@ -52,6 +55,7 @@ Examples:
   vmwalk check guest.qevm --profile there.profile
   vmwalk check guest.qevm --profile paused-on-the-other-host.qevm
   vmwalk check guest.qevm --qemu /usr/bin/qemu-system-x86_64
+  vmwalk check guest.qevm --schema 10.0-x86_64     Debian's QEMU, which need not be installed
   vmwalk check disk.qcow2#before-upgrade --profile there.profile --notes
   vmwalk check --junit saved/*.qevm --profile there.profile > report.xml
   vmwalk explain unknown-section`,

@@ -52,7 +52,10 @@ export const qemuOption = () =>
     'the QEMU that wrote the stream, to decode what has no vmdesc; it is not run',
   ).conflicts('schema');
 export const schemaOption = () =>
-  new Option('--schema <file>', 'the same from a file that "vmwalk schema extract" or "learn" wrote');
+  new Option(
+    '--schema <file>',
+    'the same from a file that "vmwalk schema extract" or "learn" wrote, or a built-in schema such as 7.2-x86_64',
+  );
 export const noBlobOption = () => new Option('--no-blob', "do not use the stream's own vmdesc");
 
 export const strictSchemaOption = () =>

@@ -7,7 +7,8 @@ import { EXIT_TROUBLE, Output, styleFor, terminalWidth, toJson } from './output.
 
 // What reads binaries is loaded when a command runs: the others start without it.
 
-const SCHEMA_FILE = 'QEMU binary, or schema file that extract or learn wrote';
+const SCHEMA_FILE =
+  'QEMU binary, schema file that extract or learn wrote, or built-in schema such as 7.2-x86_64';
 
 const extractCommand = new Command('extract')
   .description('read the device state tables (VMStateDescription) out of a QEMU binary, which is not run')
@@ -57,17 +58,20 @@ Examples:
   });
 
 const listCommand = new Command('list')
-  .description('all VMStateDescriptions, by name')
-  .argument('<file>', SCHEMA_FILE)
+  .description('all VMStateDescriptions, by name; without a file, the built-in schemas')
+  .argument('[file]', SCHEMA_FILE)
   .addOption(jsonOption())
   .addHelpText(
     'after',
     `
 Examples:
+  vmwalk schema list                                        what there is without a file
+  vmwalk schema list 10.0-x86_64
   vmwalk schema list /usr/bin/qemu-system-x86_64
   vmwalk schema list --json q.json.gz | jq -r '.vmsds[] | select(.unmigratable) | .name'`,
   )
   .action(async (file, { json }) => {
+    if (file === undefined) return listBuiltinSchemas(json);
     const { listVmsds } = await import('../ops/schema-list.ts');
     const { vmsdTable } = await import('../render/schema-text.ts');
     const schema = await openSchema(file);
@@ -156,6 +160,21 @@ function collect(value: string, before: readonly string[] | undefined): string[]
 async function openSchema(file: string): Promise<QemuSchema> {
   const schemaFile = await import('../node/schema-file.ts');
   return schemaFile.openSchema(file);
+}
+
+async function listBuiltinSchemas(json: boolean | undefined): Promise<void> {
+  const { builtinSchemaName, builtinSchemas } = await import('../node/builtin-schema-index.ts');
+  const schemas = (await builtinSchemas()).map(({ file, ...entry }) => ({
+    name: builtinSchemaName({ file }),
+    ...entry,
+  }));
+  const output = new Output();
+  if (json) await output.line(toJson(schemas));
+  else {
+    const { builtinSchemaTable } = await import('../render/schema-text.ts');
+    for (const line of builtinSchemaTable(schemas)) await output.line(line);
+  }
+  await output.flush();
 }
 
 /** Opens one stream after another. */

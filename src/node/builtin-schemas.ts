@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { printable } from '../bytes/diagnostic.ts';
 import type { OpenedStream } from '../layout/open.ts';
@@ -11,33 +10,8 @@ import {
   possibleFit,
   type TablesFit,
 } from '../ops/fit-tables.ts';
+import { type BuiltinSchema, builtinSchemas, schemaFolder } from './builtin-schema-index.ts';
 import { openSchema, readSchemaFileSync } from './schema-file.ts';
-
-const folder = new URL('../../schemas/', import.meta.url);
-
-/** An entry of schemas/index.json: the tables of one QEMU that ship with this package. */
-export interface BuiltinSchema {
-  readonly file: string;
-  readonly qemuVersion: string;
-  readonly target: string;
-  readonly machineTypes: readonly string[];
-}
-
-/** All of them; none where the package was installed without its data. */
-export async function builtinSchemas(): Promise<readonly BuiltinSchema[]> {
-  return JSON.parse(await readFile(new URL('index.json', folder), 'utf8')) as BuiltinSchema[];
-}
-
-/** What a built-in schema is called: `7.2-x86_64`. */
-export function builtinSchemaName({ file }: BuiltinSchema): string {
-  return file.slice(0, file.indexOf('.json'));
-}
-
-/** The file of a built-in schema by its name; undefined where there is none. */
-export async function builtinSchemaPath(name: string): Promise<string | undefined> {
-  const entry = (await builtinSchemas()).find((candidate) => builtinSchemaName(candidate) === name);
-  return entry && fileURLToPath(new URL(entry.file, folder));
-}
 
 /** How many schemas of a tier are tried on all sections, where any that explains them will do. */
 const MAX_TRIED = 4;
@@ -164,7 +138,7 @@ interface TriedSchema {
 }
 
 async function tryEntry(opened: OpenedStream, entry: BuiltinSchema): Promise<TriedSchema> {
-  const tables = new SchemaTables(await openSchema(fileURLToPath(new URL(entry.file, folder))));
+  const tables = new SchemaTables(await openSchema(fileURLToPath(new URL(entry.file, schemaFolder))));
   return { entry, tables, possible: possibleFit(opened, tables) };
 }
 
@@ -213,12 +187,12 @@ class LoadedTables implements Iterable<SchemaTables> {
   }
 
   #load(): SchemaTables | undefined {
-    this.#left ??= (JSON.parse(readFileSync(new URL('index.json', folder), 'utf8')) as BuiltinSchema[])
+    this.#left ??= (JSON.parse(readFileSync(new URL('index.json', schemaFolder), 'utf8')) as BuiltinSchema[])
       .filter(({ machineTypes }) => machineTypes.includes(this.#machineType))
       .sort((a, b) => versionOf(b) - versionOf(a));
     const entry = this.#left.shift();
     if (!entry) return undefined;
-    const tables = new SchemaTables(readSchemaFileSync(fileURLToPath(new URL(entry.file, folder))));
+    const tables = new SchemaTables(readSchemaFileSync(fileURLToPath(new URL(entry.file, schemaFolder))));
     this.#loaded.push(tables);
     return tables;
   }

@@ -1,5 +1,6 @@
 export { extractSchema, type QemuSources } from '../schema/extract-schema.ts';
-export { builtinSchemas, useBuiltinTables } from './builtin-schemas.ts';
+export { builtinSchemas } from './builtin-schema-index.ts';
+export { useBuiltinTables } from './builtin-schemas.ts';
 export { type Capture, type CaptureOptions, captureProfile } from './capture-profile.ts';
 export { writeCore } from './core-file.ts';
 export { nodeEnvironment } from './decompress.ts';

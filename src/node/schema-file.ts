@@ -10,6 +10,7 @@ import { extractSchema } from '../schema/extract-schema.ts';
 import { parseSchema } from '../schema/parse-schema.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
 import { serializeSchema } from '../schema/serialize-schema.ts';
+import { schemaPath } from './builtin-schema-index.ts';
 import { type FileSource, openFile } from './file-source.ts';
 import { findQemuModules } from './qemu-modules.ts';
 
@@ -20,7 +21,8 @@ const GZIP_MAGIC = 0x1f8b;
 
 /**
  * The schema of a file: a QEMU binary, with the modules beside it or those given, or a schema file (`.json`, or
- * compressed by gzip; told apart by content). Throws DecodeError `io`, `bad-elf`, `not-qemu` or `bad-schema`.
+ * compressed by gzip; told apart by content), or a built-in schema by its name (`7.2-x86_64`), where no file is called
+ * that. Throws DecodeError `io`, `bad-elf`, `not-qemu` or `bad-schema`.
  */
 export async function openSchema(path: string, modules?: readonly string[]): Promise<QemuSchema> {
   const opened = await openText(path, modules);
@@ -35,7 +37,8 @@ export async function openSchemaOrDump(path: string): Promise<QemuSchema | DumpV
 }
 
 /** The schema of a binary, or the text of another file. */
-async function openText(path: string, modules?: readonly string[]): Promise<QemuSchema | string> {
+async function openText(name: string, modules?: readonly string[]): Promise<QemuSchema | string> {
+  const path = await schemaPath(name);
   const source = await openFile(path);
   try {
     const start = await source.read(0, 4);

@@ -42,6 +42,21 @@ function streamFacts({ objects, machineTypes }: QemuSchema): [string, string][] 
   ];
 }
 
+/** A table of the schemas that ship with the package. */
+export function builtinSchemaTable(
+  schemas: readonly { name: string; qemuVersion: string; target: string }[],
+): string[] {
+  const columns = [
+    { title: 'name', align: 'left' },
+    { title: 'target', align: 'left' },
+    { title: 'QEMU', align: 'left' },
+  ] as const;
+  return formatTable(
+    columns,
+    schemas.map(({ name, target, qemuVersion }) => [name, target, qemuVersion]),
+  );
+}
+
 /** A table of VMSDs. */
 export function vmsdTable(summaries: readonly VmsdSummary[]): string[] {
   const columns = [

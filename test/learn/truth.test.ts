@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { walk } from '../../src/layout/node.ts';
 import { layoutOf, openStream } from '../../src/layout/open.ts';
 import { SchemaTables } from '../../src/layout/tables.ts';
-import { builtinSchemas } from '../../src/node/builtin-schemas.ts';
+import { builtinSchemas } from '../../src/node/builtin-schema-index.ts';
 import { openSchema } from '../../src/node/schema-file.ts';
 import { type QemuSchema, VMS_VARRAY } from '../../src/schema/qemu-schema.ts';
 import { type Fixture, fixtures, openFixture } from '../fixtures.ts';

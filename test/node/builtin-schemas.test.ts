@@ -1,8 +1,14 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { memorySource } from '../../src/bytes/source.ts';
 import { openStream } from '../../src/layout/open.ts';
+import { builtinSchemaName, builtinSchemas } from '../../src/node/builtin-schema-index.ts';
 import { builtinTablesOfWriter } from '../../src/node/builtin-schemas.ts';
+import { openSchema } from '../../src/node/schema-file.ts';
 import { loads } from '../check/recorded.ts';
+import { vmwalk } from '../cli/run.ts';
 
 /** The own state of a destination of a set of loads, by the QEMU that wrote it. */
 function stateOf(set: string, version: string): Uint8Array {
@@ -28,4 +34,37 @@ test('a state that several versions describe alike is of none for certain', asyn
   const writer = await builtinTablesOfWriter(await openStream(memorySource(stateOf('s390-missing', '7.2'))));
   expect(writer?.qemuVersion).toBeUndefined();
   expect(writer?.tables.schema.target).toBe('s390x');
+});
+
+test('every built-in schema is opened by its name', async () => {
+  const entries = await builtinSchemas();
+  for (const entry of entries.filter((_, i) => i % 10 === 0)) {
+    const { qemuVersion, target } = await openSchema(builtinSchemaName(entry));
+    expect({ qemuVersion, target }).toEqual({ qemuVersion: entry.qemuVersion, target: entry.target });
+  }
+  const listed = await vmwalk(['schema', 'list', '--json']);
+  expect(JSON.parse(listed.stdout).map(({ name }: { name: string }) => name)).toEqual(
+    entries.map(builtinSchemaName),
+  );
+});
+
+test('a file comes before a built-in schema of the same name', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'vmwalk-test-'));
+  try {
+    writeFileSync(join(folder, '7.2-x86_64'), '{}');
+    const run = await vmwalk(['schema', 'list', '7.2-x86_64'], { cwd: folder });
+    expect(run).toMatchObject({ status: 1, stdout: '' });
+    expect(run.stderr).toMatch(/^vmwalk: error: 7\.2-x86_64 is no usable schema: [^\n]+\n$/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test.each([
+  ['7.2-sparq', /^vmwalk: error: 7\.2-sparq is neither .*; those of 7\.2 are .*7\.2-sparc64.*\n$/],
+  ['9.0-x86_64', /^vmwalk: error: 9\.0-x86_64 is neither .*; their versions are 5\.2, 7\.2, 10\.0, 11\.1\n$/],
+])('%s is no built-in schema, which is said in a line', async (name, expected) => {
+  const run = await vmwalk(['schema', 'list', name]);
+  expect(run).toMatchObject({ status: 2, stdout: '' });
+  expect(run.stderr).toMatch(expected);
 });
