@@ -9,8 +9,8 @@ import type { CheckReport } from '../../src/check/finding.ts';
 import { checkHeader } from '../../src/check/header.ts';
 import { openStream } from '../../src/layout/open.ts';
 import { SchemaTables } from '../../src/layout/tables.ts';
+import { builtinSchemas } from '../../src/node/builtin-schema-index.ts';
 import {
-  builtinSchemas,
   builtinTablesOfWriter,
   useBuiltinInfoTables,
   useBuiltinTables,
