@@ -9,6 +9,11 @@ const HIGHEST: Readonly<Record<string, number>> = { cfpc: 2, sbbc: 2, ibs: 4 };
 /** log2 of the page size: 64 KiB is the default. */
 const HPT_MAX_PAGE_SIZE = 'hpt_maxpagesize';
 const DEFAULT_HPT_MAX_PAGE_SIZE = 16;
+/** Subsections that are not called as the machine's property is, with `_` for `-`. */
+const PROPERTIES: Readonly<Record<string, string>> = {
+  [HPT_MAX_PAGE_SIZE]: 'hpt-max-page-size',
+  nested_kvm_hv: 'nested-hv',
+};
 
 /**
  * hw/ppc/spapr_caps.c, spapr_caps_post_migration: a capability must not be higher than at the destination. One that has
@@ -38,13 +43,14 @@ function compare(name: string, theirs: number | undefined, ours: number | undefi
   else if (theirs !== undefined) isHigher = theirs === 0 ? false : theirs === highest ? true : undefined;
   else isHigher = ours === 0 ? true : ours === highest ? false : undefined;
   if (isHigher === false) return undefined;
+  const property = `cap-${PROPERTIES[name] ?? name.replaceAll('_', '-')}`;
   const text = (level: number | undefined) => (level === undefined ? 'the default' : String(level));
   return {
     rule: 'spapr-capability',
     severity: isHigher ? 'blocks' : 'suspicious',
     message: `capability ${name} is ${text(theirs)}, and ${text(ours)} at the destination: it must not be higher than there`,
-    says: `cap-${name} higher level (${theirs ?? '…'}) in incoming stream than on destination (${ours ?? '…'})`,
-    fix: `-machine cap-${name}=… the same at both sides`,
+    says: `${property} higher level (${theirs ?? '…'}) in incoming stream than on destination (${ours ?? '…'})`,
+    fix: `-machine ${property}=… the same at both sides`,
   };
 }
 

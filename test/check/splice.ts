@@ -1,5 +1,6 @@
 import { memorySource } from '../../src/bytes/source.ts';
-import { openStream } from '../../src/layout/open.ts';
+import { type LayoutNode, walk } from '../../src/layout/node.ts';
+import { layoutOf, openStream } from '../../src/layout/open.ts';
 import type { SectionRecord } from '../../src/stream/records.ts';
 
 /** Bytes with others in the place of `[start, end)`. */
@@ -39,6 +40,19 @@ export async function sectionRecord(
   );
   if (!found) throw new Error(`there is no section ${idstr}@${instanceId}`);
   return found.records[0]!;
+}
+
+/** The first node of that name in the first section of a device. Fails where there is none. */
+export async function nodeNamed(
+  bytes: Uint8Array,
+  device: string,
+  name: string | number,
+): Promise<LayoutNode> {
+  const opened = await openStream(memorySource(bytes));
+  const section = opened.stream.sections.find(({ idstr }) => idstr.endsWith(device));
+  if (!section) throw new Error(`there is no ${device}`);
+  for (const { node } of walk((await layoutOf(opened, section)).root)) if (node.name === name) return node;
+  throw new Error(`there is no ${name} in ${device}`);
 }
 
 /** Offset of the first section record: commands stand in front of it. */
