@@ -69,8 +69,9 @@ describe.for(formats)('%s', (format) => {
         const changed = Uint8Array.from(compressed);
         changed[bit >> 3]! ^= 1 << (bit & 7);
         const { content, problems } = await decompress(format, changed);
+        // A program may give much before it comes to the checksum of a block, so the length has no bound here.
         if (problems.length === 0) expect(Buffer.compare(content, stream)).toBe(0);
-        expect(content.length).toBeLessThanOrEqual(stream.length * 2);
+        else expect(problems).toEqual(['error bad-container']);
       }),
       { numRuns: format === 'gzip' ? 200 : 25 },
     );
