@@ -20,6 +20,7 @@ const CAP_ID_VENDOR = 0x09;
 const CAP_ID_EXP = 0x10;
 const CAP_ID_MSI = 0x05;
 const CAP_ID_MSIX = 0x11;
+const EXT_CAP_ID_AER = 0x01;
 /** Slot status in the PCI Express capability, and whether there is something in the slot. */
 const EXP_SLOT_STATUS = 0x1a;
 const PRESENCE_DETECT = 0x40;
@@ -78,6 +79,24 @@ const EXTENDED_READ_ONLY: ReadonlyMap<number, Ranges> = new Map([
   // Process address spaces: their width.
   [0x1b, [[4, 6]]],
 ]);
+
+/**
+ * Advanced error reporting (hw/pci/pcie_aer.c, pcie_aer_init, pcie_aer_root_init): by the offset of each register, bits
+ * that neither a guest nor an error changes.
+ */
+const AER_READ_ONLY: readonly (readonly [register: number, bits: number])[] = [
+  // Status, mask and severity of uncorrectable errors; status and mask of correctable ones.
+  [0x04, ~0x03ff_f030],
+  [0x08, ~0x03ff_f030],
+  [0x0c, ~0x03ff_f030],
+  [0x10, ~0xf1c1],
+  [0x14, ~0xf1c1],
+  // What checksums and logs there are, but not whether they are on, nor the first error.
+  [0x18, ~0x0d5f],
+  // Which errors a root port reports, and what it has seen.
+  [0x2c, ~0x07],
+  [0x30, ~(0xf800_0000 | 0x7f)],
+];
 
 /** A PCI configuration space, byte by byte: bits that a load compares and that no guest can write. */
 export type ConfigMask = Uint8Array;
@@ -171,6 +190,10 @@ function maskExtendedCapabilities(mask: ConfigMask, own: Uint8Array): void {
     if (id === 0) return;
     mask.fill(0xff, at, at + 4);
     for (const [from, to] of EXTENDED_READ_ONLY.get(id) ?? []) mask.fill(0xff, at + from, at + to);
+    if (id === EXT_CAP_ID_AER) {
+      for (const [register, bits] of AER_READ_ONLY)
+        for (let i = 0; i < 4; i++) mask[at + register + i] = (bits >>> (8 * i)) & 0xff;
+    }
     at = ((own[at + 2] ?? 0) >> 4) | ((own[at + 3] ?? 0) << 4);
   }
 }

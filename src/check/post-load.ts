@@ -10,10 +10,12 @@ type Fields = (...path: readonly string[]) => number | undefined;
 
 /** What makes a `post_load` refuse. */
 interface Refusal {
-  readonly field: string;
+  /** Undefined where all of it is refused, whatever its values. */
+  readonly field: string | undefined;
   /** What must be. */
   readonly text: string;
   readonly says?: string;
+  readonly fix?: string;
   readonly rule?: RuleCode;
 }
 
@@ -22,7 +24,8 @@ interface PostLoadRule {
   readonly vmsd: string;
   /** Whose `post_load` does it, where that is another one. */
   readonly by?: string;
-  refuse(stream: Fields, own: Fields): Refusal | undefined;
+  /** `isFresh`: what the destination has is what it has before any guest code ran, which is when it loads. */
+  refuse(stream: Fields, own: Fields, isFresh: boolean): Refusal | undefined;
 }
 
 type Limits = Readonly<Record<string, readonly [least: number, most: number]>>;
@@ -113,6 +116,7 @@ const RULES: readonly PostLoadRule[] = [
   { vmsd: 'serial', refuse: transmitter },
   { vmsd: 'ahci port', by: 'ahci', refuse: ahciPort },
   { vmsd: 'ncq state', by: 'ahci', refuse: queuedCommand },
+  { vmsd: 'sd-card', refuse: poweredUpCard },
 ];
 
 /** Values that code of the destination's device refuses when all is loaded: those that its fields alone decide. */
@@ -121,22 +125,22 @@ export function checkPostLoad({ node, ownNode, path, destination, section }: Val
   if (vmsd === undefined || !VMSDS.has(vmsd)) return [];
   return RULES.flatMap((rule): Finding[] => {
     if (rule.vmsd !== vmsd || !isDone(rule, destination)) return [];
-    const refusal = rule.refuse(fieldsOf(node), fieldsOf(ownNode));
+    const refusal = rule.refuse(fieldsOf(node), fieldsOf(ownNode), destination.facts !== undefined);
     if (!refusal) return [];
-    const { field, text, says, rule: code = 'post-load' } = refusal;
-    const at = childNamed(node, field) ?? node;
+    const { field, text, says, fix, rule: code = 'post-load' } = refusal;
+    const at = (field === undefined ? undefined : childNamed(node, field)) ?? node;
     const value = at.kind === 'leaf' ? `${String(at.value)}; it ` : '';
     return [
       {
         rule: code,
         severity: 'blocks',
-        path: [...path, field],
+        path: field === undefined ? path : [...path, field],
         range: at,
         message: `${value}${text}`,
         says:
           says ??
           `error while loading state for instance 0x${section.instanceId.toString(16)} of device '${section.idstr}'`,
-        fix: 'an undamaged copy of the stream, or the same properties of the device at both sides',
+        fix: fix ?? 'an undamaged copy of the stream, or the same properties of the device at both sides',
       },
     ];
   });
@@ -148,8 +152,8 @@ const VMSDS: ReadonlySet<string> = new Set(RULES.map(({ vmsd }) => vmsd));
 function isDone({ vmsd, by = vmsd }: PostLoadRule, { tables }: Destination): boolean {
   const vmsds = tables?.schema.vmsds ?? [];
   return vmsds.some(
-    ({ name, callbacks: { postLoad, postLoadErrp } }) =>
-      name === by && (postLoad !== undefined || postLoadErrp !== undefined),
+    ({ name, callbacks: { preLoad, preLoadErrp, postLoad, postLoadErrp } }) =>
+      name === by && [preLoad, preLoadErrp, postLoad, postLoadErrp].some((code) => code !== undefined),
   );
 }
 
@@ -230,6 +234,21 @@ function queuedCommand(stream: Fields): Refusal | undefined {
   if (!isHalted) return undefined;
   if (!QUEUED_COMMANDS.has(stream('cmd') ?? 0)) return { field: 'cmd', text: 'is no command that is queued' };
   return stream('slot') === stream('tag') ? undefined : { field: 'slot', text: 'must be as tag' };
+}
+
+/**
+ * hw/sd/sd.c, sd_vmstate_pre_load: the card is powered up to begin with, which one over SPI is already (7.2 and later).
+ * Whether it is tells the subsection that is sent of the others only.
+ */
+function poweredUpCard(_stream: Fields, own: Fields, isFresh: boolean): Refusal | undefined {
+  if (!isFresh || own('state') === undefined || own('sd-card/ocr-state', 'ocr') !== undefined)
+    return undefined;
+  return {
+    field: undefined,
+    text: 'the card of the destination is powered up by its reset, as one over SPI is; QEMU aborts when it loads into that',
+    says: "sd_ocr_powerup: Assertion `!FIELD_EX32(sd->ocr, OCR, CARD_POWER_UP)' failed.",
+    fix: 'no SD card over SPI at both sides',
+  };
 }
 
 function fieldsOf(node: LayoutNode | undefined): Fields {
