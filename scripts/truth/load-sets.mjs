@@ -304,6 +304,12 @@ const FIRMWARE_SETS = [
     versions: ['7.2', '10.0', '11.1'],
     options: ',aia=aplic-imsic',
   }),
+  // SD cards over SPI.
+  other('sd-spi-sifive', 'riscv64', 'sifive_u', '-m 128 -bios none -nodefaults', {
+    ...unversioned,
+    more: neverRuns,
+  }),
+  other('sd-spi-stellaris', 'arm', 'lm3s6965evb', '-nodefaults', { ...unversioned, more: neverRuns }),
   other(
     's390-virtio',
     's390x',

@@ -82,7 +82,7 @@ const EXTENDED_READ_ONLY: ReadonlyMap<number, Ranges> = new Map([
 
 /**
  * Advanced error reporting (hw/pci/pcie_aer.c, pcie_aer_init, pcie_aer_root_init): by the offset of each register, bits
- * that neither a guest nor an error changes.
+ * that are compared whatever the device; some are that few devices let a guest write.
  */
 const AER_READ_ONLY: readonly (readonly [register: number, bits: number])[] = [
   // Status, mask and severity of uncorrectable errors; status and mask of correctable ones.
@@ -91,8 +91,8 @@ const AER_READ_ONLY: readonly (readonly [register: number, bits: number])[] = [
   [0x0c, ~0x03ff_f030],
   [0x10, ~0xf1c1],
   [0x14, ~0xf1c1],
-  // What checksums and logs there are, but not whether they are on, nor the first error.
-  [0x18, ~0x0d5f],
+  // The first error, and what checksums and logs there are, but not whether they are on.
+  [0x18, ~0x0540],
   // Which errors a root port reports, and what it has seen.
   [0x2c, ~0x07],
   [0x30, ~(0xf800_0000 | 0x7f)],

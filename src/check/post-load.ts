@@ -4,6 +4,7 @@ import type { Finding } from './finding.ts';
 import { RESIZABLE } from './ram.ts';
 import type { RuleCode } from './rules.ts';
 import type { ValueInput } from './values.ts';
+import { isOlder } from './version.ts';
 
 /** Integers of a struct by the names of its fields; of an array nothing. */
 type Fields = (...path: readonly string[]) => number | undefined;
@@ -24,8 +25,7 @@ interface PostLoadRule {
   readonly vmsd: string;
   /** Whose `post_load` does it, where that is another one. */
   readonly by?: string;
-  /** `isFresh`: what the destination has is what it has before any guest code ran, which is when it loads. */
-  refuse(stream: Fields, own: Fields, isFresh: boolean): Refusal | undefined;
+  refuse(stream: Fields, own: Fields, destination: Destination): Refusal | undefined;
 }
 
 type Limits = Readonly<Record<string, readonly [least: number, most: number]>>;
@@ -125,7 +125,7 @@ export function checkPostLoad({ node, ownNode, path, destination, section }: Val
   if (vmsd === undefined || !VMSDS.has(vmsd)) return [];
   return RULES.flatMap((rule): Finding[] => {
     if (rule.vmsd !== vmsd || !isDone(rule, destination)) return [];
-    const refusal = rule.refuse(fieldsOf(node), fieldsOf(ownNode), destination.facts !== undefined);
+    const refusal = rule.refuse(fieldsOf(node), fieldsOf(ownNode), destination);
     if (!refusal) return [];
     const { field, text, says, fix, rule: code = 'post-load' } = refusal;
     const at = (field === undefined ? undefined : childNamed(node, field)) ?? node;
@@ -236,18 +236,24 @@ function queuedCommand(stream: Fields): Refusal | undefined {
   return stream('slot') === stream('tag') ? undefined : { field: 'slot', text: 'must be as tag' };
 }
 
+/** From this QEMU on, the reset of an SD card over SPI powers it up (hw/sd/sd.c, sd_set_ocr). */
+const RESET_POWERS_UP = [7, 2] as const;
+
 /**
- * hw/sd/sd.c, sd_vmstate_pre_load: the card is powered up to begin with, which one over SPI is already (7.2 and later).
- * Whether it is tells the subsection that is sent of the others only.
+ * hw/sd/sd.c, sd_vmstate_pre_load: the card is powered up to begin with, which must not be done twice. A card that is
+ * not powered up sends its state in a subsection.
  */
-function poweredUpCard(_stream: Fields, own: Fields, isFresh: boolean): Refusal | undefined {
-  if (!isFresh || own('state') === undefined || own('sd-card/ocr-state', 'ocr') !== undefined)
-    return undefined;
+function poweredUpCard(_: Fields, own: Fields, { own: vm, qemuVersion }: Destination): Refusal | undefined {
+  if (qemuVersion === undefined || isOlder(qemuVersion, RESET_POWERS_UP)) return undefined;
+  if (own('state') === undefined || own('sd-card/ocr-state', 'ocr') !== undefined) return undefined;
+  const count = (name: string) => vm?.stream.sections.filter(({ idstr }) => idstr === name).length ?? 0;
+  // Others are powered up by the guest, and are not so when they load.
+  if (count('ssi_sd') < count('sd-card')) return undefined;
   return {
     field: undefined,
-    text: 'the card of the destination is powered up by its reset, as one over SPI is; QEMU aborts when it loads into that',
+    text: 'an SD card over SPI cannot be loaded: the one of the destination is powered up already, and QEMU aborts',
     says: "sd_ocr_powerup: Assertion `!FIELD_EX32(sd->ocr, OCR, CARD_POWER_UP)' failed.",
-    fix: 'no SD card over SPI at both sides',
+    fix: 'no such card at both sides',
   };
 }
 

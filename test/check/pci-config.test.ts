@@ -135,15 +135,36 @@ const EXTENDED_CONSTANT: Record<number, readonly (readonly [number, number])[]> 
   ],
 };
 
+/** hw/pci/pcie_aer.c, pcie_aer_init and pcie_aer_root_init: errors that are reported, as bits. */
+const UNCORRECTABLE = 0x03fff030;
+const CORRECTABLE = 0xf1c1;
+
+function addErrorReporting({ written, cleared }: Device, at: number): void {
+  written.fill(0, at, at + 0x40);
+  set(written, at + 0x08, 4, UNCORRECTABLE);
+  set(written, at + 0x0c, 4, UNCORRECTABLE);
+  set(written, at + 0x14, 4, CORRECTABLE);
+  // Generation and check of checksums, and several headers in the log.
+  set(written, at + 0x18, 4, 0x0540);
+  set(written, at + 0x2c, 4, 0x07);
+  set(cleared, at + 0x04, 4, UNCORRECTABLE);
+  set(cleared, at + 0x10, 4, CORRECTABLE);
+  set(cleared, at + 0x30, 4, 0x7f);
+}
+
 /** hw/pci/pcie.c, pcie_add_capability; what is in them is up to the device. */
-function addExtended({ config, compared, written }: Device, ids: readonly number[]): void {
+function addExtended(device: Device, ids: readonly number[]): void {
+  const { config, compared, written } = device;
   ids.forEach((id, i) => {
     const at = 0x100 + 0x40 * i;
     const next = i + 1 < ids.length ? at + 0x40 : 0;
     set(config, at, 4, id | (1 << 16) | (next << 20));
     compared.fill(0xff, at, at + 0x40);
+    // Devices change by themselves the number of the interrupt that reports errors.
+    if (id === 1) compared[at + 0x33] = 0x07;
     written.fill(0, at, at + 4);
     for (const [from, to] of EXTENDED_CONSTANT[id] ?? []) written.fill(0, at + from, at + to);
+    if (id === 1) addErrorReporting(device, at);
   });
 }
 
@@ -366,5 +387,13 @@ describe('what QEMU says', () => {
     const load = recorded(`pc-nics@5.2 7.2 to 7.2 damaged fields: pci-${what}`);
     expect(load.loaded).toBe(true);
     expect(blocking(await checkLoad(load))).toEqual([]);
+  });
+
+  test.each(['aer-status', 'aer-severity', 'aer-correctable'])('of error reporting: %s', async (what) => {
+    for (const version of ['7.2', '11.1']) {
+      const load = recorded(`q35-virtio@5.2 ${version} to ${version} damaged virtio: ${what}`);
+      expect(load.loaded).toBe(true);
+      expect(blocking(await checkLoad(load))).toEqual([]);
+    }
   });
 });

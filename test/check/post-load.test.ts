@@ -97,3 +97,28 @@ describe('timers of the hpet, which newer QEMUs make as many of as the property 
     expect(blocking(await checkStream(await openBytes(stream), destination))).toMatchObject(expected);
   });
 });
+
+describe('SD cards over SPI', () => {
+  const card = { rule: 'post-load', section: 'sd-card', path: [] };
+
+  test.each([
+    ['sifive', '7.2 to 7.2'],
+    ['sifive', '10.0 to 10.0'],
+    ['sifive', '11.1 to 11.1'],
+    ['stellaris', '7.2 to 7.2'],
+    ['stellaris', '7.2 to 10.0'],
+    ['stellaris', '11.1 to 11.1'],
+  ])('%s %s: QEMU aborts', async (board, versions) => {
+    const load = recorded(`sd-spi-${board} ${versions}`);
+    expect(load.loaded).toBe(false);
+    const [finding] = blocking(await checkLoad(load));
+    expect(finding).toMatchObject(card);
+    expect(hasSaid(load.words, `…${finding!.says!}`)).toBe(true);
+  });
+
+  test.each(['sifive', 'stellaris'])('%s, QEMU 5.2: loads', async (board) => {
+    const load = recorded(`sd-spi-${board} 5.2 to 5.2`);
+    expect(load.loaded).toBe(true);
+    expect(blocking(await checkLoad(load))).toEqual([]);
+  });
+});
