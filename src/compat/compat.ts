@@ -3,7 +3,7 @@ import { compareVmsds } from './compare-items.ts';
 import { compareVersions } from './compare-versions.ts';
 import { ItemBudget } from './item-budget.ts';
 import { pairRoots, type RootPair } from './pair-roots.ts';
-import { type CompatRank, type CompatRule, compatRanks } from './rules.ts';
+import { compatRanks } from './rules.ts';
 import type { WireFinding } from './wire-finding.ts';
 import type { RootVmsd, SideFacts, WireSide } from './wire-vmsd.ts';
 import { withoutTypes } from './without-types.ts';
@@ -35,22 +35,9 @@ export interface CompatReport {
 }
 
 /** A difference that matters, or could, in one direction. What several devices share is one finding. */
-export interface CompatFinding {
-  readonly rule: CompatRule;
-  readonly rank: CompatRank;
+export interface CompatFinding extends Omit<WireFinding, 'path'> {
   readonly direction: Direction;
-  /** VMSD that differs: of a device, or of a struct or subsection inside. */
-  readonly vmsd: string;
-  /** Names of the fields of that VMSD; none for what is about the VMSD as a whole. */
-  readonly fields: readonly string[];
   readonly devices: readonly CompatDevice[];
-  readonly message: string;
-  /** What has to hold for the break to happen; all of it. */
-  readonly conditions: readonly string[];
-  /** Bytes that the destination reads more than the source sends, in the whole section; negative: less. */
-  readonly bytes: number | undefined;
-  /** What QEMU prints when it happens. */
-  readonly qemuSays: string | undefined;
   /** What comes with a version that is refused: never read, so no findings of their own. */
   readonly differences: readonly string[];
 }

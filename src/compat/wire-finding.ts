@@ -5,15 +5,16 @@ import { itemPath, type WireItem } from './wire-items.ts';
 export interface WireFinding {
   readonly rule: CompatRule;
   readonly rank: CompatRank;
-  /** VMSD that the fields are of; that of the subsection for its version. */
+  /** VMSD that differs: of a device, or of a struct or subsection inside. */
   readonly vmsd: string;
+  /** Names of the fields of that VMSD; none for what is about the VMSD as a whole. */
   readonly fields: readonly string[];
   /** Where the first of them is: names of fields, outermost first. */
   readonly path: readonly string[];
   readonly message: string;
-  /** All of them have to hold for the break to happen. */
+  /** What has to hold for the break to happen; all of it. */
   readonly conditions: readonly string[];
-  /** Bytes that the destination reads more than the source sends; negative: less. */
+  /** Bytes that the destination reads more than the source sends, in the whole section; negative: less. */
   readonly bytes: number | undefined;
   /** What QEMU prints, where it is not that the section does not end where it should. */
   readonly qemuSays: string | undefined;
