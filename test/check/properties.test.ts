@@ -17,6 +17,8 @@ const SMALL = 135_000;
 const own = fixtures.filter(
   ({ size, target, name }) => size < SMALL && target !== 'avr' && target !== 'i386' && !/postcopy/.test(name),
 );
+/** Not even loaded by the QEMU that wrote them: it aborts over their SD card, as `sd-spi-stellaris 10.0 to 10.0` has it. */
+const ABORTS: ReadonlySet<string> = new Set(['qemu-10.0-arm-lm3s6965evb']);
 const versionOf = (text: string) => /^\d+\.\d+/.exec(text)![0];
 
 test.each(own.map((fixture) => [fixture.name, fixture] as const))(
@@ -28,7 +30,10 @@ test.each(own.map((fixture) => [fixture.name, fixture] as const))(
     const without = await destinationOf(bytes, version, target, { tables: false });
     expect(blocking(await checkStream(opened, without))).toEqual([]);
     const { findings } = await checkStream(opened, await destinationOf(bytes, version, target));
-    expect(findings.filter(({ severity }) => severity !== 'note')).toEqual([]);
+    const places = findings
+      .filter(({ severity }) => severity !== 'note')
+      .map(({ rule, section }) => `${rule} ${section}`);
+    expect(places).toEqual(ABORTS.has(name) ? ['post-load sd-card'] : []);
     const tables = new Destination({ tables: await tablesOf(version, target) });
     expect(blocking(await checkStream(opened, tables))).toEqual([]);
   },
