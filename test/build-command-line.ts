@@ -16,6 +16,7 @@ export default function buildCommandLine(): void {
       stdio: 'inherit',
     });
   }
+  execFileSync('npm', ['run', '--silent', 'bundle'], { cwd: root, stdio: 'inherit' });
 }
 
 function modified(path: string): number {
