@@ -42,7 +42,10 @@ async function checkOneSection(
   if (isSentAtTimes(section, others.length > 0, destination)) {
     const message =
       'the destination did not send such a section itself; it is one that is only sent at times';
-    return [{ ...placeOf(section), rule: 'unknown-section', severity: 'note', message }];
+    return [
+      { ...placeOf(section), rule: 'unknown-section', severity: 'note', message },
+      ...(await checkSectionByTables(opened, section, destination, true)),
+    ];
   }
   const hint =
     others.length > 0 ? `; it has instances ${others.map((other) => other.instanceId).join(', ')} of it` : '';

@@ -48,18 +48,22 @@ export async function checkSection(
   return findings.map((finding) => ({ ...place, ...finding }));
 }
 
-/** A section, where only the QEMU of the destination is known and not what devices it has. */
+/**
+ * A section, where only the QEMU of the destination is known and not what devices it has; or, where `sendsNothing`, that
+ * it has the device, and does not send it.
+ */
 export async function checkSectionByTables(
   opened: OpenedStream,
   section: Section,
   destination: Destination,
+  sendsNothing = false,
 ): Promise<Finding[]> {
   const { tables } = destination;
   const [record] = section.records;
   if (!tables || !record || section.scanner) return [];
   const place = placeOf(section);
   const input = { source: opened.source, record, sections: opened.stream.sections };
-  const target = targetOfTables(tables, input);
+  const target = targetOfTables(tables, input, sendsNothing);
   const load = target && (await dryLoad(target, input));
   if (load && load.kind !== 'fails') return [];
   // Some devices name their VMSD when they are made: it stands for any name that no other has, where it fits.

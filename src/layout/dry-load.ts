@@ -1,5 +1,6 @@
 import type { PathComponent } from '../bytes/diagnostic.ts';
 import { rangeLength } from '../bytes/range.ts';
+import type { Expression } from '../machine-code/expression.ts';
 import type { StructNode } from './node.ts';
 import { isSameShape } from './same-shape.ts';
 import { openSectionMachine, type SectionInput } from './section-machine.ts';
@@ -90,13 +91,42 @@ export async function targetOfSection(
   return { tables, objects, memories, certain: described !== undefined || allTried };
 }
 
-/** A device of which only its QEMU is known: it may be configured in any way. */
-export function targetOfTables(tables: SchemaTables, input: SectionInput): LoadTarget | undefined {
+/**
+ * A device of which only its QEMU is known: it may be configured in any way; or, where `sendsNothing`, in any that makes
+ * its VMSD not `needed`.
+ */
+export function targetOfTables(
+  tables: SchemaTables,
+  input: SectionInput,
+  sendsNothing = false,
+): LoadTarget | undefined {
   const { idstr, versionId } = input.record;
   const candidates = tables.candidates(idstr, versionId, input.sections);
   if (candidates.length === 0) return undefined;
-  const memories = candidates.map((candidate) => ({ candidate, shadow: Shadow.empty() }));
-  return { tables, objects: new Objects(), memories, certain: tables.schema.origin === 'binary' };
+  const objects = new Objects();
+  const memories = candidates.map((candidate) => {
+    const shadow = Shadow.empty();
+    if (sendsNothing && candidate.vmsd.needed !== undefined)
+      for (const [offset, size] of zeroMembers(candidate.vmsd.needed))
+        shadow.store(objects.root, offset, size, 0);
+    return { candidate, shadow };
+  });
+  return { tables, objects, memories, certain: tables.schema.origin === 'binary' };
+}
+
+/** Members that must be 0 for a test to say no: of one that asks whether any of them is not. */
+function zeroMembers(test: Expression): (readonly [offset: number, size: number])[] {
+  if (typeof test !== 'object') return [];
+  switch (test[0]) {
+    case 'or':
+      return [...zeroMembers(test[1]), ...zeroMembers(test[2])];
+    case 'ne':
+      return test[2] === 0 ? zeroMembers(test[1]) : [];
+    case 'load':
+      return test[1] === 'opaque' ? [[test[2], test[3]]] : [];
+    default:
+      return [];
+  }
 }
 
 /** Loads a section as the destination would, without doing anything: which bytes go where, and where it stops. */

@@ -122,6 +122,14 @@ describe('find_se (migration/savevm.c)', () => {
     expect(found.map(({ severity }) => severity)).toEqual(['note']);
   });
 
+  test('what a destination that sends no such section would read of it', async () => {
+    const load = recorded('s390-cpu-z900 ba 5.2 to 10.0');
+    expect(load.loaded).toBe(false);
+    const [finding] = blocking(await checkLoad(load));
+    expect(finding).toMatchObject({ rule: 'section-layout', section: 'qemu-s390-flic', path: ['simm'] });
+    expect(hasSaid(load.words, finding!.says!)).toBe(true);
+  });
+
   test('a missing section blocks nothing', async () => {
     for (const idstr of ['globalstate', '0000:00:02.0/e1000', 'cpu']) {
       const report = await check(await without(own, idstr), own);
