@@ -98,6 +98,22 @@ describe('timers of the hpet, which newer QEMUs make as many of as the property 
   });
 });
 
+describe('requests in flight, of which there are none', () => {
+  // What real QEMU 7.2 and 11.1 made of each: it reads a request as long as what announces it is positive.
+  test.each(['01', '02', '03', '09', '7f'])('announced by %s', async (hex) => {
+    const [finding] = await blocksWith(STORAGE, '/scsi-disk', 'requests', hex);
+    expect(finding).toMatchObject({
+      rule: 'section-layout',
+      says: expect.stringContaining('section footer'),
+    });
+    expect(finding?.section?.endsWith('/scsi-disk')).toBe(true);
+  });
+
+  test.each(['80', 'ff'])('ended by %s', async (hex) => {
+    expect(await blocksWith(STORAGE, '/scsi-disk', 'requests', hex)).toEqual([]);
+  });
+});
+
 describe('SD cards over SPI', () => {
   const card = { rule: 'post-load', section: 'sd-card', path: [] };
 

@@ -67,8 +67,9 @@ export const readScsiRequests: InfoReader = function* (args) {
   let adapter: number | undefined;
   for (let index = 0; ; index++) {
     const [kind] = yield* peek(1);
-    if (kind === undefined || kind > 2) yield { request: 'fail', why: 'no SCSI request' };
-    if (kind === 0) break;
+    if (kind !== undefined && kind > 2) yield { request: 'fail', why: 'no SCSI request', load: 'taken' };
+    // A load takes it for signed.
+    if (kind === undefined || kind === 0 || kind > 0x7f) break;
     yield { request: 'open', name: index, type: 'SCSIRequest' };
     yield* integer('state', 'uint8', (state) => (state === BigInt(RETRY) ? 'to be retried' : 'in flight'));
     const cdb = yield* bytes('cdb', 'buffer', CDB_LENGTH, ([command]) => COMMANDS[command!]);
