@@ -136,7 +136,7 @@ function maskBars(
     const type = own[at] ?? 0;
     const size = sizes.find((known) => known.bar === bar)?.size;
     // Without a size, a BAR of zero may be none; then nothing of it is compared.
-    if (size === undefined && (type & 0x0f) === 0) continue;
+    if (size === undefined && own.subarray(at, at + 4).every((byte) => byte === 0)) continue;
     const is64 = (type & 1) === 0 && (type & 6) === 4;
     let bits = size === undefined ? (type & 1 ? 3n : 0xfn) : size - 1n;
     for (let i = 0; i < (is64 ? 8 : 4); i++, bits >>= 8n) mask[at + i] = Number(bits & 0xffn);

@@ -52,7 +52,8 @@ function newDevice(size: 256 | 4096, isBridge: boolean): Device {
   return { config, compared, written, cleared, bars: [] };
 }
 
-type Bar = { readonly type: number; readonly log2: number } | undefined;
+/** `hasAddress`: the guest has given it one. */
+type Bar = { readonly type: number; readonly log2: number; readonly hasAddress: boolean } | undefined;
 
 /** hw/pci/pci.c, pci_register_bar. */
 function registerBars({ config, compared, written, bars }: Device, wanted: readonly Bar[]): void {
@@ -65,7 +66,7 @@ function registerBars({ config, compared, written, bars }: Device, wanted: reado
     const log2 = Math.max(type === 1 ? 2 : 4, Math.min(found.log2, is64 ? 40 : 31));
     const at = 0x10 + 4 * bar;
     const length = is64 ? 8 : 4;
-    set(config, at, length, type);
+    set(config, at, length, BigInt(type) | (found.hasAddress ? 1n << BigInt(log2) : 0n));
     set(compared, at, length, (1n << 64n) - 1n);
     set(written, at, length, ~((1n << BigInt(log2)) - 1n) & ((1n << 64n) - 1n));
     bars.push({ bar, size: 1n << BigInt(log2) });
@@ -177,7 +178,11 @@ interface DeviceParts {
   readonly extended: readonly number[];
 }
 
-const anyBar = fc.record({ type: fc.constantFrom(0, 1, 4, 8, 12), log2: fc.integer({ min: 2, max: 40 }) });
+const anyBar = fc.record({
+  type: fc.constantFrom(0, 1, 4, 8, 12),
+  log2: fc.integer({ min: 2, max: 40 }),
+  hasAddress: fc.boolean(),
+});
 const anyDevice: fc.Arbitrary<DeviceParts> = fc.record({
   isExpress: fc.boolean(),
   isBridge: fc.boolean(),
