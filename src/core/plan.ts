@@ -3,10 +3,10 @@ import type { OpenedStream } from '../layout/open.ts';
 import { type DeviceState, deviceState } from './device-state.ts';
 import { coreHeaderLength, type LoadSegment } from './elf-core.ts';
 import type { Fields } from './fields.ts';
-import { findMainRam, MainRam, memoryBlocks, unknownLayout } from './machines/machine.ts';
-import { findMachine, machineTypeOf } from './machines/table.ts';
+import { unknownLayout } from './machines/machine.ts';
 import type { Note } from './notes.ts';
-import { type Mapping, PhysicalMap } from './physical-map.ts';
+import type { Mapping } from './physical-map.ts';
+import { placeBlocks } from './placement.ts';
 import { type Architecture, type CoreFormat, MissingRegister } from './registers/architecture.ts';
 import { architectureNames, findArchitecture } from './registers/table.ts';
 import { type GuestNote, guestNote } from './vmcoreinfo.ts';
@@ -39,8 +39,6 @@ export interface CoreOptions {
 
 /** Blocks begin at multiples of this, so that a file's holes can be where pages are zero. */
 const ALIGNMENT = 4096;
-/** Bytes; several of them still fit below the largest address. */
-const MAX_BLOCK = 2 ** 48;
 /** Program headers that the 16-bit count in the file header can say. */
 const MAX_SEGMENTS = 0xfffe;
 
@@ -58,6 +56,7 @@ export async function planCore(opened: OpenedStream, options: CoreOptions = {}):
     throw new DecodeError({ severity: 'error', code: 'unsupported', message });
   }
   const mappings = await placeBlocks(state, architecture, options.layout ?? []);
+  if (mappings.length > MAX_SEGMENTS) throw unknownLayout(state.blocks, `it has ${mappings.length} parts`);
   const lengths = new Map(state.blocks.map(({ idstr, length }) => [idstr, length]));
   const blocks = [...new Set(mappings.map(({ block }) => block))];
   const ends = mappings.map(({ address, length }) => address + length);
@@ -91,60 +90,6 @@ export async function planCore(opened: OpenedStream, options: CoreOptions = {}):
 
 function align(length: number): number {
   return Math.ceil(length / ALIGNMENT) * ALIGNMENT;
-}
-
-/** Throws DecodeError `unknown-layout`. */
-async function placeBlocks(
-  state: DeviceState,
-  architecture: Architecture,
-  layout: readonly Mapping[],
-): Promise<readonly Mapping[]> {
-  const { blocks } = state;
-  const map = new PhysicalMap();
-  if (blocks.some(({ length }) => length > MAX_BLOCK)) {
-    throw unknownLayout(blocks, 'a block is larger than any memory');
-  }
-  await placeByMachine(state, architecture, new Set(layout.map(({ block }) => block)), map);
-  for (const mapping of layout) {
-    const { block, offset, length } = mapping;
-    const found = blocks.find(({ idstr }) => idstr === block);
-    if (!found) throw unknownLayout(blocks, `--layout names '${printable(block)}', which does not exist`);
-    if (offset + length > found.length) {
-      throw unknownLayout(blocks, `--layout names more of '${printable(block)}' than there is`);
-    }
-    map.map(mapping);
-  }
-  const mappings = map.mappings();
-  if (mappings.length > MAX_SEGMENTS) throw unknownLayout(blocks, `it has ${mappings.length} parts`);
-  return mappings;
-}
-
-/** Places what is known of the machine, unless the user has placed its RAM. */
-async function placeByMachine(
-  state: DeviceState,
-  architecture: Architecture,
-  placed: ReadonlySet<string>,
-  map: PhysicalMap,
-): Promise<void> {
-  const { blocks } = state;
-  const machineType = await machineTypeOf(state);
-  const machine = machineType === undefined ? undefined : findMachine(machineType, architecture.name);
-  if (!machine || machineType === undefined) {
-    if (placed.size > 0) return;
-    const name =
-      machineType === undefined ? 'of unknown type' : `${printable(machineType)} (${architecture.name})`;
-    throw unknownLayout(blocks, `a machine ${name} is not among those whose memory is known`);
-  }
-  const memory = memoryBlocks(blocks, machine);
-  if (placed.size > 0 && memory.every(({ idstr }) => placed.has(idstr))) return;
-  const ram = findMainRam(blocks, machine);
-  if (ram.some(({ idstr }) => placed.has(idstr))) return;
-  const unplaced = memory.filter((block) => !ram.includes(block) && !placed.has(block.idstr));
-  if (unplaced.length > 0) {
-    const names = unplaced.map(({ idstr }) => printable(idstr)).join(', ');
-    throw unknownLayout(blocks, `the stream does not say at which address ${names} was plugged in`);
-  }
-  await machine.place(state, new MainRam(ram), map);
 }
 
 /** The notes; none where a register is missing, as a core with half of them would mislead. */
