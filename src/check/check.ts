@@ -9,6 +9,7 @@ import { type CheckReport, type Finding, report } from './finding.ts';
 import { checkFooters } from './footers.ts';
 import { checkRam } from './ram.ts';
 import { checkSection, checkSectionByTables, placeOf, unknownSectionWords } from './section.ts';
+import { checkVirtqueues } from './virtqueues.ts';
 
 /** Would a destination accept the stream? Loads nothing: walks the bytes as the destination's QEMU would. */
 export async function checkStream(opened: OpenedStream, destination: Destination): Promise<CheckReport> {
@@ -25,6 +26,7 @@ export async function checkStream(opened: OpenedStream, destination: Destination
     if ((section.records[0]?.range.start ?? 0) > end) break;
     findings.push(...(await checkOneSection(opened, section, destination)));
   }
+  findings.push(...(await checkVirtqueues(opened, destination, end)));
   if (destination.own) findings.push(...missingSections(opened, destination));
   return report(opened.source.name, findings, doubt(destination, findings));
 }

@@ -143,7 +143,7 @@ function isPortsMap(path: readonly PathComponent[]): boolean {
 }
 
 /** `features`, or all 64 bits where the subsection has them. */
-function guestFeatures(node: LayoutNode): bigint | undefined {
+export function guestFeatures(node: LayoutNode): bigint | undefined {
   let low: bigint | undefined;
   for (const { node: at } of walkPairs(node, undefined)) {
     if (at.name === 'guest_features_lo') low = integerOf(at);
@@ -159,11 +159,11 @@ function vectorCount(node: LayoutNode): number | undefined {
   return undefined;
 }
 
-function elements(node: LayoutNode | undefined): readonly LayoutNode[] {
+export function elements(node: LayoutNode | undefined): readonly LayoutNode[] {
   return node ? [...childrenOf(node)] : [];
 }
 
 /** Of an integer of up to 32 bits. */
-function integer(node: LayoutNode | undefined): number | undefined {
+export function integer(node: LayoutNode | undefined): number | undefined {
   return node?.kind === 'leaf' && typeof node.value === 'number' ? node.value : undefined;
 }

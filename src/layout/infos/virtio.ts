@@ -1,6 +1,7 @@
 import { childrenOf, type LayoutNode, type LeafNode, type LeafValue, type StructNode } from '../node.ts';
 import { bitsMeaning, flags, hex } from './bits.ts';
 import { VIRTIO_STATUS_BITS, virtioFeatureNames, virtioPciDeviceType } from './virtio-features.ts';
+import { legacyRings } from './vring.ts';
 
 /** Device types (see virtio-features.ts) by the names that QEMU's VMSDs have. */
 const deviceTypes: ReadonlyMap<string, number> = new Map([
@@ -33,10 +34,6 @@ const deviceTypes: ReadonlyMap<string, number> = new Map([
 ]);
 
 const STATUS = flags(VIRTIO_STATUS_BITS);
-/** Bytes of a descriptor, and of an entry of the available ring: split virtqueues, VIRTIO specification, 2.7. */
-const DESCRIPTOR = 16n;
-const AVAILABLE_HEADER = 4n;
-const AVAILABLE_ENTRY = 2n;
 
 /**
  * Adds to what a reader made of a `virtio` info what values say: the device's status, features by name, and where the
@@ -81,7 +78,6 @@ function mapLeaves(node: LayoutNode, meaningOf: (leaf: LeafNode) => string | und
   return { ...node, children: node.children.map((child) => mapLeaves(child, meaningOf)) };
 }
 
-/** Legacy queues: the available ring lies behind the descriptors, the used ring at the next boundary of `align`. */
 function withRings(queue: LayoutNode): LayoutNode {
   if (queue.kind !== 'struct') return queue;
   const value = (name: string) => {
@@ -91,10 +87,7 @@ function withRings(queue: LayoutNode): LayoutNode {
   const descriptors = value('desc');
   const size = value('num');
   if (!descriptors || size === undefined) return queue;
-  const align = value('align') || 4096n;
-  const available = descriptors + size * DESCRIPTOR;
-  const end = available + AVAILABLE_HEADER + (size + 1n) * AVAILABLE_ENTRY;
-  const used = ((end + align - 1n) / align) * align;
+  const { available, used } = legacyRings(descriptors, size, value('align'));
   const meaning = `available ring at ${hex(available)}, used ring at ${hex(used)}`;
   return {
     ...queue,

@@ -1,0 +1,216 @@
+import { DecodeError, type PathComponent } from '../bytes/diagnostic.ts';
+import { deviceState } from '../core/device-state.ts';
+import type { Mapping } from '../core/physical-map.ts';
+import { placeBlocks } from '../core/placement.ts';
+import { findArchitecture } from '../core/registers/table.ts';
+import { legacyRings } from '../layout/infos/vring.ts';
+import { childNamed, integerOf, type LayoutNode } from '../layout/node.ts';
+import { layoutOf, type OpenedStream, openStream } from '../layout/open.ts';
+import { PickedPages } from '../ram/picked-pages.ts';
+import type { Section } from '../stream/scan.ts';
+import type { Destination } from './destination.ts';
+import type { Finding } from './finding.ts';
+import { placeOf } from './section.ts';
+import { isOlder } from './version.ts';
+import { elements, guestFeatures, integer } from './virtio.ts';
+import { walkPairs } from './walk-pairs.ts';
+
+const VIRTIO_DEVICE = /(^|\/)(virtio|vhost)[^/]*$/;
+const VIRTIO_F_VERSION_1 = 1n << 32n;
+/** With it addresses are not physical ones. */
+const VIRTIO_F_IOMMU_PLATFORM = 1n << 33n;
+/** Such queues have no indexes in memory. */
+const VIRTIO_F_RING_PACKED = 1n << 34n;
+const PCI_COMMAND_MASTER = 4;
+/** Where the low MiB of a PC is not RAM depends on what else was loaded before. */
+const LOW_MEMORY = 1n << 20n;
+/** Of the index, in both rings, bytes. */
+const RING_INDEX = 2n;
+/** 5.2 takes no notice of an available ring that cannot be; 7.2 stops the device. Of those between it is not known. */
+const STOPS_DEVICE = [5, 3] as const;
+const BIG_ENDIAN_TARGETS: ReadonlySet<string> = new Set(['ppc64', 's390x']);
+
+/** A split virtqueue that is set up, as virtio_load sees it. */
+interface Queue {
+  readonly section: Section;
+  readonly node: LayoutNode;
+  readonly path: readonly PathComponent[];
+  readonly index: number;
+  /** Entries. */
+  readonly size: number;
+  readonly lastAvailable: number;
+  /** Guest physical. */
+  readonly descriptors: bigint;
+  readonly available: bigint;
+  readonly used: bigint;
+  readonly isLegacy: boolean;
+}
+
+/** A byte of a RAMBlock. */
+interface Place {
+  readonly block: string;
+  readonly offset: number;
+}
+
+/**
+ * Virtqueues, and how far guest and device have got by the rings in the guest's memory (hw/virtio/virtio.c, virtio_load).
+ * Reads the stream once more, for the pages of the rings. Nothing is said of rings whose memory is not in the stream,
+ * or of which it is not known where it is.
+ */
+export async function checkVirtqueues(
+  opened: OpenedStream,
+  destination: Destination,
+  end: number,
+): Promise<Finding[]> {
+  const queues = await readyQueues(opened, end);
+  if (queues.length === 0) return [];
+  const memory = await memoryOf(opened);
+  if (!memory) return [];
+  const pages = new PickedPages();
+  const placed = queues.flatMap((queue) => {
+    const rings = placeRings(queue, memory.mappings);
+    return rings ? [{ queue, ...rings }] : [];
+  });
+  for (const { available, used } of placed)
+    for (const { block, offset } of [available, used]) pages.pick(block, offset);
+  if (placed.length === 0) return [];
+  await openStream(opened.source, { ...(opened.tables ? { tables: opened.tables } : {}), sink: pages });
+  return placed.flatMap(({ queue, available, used }) => {
+    const littleEndian = !queue.isLegacy || !memory.bigEndian;
+    const index = ({ block, offset }: Place) => pages.uint16(block, offset, littleEndian);
+    const [availableIndex, usedIndex] = [index(available), index(used)];
+    if (availableIndex === undefined || usedIndex === undefined) return [];
+    return checkQueue(queue, availableIndex, usedIndex, destination);
+  });
+}
+
+function checkQueue(
+  { section, node, path, index, size, lastAvailable }: Queue,
+  availableIndex: number,
+  usedIndex: number,
+  { qemuVersion }: Destination,
+): Finding[] {
+  const place = { ...placeOf(section), path, range: node };
+  const heads = (availableIndex - lastAvailable) & 0xffff;
+  const inUse = (lastAvailable - usedIndex) & 0xffff;
+  const fix = 'device state and RAM of one moment: take the snapshot or the migration again';
+  const numbers = `VQ ${index} size 0x${size.toString(16)}`;
+  const last = `0x${lastAvailable.toString(16)}`;
+  if (heads > size && (qemuVersion === undefined || !isOlder(qemuVersion, STOPS_DEVICE))) {
+    const message = `virtqueue ${index} of ${size} entries has taken ${lastAvailable}, and the guest's memory says that ${availableIndex} were given: the device stops until the guest resets it`;
+    const guest = `0x${availableIndex.toString(16)}`;
+    const says = `${numbers} Guest index ${guest} inconsistent with Host index ${last}: delta 0x${heads.toString(16)}`;
+    return [{ ...place, rule: 'virtio-queues', severity: 'suspicious', message, says, fix }];
+  }
+  if (inUse <= size) return [];
+  const message = `virtqueue ${index} of ${size} entries has taken ${lastAvailable}, and the guest's memory says that ${usedIndex} were given back`;
+  const says = `${numbers} < last_avail_idx ${last} - used_idx 0x${usedIndex.toString(16)}`;
+  return [{ ...place, rule: 'virtio-queues', severity: 'blocks', message, says, fix }];
+}
+
+async function readyQueues(opened: OpenedStream, end: number): Promise<readonly Queue[]> {
+  const queues: Queue[] = [];
+  for (const section of opened.stream.sections) {
+    if ((section.records[0]?.range.start ?? 0) > end) break;
+    if (section.scanner || !VIRTIO_DEVICE.test(section.idstr)) continue;
+    const { root } = await layoutOf(opened, section);
+    for (const { node, path } of walkPairs(root, undefined))
+      if (node.type === 'virtio' && node.kind === 'struct') queues.push(...queuesOf(section, node, path));
+  }
+  return queues;
+}
+
+function queuesOf(section: Section, device: LayoutNode, path: readonly PathComponent[]): Queue[] {
+  const features = guestFeatures(device);
+  if (features === undefined || (features & (VIRTIO_F_IOMMU_PLATFORM | VIRTIO_F_RING_PACKED)) !== 0n)
+    return [];
+  const isLegacy = (features & VIRTIO_F_VERSION_1) === 0n;
+  const subsections = childNamed(device, 'virtio');
+  // The guest has another byte order than the target has at first.
+  if (isLegacy && childNamed(subsections, 'virtio/device_endian')) return [];
+  if (isCutOff(childNamed(device, 'transport'))) return [];
+  const rings = elements(childNamed(childNamed(subsections, 'virtio/virtqueues'), 'vq'));
+  return elements(childNamed(device, 'vq')).flatMap((node, index): Queue[] => {
+    const size = integer(childNamed(node, 'num'));
+    const descriptors = integerOf(childNamed(node, 'desc'));
+    const lastAvailable = integer(childNamed(node, 'last_avail_idx'));
+    if (!size || !descriptors || lastAvailable === undefined) return [];
+    const align = integerOf(childNamed(node, 'align'));
+    const available = integerOf(childNamed(rings[index], 'vring.avail'));
+    const used = integerOf(childNamed(rings[index], 'vring.used'));
+    const own = isLegacy
+      ? legacyRings(descriptors, BigInt(size), align)
+      : available && used && { available, used };
+    if (!own) return [];
+    return [
+      {
+        section,
+        node,
+        path: [...path, 'vq', index],
+        index,
+        size,
+        lastAvailable,
+        descriptors,
+        ...own,
+        isLegacy,
+      },
+    ];
+  });
+}
+
+/** Is it a PCI device that may not access memory? */
+function isCutOff(transport: LayoutNode | undefined): boolean {
+  if (!transport) return false;
+  for (const { node } of walkPairs(transport, undefined)) {
+    if (node.type !== 'pci config') continue;
+    return ((integer(childNamed(node, 'command')) ?? 0) & PCI_COMMAND_MASTER) === 0;
+  }
+  return false;
+}
+
+interface Memory {
+  readonly mappings: readonly Mapping[];
+  readonly bigEndian: boolean;
+}
+
+/** Undefined where the machine's layout is not known. */
+async function memoryOf(opened: OpenedStream): Promise<Memory | undefined> {
+  const state = deviceState(opened);
+  const [cpu] = await state.allFields('cpu');
+  const architecture = cpu && findArchitecture(cpu);
+  if (!architecture) return undefined;
+  try {
+    const mappings = await placeBlocks(state, architecture);
+    return { mappings, bigEndian: BIG_ENDIAN_TARGETS.has(architecture.name) };
+  } catch (error) {
+    if (error instanceof DecodeError) return undefined;
+    throw error;
+  }
+}
+
+/** Where the indexes are. Undefined where not all of descriptors and rings is memory: QEMU then takes them as 0. */
+function placeRings(
+  { size, descriptors, available, used }: Queue,
+  mappings: readonly Mapping[],
+): { readonly available: Place; readonly used: Place } | undefined {
+  const entries = BigInt(size);
+  const table = placeOfRange(descriptors, 16n * entries, mappings);
+  const availableRing = placeOfRange(available, 6n + 2n * entries, mappings);
+  const usedRing = placeOfRange(used, 6n + 8n * entries, mappings);
+  if (!table || !availableRing || !usedRing) return undefined;
+  return { available: indexIn(availableRing), used: indexIn(usedRing) };
+}
+
+function indexIn({ block, offset }: Place): Place {
+  return { block, offset: offset + Number(RING_INDEX) };
+}
+
+function placeOfRange(address: bigint, length: bigint, mappings: readonly Mapping[]): Place | undefined {
+  if (address < LOW_MEMORY || address % 2n !== 0n || address + length > BigInt(Number.MAX_SAFE_INTEGER))
+    return undefined;
+  const start = Number(address);
+  const found = mappings.find(
+    (mapping) => mapping.address <= start && start + Number(length) <= mapping.address + mapping.length,
+  );
+  return found && { block: found.block, offset: found.offset + start - found.address };
+}
