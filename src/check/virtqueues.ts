@@ -25,9 +25,11 @@ const PCI_COMMAND_MASTER = 4;
 /** Where the low MiB of a PC is not RAM depends on what else was loaded before. */
 const LOW_MEMORY = 1n << 20n;
 /** Of the index, in both rings, bytes. */
-const RING_INDEX = 2n;
+const RING_INDEX = 2;
 /** 5.2 takes no notice of an available ring that cannot be; 7.2 stops the device. Of those between it is not known. */
 const STOPS_DEVICE = [5, 3] as const;
+/** Queues that are looked at, for each of which two pages are kept. */
+const MAX_QUEUES = 1 << 14;
 const BIG_ENDIAN_TARGETS: ReadonlySet<string> = new Set(['ppc64', 's390x']);
 
 /** A split virtqueue that is set up, as virtio_load sees it. */
@@ -117,7 +119,7 @@ async function readyQueues(opened: OpenedStream, end: number): Promise<readonly 
     for (const { node, path } of walkPairs(root, undefined))
       if (node.type === 'virtio' && node.kind === 'struct') queues.push(...queuesOf(section, node, path));
   }
-  return queues;
+  return queues.slice(0, MAX_QUEUES);
 }
 
 function queuesOf(section: Section, device: LayoutNode, path: readonly PathComponent[]): Queue[] {
@@ -202,7 +204,7 @@ function placeRings(
 }
 
 function indexIn({ block, offset }: Place): Place {
-  return { block, offset: offset + Number(RING_INDEX) };
+  return { block, offset: offset + RING_INDEX };
 }
 
 function placeOfRange(address: bigint, length: bigint, mappings: readonly Mapping[]): Place | undefined {
