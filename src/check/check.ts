@@ -22,11 +22,9 @@ export async function checkStream(opened: OpenedStream, destination: Destination
     ...checkFooters(opened, destination),
     ...checkRam(opened, destination),
   ];
-  for (const section of stream.sections) {
-    if ((section.records[0]?.range.start ?? 0) > end) break;
-    findings.push(...(await checkOneSection(opened, section, destination)));
-  }
-  findings.push(...(await checkVirtqueues(opened, destination, end)));
+  const sections = stream.sections.filter(({ records }) => (records[0]?.range.start ?? 0) <= end);
+  for (const section of sections) findings.push(...(await checkOneSection(opened, section, destination)));
+  findings.push(...(await checkVirtqueues(opened, sections, destination)));
   if (destination.own) findings.push(...missingSections(opened, destination));
   return report(opened.source.name, findings, doubt(destination, findings));
 }

@@ -153,9 +153,14 @@ export function guestFeatures(node: LayoutNode): bigint | undefined {
 }
 
 function vectorCount(node: LayoutNode): number | undefined {
-  for (const { node: at } of walkPairs(node, undefined)) {
-    if (at.type === MSIX) return elements(childNamed(at, 'vectors')).length;
-  }
+  const msix = firstOfType(node, MSIX);
+  return msix && elements(childNamed(msix, 'vectors')).length;
+}
+
+/** The first node with this type, in stream order. */
+export function firstOfType(node: LayoutNode | undefined, type: string): LayoutNode | undefined {
+  if (!node) return undefined;
+  for (const { node: at } of walkPairs(node, undefined)) if (at.type === type) return at;
   return undefined;
 }
 

@@ -3,7 +3,7 @@ import { deviceState } from '../core/device-state.ts';
 import type { Mapping } from '../core/physical-map.ts';
 import { placeBlocks } from '../core/placement.ts';
 import { findArchitecture } from '../core/registers/table.ts';
-import { legacyRings } from '../layout/infos/vring.ts';
+import { legacyRings, vringLengths } from '../layout/infos/vring.ts';
 import { childNamed, integerOf, type LayoutNode } from '../layout/node.ts';
 import { layoutOf, type OpenedStream, openStream } from '../layout/open.ts';
 import { PickedPages } from '../ram/picked-pages.ts';
@@ -12,7 +12,7 @@ import type { Destination } from './destination.ts';
 import type { Finding } from './finding.ts';
 import { placeOf } from './section.ts';
 import { isOlder } from './version.ts';
-import { elements, guestFeatures, integer } from './virtio.ts';
+import { elements, firstOfType, guestFeatures, integer } from './virtio.ts';
 import { walkPairs } from './walk-pairs.ts';
 
 const VIRTIO_DEVICE = /(^|\/)(virtio|vhost)[^/]*$/;
@@ -55,16 +55,16 @@ interface Place {
 }
 
 /**
- * Virtqueues, and how far guest and device have got by the rings in the guest's memory (hw/virtio/virtio.c, virtio_load).
+ * Virtqueues of these sections, and how far guest and device have got by the rings in the guest's memory (hw/virtio/virtio.c, virtio_load).
  * Reads the stream once more, for the pages of the rings. Nothing is said of rings whose memory is not in the stream,
  * or of which it is not known where it is.
  */
 export async function checkVirtqueues(
   opened: OpenedStream,
+  sections: readonly Section[],
   destination: Destination,
-  end: number,
 ): Promise<Finding[]> {
-  const queues = await readyQueues(opened, end);
+  const queues = await readyQueues(opened, sections);
   if (queues.length === 0) return [];
   const memory = await memoryOf(opened);
   if (!memory) return [];
@@ -76,7 +76,7 @@ export async function checkVirtqueues(
   for (const { available, used } of placed)
     for (const { block, offset } of [available, used]) pages.pick(block, offset);
   if (placed.length === 0) return [];
-  await openStream(opened.source, { ...(opened.tables ? { tables: opened.tables } : {}), sink: pages });
+  await openStream(opened.source, { sink: pages });
   return placed.flatMap(({ queue, available, used }) => {
     const littleEndian = !queue.isLegacy || !memory.bigEndian;
     const index = ({ block, offset }: Place) => pages.uint16(block, offset, littleEndian);
@@ -110,10 +110,9 @@ function checkQueue(
   return [{ ...place, rule: 'virtio-queues', severity: 'blocks', message, says, fix }];
 }
 
-async function readyQueues(opened: OpenedStream, end: number): Promise<readonly Queue[]> {
+async function readyQueues(opened: OpenedStream, sections: readonly Section[]): Promise<readonly Queue[]> {
   const queues: Queue[] = [];
-  for (const section of opened.stream.sections) {
-    if ((section.records[0]?.range.start ?? 0) > end) break;
+  for (const section of sections) {
     if (section.scanner || !VIRTIO_DEVICE.test(section.idstr)) continue;
     const { root } = await layoutOf(opened, section);
     for (const { node, path } of walkPairs(root, undefined))
@@ -162,12 +161,8 @@ function queuesOf(section: Section, device: LayoutNode, path: readonly PathCompo
 
 /** Is it a PCI device that may not access memory? */
 function isCutOff(transport: LayoutNode | undefined): boolean {
-  if (!transport) return false;
-  for (const { node } of walkPairs(transport, undefined)) {
-    if (node.type !== 'pci config') continue;
-    return ((integer(childNamed(node, 'command')) ?? 0) & PCI_COMMAND_MASTER) === 0;
-  }
-  return false;
+  const config = firstOfType(transport, 'pci config');
+  return config !== undefined && ((integer(childNamed(config, 'command')) ?? 0) & PCI_COMMAND_MASTER) === 0;
 }
 
 interface Memory {
@@ -195,10 +190,10 @@ function placeRings(
   { size, descriptors, available, used }: Queue,
   mappings: readonly Mapping[],
 ): { readonly available: Place; readonly used: Place } | undefined {
-  const entries = BigInt(size);
-  const table = placeOfRange(descriptors, 16n * entries, mappings);
-  const availableRing = placeOfRange(available, 6n + 2n * entries, mappings);
-  const usedRing = placeOfRange(used, 6n + 8n * entries, mappings);
+  const lengths = vringLengths(BigInt(size));
+  const table = placeOfRange(descriptors, lengths.descriptors, mappings);
+  const availableRing = placeOfRange(available, lengths.available, mappings);
+  const usedRing = placeOfRange(used, lengths.used, mappings);
   if (!table || !availableRing || !usedRing) return undefined;
   return { available: indexIn(availableRing), used: indexIn(usedRing) };
 }
