@@ -4,8 +4,8 @@ import { writeRamMap } from '../node/ram-map-file.ts';
 import { type RamReport, ramReport } from '../ops/ram-report.ts';
 import { PageUsage } from '../ram/page-usage.ts';
 import { ramText } from '../render/ram-text.ts';
-import { progressLine, withInput } from './input.ts';
-import { jsonOption, offsetOption, strictOption } from './options.ts';
+import { type InputPlace, progressLine, withInput } from './input.ts';
+import { channelOption, jsonOption, offsetOption, strictOption } from './options.ts';
 import { EXIT_DATA, hasErrors, Output, printDiagnostics, styleFor, toJson } from './output.ts';
 import { enforceStrict } from './strict.ts';
 
@@ -16,6 +16,7 @@ export const ramReportCommand = new Command('report')
   .argument('<file>', 'migration stream; - is standard input')
   .option('--map <file>', 'draw a heat map of the memory: a picture, .svg or .png', parseMapFile)
   .option('--ranges <count>', 'ranges that are listed of those sent again most', parseCount, 10)
+  .addOption(channelOption())
   .addOption(jsonOption())
   .addOption(offsetOption())
   .addOption(strictOption())
@@ -29,11 +30,12 @@ high, and higher by the times that it found no page to send.
 Examples:
   vmwalk ram vm.qevm
   vmwalk ram vm.qevm --map vm.svg
+  vmwalk ram multifd.qevm --channel 'multifd.ch[0-3]'
   vmwalk ram --json vm.qevm | jq '.rounds[].total'`,
   )
-  .action(async (file, { map, ranges, json, strict, offset }) => {
+  .action(async (file, { map, ranges, json, strict, channel, offset }) => {
     const usage = new PageUsage();
-    const report = await readReport(file, usage, ranges, offset);
+    const report = await readReport(file, usage, ranges, { channel, offset });
     enforceStrict(strict, report.diagnostics);
     const output = new Output();
     if (json) await output.line(toJson(report));
@@ -44,17 +46,14 @@ Examples:
     if (hasErrors(report.diagnostics)) process.exitCode = EXIT_DATA;
   });
 
-function readReport(
-  file: string,
-  usage: PageUsage,
-  ranges: number,
-  offset: number | undefined,
-): Promise<RamReport> {
-  return withInput(file, { offset }, async ({ source, diagnostics }) => {
+function readReport(file: string, usage: PageUsage, ranges: number, place: InputPlace): Promise<RamReport> {
+  return withInput(file, place, async ({ source, channels, diagnostics }) => {
     const progress = progressLine(source.size);
-    const opened = await openStream(source, { sink: usage, onProgress: progress.update }).finally(
-      progress.clear,
-    );
+    const opened = await openStream(source, {
+      sink: usage,
+      ...(place.channel ? { channels } : {}),
+      onProgress: progress.update,
+    }).finally(progress.clear);
     const report = ramReport(opened, usage, { ranges });
     if (!report) throw new Error(`${source.name} has no RAM section`);
     // The device state is not asked for.

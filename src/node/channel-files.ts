@@ -1,11 +1,12 @@
-import { readdir, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { DecodeError } from '../bytes/diagnostic.ts';
+import { stat } from 'node:fs/promises';
+import { isAbsolute } from 'node:path';
+import { glob, isDynamicPattern } from 'tinyglobby';
+import { DecodeError, printable } from '../bytes/diagnostic.ts';
 import { type Input, openInput } from './open-input.ts';
 
 /**
- * Opens the channels of a migration as the commands take them: paths, or patterns with `*` and `?` in their last part.
- * Throws DecodeError `io` where there is none.
+ * Opens the channels of a migration as the commands take them: paths, or patterns as a shell has them
+ * (`vm.ch*`, `vm.ch[0-3]`, `vm.{ch0,ch1}`). Throws DecodeError `io` where there is none.
  */
 export async function openChannels(patterns: readonly string[]): Promise<readonly Input[]> {
   const inputs: Input[] = [];
@@ -22,21 +23,24 @@ export async function openChannels(patterns: readonly string[]): Promise<readonl
 
 /** The paths that a pattern stands for, sorted; a file whose name is the pattern itself is meant by it. */
 async function matchingPaths(pattern: string): Promise<readonly string[]> {
-  const name = basename(pattern);
   const exists = await stat(pattern).then(
     () => true,
     () => false,
   );
-  if (exists || !/[*?]/.test(name)) return [pattern];
-  const folder = dirname(pattern);
-  const source = name.replace(/[.*+?^${}()|[\]\\]/g, (character) =>
-    character === '*' ? '.*' : character === '?' ? '.' : `\\${character}`,
-  );
-  const expression = new RegExp(`^${source}$`, 's');
-  const names = await readdir(folder).catch(() => []);
-  const matching = names.filter((each) => expression.test(each)).sort();
-  if (matching.length === 0) {
-    throw new DecodeError({ severity: 'error', code: 'io', message: `no file matches ${pattern}` });
+  if (exists || !isDynamicPattern(pattern)) return [pattern];
+  // Sockets and the like are found as well: to open them says best what is wrong with them.
+  const paths = await glob(pattern, {
+    absolute: isAbsolute(pattern),
+    dot: true,
+    onlyFiles: false,
+    expandDirectories: false,
+  });
+  if (paths.length === 0) {
+    throw new DecodeError({
+      severity: 'error',
+      code: 'io',
+      message: `no file matches ${printable(pattern)}`,
+    });
   }
-  return matching.map((each) => join(folder, each));
+  return paths.sort();
 }

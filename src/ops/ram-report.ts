@@ -1,5 +1,6 @@
 import type { Diagnostic } from '../bytes/diagnostic.ts';
 import type { OpenedStream } from '../layout/open.ts';
+import type { ChannelSummary } from '../ram/channels.ts';
 import { type PageKind, pageKinds } from '../ram/page-sink.ts';
 import type { PageUsage, Round } from '../ram/page-usage.ts';
 import type { PageCounts, RamSummary } from '../ram/ram.ts';
@@ -15,8 +16,10 @@ export interface RamReport {
   /** Sum of the lengths of all blocks. */
   readonly totalLength: number;
   readonly blocks: readonly RamBlockReport[];
-  /** Pages that were sent by kind, and their bytes. */
+  /** Pages that were sent by kind, and their bytes; those of other channels are not among them. */
   readonly pages: PageCounts;
+  /** The further connections, where they were given: their pages are in the counts of blocks, rounds and times. */
+  readonly channels: readonly ChannelSummary[];
   readonly rounds: readonly RoundReport[];
   /** Pages by how many times they were sent: from 1 and 2 on, each line up to twice as many as the one before. */
   readonly times: readonly TimesReport[];
@@ -108,6 +111,7 @@ export function ramReport(
       };
     }),
     pages,
+    channels: summary.channels ?? [],
     rounds: usage.rounds.map(roundReport),
     times,
     hottest,
@@ -227,7 +231,13 @@ function elsewhere({ stream }: OpenedStream, summary: RamSummary): Elsewhere[] {
   // QEMU 5.2 to 8.0 and a stream whose pages are all elsewhere have no marker of it.
   const noContent =
     summary.pages.plain.pages + summary.pages.xbzrle.pages + summary.pages.compressed.pages === 0;
-  if (!mapped && !sharing && ended && (summary.multifdFlush > 0 || (noContent && isShort(summary, sent))))
+  if (
+    !summary.channels &&
+    !mapped &&
+    !sharing &&
+    ended &&
+    (summary.multifdFlush > 0 || (noContent && isShort(summary, sent)))
+  )
     found.push('multifd');
   if (!ended) found.push('cut');
   return found;

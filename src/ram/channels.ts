@@ -111,6 +111,7 @@ export class RamChannels {
   async sync(pageSize: number | undefined, delivery: PageDelivery): Promise<void> {
     this.#rounds++;
     await Promise.all(this.#multifd.map((channel) => channel.readRound(pageSize, delivery)));
+    if (this.#multifd.length > 0) delivery.sink?.synchronised?.();
   }
 
   /** Reads what is left when the main stream has ended, and reports what does not fit. */

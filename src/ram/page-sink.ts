@@ -17,6 +17,11 @@ export interface PageSink {
   readonly wantsData?: boolean;
   /** A record of the section begins: what pages follow are in it. */
   section?(type: SectionType): void;
+  /**
+   * A point at which all channels waited for each other (multifd). Between two of them no page comes twice, and pages
+   * of several channels come in any order.
+   */
+  synchronised?(): void;
   /** The migration switched to postcopy: the pages that follow are in the order in which the destination needs them. */
   postcopy?(): void;
   /**

@@ -39,6 +39,22 @@ export interface Usage {
   content: boolean;
 }
 
+/** A page's place in the order in which QEMU searches for pages to send. */
+interface SendOrder {
+  /** Of its block. */
+  order: number;
+  page: number;
+}
+
+function isBehind(order: number, page: number, other: SendOrder): boolean {
+  return order > other.order || (order === other.order && page > other.page);
+}
+
+function moveTo(to: SendOrder, order: number, page: number): void {
+  to.order = order;
+  to.page = page;
+}
+
 /** What was sent of one RAMBlock. */
 export class BlockUsage {
   /** Where it is in the order in which pages are sent. */
@@ -67,6 +83,9 @@ export class BlockUsage {
  * holds is one round: QEMU asks before it, and not inside. After the switch to postcopy, pages come in the order in
  * which they are needed, each once: one round, too.
  *
+ * Pages of several channels (multifd) come in order only from one point to the next at which all wait for each other, so
+ * that a page is compared with those before the last such point.
+ *
  * So there are never more rounds than `dirty-sync-count` of query-migrate says, but for a background snapshot, which
  * asks for nothing. The count is higher by the times that no page was dirty: up to 10.x, QEMU asks twice before section
  * END, once to see whether little enough is left.
@@ -87,13 +106,16 @@ export class PageUsage implements PageSink {
   #isOneRound = false;
   /** Whether a page came again. */
   #repeated = false;
+  /** Whether pages come from several channels, so that only those before the last point of waiting are in order. */
+  #hasChannels = false;
+  /** The last place, in the order in which pages are sent, since the round began; and the one to compare with. */
+  readonly #furthest: SendOrder = { order: -1, page: -1 };
+  readonly #before: SendOrder = { order: -1, page: -1 };
   // Of the page before.
   #ramBlock: RamBlock | undefined;
   #block: BlockUsage | undefined;
   #chunkIndex = -1;
   #chunk: Chunk | undefined;
-  #order = -1;
-  #page = -1;
 
   /** Unit in which pages are counted, bytes: the smallest page size that the scan believed in. 0 without pages. */
   get pageSize(): number {
@@ -108,6 +130,11 @@ export class PageUsage implements PageSink {
     if (this.#phase === 'postcopy') return;
     this.#isOneRound = type === 'SECTION_END';
     if (this.#isOneRound) this.#round = undefined;
+  }
+
+  synchronised(): void {
+    this.#hasChannels = true;
+    moveTo(this.#before, this.#furthest.order, this.#furthest.page);
   }
 
   postcopy(): void {
@@ -128,12 +155,15 @@ export class PageUsage implements PageSink {
     const block = ramBlock === this.#ramBlock && this.#block ? this.#block : this.#enter(ramBlock);
     const page = Math.floor(offset / this.#pageSize);
     const isAgain = this.#countPage(block, page, kind === 'zero');
-    const isBehind = block.order > this.#order || (block.order === this.#order && page > this.#page);
-    this.#order = block.order;
-    this.#page = page;
-    const isSearchedAnew = this.#repeated ? !isBehind : isAgain;
+    const isSearchedAnew = this.#repeated ? !isBehind(block.order, page, this.#before) : isAgain;
     if (isAgain) this.#repeated = true;
-    if (this.#round === undefined || (isSearchedAnew && !this.#isOneRound)) this.#beginRound();
+    if (this.#round === undefined || (isSearchedAnew && !this.#isOneRound)) {
+      this.#beginRound();
+      moveTo(this.#before, -1, -1);
+      moveTo(this.#furthest, -1, -1);
+    }
+    if (isBehind(block.order, page, this.#furthest)) moveTo(this.#furthest, block.order, page);
+    if (!this.#hasChannels) moveTo(this.#before, block.order, page);
     const round = this.rounds.length - 1;
     this.rounds[round]!.pages[pageKinds.indexOf(kind)]! += 1;
     const last = block.rounds.at(-1);

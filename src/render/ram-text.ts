@@ -1,6 +1,7 @@
 import { printable } from '../bytes/diagnostic.ts';
 import { hexOffset } from '../bytes/range.ts';
 import type { Elsewhere, RamReport, RoundReport } from '../ops/ram-report.ts';
+import type { ChannelSummary } from '../ram/channels.ts';
 import { type PageKind, pageKinds } from '../ram/page-sink.ts';
 import { formatShare, formatSize } from './size.ts';
 import type { Style } from './style.ts';
@@ -32,10 +33,15 @@ export function* ramText(report: RamReport, style: Style): Generator<string> {
     yield style.heading('Pages sent');
     yield* indented(kindTable(report, kinds));
   }
+  if (report.channels.length > 0) {
+    yield '';
+    yield style.heading(`Channels (${report.channels.length})`);
+    yield* indented(channelTable(report.channels));
+  }
   if (report.rounds.length > 1) {
     yield '';
     yield style.heading(`Rounds (${report.rounds.length})`);
-    yield* indented(roundTable(report.rounds, kinds));
+    yield* indented(roundTable(report.rounds));
   }
   if (report.times.some(({ most }) => most > 1)) {
     yield '';
@@ -51,14 +57,15 @@ export function* ramText(report: RamReport, style: Style): Generator<string> {
 }
 
 function facts(report: RamReport): [string, string][] {
-  const { blocks, pages, totalLength, pageSize, machineType } = report;
+  const { blocks, pages, channels, totalLength, pageSize, machineType } = report;
   const rows: [string, string][] = [
     ['machine type', machineType === undefined ? 'not sent' : printable(machineType)],
     ['page size', pageSize === undefined ? 'not known' : String(pageSize)],
     ['RAM', `${formatSize(totalLength)} in ${blocks.length} block${blocks.length === 1 ? '' : 's'}`],
   ];
-  const all = Object.values(pages).reduce((sum, count) => sum + count.pages, 0);
-  const bytes = Object.values(pages).reduce((sum, count) => sum + count.bytes, 0);
+  const counts = [...Object.values(pages), ...channels.map(channelCount)];
+  const all = counts.reduce((sum, count) => sum + count.pages, 0);
+  const bytes = counts.reduce((sum, count) => sum + count.bytes, 0);
   const different = blocks.reduce((sum, { sentPages }) => sum + sentPages, 0);
   const again = all - different;
   rows.push(['sent', `${all} pages in ${formatSize(bytes)}`]);
@@ -106,7 +113,29 @@ function kindTable({ blocks }: RamReport, kinds: readonly PageKind[]): string[] 
   );
 }
 
-function roundTable(rounds: readonly RoundReport[], kinds: readonly PageKind[]): string[] {
+function channelTable(channels: readonly ChannelSummary[]): string[] {
+  return formatTable(
+    [right('pages'), right('bytes'), left('kind'), left('channel')],
+    channels.map((channel) => {
+      const { pages, bytes } = channelCount(channel);
+      const kind =
+        channel.kind === 'multifd'
+          ? `multifd ${channel.id}, ${channel.encoding ?? 'no pages'}`
+          : channel.kind;
+      return [String(pages), formatSize(bytes), kind, printable(channel.name)];
+    }),
+  );
+}
+
+/** Pages of a channel, and the bytes that they take there. */
+function channelCount(channel: ChannelSummary): { readonly pages: number; readonly bytes: number } {
+  return channel.kind === 'multifd'
+    ? { pages: channel.normalPages + channel.zeroPages, bytes: channel.payloadBytes }
+    : { pages: channel.pages, bytes: channel.size };
+}
+
+function roundTable(rounds: readonly RoundReport[]): string[] {
+  const kinds = pageKinds.filter((kind) => rounds.some(({ pages }) => pages[kind] > 0));
   const rows = rounds.map((round, i) => [
     String(i + 1),
     ...kinds.map((kind) => String(round.pages[kind])),

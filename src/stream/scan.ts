@@ -5,6 +5,7 @@ import { Window } from '../bytes/window.ts';
 import { readCommandDetail, readCommandHeader } from './commands.ts';
 import { readConfiguration } from './configuration.ts';
 import { type DescribedSection, deviceStateStart } from './device-state.ts';
+import { describeForeignFormat } from './foreign-format.ts';
 import { footerAhead, plausibleRecord, searchFooter, searchHeader } from './plausible.ts';
 import {
   type BoundaryOrigin,
@@ -150,7 +151,11 @@ async function readHeader(window: Window): Promise<void> {
   }
   if (magic !== QEMU_VM_FILE_MAGIC) {
     const found = magic.toString(16).padStart(8, '0');
-    throw fail(`not a QEMU migration stream: it starts with 0x${found}, expected 0x5145564d ("QEVM")`);
+    throw fail(
+      (await describeForeignFormat(window.source)) ??
+        `not a QEMU migration stream: it starts with 0x${found}, expected 0x5145564d ("QEVM"); ` +
+          "'vmwalk scan FILE' finds those further in",
+    );
   }
   const version = await window.readU32('the header');
   if (version !== QEMU_VM_FILE_VERSION) {

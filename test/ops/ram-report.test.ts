@@ -9,6 +9,7 @@ import { ramText } from '../../src/render/ram-text.ts';
 import { plainStyle } from '../../src/render/style.ts';
 import { drawingSvg } from '../../src/render/svg.ts';
 import { fixtures, openFixture, readFixture } from '../fixtures.ts';
+import { channelSources, memoryFixtures, readChannels, readMain } from '../ram/memory-fixtures.ts';
 
 async function reportOf(name: string): Promise<RamReport> {
   const usage = new PageUsage();
@@ -126,4 +127,38 @@ test('a cut stream says so', async () => {
   const report = ramReport(await openStream(half, { sink: usage }), usage, { ranges: 10 });
   expect(report?.elsewhere).toEqual(['cut']);
   expect(report?.blocks.length).toBeGreaterThan(0);
+});
+
+describe.each(memoryFixtures.filter(({ channels }) => channels > 0))('$name with its channels', (fixture) => {
+  const report = async (withChannels: boolean) => {
+    const usage = new PageUsage();
+    const opened = await openStream(memorySource(readMain(fixture)), {
+      sink: usage,
+      ...(withChannels ? { channels: channelSources(readChannels(fixture)) } : {}),
+    });
+    return ramReport(opened, usage, { ranges: 10 })!;
+  };
+
+  test('every page of every block was sent', async () => {
+    const { blocks, elsewhere, diagnostics } = await report(true);
+    expect(blocks.map(({ neverSentPages }) => neverSentPages)).toEqual(blocks.map(() => 0));
+    expect(elsewhere).toEqual([]);
+    expect(diagnostics.filter(({ code }) => code !== 'no-schema')).toEqual([]);
+  });
+
+  test('all views of what was sent agree', async () => {
+    const { pages, channels, rounds, times } = await report(true);
+    expect(channels).toHaveLength(fixture.channels);
+    const sent =
+      sum(Object.values(pages).map((count) => count.pages)) +
+      sum(channels.map((each) => (each.kind === 'multifd' ? each.normalPages + each.zeroPages : each.pages)));
+    expect(sum(rounds.map(({ total }) => total))).toBe(sent);
+    expect(sum(times.map(({ sends }) => sends))).toBe(sent);
+  });
+
+  test('without them it says that pages are elsewhere, or knows fewer', async () => {
+    const { blocks, elsewhere } = await report(false);
+    const never = sum(blocks.map(({ neverSentPages }) => neverSentPages));
+    expect(elsewhere.includes('multifd') || never > 0).toBe(true);
+  });
 });

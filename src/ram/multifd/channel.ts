@@ -312,7 +312,9 @@ export class MultifdChannel {
       await this.#read(start + RAM_PACKET_SIZE, 8 * pageCount, new Uint8Array(8 * pageCount)),
     );
     const { sink } = delivery;
-    const content = sink && normalPages > 0 ? await this.#content(ram, start) : undefined;
+    // Who only counts pages needs no decoder.
+    const isCounted = sink?.wantsData === false;
+    const content = sink && !isCounted && normalPages > 0 ? await this.#content(ram, start) : undefined;
     for (let page = 0; page < pageCount; ) {
       const offset = block ? this.#pageOffset(offsets, page, block, start) : undefined;
       const isZero = page >= normalPages;
@@ -320,6 +322,10 @@ export class MultifdChannel {
       if (!block || offset === undefined || !sink) continue;
       if (isZero) {
         sink.page(block, offset, 'zero', NO_BYTES, 0, pageSize);
+        continue;
+      }
+      if (isCounted) {
+        sink.page(block, offset, 'plain', NO_BYTES, 0, pageSize);
         continue;
       }
       if (!content) continue;
