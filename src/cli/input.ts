@@ -1,4 +1,4 @@
-import type { Diagnostic } from '../bytes/diagnostic.ts';
+import { DecodeError, type Diagnostic } from '../bytes/diagnostic.ts';
 import type { ByteSource } from '../bytes/source.ts';
 import type { ContainerLayer } from '../containers/open.ts';
 import { type OpenedStream, type OpenOptions, openStream } from '../layout/open.ts';
@@ -45,9 +45,22 @@ export async function withInput<T>(
       layers: input.layers,
       diagnostics: [input, ...channels].flatMap(({ diagnostics }) => diagnostics),
     });
+  } catch (error) {
+    throw insideContainers(error, input.layers);
   } finally {
     for (const each of [input, ...channels]) await each.close();
   }
+}
+
+/** Says of what is no stream in which containers it was found. */
+function insideContainers(error: unknown, layers: readonly ContainerLayer[]): unknown {
+  if (!(error instanceof DecodeError) || error.code !== 'not-a-stream' || layers.length === 0) return error;
+  const { diagnostic, source } = error;
+  const place = layers.map(({ kind }) => kind).join(', in it ');
+  return new DecodeError(
+    { ...diagnostic, message: `inside the ${place}: ${diagnostic.message}` },
+    { cause: error, ...(source === undefined ? {} : { source }) },
+  );
 }
 
 /** Opens the stream of FILE, with a progress line on a terminal when it takes long, and closes the file afterwards. */

@@ -82,7 +82,9 @@ function onlySnapshot(file: ByteSource, { snapshots }: Qcow2SnapshotTable): Qcow
   if (!first) {
     const count =
       snapshots.length === 0 ? 'no snapshots' : `${snapshots.length} snapshots, all of the disk alone`;
-    throw imageError(file, 'no-snapshot', `the image has no VM state: ${count}`);
+    const advice =
+      "; 'vmwalk scan FILE' finds states that are still in the image though the list of snapshots is lost";
+    throw imageError(file, 'no-snapshot', `the image has no VM state: ${count}${advice}`);
   }
   if (withState.length > 1) {
     const message = `the image has ${withState.length} snapshots with a VM state; append #NAME for one of them: ${listOf(withState)}`;

@@ -137,12 +137,15 @@ export async function scanStream<Scanner extends SectionScanner>(
 /** Reads magic and version. Throws DecodeError `not-a-stream`. */
 async function readHeader(window: Window): Promise<void> {
   const fail = (message: string) =>
-    new DecodeError(
-      { severity: 'error', code: 'not-a-stream', message, range: { start: 0, end: 8 } },
-      { source: window.source.name },
+    new DecodeError({ severity: 'error', code: 'not-a-stream', message }, { source: window.source.name });
+  if (!(await window.ensure(8))) {
+    const { size } = window.source;
+    throw fail(
+      size === 0
+        ? 'the file is empty'
+        : `too short for a QEMU migration stream: ${size} bytes, magic and version are 8`,
     );
-  if (!(await window.ensure(8)))
-    throw fail('too short for a QEMU migration stream (magic and version are 8 bytes)');
+  }
   const magic = await window.readU32('the header');
   if (magic === MULTIFD_MAGIC) {
     throw fail(
@@ -150,11 +153,12 @@ async function readHeader(window: Window): Promise<void> {
     );
   }
   if (magic !== QEMU_VM_FILE_MAGIC) {
+    const other = await describeForeignFormat(window.source);
+    if (other !== undefined) throw fail(other);
     const found = magic.toString(16).padStart(8, '0');
     throw fail(
-      (await describeForeignFormat(window.source)) ??
-        `not a QEMU migration stream: it starts with 0x${found}, expected 0x5145564d ("QEVM"); ` +
-          "'vmwalk scan FILE' finds those further in",
+      `not a QEMU migration stream: it starts with 0x${found}, expected 0x5145564d ("QEVM"); ` +
+        "'vmwalk scan FILE' finds those further in",
     );
   }
   const version = await window.readU32('the header');
