@@ -1,9 +1,7 @@
 import { Command } from '@commander-js/extra-typings';
 import { extractStream } from '../node/extract.ts';
-import { watchedSource } from '../node/watched-source.ts';
 import { formatSize } from '../render/size.ts';
 import { progressLine, withInput } from './input.ts';
-import { interruptible } from './interrupt.ts';
 import {
   channelOption,
   jsonOption,
@@ -45,14 +43,12 @@ Examples:
     const openOptions = await openKnowledge(knowledge);
     await withInput(file, { channel, offset }, async ({ source, channels, diagnostics: found }) => {
       const progress = progressLine(source.size);
-      const extraction = await interruptible((signal) =>
-        extractStream(watchedSource(source, { signal }), folder, {
-          ...openOptions,
-          ...(force ? { force } : {}),
-          ...(channel ? { channels } : {}),
-          onProgress: progress.update,
-        }),
-      ).finally(progress.clear);
+      const extraction = await extractStream(source, folder, {
+        ...openOptions,
+        ...(force ? { force } : {}),
+        ...(channel ? { channels } : {}),
+        onProgress: progress.update,
+      }).finally(progress.clear);
       const { files } = extraction;
       const diagnostics = [...found, ...extraction.diagnostics];
       const output = new Output();

@@ -3,7 +3,6 @@ import { dirname } from 'node:path';
 import { Command, InvalidArgumentError } from '@commander-js/extra-typings';
 import { formatSize } from '../render/size.ts';
 import { progressLine } from './input.ts';
-import { interruptible } from './interrupt.ts';
 
 const LOCKED_IMAGE =
   'a running VM uses this image: add snapshot=on,force-share=on to its -drive, which leaves it alone, or give an empty one of the same size';
@@ -38,16 +37,13 @@ Examples:
     let progress: ReturnType<typeof progressLine> | undefined;
     const say = (text: string) => process.stderr.write(`vmwalk: ${text}\n`);
     try {
-      const { profile, removed, warnings } = await interruptible((signal) =>
-        captureProfile(command, {
-          signal,
-          timeout: timeout * 1000,
-          onProgress(done, total) {
-            progress ??= progressLine(total, 'capturing');
-            progress.update(done);
-          },
-        }),
-      ).finally(() => progress?.clear());
+      const { profile, removed, warnings } = await captureProfile(command, {
+        timeout: timeout * 1000,
+        onProgress(done, total) {
+          progress ??= progressLine(total, 'capturing');
+          progress.update(done);
+        },
+      }).finally(() => progress?.clear());
       for (const option of removed) say(`left out ${option}`);
       for (const warning of warnings) say(`warning: ${warning}`);
       if (file === undefined) {

@@ -2,7 +2,6 @@ import { Command } from '@commander-js/extra-typings';
 import { extractRam } from '../node/extract-ram.ts';
 import { formatSize } from '../render/size.ts';
 import { progressLine, withInput } from './input.ts';
-import { interruptible } from './interrupt.ts';
 import { channelOption, jsonOption, offsetOption, strictOption } from './options.ts';
 import { EXIT_DATA, hasErrors, Output, printDiagnostics, toJson } from './output.ts';
 import { enforceStrict } from './strict.ts';
@@ -31,14 +30,11 @@ Examples:
     await withInput(file, { channel, offset }, async ({ source, channels, diagnostics: found }) => {
       const size = [source, ...channels].reduce((sum, each) => sum + each.size, 0);
       const progress = progressLine(size);
-      const extraction = await interruptible((signal) =>
-        extractRam(source, folder, {
-          ...(channel ? { channels } : {}),
-          signal,
-          onProgress: progress.update,
-          ...(force ? { force } : {}),
-        }),
-      ).finally(progress.clear);
+      const extraction = await extractRam(source, folder, {
+        ...(channel ? { channels } : {}),
+        onProgress: progress.update,
+        ...(force ? { force } : {}),
+      }).finally(progress.clear);
       const diagnostics = [...found, ...extraction.diagnostics];
       const output = new Output();
       if (json) await output.line(toJson({ ...extraction, diagnostics }));

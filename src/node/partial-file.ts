@@ -1,6 +1,5 @@
 import { closeSync, existsSync, openSync, renameSync, unlinkSync } from 'node:fs';
-
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+import { whenProcessEnds } from './process-end.ts';
 
 /**
  * A file that is written under a temporary name, and has its own only when it is whole; when the process is ended by a
@@ -10,17 +9,14 @@ export class PartialFile {
   readonly fd: number;
   readonly #path: string;
   readonly #partial: string;
-  readonly #onSignal = (signal: NodeJS.Signals) => {
-    this.abandon();
-    process.kill(process.pid, signal);
-  };
+  readonly #finished: () => void;
 
   constructor(path: string) {
     if (existsSync(path)) throw new Error(`${path} exists already`);
     this.#path = path;
     this.#partial = `${path}.${process.pid}.partial`;
     this.fd = openSync(this.#partial, 'wx+');
-    for (const signal of SIGNALS) process.once(signal, this.#onSignal);
+    this.#finished = whenProcessEnds(() => this.abandon());
   }
 
   /** Closes the file, and gives it its name. */
@@ -36,7 +32,7 @@ export class PartialFile {
   }
 
   #close(): void {
-    for (const signal of SIGNALS) process.off(signal, this.#onSignal);
+    this.#finished();
     closeSync(this.fd);
   }
 }

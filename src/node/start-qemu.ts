@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { printable } from '../bytes/diagnostic.ts';
+import { whenProcessEnds } from './process-end.ts';
 import { prepareCommandLine } from './qemu-command-line.ts';
 import { Qmp, QmpClosed } from './qmp.ts';
 
@@ -105,10 +106,12 @@ class QemuProcess {
   readonly #timer: NodeJS.Timeout;
   #text = '';
   readonly #onAbort = () => this.#fail(this.#options.signal?.reason);
-  readonly #onExit = () => this.#child.kill('SIGKILL');
+  readonly #isGone: () => void;
 
   constructor([program = '', ...args]: readonly string[], options: StartOptions) {
     this.#options = options;
+    // Before there is one: a signal may come as soon as it runs.
+    this.#isGone = whenProcessEnds(() => this.#child.kill('SIGKILL'));
     const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
     this.#child = child;
     this.ended = new Promise((_, reject) => {
@@ -124,7 +127,6 @@ class QemuProcess {
     // It is looked at where something else fails.
     this.ended.catch(() => {});
     child.stderr.setEncoding('utf8').on('data', (text: string) => this.#receive(text));
-    process.once('exit', this.#onExit);
     options.signal?.addEventListener('abort', this.#onAbort);
     if (options.signal?.aborted) this.#onAbort();
     const { timeout } = options;
@@ -159,7 +161,7 @@ class QemuProcess {
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), qmp ? QUIT_TIME : 0);
     await this.ended.catch(() => {});
     clearTimeout(timer);
-    process.off('exit', this.#onExit);
+    this.#isGone();
   }
 
   #receive(text: string): void {
