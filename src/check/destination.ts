@@ -4,6 +4,7 @@ import type { Layout, StructNode } from '../layout/node.ts';
 import { layoutOf, type OpenedStream } from '../layout/open.ts';
 import type { SchemaTables } from '../layout/tables.ts';
 import type { Section } from '../stream/scan.ts';
+import type { PropertyValue } from './profile.ts';
 
 /** A RAMBlock as the monitor of the destination shows it. Bytes. */
 export interface DestinationRamBlock {
@@ -13,6 +14,15 @@ export interface DestinationRamBlock {
   readonly maxLength: number;
 }
 
+/** A device of a destination, as its monitor shows it. */
+export interface DestinationDevice {
+  /** What `-device` calls it. */
+  readonly type: string;
+  /** The machine makes it: no `-device` is for it. */
+  readonly isOnboard: boolean;
+  readonly properties: Readonly<Record<string, PropertyValue>>;
+}
+
 /** What a destination's monitor tells that its state does not. */
 export interface DestinationFacts {
   /** 32 hex digits; all zero where the VM has none. */
@@ -20,6 +30,8 @@ export interface DestinationFacts {
   readonly ramBlocks: readonly DestinationRamBlock[];
   /** Migration capabilities that are on. */
   readonly capabilities: readonly string[];
+  /** The devices behind a section, by its idstr: a virtio transport and what is plugged into it are two. */
+  devices(idstr: string): readonly DestinationDevice[];
   /** Sizes of the BARs of a PCI device by the idstr of its section, by number. Bytes. */
   barSizes(idstr: string): readonly { readonly bar: number; readonly size: bigint }[] | undefined;
   /** Features of a virtio device, as sets of bits, by the idstr of its section. */

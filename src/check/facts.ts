@@ -1,18 +1,14 @@
 import { appendTo } from '../bytes/append-to.ts';
-import type { QemuSchema } from '../schema/qemu-schema.ts';
+import { virtioTypeOfName } from '../layout/infos/virtio.ts';
+import { deniedVirtioFeatures } from '../layout/infos/virtio-feature-properties.ts';
 import type { DestinationFacts } from './destination.ts';
 import type { Profile, ProfileDevice } from './profile.ts';
 
-const MAX_PARENTS = 32;
+/** Of devices that a user added, with an id or without (QEMU's QOM tree). */
+const ADDED = /^\/machine\/peripheral(-anon)?\//;
 
 /** What a profile's monitor told, by the idstr of the section that it is about. */
-export function factsOfProfile({
-  ramBlocks,
-  capabilities,
-  devices,
-  schema,
-  uuid,
-}: Profile): DestinationFacts {
+export function factsOfProfile({ ramBlocks, capabilities, devices, uuid }: Profile): DestinationFacts {
   const byPath = new Map<string, ProfileDevice[]>();
   for (const device of devices) {
     if (device.devicePath !== undefined) appendTo(byPath, device.devicePath, device);
@@ -22,6 +18,12 @@ export function factsOfProfile({
     uuid,
     ramBlocks: ramBlocks.map(({ name, usedLength, maxLength }) => ({ idstr: name, usedLength, maxLength })),
     capabilities: Object.entries(capabilities).flatMap(([name, isOn]) => (isOn ? name : [])),
+    devices: (idstr) =>
+      devicesAt(idstr).map(({ type, path, properties }) => ({
+        type,
+        isOnboard: !ADDED.test(path),
+        properties,
+      })),
     barSizes: (idstr) =>
       devicesAt(idstr)
         .find(({ pci }) => pci)
@@ -32,30 +34,10 @@ export function factsOfProfile({
       // Of features that are known by name only, the bits may be any.
       if (virtio && virtio.unnumberedFeatures.length === 0)
         return { offered: virtio.hostFeatures, denied: ~virtio.hostFeatures };
-      const backEnd = found.find(({ path }) => path.endsWith(VIRTIO_BACK_END));
-      return backEnd && schema ? { offered: undefined, denied: deniedFeatures(backEnd, schema) } : undefined;
+      const type = found.length > 0 ? virtioTypeOfName(idstr) : undefined;
+      if (type === undefined) return undefined;
+      const isSet = (name: string) => found.find(({ properties }) => name in properties)?.properties[name];
+      return { offered: undefined, denied: deniedVirtioFeatures(type, isSet) };
     },
   };
-}
-
-/** What a virtio proxy calls its device (hw/virtio/virtio.c, virtio_instance_init_common). */
-const VIRTIO_BACK_END = '/virtio-backend';
-
-/** Features that a device has switched off, of those that a property of their own switches. */
-function deniedFeatures({ type, properties }: ProfileDevice, schema: QemuSchema): bigint {
-  let denied = 0n;
-  for (const { name, bit } of propertiesOf(type, schema)) {
-    if (bit !== undefined && properties[name] === false) denied |= 1n << BigInt(bit);
-  }
-  return denied;
-}
-
-/** Properties of a QOM type and its parents. */
-function* propertiesOf(type: string, { types, propertyLists }: QemuSchema) {
-  let name: string | undefined = type;
-  for (let i = 0; i < MAX_PARENTS && name !== undefined; i++) {
-    const found = types.find((candidate) => candidate.name === name);
-    for (const list of found?.propertyLists ?? []) yield* propertyLists[list]?.properties ?? [];
-    name = found?.parent;
-  }
 }

@@ -6,6 +6,24 @@ export function wordsOf(qemuVersion: string | undefined, older: string, newer: s
   return qemuVersion === undefined || isOlder(qemuVersion, PASSES_ERRORS) ? older : newer;
 }
 
+/**
+ * Of a field of a section whose info refuses what it reads, without words of its own. `idstr` is that of the section,
+ * whose VMSD has the same name behind its path.
+ */
+export function failedFieldWords(
+  idstr: string,
+  field: string,
+  type: string,
+  qemuVersion: string | undefined,
+): string {
+  const vmsd = idstr.slice(idstr.lastIndexOf('/') + 1);
+  return wordsOf(
+    qemuVersion,
+    `Failed to load ${vmsd}:${field}`,
+    `Failed to load element of type ${type} for ${field}`,
+  );
+}
+
 /** Of a byte that begins no record. */
 export function unknownTypeWords(type: number, qemuVersion: string | undefined): string {
   return wordsOf(qemuVersion, `Unknown savevm section type ${type}`, `Unknown section type ${type}`);

@@ -140,6 +140,7 @@ describe('capabilities that a load compares', () => {
       ramBlocks: [],
       capabilities: ['x-ignore-shared', 'postcopy-ram'],
       barSizes: () => undefined,
+      devices: () => [],
       virtioFeatures: () => undefined,
     };
     const destination = await destinationOf(plain, '11.1', 'x86_64', { tables: false, facts });

@@ -135,6 +135,7 @@ describe('virtio', () => {
         ramBlocks: [],
         capabilities: [],
         barSizes: () => undefined,
+        devices: () => [],
         virtioFeatures: (idstr) =>
           idstr.endsWith('/virtio-blk') ? { offered, denied: ~offered } : undefined,
       },

@@ -373,6 +373,7 @@ describe('what QEMU says', () => {
                   { bar: 1, size: 0x40n },
                 ]
               : undefined,
+          devices: () => [],
           virtioFeatures: () => undefined,
         },
       }),

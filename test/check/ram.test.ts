@@ -9,6 +9,7 @@ const factsOf = (...ramBlocks: DestinationRamBlock[]): DestinationFacts => ({
   ramBlocks,
   capabilities: [],
   barSizes: () => undefined,
+  devices: () => [],
   virtioFeatures: () => undefined,
 });
 

@@ -202,13 +202,28 @@ export function virtioDeviceName(deviceId: number): string | undefined {
  * device's own come first, as a type may use for itself what is reserved now. A word of 128 bits is taken as well.
  */
 export function virtioFeatureNames(deviceId: number, features: bigint): string[] {
-  const own = devices[deviceId]?.bits ?? {};
-  const names: string[] = [];
+  return setBits(features).map((bit) => virtioFeatureName(deviceId, bit) ?? `bit ${bit}`);
+}
+
+/** Name of a feature of a device type by its bit. */
+export function virtioFeatureName(deviceId: number, bit: number): string | undefined {
+  return devices[deviceId]?.bits[bit] ?? TRANSPORT_BITS[bit];
+}
+
+/** Bits that are set in a word of features of up to 128 bits, the lowest first. */
+export function setBits(features: bigint): number[] {
+  const bits: number[] = [];
   let rest = BigInt.asUintN(128, features);
-  for (let bit = 0; rest !== 0n; bit++, rest >>= 1n) {
-    if (rest & 1n) names.push(own[bit] ?? TRANSPORT_BITS[bit] ?? `bit ${bit}`);
-  }
-  return names;
+  for (let bit = 0; rest !== 0n; bit++, rest >>= 1n) if (rest & 1n) bits.push(bit);
+  return bits;
+}
+
+/** Device types that have a name for every one of these features. */
+export function virtioTypesWith(features: bigint): number[] {
+  const bits = setBits(features);
+  return Object.keys(devices)
+    .map(Number)
+    .filter((type) => bits.every((bit) => virtioFeatureName(type, bit) !== undefined));
 }
 
 /**

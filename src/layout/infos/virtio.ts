@@ -12,8 +12,10 @@ const deviceTypes: ReadonlyMap<string, number> = new Map([
   ['vhost-user-i2c', 34],
   ['vhost-user-input', 18],
   ['vhost-user-rng', 4],
+  ['vhost-user-rtc', 17],
   ['vhost-user-scmi', 32],
   ['vhost-user-snd', 25],
+  ['vhost-user-spi', 45],
   ['vhost-user-vsock', 19],
   ['virtio-9p', 9],
   ['virtio-balloon', 5],
@@ -28,10 +30,14 @@ const deviceTypes: ReadonlyMap<string, number> = new Map([
   ['virtio-net', 1],
   ['virtio-nsm', 33],
   ['virtio-rng', 4],
+  ['virtio-sound', 25],
   ['virtio-scsi', 8],
   ['virtio-vhost_scsi', 8],
   ['virtio-vhost_vsock', 19],
 ]);
+
+/** Features from bit 64 on (QEMU 10.2 and later). */
+export const UPPER_FEATURES = 'guest_features_ex[1]';
 
 const STATUS = flags(VIRTIO_STATUS_BITS);
 
@@ -40,22 +46,17 @@ const STATUS = flags(VIRTIO_STATUS_BITS);
  * rings of a queue are that has only one address. `idstr` names the device where no PCI configuration space does.
  */
 export function withVirtioMeanings(children: readonly LayoutNode[], idstr: string): readonly LayoutNode[] {
-  const root = { children };
-  const deviceId =
-    find(root, 'transport', 'pci_dev', 'config[0]', 'device_id') ??
-    find(root, 'transport', 'pci_dev', 'config[1]', 'device_id');
-  const type =
-    (typeof deviceId === 'number' ? virtioPciDeviceType(deviceId) : undefined) ??
-    deviceTypes.get(idstr.slice(idstr.lastIndexOf('/') + 1));
+  const type = virtioTypeOf({ children }, idstr);
   const hasRings = subsection(children, 'virtio/virtqueues') !== undefined;
-  const features = (value: number | bigint) =>
+  const features = (value: number | bigint, shift = 0n) =>
     type === undefined || value === 0n || value === 0
       ? undefined
-      : virtioFeatureNames(type, BigInt(value)).join(', ');
+      : virtioFeatureNames(type, BigInt(value) << shift).join(', ');
   const meaningOf = (leaf: LeafNode): string | undefined => {
     const { name, value } = leaf;
     if (typeof value !== 'number' && typeof value !== 'bigint') return undefined;
     if (name === 'status') return bitsMeaning(value, STATUS);
+    if (name === UPPER_FEATURES) return features(value, 64n);
     return name === 'guest_features_lo' || name === 'guest_features' ? features(value) : undefined;
   };
   return children.map((child): LayoutNode => {
@@ -67,6 +68,21 @@ export function withVirtioMeanings(children: readonly LayoutNode[], idstr: strin
     }
     return child.kind === 'leaf' ? mapLeaves(child, meaningOf) : child;
   });
+}
+
+/** Device type of what a reader made of a `virtio` info. */
+export function virtioTypeOf(root: Pick<StructNode, 'children'>, idstr: string): number | undefined {
+  const deviceId =
+    find(root, 'transport', 'pci_dev', 'config[0]', 'device_id') ??
+    find(root, 'transport', 'pci_dev', 'config[1]', 'device_id');
+  return (
+    (typeof deviceId === 'number' ? virtioPciDeviceType(deviceId) : undefined) ?? virtioTypeOfName(idstr)
+  );
+}
+
+/** Device type by the name in the idstr of a section. */
+export function virtioTypeOfName(idstr: string): number | undefined {
+  return deviceTypes.get(idstr.slice(idstr.lastIndexOf('/') + 1));
 }
 
 function mapLeaves(node: LayoutNode, meaningOf: (leaf: LeafNode) => string | undefined): LayoutNode {
