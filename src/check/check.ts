@@ -1,5 +1,6 @@
 import { printable } from '../bytes/diagnostic.ts';
 import type { OpenedStream } from '../layout/open.ts';
+import { GLOBAL_STATE } from '../ops/run-state.ts';
 import type { Section } from '../stream/scan.ts';
 import { checkCommands } from './commands.ts';
 import { checkConfiguration } from './configuration.ts';
@@ -65,7 +66,6 @@ async function checkOneSection(
 const SENT_AT_TIMES: ReadonlySet<string> = new Set(['block', 'dirty-bitmap', 's390-storage_attributes']);
 
 /** Registered once, and for each connector of a device (migration/global_state.c; hw/ppc/spapr_drc.c). */
-const GLOBAL_STATE = 'globalstate';
 const CONNECTOR = 'spapr_drc';
 
 /** Sections that a QEMU can load and does not always send. `hasOthers`: it sends some that differ in the instance only. */

@@ -1,4 +1,4 @@
-import { decodeText } from '../bytes/window.ts';
+import { GLOBAL_STATE, sentRunState } from '../ops/run-state.ts';
 import type { Finding } from './finding.ts';
 import type { SectionValues } from './values.ts';
 
@@ -25,13 +25,10 @@ const RUN_STATES: ReadonlySet<string> = new Set([
 
 /** migration/global_state.c, global_state_post_load: the state of the source must be one that QEMU has. */
 export function checkGlobalState({ section, root }: SectionValues): Finding[] {
-  if (section.idstr !== 'globalstate') return [];
-  const node = root.children.find(({ name }) => name === 'runstate');
-  const bytes = node && node.kind !== 'array' ? node.value : undefined;
-  if (!node || !(bytes instanceof Uint8Array)) return [];
-  const end = bytes.indexOf(0);
-  const text = decodeText(end < 0 ? bytes : bytes.subarray(0, end));
-  if (RUN_STATES.has(text)) return [];
+  if (section.idstr !== GLOBAL_STATE) return [];
+  const sent = sentRunState(root);
+  if (!sent || RUN_STATES.has(sent.text)) return [];
+  const { node, text } = sent;
   return [
     {
       rule: 'post-load',

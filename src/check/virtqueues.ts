@@ -177,7 +177,7 @@ async function memoryOf(opened: OpenedStream): Promise<Memory | undefined> {
   const architecture = cpu && findArchitecture(cpu);
   if (!architecture) return undefined;
   try {
-    const mappings = await placeBlocks(state, architecture);
+    const { mappings } = await placeBlocks(state, architecture);
     return { mappings, bigEndian: BIG_ENDIAN_TARGETS.has(architecture.name) };
   } catch (error) {
     if (error instanceof DecodeError) return undefined;

@@ -122,8 +122,8 @@ async function print(reports: readonly CheckReport[], options: PrintOptions): Pr
   else if (options.sarif) await output.line(toJson(checkSarif(reports, packageVersion())));
   else if (only && reports.length === 1) {
     const style = styleFor(process.stdout);
-    for (const line of checkText(only, { style, notes: options.notes ?? false })) await output.line(line);
-  } else if (reports.length > 0) for (const line of checkTable(reports)) await output.line(line);
+    for (const line of checkText(only, { style, notes: options.notes ?? false })) await output.row(line);
+  } else if (reports.length > 0) for (const line of checkTable(reports)) await output.row(line);
   await output.flush();
 }
 

@@ -52,7 +52,7 @@ Examples:
     if (json) await output.line(toJson(report));
     else {
       const view = { style: styleFor(process.stdout), width: terminalWidth(), all: all ?? false };
-      for (const line of compatText(report, view)) await output.line(line);
+      for (const line of compatText(report, view)) await output.row(line);
     }
     await output.flush();
     const failing = compatRanks.slice(0, compatRanks.indexOf(failOn) + 1);

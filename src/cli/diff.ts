@@ -184,7 +184,7 @@ async function show(a: Opened, b: Opened, options: ShowOptions): Promise<void> {
     const style = styleFor(process.stdout);
     const columns = process.stdout.isTTY ? width : Math.max(width, WIDE);
     for (const line of diffText(diff, { style, width: columns, sideBySide, full: full ?? false }))
-      await output.line(line);
+      await (sideBySide ? output.line(line) : output.row(line));
   }
   await output.flush();
   process.exitCode = finish(diff);

@@ -151,7 +151,7 @@ async function dump(
         await output.write('}');
       } else if (pruned) {
         for (const line of dumpText(pruned, { ...text, fileOffsets: places })) {
-          const full = output.line(line);
+          const full = output.row(line);
           if (full) await full;
         }
       }

@@ -34,12 +34,12 @@ Examples:
     if (json) {
       await output.line(toJson(found));
     } else if (found.length > MAX_PAGES) {
-      for (const line of explanationTable(found)) await output.line(line);
+      for (const line of explanationTable(found)) await output.row(line);
     } else {
       const style = styleFor(process.stdout);
       for (const [i, explanation] of found.entries()) {
         if (i > 0) await output.line('');
-        for (const line of explanationText(explanation, style)) await output.line(line);
+        for (const line of explanationText(explanation, style)) await output.row(line);
       }
     }
     await output.flush();

@@ -55,7 +55,7 @@ Examples:
       if (json) await output.line(toJson({ ...extraction, diagnostics }));
       else {
         for (const { file: name, size } of files)
-          await output.line(`${formatSize(size).padStart(10)}  ${name}`);
+          await output.row(`${formatSize(size).padStart(10)}  ${name}`);
         printDiagnostics(source.name, diagnostics);
       }
       await output.flush();

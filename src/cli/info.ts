@@ -72,7 +72,7 @@ Examples:
           else {
             if (i > 0) await output.line('');
             const options = { style: styleFor(process.stdout), width: terminalWidth(), sort, depth };
-            for (const line of infoText(info, options)) await output.line(line);
+            for (const line of infoText(info, options)) await output.row(line);
             // A file that cannot be read takes nothing from those before it.
             await output.flush();
           }

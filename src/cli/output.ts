@@ -4,6 +4,7 @@ import pc from 'picocolors';
 import { type Diagnostic, formatDiagnostic, printable } from '../bytes/diagnostic.ts';
 import { severityText } from '../render/info-text.ts';
 import { plainStyle, type Style } from '../render/style.ts';
+import { wrapLine } from '../render/wrap.ts';
 
 /** Exit statuses of all commands. */
 export const EXIT_OK = 0;
@@ -58,6 +59,12 @@ export class Output {
 
   line(text: string): Promise<void> | undefined {
     return this.write(`${text}\n`);
+  }
+
+  /** A line for people: on a terminal that is too narrow for it, it is broken between words. */
+  row(text: string): Promise<void> | undefined {
+    if (!process.stdout.isTTY || text.length <= process.stdout.columns) return this.line(text);
+    return this.write([...wrapLine(text, process.stdout.columns), ''].join('\n'));
   }
 
   /** Writes texts one after another. */

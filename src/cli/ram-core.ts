@@ -57,11 +57,12 @@ Examples:
           onProgress: progress.update,
         });
         progress.clear();
+        const core = { ...plan, notes: written.notes };
         const diagnostics = [...opened.diagnostics, ...plan.diagnostics, ...written.diagnostics];
         const output = new Output();
-        if (json) await output.line(toJson({ ...coreSummary(plan), diagnostics }));
+        if (json) await output.line(toJson({ ...coreSummary(core), diagnostics }));
         else {
-          for (const line of coreText(plan)) await output.line(line);
+          for (const line of coreText(core)) await output.row(line);
           printDiagnostics(source.name, diagnostics);
         }
         await output.flush();

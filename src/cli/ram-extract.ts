@@ -40,7 +40,7 @@ Examples:
       if (json) await output.line(toJson({ ...extraction, diagnostics }));
       else {
         for (const { idstr, file: name, size: length } of extraction.blocks) {
-          if (name !== undefined) await output.line(`${formatSize(length).padStart(10)}  ${name}  ${idstr}`);
+          if (name !== undefined) await output.row(`${formatSize(length).padStart(10)}  ${name}  ${idstr}`);
         }
         printDiagnostics(source.name, diagnostics);
       }

@@ -39,7 +39,7 @@ Examples:
     enforceStrict(strict, report.diagnostics);
     const output = new Output();
     if (json) await output.line(toJson(report));
-    else for (const line of ramText(report, styleFor(process.stdout))) await output.line(line);
+    else for (const line of ramText(report, styleFor(process.stdout))) await output.row(line);
     await output.flush();
     if (map !== undefined) await writeRamMap(map, report, usage);
     printDiagnostics(report.name, report.diagnostics);

@@ -32,7 +32,7 @@ Examples:
         found.push(stream);
         if (json) continue;
         progress.clear();
-        await output.line(foundText(stream));
+        await output.row(foundText(stream));
         await output.flush();
       }
     } finally {

@@ -83,7 +83,7 @@ Examples:
     } else {
       await printFacts(schema, output);
       await output.line('');
-      for (const line of vmsdTable(vmsds)) await output.line(line);
+      for (const line of vmsdTable(vmsds)) await output.row(line);
     }
     await output.flush();
   });
@@ -107,7 +107,7 @@ Examples:
     const matches = findInSchema(await openSchema(file), name);
     const output = new Output();
     if (json) await output.line(toJson(matches));
-    else if (matches.length > 0) for (const line of matchTable(matches)) await output.line(line);
+    else if (matches.length > 0) for (const line of matchTable(matches)) await output.row(line);
     await output.flush();
     if (matches.length === 0) nothingFound(name);
   });
@@ -137,7 +137,7 @@ Examples:
       const options = { style: styleFor(process.stdout), width: terminalWidth() };
       for (const [i, vmsd] of vmsds.entries()) {
         if (i > 0) await output.line('');
-        for (const line of vmsdText(vmsd, options)) await output.line(line);
+        for (const line of vmsdText(vmsd, options)) await output.row(line);
       }
     }
     await output.flush();
@@ -172,7 +172,7 @@ async function listBuiltinSchemas(json: boolean | undefined): Promise<void> {
   if (json) await output.line(toJson(schemas));
   else {
     const { builtinSchemaTable } = await import('../render/schema-text.ts');
-    for (const line of builtinSchemaTable(schemas)) await output.line(line);
+    for (const line of builtinSchemaTable(schemas)) await output.row(line);
   }
   await output.flush();
 }
@@ -207,7 +207,7 @@ async function writeSchema(schema: QemuSchema, file: string | undefined): Promis
 async function printFacts(schema: QemuSchema, output: Output): Promise<void> {
   const { schemaFacts } = await import('../render/schema-text.ts');
   const options = { style: styleFor(process.stdout), width: terminalWidth() };
-  for (const line of schemaFacts(schema, options)) await output.line(line);
+  for (const line of schemaFacts(schema, options)) await output.row(line);
 }
 
 /** Says which of the modules that the user named are of another build. */

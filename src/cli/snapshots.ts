@@ -25,7 +25,7 @@ Examples:
       const output = new Output();
       if (json) await output.line(toJson(snapshots.map(snapshotData)));
       else if (snapshots.length === 0) process.stderr.write('vmwalk: the image has no snapshots\n');
-      else for (const line of snapshotsText(snapshots)) await output.line(line);
+      else for (const line of snapshotsText(snapshots)) await output.row(line);
       await output.flush();
       const problems = [...input.diagnostics, ...diagnostics];
       printDiagnostics(input.source.name, problems);

@@ -6,7 +6,7 @@ import type { Fields } from './fields.ts';
 import { unknownLayout } from './machines/machine.ts';
 import type { Note } from './notes.ts';
 import type { Mapping } from './physical-map.ts';
-import { placeBlocks } from './placement.ts';
+import { type Placement, placeBlocks } from './placement.ts';
 import { type Architecture, type CoreFormat, MissingRegister } from './registers/architecture.ts';
 import { architectureNames, findArchitecture } from './registers/table.ts';
 import { type GuestNote, guestNote } from './vmcoreinfo.ts';
@@ -55,7 +55,7 @@ export async function planCore(opened: OpenedStream, options: CoreOptions = {}):
     const message = `the stream has no state of a CPU of which a core can be made (${architectureNames})`;
     throw new DecodeError({ severity: 'error', code: 'unsupported', message });
   }
-  const mappings = await placeBlocks(state, architecture, options.layout ?? []);
+  const { mappings, leftOut } = await placeBlocks(state, architecture, options.layout ?? []);
   if (mappings.length > MAX_SEGMENTS) throw unknownLayout(state.blocks, `it has ${mappings.length} parts`);
   const lengths = new Map(state.blocks.map(({ idstr, length }) => [idstr, length]));
   const blocks = [...new Set(mappings.map(({ block }) => block))];
@@ -84,7 +84,7 @@ export async function planCore(opened: OpenedStream, options: CoreOptions = {}):
     headerRoom,
     fileLength,
     guestNote: note,
-    diagnostics: [...problem, ...missingPages(state, blockOffsets)],
+    diagnostics: [...problem, ...missingPages(state, blockOffsets), ...notPlaced(leftOut)],
   };
 }
 
@@ -105,6 +105,16 @@ function notesOf(
     const message = `the core has no registers: ${error.message}`;
     return { notes: [], problem: [{ severity: 'error', code: 'incomplete-core', message, section: 'cpu' }] };
   }
+}
+
+function notPlaced(blocks: Placement['leftOut']): readonly Diagnostic[] {
+  return blocks.map(({ idstr, length }) => ({
+    severity: 'warning',
+    code: 'incomplete-core',
+    message:
+      `RAMBlock ${printable(idstr)} (${length} bytes) is not in the core: the stream does not say at which address it ` +
+      'is; --layout does',
+  }));
 }
 
 /** Blocks of which the stream has nothing at all: their pages are elsewhere. */

@@ -9,6 +9,12 @@ import { nodeInflater } from './inflater.ts';
 import { PageWriter } from './page-writer.ts';
 import { PartialFile } from './partial-file.ts';
 
+export interface WrittenCore {
+  /** Those of the plan, and the guest's own where it has one. */
+  readonly notes: readonly Note[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
 /**
  * Writes the core that was planned from a stream: reads the stream once more, for its pages. The file is sparse, and
  * appears when it is whole. Throws what the file system throws, and when the file exists already.
@@ -18,7 +24,7 @@ export async function writeCore(
   plan: CorePlan,
   path: string,
   options: OpenOptions = {},
-): Promise<{ readonly diagnostics: readonly Diagnostic[] }> {
+): Promise<WrittenCore> {
   const file = new PartialFile(path);
   try {
     ftruncateSync(file.fd, plan.fileLength);
@@ -32,7 +38,7 @@ export async function writeCore(
     const notes = note ? [...plan.notes, note] : plan.notes;
     writeSync(file.fd, encodeCoreHeader(plan.format, notes, plan.segments), 0, undefined, 0);
     file.finish();
-    return { diagnostics: [...pages.diagnostics, ...diagnostics] };
+    return { notes, diagnostics: [...pages.diagnostics, ...diagnostics] };
   } catch (error) {
     file.abandon();
     throw error;

@@ -14,6 +14,7 @@ import type {
 } from '../stream/records.ts';
 import { isExplained } from './fit-tables.ts';
 import { type PageSize, streamPageSize } from './page-size.ts';
+import { GLOBAL_STATE, sentRunState } from './run-state.ts';
 
 /** What `info` tells of a stream. Sizes and offsets in bytes. */
 export interface StreamInfo {
@@ -25,6 +26,8 @@ export interface StreamInfo {
   readonly version: 3;
   readonly configuration: Configuration | undefined;
   readonly pageSize: PageSize | undefined;
+  /** RunState of the VM when its state was saved: `running`, `paused`, …; undefined where it was not sent. */
+  readonly runState: string | undefined;
   readonly footers: boolean | undefined;
   /** Where the meaning of the device state comes from. */
   readonly schema: SchemaInfo | undefined;
@@ -110,9 +113,11 @@ export async function streamInfo(opened: OpenedStream, options: InfoOptions = {}
   const resolved = new Map<number, { leaves: number; gapBytes: number }>();
   const misfits: string[] = [];
   let fitting = 0;
+  let runState: string | undefined;
   let index = stream.configuration ? -1 : 0;
   for await (const layout of layouts(opened)) {
     diagnostics.push(...layout.diagnostics);
+    if (layout.section === GLOBAL_STATE) runState = sentRunState(layout.root)?.text;
     const count = { leaves: 0, gapBytes: 0 };
     addLeaves(layout.root, count);
     const section = stream.sections[index];
@@ -149,6 +154,7 @@ export async function streamInfo(opened: OpenedStream, options: InfoOptions = {}
     version: 3,
     configuration: stream.configuration && configurationInfo(stream.configuration),
     pageSize: streamPageSize(opened),
+    runState,
     footers: stream.footers,
     schema: schemaInfo(opened, fitting, misfits),
     sections: await located(sections),

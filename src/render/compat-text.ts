@@ -3,6 +3,7 @@ import type { CompatFinding, CompatReport, Direction } from '../compat/compat.ts
 import type { CompatRank, CompatRule } from '../compat/rules.ts';
 import type { SideFacts } from '../compat/wire-vmsd.ts';
 import type { TextOptions } from './style.ts';
+import { wrapLine } from './wrap.ts';
 
 export interface CompatTextOptions extends TextOptions {
   /** Cosmetic findings, too. */
@@ -49,7 +50,7 @@ export function* compatText(report: CompatReport, options: CompatTextOptions): G
     if (missing.length > 0) {
       const side = direction === 'old-to-new' ? 'OLD' : 'NEW';
       const names = [...new Set(missing.map(({ vmsd }) => vmsd))].sort().map(printable);
-      yield* wrap(`only in ${side}, for VMs that have them: ${names.join(', ')}`, '  ', options.width);
+      yield* wrapLine(`  only in ${side}, for VMs that have them: ${names.join(', ')}`, options.width, 2);
     }
     if (hidden > 0) yield style.faint(`  ${hidden} more on the same bytes (--all)`);
   }
@@ -103,19 +104,20 @@ function* findingText(finding: CompatFinding, { style, width, all }: CompatTextO
       ? ''
       : ` (${Math.abs(bytes)} ${bytes < 0 ? 'fewer' : 'more'} read than sent)`;
   const text = printable(`${where}${message}${distance}`);
-  const lines = [...wrap(`${marks[rank]}  ${text} [${rule}]`, '    ', width)];
+  const lines = [...wrapLine(`    ${marks[rank]}  ${text} [${rule}]`, width, 2)];
   yield (lines[0] ?? '').replace(marks[rank], paint(marks[rank]));
   yield* lines.slice(1);
   if (conditions.length > 0 && rule !== 'compat-unmigratable')
-    yield* wrap(`if ${printable(conditions.join('; and '))}`, '      ', width);
+    yield* wrapLine(`      if ${printable(conditions.join('; and '))}`, width, 2);
   if (all)
-    for (const difference of differences) yield* wrap(`with it: ${printable(difference)}`, '      ', width);
+    for (const difference of differences)
+      yield* wrapLine(`      with it: ${printable(difference)}`, width, 2);
   else if (differences.length > 0)
     yield style.faint(
       `      with it ${differences.length} other difference${differences.length === 1 ? '' : 's'} (--all)`,
     );
   if (qemuSays !== undefined && rank === 'certain')
-    yield* wrap(`QEMU: ${printable(qemuSays)}`, '      ', width);
+    yield* wrapLine(`      QEMU: ${printable(qemuSays)}`, width, 2);
 }
 
 /** Rules whose messages name the fields. */
@@ -134,17 +136,4 @@ function placeText({ rule, vmsd, devices, fields }: CompatFinding): string {
   const around = path.slice(0, -1).join('/');
   if (fields.length === 0 || namesFields.has(rule)) return around === '' ? '' : `in ${around}: `;
   return `${around === '' ? '' : `${around}/`}${listText(fields)}: `;
-}
-
-/** Lines of words, each behind an indentation. */
-function* wrap(text: string, indent: string, width: number): Generator<string> {
-  let line = indent;
-  for (const word of text.split(' ')) {
-    if (line.length > indent.length && line.length + 1 + word.length > width) {
-      yield line;
-      line = `${indent}  `;
-    }
-    line += line.trim() === '' ? word : ` ${word}`;
-  }
-  yield line;
 }

@@ -20,7 +20,7 @@ export function coreSummary({ architecture, format, vcpus, notes, segments, file
 export function coreText({ architecture, format, vcpus, notes, segments }: CorePlan): readonly string[] {
   const order = format.littleEndian ? 'little endian' : 'big endian';
   return [
-    `${architecture}, ${format.bits} bits, ${order}: ${vcpus} CPU${vcpus === 1 ? '' : 's'}, ${notes.length} notes`,
+    `${architecture}, ${format.bits} bits, ${order}: ${vcpus} CPU${vcpus === 1 ? '' : 's'}, ${notes.length} note${notes.length === 1 ? '' : 's'}`,
     ...formatTable(
       [
         { title: 'address', align: 'right' },

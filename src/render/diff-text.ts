@@ -5,7 +5,7 @@ import { isPadding } from '../ops/align.ts';
 import type { Change, ChangedRange } from '../ops/diff-layouts.ts';
 import type { PageRange, RamBlockDiff, RamDiff } from '../ops/diff-ram.ts';
 import type { CommandChange, SectionDiff, SectionName, SectionSide, StreamDiff } from '../ops/diff-result.ts';
-import { valueText } from './dump-text.ts';
+import { asciiText, valueText } from './dump-text.ts';
 import { formatSize } from './size.ts';
 import type { Style, TextOptions } from './style.ts';
 import { hexBytes } from './value.ts';
@@ -200,6 +200,9 @@ function rowOf(change: Change, options: Context): Row {
   switch (kind) {
     case 'value': {
       const type = typeText(node);
+      const [textA, textB] = [a, b].map((nodes) => asciiText(bytesOf(nodes)));
+      if (textA !== undefined && textB !== undefined)
+        return { ...row, mark: 'changed', type, parts: pair(JSON.stringify(textA), JSON.stringify(textB)) };
       if (change.ranges && !isShort(change))
         return { ...row, mark: 'changed', type, parts: rangeParts(change, options) };
       return { ...row, mark: 'changed', type, parts: both((each) => shownValue(each, options)) };

@@ -5,6 +5,7 @@ import { childrenOf, type Layout, type LayoutNode, type LeafNode } from '../layo
 import { formatSize } from './size.ts';
 import { plainStyle, type TextOptions } from './style.ts';
 import { hexBytes } from './value.ts';
+import { visibleLength } from './wrap.ts';
 
 export interface DumpTextOptions extends TextOptions {
   /** Offset and size in front of each line. */
@@ -212,8 +213,9 @@ function bufferWords(bytes: Uint8Array, options: DumpTextOptions): string[] {
   return words;
 }
 
-function asciiText(bytes: Uint8Array): string | undefined {
-  if (bytes.length < 3 || bytes.length > 256) return undefined;
+/** Text in a buffer that a zero ends and zeros follow; undefined where it is none. */
+export function asciiText(bytes: Uint8Array | undefined): string | undefined {
+  if (!bytes || bytes.length < 3 || bytes.length > 256) return undefined;
   const end = bytes.indexOf(0) < 0 ? bytes.length : bytes.indexOf(0);
   if (end < 3 || bytes.subarray(end).some((byte) => byte !== 0)) return undefined;
   const text = String.fromCharCode(...bytes.subarray(0, end));
@@ -241,12 +243,4 @@ function* wrap(
     } else line = line === '' ? word : `${line} ${word}`;
   }
   yield `${first ? `${lead}  ` : ' '.repeat(column)}${style.value(line)}`.trimEnd();
-}
-
-const ESCAPE = String.fromCharCode(0x1b);
-/** A terminal's escape sequences for colour. */
-const COLOURS = new RegExp(`${ESCAPE}\\[[0-9;]*m`, 'g');
-
-function visibleLength(text: string): number {
-  return text.includes(ESCAPE) ? text.replace(COLOURS, '').length : text.length;
 }

@@ -65,9 +65,21 @@ function facts(info: StreamInfo): [string, string][] {
   }
   if (configuration?.uuid) rows.push(['uuid', formatUuid(configuration.uuid)]);
   rows.push(['page size', pageSize ? `${pageSize.bytes} (${pageSizeOrigin[pageSize.origin]})` : 'not known']);
+  rows.push(['run state', info.runState === undefined ? 'not sent' : printable(info.runState)]);
   rows.push(['schema', schemaText(schema)]);
   if (info.footers === false) rows.push(['footers', 'none: a machine type before 2.4']);
+  const problems = problemCount(info.diagnostics);
+  if (problems !== '') rows.push(['problems', `${problems}, listed at the end`]);
   return rows;
+}
+
+/** `2 errors, 1 warning`; empty where there is neither. */
+function problemCount(diagnostics: StreamInfo['diagnostics']): string {
+  const counts = (['error', 'warning'] as const).map((severity) => {
+    const count = diagnostics.filter((diagnostic) => diagnostic.severity === severity).length;
+    return count === 0 ? [] : `${count} ${severity}${count === 1 ? '' : 's'}`;
+  });
+  return counts.flat().join(', ');
 }
 
 /** Misfits that are named. */

@@ -5,10 +5,14 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { DecodeError } from '../../src/bytes/diagnostic.ts';
 import { memorySource } from '../../src/bytes/source.ts';
+import type { DeviceState } from '../../src/core/device-state.ts';
 import { parseLayoutOption } from '../../src/core/layout-option.ts';
 import { type Mapping, PhysicalMap } from '../../src/core/physical-map.ts';
+import { placeBlocks } from '../../src/core/placement.ts';
 import { planCore } from '../../src/core/plan.ts';
+import type { Architecture } from '../../src/core/registers/architecture.ts';
 import { openStream } from '../../src/layout/open.ts';
+import type { RamBlockSummary } from '../../src/ram/ram.ts';
 import { temporaryFile, temporaryFolder, vmwalk } from '../cli/run.ts';
 import { openFixture, readFixture } from '../fixtures.ts';
 
@@ -195,4 +199,51 @@ test('RAM that is not in the stream is an error, and the core is written all the
   expect(run.status).toBe(1);
   expect(run.stderr).toMatch(/no page of RAMBlock ram is in the stream/);
   expect(existsSync(path)).toBe(true);
+});
+
+describe('small blocks of devices', () => {
+  /** RAMBlocks as `info ramblock` of QEMU 7.2 lists them for q35 with 32 MiB, no other devices, and a TPM. */
+  const board = [
+    ['pc.ram', 0x200_0000],
+    ['pc.bios', 0x4_0000],
+    ['pc.rom', 0x2_0000],
+    ['/rom@etc/acpi/tables', 0x2_0000],
+  ] as const;
+
+  async function place(...more: readonly (readonly [string, number])[]) {
+    const blocks = [...board, ...more].map(([idstr, length]) => ({ idstr, length }) as RamBlockSummary);
+    const state: DeviceState = {
+      machineType: 'pc-q35-7.2',
+      blocks,
+      fields: () => Promise.resolve(undefined),
+      allFields: () => Promise.resolve([]),
+    };
+    const x86 = { name: 'x86' } as Architecture;
+    const { mappings, leftOut } = await placeBlocks(state, x86);
+    return {
+      leftOut: leftOut.map(({ idstr }) => idstr),
+      tpm: mappings.filter(({ block }) => block.startsWith('tpm')),
+    };
+  }
+
+  test('the command buffer of tpm-crb is where QEMU has it, and its PPI is left out as in QEMU’s dump', async () => {
+    const { leftOut, tpm } = await place(['tpm-crb-cmd', 0x1000], ['tpm-ppi', 0x1000]);
+    expect(leftOut).toEqual([]);
+    // readelf of the core that dump-guest-memory wrote of the same VM.
+    expect(tpm).toEqual([{ address: 0xfed4_0080, length: 0xf80, block: 'tpm-crb-cmd', offset: 0 }]);
+  });
+
+  test('one that is not known is left out', async () => {
+    expect((await place(['sram', 0x1_0000])).leftOut).toEqual(['sram']);
+  });
+
+  test('memory that was plugged in is not', async () => {
+    await expect(place(['dimm1', 0x4000_0000])).rejects.toThrow('at which address dimm1 was plugged in');
+  });
+});
+
+test('a block that --layout names and that is not there is what is said', async () => {
+  const opened = await openStream(openFixture('qemu-7.2-riscv64-virt'));
+  const layout = parseLayoutOption('nope@0:1M');
+  await expect(planCore(opened, { layout })).rejects.toThrow("--layout names 'nope', which does not exist");
 });

@@ -71,9 +71,10 @@ export function findMainRam(blocks: readonly Block[], machine: Machine): readonl
   const memory = memoryBlocks(blocks, machine);
   const named = memory.filter(({ idstr }) => idstr === machine.ram);
   const nodes = memory.filter(({ idstr }) => NUMA_NODE.test(idstr)).toSorted(byNode);
-  const main = [named, nodes, memory].find(({ length }) => length > 0);
+  const large = memory.filter(isGuestMemory);
+  const main = [named, nodes, large, memory].find(({ length }) => length > 0);
   if (!main) throw unknownLayout(blocks, "no block is the machine's RAM");
-  if (main === memory && memory.length > 1) {
+  if (main !== named && main !== nodes && main.length > 1) {
     throw unknownLayout(blocks, 'the stream does not tell in which order the guest sees its memory');
   }
   return main;
@@ -81,6 +82,13 @@ export function findMainRam(blocks: readonly Block[], machine: Machine): readonl
 
 function byNode(a: Block, b: Block): number {
   return Number(NUMA_NODE.exec(a.idstr)?.[1]) - Number(NUMA_NODE.exec(b.idstr)?.[1]);
+}
+
+/** Bytes. What is smaller, and not RAM itself, is a device's own memory and none that was plugged in. */
+const LEAST_MEMORY = 16 << 20;
+
+export function isGuestMemory({ length }: Block): boolean {
+  return length >= LEAST_MEMORY;
 }
 
 const MAX_LISTED = 20;

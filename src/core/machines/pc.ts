@@ -11,7 +11,13 @@ const FOUR_GIB = 4 * GIB;
 /** From there on QEMU 7.1 and later may move what is above 4 GiB to 1 TiB on AMD processors (hw/i386/pc.c). */
 const AMD_HOLE = 0xfd_0000_0000;
 
-const boardBlocks = /^(pc\.bios|pc\.rom|isa-bios|system\.flash\d|vga\.vram|vmsvga\.fifo)$/;
+const boardBlocks =
+  /^(pc\.bios|pc\.rom|isa-bios|system\.flash\d|vga\.vram|vmsvga\.fifo|tpm-crb-cmd|tpm-ppi)$/;
+/**
+ * Where the command buffer of a TPM with the CRB interface is, and its bytes, of which the block has a page (hw/tpm/tpm_crb.c).
+ * `tpm-ppi` is no RAM to QEMU's own dump.
+ */
+const TPM_CRB_COMMAND = { address: 0xfed4_0080, length: 0xf80 };
 
 /** Where a host bridge keeps the registers that say what of the low MiB is RAM. */
 interface HostBridge {
@@ -42,6 +48,9 @@ function pc(machineType: RegExp, bridge: HostBridge | undefined, lowest: (size: 
       if (config && bridge === MCH) hideTseg(map, config, below);
       await placeLowMemory(state, ram, map, bridge, config);
       placeFirmware(state, map);
+      const tpm = state.blocks.find(({ idstr }) => idstr === 'tpm-crb-cmd');
+      if (tpm && tpm.length >= TPM_CRB_COMMAND.length)
+        map.map({ ...TPM_CRB_COMMAND, block: tpm.idstr, offset: 0 });
       await placeVideoMemory(state, map);
     },
   };
