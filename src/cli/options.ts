@@ -43,7 +43,7 @@ export const containerOffsetsOption = () =>
 export const channelOption = () =>
   new Option(
     '--channel <file...>',
-    'further connections of the migration (multifd, postcopy preempt), or a pattern such as "vm.ch*"; in any order',
+    'further connections of the migration (multifd, postcopy preempt), or a pattern such as "vm.ch[0-3]"; in any order',
   );
 
 export const qemuOption = () =>

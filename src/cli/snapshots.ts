@@ -16,6 +16,7 @@ export const snapshotsCommand = new Command('snapshots')
 Examples:
   vmwalk snapshots disk.qcow2
   vmwalk info disk.qcow2#before-upgrade         by its name, or its id
+  vmwalk describe --append disk.qcow2#before-upgrade -o vm.qevm     as a stream of its own
   vmwalk snapshots --json disk.qcow2 | jq '.[] | select(.vmStateSize > 0) | .name'`,
   )
   .action(async (file, { json, offset }) => {
@@ -24,8 +25,11 @@ Examples:
       const { snapshots, diagnostics } = await listSnapshots(input.source);
       const output = new Output();
       if (json) await output.line(toJson(snapshots.map(snapshotData)));
-      else if (snapshots.length === 0) process.stderr.write('vmwalk: the image has no snapshots\n');
-      else for (const line of snapshotsText(snapshots)) await output.row(line);
+      else if (snapshots.length === 0) {
+        process.stderr.write(
+          "vmwalk: the image has no snapshots; 'vmwalk scan FILE' finds states that its list has lost\n",
+        );
+      } else for (const line of snapshotsText(snapshots)) await output.row(line);
       await output.flush();
       const problems = [...input.diagnostics, ...diagnostics];
       printDiagnostics(input.source.name, problems);
