@@ -44,7 +44,11 @@ test('lists snapshots', async () => {
 
 test('a file without snapshots says so', async () => {
   const empty = await vmwalk(['snapshots', imageFile('data-file')]);
-  expect(empty).toMatchObject({ status: 0, stdout: '', stderr: 'vmwalk: the image has no snapshots\n' });
+  expect(empty).toMatchObject({
+    status: 0,
+    stdout: '',
+    stderr: expect.stringMatching(/^vmwalk: the image has no snapshots; .*scan.*\n$/),
+  });
   const stream = await vmwalk(['snapshots', fixtureFile(described)]);
   expect(stream.status).toBe(2);
   expect(stream.stderr).toMatch(/not a qcow2 image/);
