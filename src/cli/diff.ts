@@ -33,6 +33,7 @@ import {
   toJson,
 } from './output.ts';
 import { orTrouble } from './trouble.ts';
+import { reportUnmatched } from './unmatched.ts';
 
 /** The streams differ. */
 const EXIT_DIFFERENT = 1;
@@ -188,6 +189,8 @@ async function show(a: Opened, b: Opened, options: ShowOptions): Promise<void> {
   }
   await output.flush();
   process.exitCode = finish(diff);
+  await reportUnmatched([a.opened, b.opened], only);
+  if (!diff.anySelected) process.exitCode = EXIT_TROUBLE;
 }
 
 /** Prints what is wrong with either stream, and says what all of it comes to. */
@@ -197,10 +200,6 @@ function finish(diff: StreamDiff): number {
   if (damaged.length > 0) {
     const which = damaged.map((side) => side.toUpperCase()).join(' and ');
     process.stderr.write(`vmwalk: not all of ${which} could be decoded; the rest was compared\n`);
-    return EXIT_TROUBLE;
-  }
-  if (!diff.anySelected) {
-    process.stderr.write('vmwalk: nothing matches the selectors; info lists the sections\n');
     return EXIT_TROUBLE;
   }
   return diff.verdict === 'same' ? EXIT_OK : EXIT_DIFFERENT;

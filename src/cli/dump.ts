@@ -32,6 +32,7 @@ import {
   terminalWidth,
 } from './output.ts';
 import { enforceStrict, judge } from './strict.ts';
+import { reportUnmatched } from './unmatched.ts';
 
 interface DumpOptions {
   readonly offsets?: true;
@@ -164,10 +165,9 @@ async function dump(
   if (options.json) await output.line('\n]');
   await output.flush();
   finish(opened, diagnostics);
-  if (selection && shown === 0) {
-    process.stderr.write('vmwalk: nothing matches the selectors; info lists the sections\n');
-    process.exitCode = EXIT_TROUBLE;
-  }
+  if (!selection) return;
+  await reportUnmatched([opened], selection.unmatched());
+  if (shown === 0) process.exitCode = EXIT_TROUBLE;
 }
 
 /** Where the first error of the framing is; the beginning when one has no place. */

@@ -16,7 +16,7 @@ export const snapshotsCommand = new Command('snapshots')
 Examples:
   vmwalk snapshots disk.qcow2
   vmwalk info disk.qcow2#before-upgrade         by its name, or its id
-  vmwalk describe --append disk.qcow2#before-upgrade -o vm.qevm     as a stream of its own
+  vmwalk describe --append disk.qcow2#before-upgrade -o new.qevm    as a stream of its own
   vmwalk snapshots --json disk.qcow2 | jq '.[] | select(.vmStateSize > 0) | .name'`,
   )
   .action(async (file, { json, offset }) => {

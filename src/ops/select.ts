@@ -6,6 +6,8 @@ import { childrenOf, type Layout, type LayoutNode, type WalkStep, walk } from '.
 export interface Selection {
   /** Is this node selected by itself (not through an ancestor)? */
   matches(layout: Layout, path: readonly PathComponent[]): boolean;
+  /** The selectors that have matched nothing so far. */
+  unmatched(): readonly string[];
 }
 
 /**
@@ -16,6 +18,7 @@ export interface Selection {
 export function compileSelectors(selectors: readonly string[]): Selection | undefined {
   if (selectors.length === 0) return undefined;
   const patterns = selectors.map(globPattern);
+  const unmatched = new Set(selectors);
   const prefixes = new WeakMap<Layout, readonly string[]>();
   return {
     matches(layout, path) {
@@ -25,13 +28,22 @@ export function compileSelectors(selectors: readonly string[]): Selection | unde
         prefixes.set(layout, names);
       }
       const rest = path.length === 0 ? '' : `/${formatPath(path)}`;
-      return names.some((name) => patterns.some((pattern) => pattern.test(name + rest)));
+      let matches = false;
+      for (const [i, pattern] of patterns.entries()) {
+        // One that has matched already need not be tried where another does.
+        if (matches && !unmatched.has(selectors[i]!)) continue;
+        if (!names.some((name) => pattern.test(name + rest))) continue;
+        matches = true;
+        unmatched.delete(selectors[i]!);
+      }
+      return matches;
     },
+    unmatched: () => [...unmatched],
   };
 }
 
 /** Names that a selector can call a section by. */
-function sectionNames({ section, instanceId }: Layout): string[] {
+export function sectionNames({ section, instanceId }: Layout): string[] {
   const parts = section.split('/');
   return parts.flatMap((_, i) => {
     const name = parts.slice(i).join('/');

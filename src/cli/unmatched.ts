@@ -1,0 +1,17 @@
+import { printable } from '../bytes/diagnostic.ts';
+import type { OpenedStream } from '../layout/open.ts';
+
+/** Says which of these selectors match nothing, and what may have been meant. */
+export async function reportUnmatched(
+  streams: readonly OpenedStream[],
+  selectors: readonly string[],
+): Promise<void> {
+  if (selectors.length === 0) return;
+  // Loaded only here: they mostly match.
+  const { unmatchedSelectors } = await import('../ops/nearest-names.ts');
+  for (const { selector, nearest } of await unmatchedSelectors(streams, selectors)) {
+    const advice =
+      nearest.length === 0 ? 'info lists the sections' : `did you mean ${nearest.map(printable).join(', ')}?`;
+    process.stderr.write(`vmwalk: nothing matches '${printable(selector)}'; ${advice}\n`);
+  }
+}
