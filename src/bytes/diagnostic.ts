@@ -1,4 +1,7 @@
+import { printable } from './printable.ts';
 import { hexOffset, type Range } from './range.ts';
+
+export { printable };
 
 /** One component of a field path: a field or subsection name, or an array index. */
 export type PathComponent = string | number;
@@ -95,7 +98,7 @@ export function formatPath(path: readonly PathComponent[]): string {
   return text;
 }
 
-/** One line: place, then message. */
+/** One line, safe to show: place, then message. */
 export function formatDiagnostic(diagnostic: Diagnostic): string {
   const { range, section, instanceId, path } = diagnostic;
   const place = [
@@ -105,13 +108,5 @@ export function formatDiagnostic(diagnostic: Diagnostic): string {
       : '',
     path && path.length > 0 ? `field ${printable(formatPath(path))}` : '',
   ].filter((part) => part !== '');
-  return `${place.length > 0 ? `${place.join(', ')}: ` : ''}${diagnostic.message}`;
-}
-
-/** Text from a stream made safe to show on a terminal: control and unprintable characters as `\xNN` or `\u{N}`. */
-export function printable(text: string): string {
-  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => {
-    const code = character.codePointAt(0) ?? 0;
-    return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
-  });
+  return `${place.length > 0 ? `${place.join(', ')}: ` : ''}${printable(diagnostic.message)}`;
 }

@@ -1,5 +1,5 @@
 import { Command, Option } from '@commander-js/extra-typings';
-import { DecodeError, printable } from '../bytes/diagnostic.ts';
+import { DecodeError } from '../bytes/diagnostic.ts';
 import { checkStream } from '../check/check.ts';
 import type { Destination } from '../check/destination.ts';
 import type { CheckReport } from '../check/finding.ts';
@@ -12,7 +12,7 @@ import { checkSarif } from '../render/check-sarif.ts';
 import { checkTable, checkText } from '../render/check-text.ts';
 import { withInput, withStream } from './input.ts';
 import { jsonOption, openKnowledge } from './options.ts';
-import { EXIT_OK, EXIT_TROUBLE, Output, styleFor, toJson } from './output.ts';
+import { EXIT_OK, EXIT_TROUBLE, Output, say, styleFor, toJson } from './output.ts';
 import { orTrouble, troubleText } from './trouble.ts';
 import { packageVersion } from './version.ts';
 
@@ -72,7 +72,7 @@ Examples:
         blob: true,
       });
       const { destination, remarks, close } = await openDestination({ schema, profile });
-      for (const remark of remarks) process.stderr.write(`vmwalk: destination: ${printable(remark)}\n`);
+      for (const remark of remarks) say(`destination: ${remark}`);
       const reports: CheckReport[] = [];
       try {
         for (const file of files) {
@@ -80,7 +80,7 @@ Examples:
             reports.push(await checkFile(file, destination, source));
           } catch (error) {
             if (!(error instanceof DecodeError)) throw error;
-            process.stderr.write(`vmwalk: error: ${printable(troubleText(error))}\n`);
+            say(troubleText(error), 'error');
           }
         }
       } finally {

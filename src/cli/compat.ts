@@ -4,7 +4,7 @@ import { compatRanks } from '../compat/rules.ts';
 import { openWireSide } from '../node/wire-side.ts';
 import { compatText } from '../render/compat-text.ts';
 import { collect, jsonOption } from './options.ts';
-import { EXIT_DATA, EXIT_TROUBLE, Output, styleFor, terminalWidth, toJson } from './output.ts';
+import { EXIT_DATA, EXIT_TROUBLE, Output, say, styleFor, terminalWidth, toJson } from './output.ts';
 import { orTrouble } from './trouble.ts';
 
 const SIDE =
@@ -45,7 +45,7 @@ Examples:
       compareSides(await openWireSide(oldName), await openWireSide(newName), options),
     );
     if (report.compared + report.findings.length === 0 && (options.only ?? options.ignore)) {
-      process.stderr.write('vmwalk: nothing matches --only and --ignore\n');
+      say('nothing matches --only and --ignore');
       process.exitCode = EXIT_TROUBLE;
     }
     const output = new Output();

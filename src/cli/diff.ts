@@ -28,6 +28,7 @@ import {
   hasErrors,
   Output,
   printDiagnostics,
+  say,
   styleFor,
   terminalWidth,
   toJson,
@@ -167,7 +168,7 @@ async function show(a: Opened, b: Opened, options: ShowOptions): Promise<void> {
   if (ignoreVolatile) {
     const types = [...volatileTypes].map((type) => `fields of type ${type}`);
     const what = [...types, ...volatileFields.map(({ selector }) => selector)];
-    process.stderr.write(`vmwalk: clocks and the like are not compared: ${what.join(', ')}\n`);
+    say(`clocks and the like are not compared: ${what.join(', ')}`);
   }
   const diff = await diffStreams(a.opened, b.opened, {
     structure,
@@ -199,7 +200,7 @@ function finish(diff: StreamDiff): number {
   for (const side of sides) printDiagnostics(diff[side].name, distinct(diff[side].diagnostics));
   if (damaged.length > 0) {
     const which = damaged.map((side) => side.toUpperCase()).join(' and ');
-    process.stderr.write(`vmwalk: not all of ${which} could be decoded; the rest was compared\n`);
+    say(`not all of ${which} could be decoded; the rest was compared`);
     return EXIT_TROUBLE;
   }
   return diff.verdict === 'same' ? EXIT_OK : EXIT_DIFFERENT;

@@ -1,6 +1,7 @@
 import { Command, Option } from '@commander-js/extra-typings';
 import type { Diagnostic } from '../bytes/diagnostic.ts';
 import { fileOffsets } from '../bytes/file-offsets.ts';
+import { printableJson } from '../bytes/printable.ts';
 import { layouts, type OpenedStream } from '../layout/open.ts';
 import { useBuiltinInfoTables } from '../node/builtin-schemas.ts';
 import { compileSelectors, pruneLayout, type Selection, selectNodes } from '../ops/select.ts';
@@ -146,7 +147,7 @@ async function dump(
       const pruned = pruneLayout(layout, selection);
       if (pruned && options.json) {
         const { section, instanceId: instance } = pruned;
-        const head = JSON.stringify({ section, instance }).slice(0, -1);
+        const head = printableJson(JSON.stringify({ section, instance })).slice(0, -1);
         await output.write(`${shown === 0 ? '' : ','}\n${head},"root":`);
         await output.writeAll(nodeJson(pruned.root, places));
         await output.write('}');

@@ -1,10 +1,9 @@
 import { Command } from '@commander-js/extra-typings';
-import { printable } from '../bytes/diagnostic.ts';
 import { readExplanations } from '../node/explanations.ts';
 import { type Explanation, explainMessages, nearCodes } from '../ops/explain.ts';
 import { explanationTable, explanationText } from '../render/explain-text.ts';
 import { jsonOption } from './options.ts';
-import { EXIT_TROUBLE, Output, styleFor, toJson } from './output.ts';
+import { EXIT_TROUBLE, Output, say, styleFor, toJson } from './output.ts';
 
 /** Pages that are printed one behind the other; of more, their titles. */
 const MAX_PAGES = 2;
@@ -28,7 +27,7 @@ Examples:
     const found = words.length === 0 ? all : find(all, wanted);
     const output = new Output();
     if (found.length === 0) {
-      process.stderr.write(`vmwalk: ${printable(nothingFound(all, wanted))}\n`);
+      say(nothingFound(all, wanted));
       process.exitCode = EXIT_TROUBLE;
     }
     if (json) {

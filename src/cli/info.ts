@@ -85,7 +85,7 @@ Examples:
   );
 
 async function printDomainXml(files: readonly string[]): Promise<void> {
-  const output = new Output();
+  const output = new Output({ asIs: !process.stdout.isTTY });
   for (const file of files) {
     const input = await openWithProgress(file, { isEnough: (layer) => layer.xml !== undefined });
     await input.close();

@@ -4,6 +4,7 @@ import type { ContainerLayer } from '../containers/open.ts';
 import { type OpenedStream, type OpenOptions, openStream } from '../layout/open.ts';
 import { type Input, type InputOptions, openInput } from '../node/open-input.ts';
 import { formatSize } from '../render/size.ts';
+import { say } from './output.ts';
 
 /** Milliseconds before a progress line is shown, and between two. */
 const PROGRESS_AFTER = 1000;
@@ -106,7 +107,7 @@ export async function withTables(opened: OpenedStream): Promise<OpenedStream> {
   const { useBuiltinTables } = await import('../node/builtin-schemas.ts');
   const chosen = await useBuiltinTables(opened);
   for (const { code, message } of chosen.diagnostics) {
-    if (code === 'builtin-schema') process.stderr.write(`vmwalk: ${message}\n`);
+    if (code === 'builtin-schema') say(message);
   }
   return chosen;
 }

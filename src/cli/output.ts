@@ -1,10 +1,14 @@
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import pc from 'picocolors';
-import { type Diagnostic, formatDiagnostic, printable } from '../bytes/diagnostic.ts';
+import { type Diagnostic, formatDiagnostic } from '../bytes/diagnostic.ts';
+import { printable, printableLines } from '../bytes/printable.ts';
 import { severityText } from '../render/info-text.ts';
+import { toJson } from '../render/json.ts';
 import { plainStyle, type Style } from '../render/style.ts';
 import { wrapLine } from '../render/wrap.ts';
+
+export { toJson };
 
 /** Exit statuses of all commands. */
 export const EXIT_OK = 0;
@@ -43,12 +47,30 @@ export function terminalWidth(): number {
   return process.stdout.isTTY ? process.stdout.columns : NARROW;
 }
 
+const ESCAPE = '\u001b';
+const COLOUR = new RegExp(`(${ESCAPE}\\[\\d+m)`);
+
+/** What goes out as text, whatever is in it: colours are the only control sequences that come from here. */
+function guardedText(text: string): string {
+  if (styleFor(process.stdout) === plainStyle) return printableLines(text);
+  return text
+    .split(COLOUR)
+    .map((part, i) => (i % 2 === 1 ? part : printableLines(part)))
+    .join('');
+}
+
 /** Standard output with a buffer, which waits when the reader is slow. */
 export class Output {
   readonly #stream: Writable = process.stdout;
+  readonly #asIs: boolean;
   #pieces: string[] = [];
   #length = 0;
   #room = FIRST_BUFFERED;
+
+  /** `asIs` is for who passes a document on that is not for a terminal; other text is made safe to show. */
+  constructor({ asIs = false }: { readonly asIs?: boolean } = {}) {
+    this.#asIs = asIs;
+  }
 
   /** Writes text; await it, so that memory stays bounded. */
   write(text: string): Promise<void> | undefined {
@@ -77,7 +99,8 @@ export class Output {
 
   async flush(): Promise<void> {
     if (this.#length === 0) return;
-    const text = this.#pieces.join('');
+    const joined = this.#pieces.join('');
+    const text = this.#asIs ? joined : guardedText(joined);
     this.#pieces = [];
     this.#length = 0;
     this.#room = BUFFERED;
@@ -85,26 +108,19 @@ export class Output {
   }
 }
 
+/** One line of talk on standard error, made safe to show; without a severity it is a remark. */
+export function say(message: string, severity?: Diagnostic['severity']): void {
+  const how = severity === undefined ? '' : `${severityText(severity, styleFor(process.stderr))} `;
+  process.stderr.write(`vmwalk: ${how}${printable(message)}\n`);
+}
+
 /** Errors and warnings on standard error, one a line, behind the name of the file; notes are for info. */
 export function printDiagnostics(name: string, diagnostics: readonly Diagnostic[]): void {
-  const style = styleFor(process.stderr);
   for (const diagnostic of diagnostics) {
-    if (diagnostic.severity === 'note') continue;
-    process.stderr.write(
-      `vmwalk: ${severityText(diagnostic.severity, style)} ${printable(name)}: ${formatDiagnostic(diagnostic)}\n`,
-    );
+    if (diagnostic.severity !== 'note') say(`${name}: ${formatDiagnostic(diagnostic)}`, diagnostic.severity);
   }
 }
 
 export function hasErrors(diagnostics: readonly Diagnostic[]): boolean {
   return diagnostics.some(({ severity }) => severity === 'error');
-}
-
-/** JSON of plain data, with 64-bit integers as decimal strings. */
-export function toJson(value: unknown): string {
-  return JSON.stringify(
-    value,
-    (_key, member: unknown) => (typeof member === 'bigint' ? member.toString() : member),
-    2,
-  );
 }

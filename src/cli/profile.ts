@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Command, InvalidArgumentError } from '@commander-js/extra-typings';
+import { printable } from '../bytes/printable.ts';
 import { formatSize } from '../render/size.ts';
 import { progressLine } from './input.ts';
+import { say } from './output.ts';
 
 const LOCKED_IMAGE =
   'a running VM uses this image: add snapshot=on,force-share=on to its -drive, which leaves it alone, or give an empty one of the same size';
@@ -35,7 +37,6 @@ Examples:
     const { QemuEnded } = await import('../node/start-qemu.ts');
     const { compressProfile, writeProfileFile } = await import('../node/profile-file.ts');
     let progress: ReturnType<typeof progressLine> | undefined;
-    const say = (text: string) => process.stderr.write(`vmwalk: ${text}\n`);
     try {
       const { profile, removed, warnings } = await captureProfile(command, {
         timeout: timeout * 1000,
@@ -45,7 +46,7 @@ Examples:
         },
       }).finally(() => progress?.clear());
       for (const option of removed) say(`left out ${option}`);
-      for (const warning of warnings) say(`warning: ${warning}`);
+      for (const warning of warnings) say(warning, 'warning');
       if (file === undefined) {
         process.stdout.write(await compressProfile(profile));
         return;
@@ -55,7 +56,7 @@ Examples:
       say(`${file}: QEMU ${qemu.version}, ${machineType}, ${devices.length} devices, ${formatSize(size)}`);
     } catch (error) {
       if (error instanceof QemuEnded) {
-        for (const line of error.lines) process.stderr.write(`${line}\n`);
+        for (const line of error.lines) process.stderr.write(`${printable(line)}\n`);
         if (error.lines.some((line) => /Failed to get .*lock/.test(line))) say(LOCKED_IMAGE);
       }
       throw error;

@@ -1,6 +1,7 @@
 import { Command, CommanderError, type CommandUnknownOpts } from '@commander-js/extra-typings';
-import { DecodeError, printable } from '../bytes/diagnostic.ts';
-import { EXIT_TROUBLE } from './output.ts';
+import { DecodeError } from '../bytes/diagnostic.ts';
+import { printable, printableLines } from '../bytes/printable.ts';
+import { EXIT_TROUBLE, say } from './output.ts';
 import { troubleText } from './trouble.ts';
 import { packageVersion } from './version.ts';
 
@@ -44,6 +45,19 @@ for (const load of wanted ? [wanted] : commands.values()) {
   );
 }
 
+showErrorsPrintable(program);
+
+/** Errors of the command line quote what was given. Commander puts what it suggests on a line of its own. */
+function showErrorsPrintable(command: CommandUnknownOpts): void {
+  command.configureOutput({
+    outputError(text, write) {
+      const lines = text.trimEnd().split(/\n(?=\(Did you mean )/);
+      write(`${lines.map((line) => printable(line)).join('\n')}\n`);
+    },
+  });
+  for (const nested of command.commands) showErrorsPrintable(nested);
+}
+
 // A reader that has seen enough (head, less) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? undefined : exitStatus(error));
@@ -68,11 +82,12 @@ try {
 function exitStatus(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_TROUBLE;
   if (error instanceof DecodeError) {
-    process.stderr.write(`vmwalk: error: ${printable(troubleText(error))}\n`);
+    say(troubleText(error), 'error');
     return troubleCodes.has(error.code) ? EXIT_TROUBLE : 1;
   }
   const stack = process.env['DEBUG'] && error instanceof Error ? error.stack : undefined;
   const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`vmwalk: error: ${stack ?? printable(message)}\n`);
+  if (stack === undefined) say(message, 'error');
+  else process.stderr.write(`vmwalk: error: ${printableLines(stack)}\n`);
   return EXIT_TROUBLE;
 }

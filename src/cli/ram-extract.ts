@@ -1,4 +1,5 @@
 import { Command } from '@commander-js/extra-typings';
+import { printable } from '../bytes/printable.ts';
 import { extractRam } from '../node/extract-ram.ts';
 import { formatSize } from '../render/size.ts';
 import { progressLine, withInput } from './input.ts';
@@ -40,7 +41,8 @@ Examples:
       if (json) await output.line(toJson({ ...extraction, diagnostics }));
       else {
         for (const { idstr, file: name, size: length } of extraction.blocks) {
-          if (name !== undefined) await output.row(`${formatSize(length).padStart(10)}  ${name}  ${idstr}`);
+          if (name !== undefined)
+            await output.row(`${formatSize(length).padStart(10)}  ${name}  ${printable(idstr)}`);
         }
         printDiagnostics(source.name, diagnostics);
       }

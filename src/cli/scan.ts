@@ -5,7 +5,7 @@ import { openPath, openStandardInput } from '../node/spool.ts';
 import { type FoundStream, findStreams } from '../ops/find-streams.ts';
 import { progressLine } from './input.ts';
 import { jsonOption } from './options.ts';
-import { EXIT_DATA, Output, toJson } from './output.ts';
+import { EXIT_DATA, Output, say, toJson } from './output.ts';
 
 export const scanCommand = new Command('scan')
   .description('find migration streams in a larger file: a capture, a disk image, a core dump')
@@ -42,13 +42,13 @@ Examples:
     if (json) await output.line(toJson(found));
     await output.flush();
     if (found.some(({ plausible }) => plausible)) return;
-    process.stderr.write(`vmwalk: ${printable(source.name)}: no migration stream found\n`);
+    say(`${source.name}: no migration stream found`);
     process.exitCode = EXIT_DATA;
   });
 
 function foundText({ offset, plausible, machineType, firstSection }: FoundStream): string {
   const start = hexOffset(offset).padEnd(14);
   if (!plausible) return `${start}  magic and version, but no record behind them`;
-  if (machineType !== undefined) return `${start}  ${machineType}`;
+  if (machineType !== undefined) return `${start}  ${printable(machineType)}`;
   return `${start}  machine type not sent${firstSection === undefined ? '' : `; begins with ${printable(firstSection)}`}`;
 }

@@ -3,7 +3,7 @@ import { formatDiagnostic } from '../bytes/diagnostic.ts';
 import type { OpenedStream } from '../layout/open.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
 import { jsonOption } from './options.ts';
-import { EXIT_TROUBLE, Output, styleFor, terminalWidth, toJson } from './output.ts';
+import { EXIT_TROUBLE, Output, say, styleFor, terminalWidth, toJson } from './output.ts';
 
 // What reads binaries is loaded when a command runs: the others start without it.
 
@@ -53,7 +53,7 @@ Examples:
     const { learnSchema } = await import('../ops/schema-learn.ts');
     const { schema, diagnostics } = await learnSchema(describedStreams(files));
     for (const { severity, ...diagnostic } of diagnostics)
-      process.stderr.write(`vmwalk: ${severity}: ${formatDiagnostic({ severity, ...diagnostic })}\n`);
+      say(formatDiagnostic({ severity, ...diagnostic }), severity);
     await writeSchema(schema, file);
   });
 
@@ -215,12 +215,11 @@ function warnOfModules({ objects }: QemuSchema, modules: readonly string[]): voi
   const used = new Set(objects.slice(1).map(({ name }) => name));
   for (const path of modules) {
     const name = path.slice(path.lastIndexOf('/') + 1);
-    if (!used.has(name))
-      process.stderr.write(`vmwalk: warning: ${path} is no module of this build of QEMU; left out\n`);
+    if (!used.has(name)) say(`${path} is no module of this build of QEMU; left out`, 'warning');
   }
 }
 
 function nothingFound(name: string): void {
-  process.stderr.write(`vmwalk: nothing is called ${name}; list and find show what there is\n`);
+  say(`nothing is called ${name}; list and find show what there is`);
   process.exitCode = EXIT_TROUBLE;
 }

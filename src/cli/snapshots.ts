@@ -3,7 +3,7 @@ import { listSnapshots, qcow2 } from '../containers/qcow2.ts';
 import { snapshotData, snapshotsText } from '../render/snapshots.ts';
 import { openWithProgress } from './input.ts';
 import { jsonOption, offsetOption } from './options.ts';
-import { EXIT_DATA, hasErrors, Output, printDiagnostics, toJson } from './output.ts';
+import { EXIT_DATA, hasErrors, Output, printDiagnostics, say, toJson } from './output.ts';
 
 export const snapshotsCommand = new Command('snapshots')
   .description('internal snapshots of a qcow2 image, each of which other commands open as FILE#NAME')
@@ -25,11 +25,9 @@ Examples:
       const { snapshots, diagnostics } = await listSnapshots(input.source);
       const output = new Output();
       if (json) await output.line(toJson(snapshots.map(snapshotData)));
-      else if (snapshots.length === 0) {
-        process.stderr.write(
-          "vmwalk: the image has no snapshots; 'vmwalk scan FILE' finds states that its list has lost\n",
-        );
-      } else for (const line of snapshotsText(snapshots)) await output.row(line);
+      else if (snapshots.length === 0)
+        say("the image has no snapshots; 'vmwalk scan FILE' finds states that its list has lost");
+      else for (const line of snapshotsText(snapshots)) await output.row(line);
       await output.flush();
       const problems = [...input.diagnostics, ...diagnostics];
       printDiagnostics(input.source.name, problems);

@@ -1,5 +1,5 @@
-import { printable } from '../bytes/diagnostic.ts';
 import type { OpenedStream } from '../layout/open.ts';
+import { say } from './output.ts';
 
 /** Says which of these selectors match nothing, and what may have been meant. */
 export async function reportUnmatched(
@@ -10,8 +10,7 @@ export async function reportUnmatched(
   // Loaded only here: they mostly match.
   const { unmatchedSelectors } = await import('../ops/nearest-names.ts');
   for (const { selector, nearest } of await unmatchedSelectors(streams, selectors)) {
-    const advice =
-      nearest.length === 0 ? 'info lists the sections' : `did you mean ${nearest.map(printable).join(', ')}?`;
-    process.stderr.write(`vmwalk: nothing matches '${printable(selector)}'; ${advice}\n`);
+    const advice = nearest.length === 0 ? 'info lists the sections' : `did you mean ${nearest.join(', ')}?`;
+    say(`nothing matches '${selector}'; ${advice}`);
   }
 }

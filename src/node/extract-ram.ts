@@ -5,6 +5,7 @@ import type { ByteSource } from '../bytes/source.ts';
 import { type OpenedStream, type OpenOptions, openStream } from '../layout/open.ts';
 import type { RamBlockSummary } from '../ram/ram.ts';
 import type { RamBlock } from '../ram/ram-block.ts';
+import { toJson } from '../render/json.ts';
 import { nodeInflater } from './inflater.ts';
 import { OutputFolder } from './output-folder.ts';
 import { RamFiles } from './ram-files.ts';
@@ -61,7 +62,7 @@ export async function extractRam(
       onProgress() {},
     });
     const { blocks, diagnostics } = finishBlocks(opened, ram);
-    await writeFile(join(output.partial, INDEX), `${JSON.stringify(blocks, undefined, 2)}\n`);
+    await writeFile(join(output.partial, INDEX), `${toJson(blocks)}\n`);
     await output.finish(INDEX);
     // What describes devices is not needed here.
     const found = opened.diagnostics.filter(({ code }) => code !== 'no-schema');

@@ -8,6 +8,7 @@ import { rangeLength } from '../bytes/range.ts';
 import type { ByteSource } from '../bytes/source.ts';
 import { type OpenedStream, type OpenOptions, openStream } from '../layout/open.ts';
 import { analyzeMigrationDesc, analyzeMigrationState } from '../render/analyze-migration-text.ts';
+import { toJson } from '../render/json.ts';
 import { useBuiltinTables } from './builtin-schemas.ts';
 import { finishBlocks } from './extract-ram.ts';
 import { FileNames } from './file-names.ts';
@@ -91,7 +92,7 @@ async function extractInto(
     await writeFile(join(folder, 'desc.json'), desc);
     files.push({ file: 'desc.json', size: desc.length, content: { kind: 'desc' } });
   }
-  await writeFile(join(folder, 'index.json'), `${JSON.stringify(files, undefined, 2)}\n`);
+  await writeFile(join(folder, 'index.json'), `${toJson(files)}\n`);
   return { files, diagnostics: [...opened.diagnostics, ...ram.diagnostics, ...diagnostics] };
 }
 

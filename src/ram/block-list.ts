@@ -126,9 +126,6 @@ function looksLikeNext(window: Window, skip: number, left: number, mapped: boole
   if (left === 0) return limit - pos >= 8 && (view.getUint32(pos + 4) & RAM_SAVE_FLAGS) !== 0;
   const nameLength = bytes[pos] ?? 0;
   if (nameLength === 0 || limit - pos < 1 + nameLength + 8) return false;
-  for (let index = pos + 1; index <= pos + nameLength; index++) {
-    if ((bytes[index] ?? 0) < 0x20) return false;
-  }
   const length = pos + 1 + nameLength;
   return view.getUint32(length) * 2 ** 32 + view.getUint32(length + 4) <= left;
 }

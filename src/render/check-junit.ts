@@ -1,5 +1,6 @@
 import type { CheckReport, Finding } from '../check/finding.ts';
 import { findingPlace } from './check-text.ts';
+import { xmlText } from './xml.ts';
 
 /**
  * Reports as JUnit XML, the form that CI systems read: a test case for each stream, which fails when it will be
@@ -47,19 +48,4 @@ function findingLine(finding: Finding): string {
     ...(says === undefined ? [] : [`QEMU says: ${says}`]),
     ...(fix === undefined ? [] : [`what helps: ${fix}`]),
   ].join('; ');
-}
-
-const entities: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  '\n': '&#10;',
-};
-
-/** Characters that XML 1.0 has no way to write become U+FFFD. */
-function xmlText(text: string): string {
-  return text
-    .replace(/[^\t\n\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/gu, '\ufffd')
-    .replace(/[&<>"\n]/g, (character) => entities[character]!);
 }

@@ -1,5 +1,6 @@
 import type { PathComponent } from '../bytes/diagnostic.ts';
 import type { FileOffsets } from '../bytes/file-offsets.ts';
+import { printableJson } from '../bytes/printable.ts';
 import { knowledgeOf, type Layout, type LayoutNode, type LeafValue } from '../layout/node.ts';
 import { hexBytes } from './value.ts';
 
@@ -13,7 +14,7 @@ const PLAIN_TEXT = /^[ !#-[\]-~]*$/;
  * quarter of the time that `JSON.stringify` takes for an object with the same members.
  */
 function textJson(text: string): string {
-  return PLAIN_TEXT.test(text) ? `"${text}"` : JSON.stringify(text);
+  return PLAIN_TEXT.test(text) ? `"${text}"` : printableJson(JSON.stringify(text));
 }
 
 function componentJson(component: PathComponent): string {
@@ -48,7 +49,7 @@ function factsJson(node: LayoutNode, places: FileOffsets | undefined): string {
   const { chosen } = node;
   if (!chosen) return text;
   const { readings, allTried, taken, runnerUp } = chosen;
-  return `${text},"choice":${JSON.stringify({ readings, allTried, taken, runnerUp })}`;
+  return `${text},"choice":${printableJson(JSON.stringify({ readings, allTried, taken, runnerUp }))}`;
 }
 
 /** `head`, the value of the node if it has one, as a member of a JSON object, and `tail`; in pieces where it is long. */
@@ -56,7 +57,7 @@ function withValue(head: string, node: LayoutNode, tail: string): Iterable<strin
   if (node.kind === 'array' || (node.kind === 'struct' && !node.value)) return [head + tail];
   const { value } = node;
   const meaning =
-    node.kind === 'leaf' && node.meaning !== undefined ? `,"meaning":${JSON.stringify(node.meaning)}` : '';
+    node.kind === 'leaf' && node.meaning !== undefined ? `,"meaning":${textJson(node.meaning)}` : '';
   if (value instanceof Uint8Array && value.length > PIECE) {
     return inPieces(`${head},"value":"`, value, `"${meaning}${tail}`);
   }

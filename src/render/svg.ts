@@ -1,4 +1,5 @@
 import { CHARACTER_HEIGHT, CHARACTER_WIDTH, type Drawing, type Rectangle } from './drawing.ts';
+import { xmlText } from './xml.ts';
 
 /** A drawing as an SVG document. */
 export function drawingSvg({ width, height, title, colours, rectangles, texts }: Drawing): string {
@@ -8,11 +9,11 @@ export function drawingSvg({ width, height, title, colours, rectangles, texts }:
   });
   const lines = texts.map(
     ({ x, y, text }) =>
-      `<text x="${x}" y="${y + CHARACTER_HEIGHT - 1}" textLength="${[...text].length * CHARACTER_WIDTH}">${escapeXml(text)}</text>\n`,
+      `<text x="${x}" y="${y + CHARACTER_HEIGHT - 1}" textLength="${[...text].length * CHARACTER_WIDTH}">${xmlText(text)}</text>\n`,
   );
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">\n`,
-    `<title>${escapeXml(title)}</title>\n`,
+    `<title>${xmlText(title)}</title>\n`,
     `<rect width="${width}" height="${height}" fill="#ffffff"/>\n`,
     '<g shape-rendering="crispEdges">\n',
     ...paths,
@@ -25,13 +26,4 @@ export function drawingSvg({ width, height, title, colours, rectangles, texts }:
 
 function outline({ x, y, width, height }: Rectangle): string {
   return `M${x} ${y}h${width}v${height}h-${width}z`;
-}
-
-const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-
-/** Escapes what is markup, and replaces what XML 1.0 does not allow at all. */
-function escapeXml(text: string): string {
-  return text
-    .replace(/[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, '\ufffd')
-    .replace(/[&<>"]/g, (character) => ENTITIES[character]!);
 }

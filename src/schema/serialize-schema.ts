@@ -1,3 +1,4 @@
+import { printableJson } from '../bytes/printable.ts';
 import type {
   PropertyList,
   QemuSchema,
@@ -16,7 +17,7 @@ export function serializeSchema(schema: QemuSchema): string {
       return `${JSON.stringify(name)}:${JSON.stringify(value)}`;
     return `${JSON.stringify(name)}:[\n${value.map((row) => JSON.stringify(row)).join(',\n')}\n]`;
   });
-  return `{\n${members.join(',\n')}\n}\n`;
+  return printableJson(`{\n${members.join(',\n')}\n}\n`);
 }
 
 /** The published form of a schema, as data. */
