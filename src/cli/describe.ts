@@ -1,6 +1,7 @@
 import { Command } from '@commander-js/extra-typings';
 import type { OpenedStream } from '../layout/open.ts';
 import { appendVmdesc } from '../node/append-vmdesc.ts';
+import { checkOutput } from '../node/output.ts';
 import { describe } from '../ops/describe.ts';
 import type { JsonObject } from '../schema/vmdesc.ts';
 import { withStream } from './input.ts';
@@ -53,6 +54,7 @@ Examples:
       if (hasErrors(problems) || !vmdesc) process.exitCode = EXIT_DATA;
       if (vmdesc) await write(opened, vmdesc, target);
     };
+    if (target !== undefined) checkOutput(target, 'keep');
     const openOptions = { ...(await openKnowledge(knowledge)), ...skipRam({ fullScan, offset }) };
     await withStream(file, use, openOptions, { offset });
   });

@@ -1,7 +1,6 @@
-import { existsSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { Command, InvalidArgumentError } from '@commander-js/extra-typings';
 import { printable } from '../bytes/printable.ts';
+import { checkOutput } from '../node/output.ts';
 import { formatSize } from '../render/size.ts';
 import { progressLine } from './input.ts';
 import { say } from './output.ts';
@@ -29,10 +28,7 @@ Examples:
     if (file === undefined && process.stdout.isTTY)
       throw new Error('a profile is compressed and not for a terminal: name a file with -o');
     // Better said before QEMU is started.
-    if (file !== undefined) {
-      if (existsSync(file)) throw new Error(`${file} exists already`);
-      if (!existsSync(dirname(file))) throw new Error(`${dirname(file)} does not exist`);
-    }
+    if (file !== undefined) checkOutput(file, 'keep');
     const { captureProfile } = await import('../node/capture-profile.ts');
     const { QemuEnded } = await import('../node/start-qemu.ts');
     const { compressProfile, writeProfileFile } = await import('../node/profile-file.ts');

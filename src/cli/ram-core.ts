@@ -2,6 +2,7 @@ import { Command } from '@commander-js/extra-typings';
 import { parseLayoutOption } from '../core/layout-option.ts';
 import { planCore } from '../core/plan.ts';
 import { writeCore } from '../node/core-file.ts';
+import { checkOutput } from '../node/output.ts';
 import { coreSummary, coreText } from '../render/core-text.ts';
 import { progressLine, withStream } from './input.ts';
 import {
@@ -42,6 +43,7 @@ Examples:
   vmwalk ram core with-dimm.qevm -o vm.core --layout dimm1@0x180000000:1G`,
   )
   .action(async (file, { output: path, layout, channel, offset, json, strict, ...knowledge }) => {
+    checkOutput(path, 'keep', true);
     const openOptions = await openKnowledge(knowledge);
     const coreOptions = layout === undefined ? {} : { layout: parseLayoutOption(layout) };
     await withStream(

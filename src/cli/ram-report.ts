@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from '@commander-js/extra-typings';
 import { openStream } from '../layout/open.ts';
+import { checkOutput } from '../node/output.ts';
 import { writeRamMap } from '../node/ram-map-file.ts';
 import { type RamReport, ramReport } from '../ops/ram-report.ts';
 import { PageUsage } from '../ram/page-usage.ts';
@@ -34,6 +35,7 @@ Examples:
   vmwalk ram --json vm.qevm | jq '.rounds[].total'`,
   )
   .action(async (file, { map, ranges, json, strict, channel, offset }) => {
+    if (map !== undefined) checkOutput(map, 'replace');
     const usage = new PageUsage();
     const report = await readReport(file, usage, ranges, { channel, offset });
     enforceStrict(strict, report.diagnostics);

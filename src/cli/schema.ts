@@ -29,6 +29,7 @@ Examples:
   vmwalk schema extract ./build/qemu-system-aarch64 | jq '.qemuVersion'`,
   )
   .action(async (binary, { output: file, module: modules }) => {
+    await checkSchemaOutput(file);
     const { extractSchemaOfFile } = await import('../node/schema-file.ts');
     const schema = await extractSchemaOfFile(binary, modules);
     warnOfModules(schema, modules ?? []);
@@ -50,6 +51,7 @@ Examples:
   vmwalk dump --schema learned.json.gz postcopy.qevm`,
   )
   .action(async (files, { output: file }) => {
+    await checkSchemaOutput(file);
     const { learnSchema } = await import('../ops/schema-learn.ts');
     const { schema, diagnostics } = await learnSchema(describedStreams(files));
     for (const { severity, ...diagnostic } of diagnostics)
@@ -189,6 +191,13 @@ async function* describedStreams(files: readonly string[]): AsyncGenerator<Opene
       await input.close();
     }
   }
+}
+
+/** Better said before the work than behind it. */
+async function checkSchemaOutput(file: string | undefined): Promise<void> {
+  if (file === undefined) return;
+  const { checkOutput } = await import('../node/output.ts');
+  checkOutput(file, 'replace');
 }
 
 async function writeSchema(schema: QemuSchema, file: string | undefined): Promise<void> {

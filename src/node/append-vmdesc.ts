@@ -1,17 +1,13 @@
-import { createWriteStream } from 'node:fs';
-import { rename, unlink } from 'node:fs/promises';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { DecodeError } from '../bytes/diagnostic.ts';
 import type { OpenedStream } from '../layout/open.ts';
 import type { JsonObject } from '../schema/vmdesc.ts';
 import { QEMU_VM_VMDESCRIPTION } from '../stream/records.ts';
+import { writeOutput } from './output.ts';
 import { readRanges } from './read-ranges.ts';
 
 /**
  * Writes a copy of a stream with a VMDESCRIPTION record behind its EOF record, in place of the one that it may have.
- * Throws DecodeError `truncated` for a stream without an end, and what the file system throws; a file that exists is
- * not written over.
+ * Throws DecodeError `truncated` for a stream without an end, and OutputError; a file that exists is not written over.
  */
 export async function appendVmdesc(opened: OpenedStream, vmdesc: JsonObject, path: string): Promise<void> {
   const { source, stream } = opened;
@@ -32,14 +28,5 @@ export async function appendVmdesc(opened: OpenedStream, vmdesc: JsonObject, pat
     yield new Uint8Array(header.buffer);
     yield json;
   }
-  const partial = `${path}.partial`;
-  try {
-    // Fails here when the target exists already.
-    await pipeline(Readable.from([]), createWriteStream(path, { flags: 'wx' }));
-    await pipeline(Readable.from(bytes()), createWriteStream(partial));
-    await rename(partial, path);
-  } catch (error) {
-    await unlink(partial).catch(() => undefined);
-    throw error;
-  }
+  await writeOutput(path, bytes(), 'keep');
 }

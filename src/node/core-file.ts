@@ -1,4 +1,4 @@
-import { ftruncateSync, readSync, writeSync } from 'node:fs';
+import { ftruncateSync, readSync } from 'node:fs';
 import type { Diagnostic } from '../bytes/diagnostic.ts';
 import type { ByteSource } from '../bytes/source.ts';
 import { encodeCoreHeader } from '../core/elf-core.ts';
@@ -6,8 +6,8 @@ import { type Note, parseNote } from '../core/notes.ts';
 import type { CorePlan } from '../core/plan.ts';
 import { type OpenOptions, openStream } from '../layout/open.ts';
 import { nodeInflater } from './inflater.ts';
+import { OutputFile, writeFully } from './output.ts';
 import { PageWriter } from './page-writer.ts';
-import { PartialFile } from './partial-file.ts';
 
 export interface WrittenCore {
   /** Those of the plan, and the guest's own where it has one. */
@@ -17,7 +17,7 @@ export interface WrittenCore {
 
 /**
  * Writes the core that was planned from a stream: reads the stream once more, for its pages. The file is sparse, and
- * appears when it is whole. Throws what the file system throws, and when the file exists already.
+ * appears when it is whole. Throws OutputError, and when the file exists already.
  */
 export async function writeCore(
   source: ByteSource,
@@ -25,7 +25,7 @@ export async function writeCore(
   path: string,
   options: OpenOptions = {},
 ): Promise<WrittenCore> {
-  const file = new PartialFile(path);
+  const file = new OutputFile(path, 'keep');
   try {
     ftruncateSync(file.fd, plan.fileLength);
     const pages = new PageWriter(({ idstr }) => {
@@ -36,12 +36,11 @@ export async function writeCore(
     pages.flush();
     const { note, diagnostics } = readGuestNote(file.fd, plan);
     const notes = note ? [...plan.notes, note] : plan.notes;
-    writeSync(file.fd, encodeCoreHeader(plan.format, notes, plan.segments), 0, undefined, 0);
+    writeFully(file.fd, encodeCoreHeader(plan.format, notes, plan.segments), 0);
     file.finish();
     return { notes, diagnostics: [...pages.diagnostics, ...diagnostics] };
   } catch (error) {
-    file.abandon();
-    throw error;
+    throw file.fail(error);
   }
 }
 

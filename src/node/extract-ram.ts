@@ -1,5 +1,3 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type Diagnostic, printable } from '../bytes/diagnostic.ts';
 import type { ByteSource } from '../bytes/source.ts';
 import { type OpenedStream, type OpenOptions, openStream } from '../layout/open.ts';
@@ -7,7 +5,7 @@ import type { RamBlockSummary } from '../ram/ram.ts';
 import type { RamBlock } from '../ram/ram-block.ts';
 import { toJson } from '../render/json.ts';
 import { nodeInflater } from './inflater.ts';
-import { OutputFolder } from './output-folder.ts';
+import { OutputFolder } from './output.ts';
 import { RamFiles } from './ram-files.ts';
 import { watchedSource } from './watched-source.ts';
 
@@ -49,8 +47,8 @@ export async function extractRam(
   folder: string,
   options: ExtractRamOptions = {},
 ): Promise<RamExtraction> {
-  const output = await OutputFolder.create(folder, options.force ?? false);
-  const ram = new RamFiles(output.partial);
+  const output = new OutputFolder(folder, { force: options.force ?? false });
+  const ram = new RamFiles(output);
   try {
     const sources = watchTogether([source, ...(options.channels ?? [])], options);
     const opened = await openStream(sources[0] as ByteSource, {
@@ -62,15 +60,18 @@ export async function extractRam(
       onProgress() {},
     });
     const { blocks, diagnostics } = finishBlocks(opened, ram);
-    await writeFile(join(output.partial, INDEX), `${toJson(blocks)}\n`);
-    await output.finish(INDEX);
+    await output.write(INDEX, [
+      `${toJson(blocks)}
+`,
+    ]);
+    output.finish(INDEX);
     // What describes devices is not needed here.
     const found = opened.diagnostics.filter(({ code }) => code !== 'no-schema');
     return { blocks, diagnostics: [...found, ...ram.diagnostics, ...diagnostics] };
   } catch (error) {
     ram.close();
-    await output.discard();
-    throw error;
+    output.discard();
+    throw output.failure(error);
   }
 }
 

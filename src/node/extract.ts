@@ -1,8 +1,3 @@
-import { createWriteStream } from 'node:fs';
-import { mkdir, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import type { Diagnostic } from '../bytes/diagnostic.ts';
 import { rangeLength } from '../bytes/range.ts';
 import type { ByteSource } from '../bytes/source.ts';
@@ -13,7 +8,7 @@ import { useBuiltinTables } from './builtin-schemas.ts';
 import { finishBlocks } from './extract-ram.ts';
 import { FileNames } from './file-names.ts';
 import { nodeInflater } from './inflater.ts';
-import { OutputFolder } from './output-folder.ts';
+import { OutputFolder } from './output.ts';
 import { RamFiles } from './ram-files.ts';
 import { readRanges } from './read-ranges.ts';
 
@@ -55,23 +50,21 @@ export async function extractStream(
   folder: string,
   options: ExtractOptions = {},
 ): Promise<Extraction> {
-  const output = await OutputFolder.create(folder, options.force ?? false);
-  const ramFolder = join(output.partial, 'ram');
-  await mkdir(ramFolder);
-  const ram = new RamFiles(ramFolder);
+  const output = new OutputFolder(folder, { force: options.force ?? false, folders: ['ram', 'sections'] });
+  const ram = new RamFiles(output, 'ram');
   try {
-    const extraction = await extractInto(output.partial, source, ram, options);
-    await output.finish('index.json');
+    const extraction = await extractInto(output, source, ram, options);
+    output.finish('index.json');
     return extraction;
   } catch (error) {
     ram.close();
-    await output.discard();
-    throw error;
+    output.discard();
+    throw output.failure(error);
   }
 }
 
 async function extractInto(
-  folder: string,
+  output: OutputFolder,
   source: ByteSource,
   ram: RamFiles,
   options: OpenOptions,
@@ -83,22 +76,25 @@ async function extractInto(
   const files = blocks.flatMap(({ idstr, size, file }): ExtractedFile[] =>
     file === undefined ? [] : [{ file: `ram/${file}`, size, content: { kind: 'ram', idstr } }],
   );
-  files.push(...(await extractSections(opened, folder)));
-  await pipeline(Readable.from(analyzeMigrationState(opened)), createWriteStream(join(folder, 'state.json')));
-  const { size } = await stat(join(folder, 'state.json'));
+  files.push(...(await extractSections(opened, output)));
+  const size = await output.write('state.json', analyzeMigrationState(opened));
   files.push({ file: 'state.json', size, content: { kind: 'state' } });
   const desc = await analyzeMigrationDesc(opened);
   if (desc !== undefined) {
-    await writeFile(join(folder, 'desc.json'), desc);
-    files.push({ file: 'desc.json', size: desc.length, content: { kind: 'desc' } });
+    files.push({
+      file: 'desc.json',
+      size: await output.write('desc.json', [desc]),
+      content: { kind: 'desc' },
+    });
   }
-  await writeFile(join(folder, 'index.json'), `${toJson(files)}\n`);
+  await output.write('index.json', [
+    `${toJson(files)}
+`,
+  ]);
   return { files, diagnostics: [...opened.diagnostics, ...ram.diagnostics, ...diagnostics] };
 }
 
-async function extractSections(opened: OpenedStream, folder: string): Promise<ExtractedFile[]> {
-  const sections = join(folder, 'sections');
-  await mkdir(sections, { recursive: true });
+async function extractSections(opened: OpenedStream, output: OutputFolder): Promise<ExtractedFile[]> {
   const names = new FileNames();
   const files: ExtractedFile[] = [];
   for (const { id, idstr, instanceId, records, scanner } of opened.stream.sections) {
@@ -108,9 +104,10 @@ async function extractSections(opened: OpenedStream, folder: string): Promise<Ex
       '.bin',
     );
     const bodies = records.map(({ body }) => body);
-    await pipeline(Readable.from(readRanges(opened.source, bodies)), createWriteStream(join(sections, name)));
+    const file = `sections/${name}`;
+    await output.write(file, readRanges(opened.source, bodies));
     files.push({
-      file: `sections/${name}`,
+      file,
       size: bodies.reduce((sum, body) => sum + rangeLength(body), 0),
       content: { kind: 'section', id, idstr, instanceId, offset: bodies[0]?.start ?? 0 },
     });

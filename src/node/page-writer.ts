@@ -1,10 +1,11 @@
-import { readSync, writeSync } from 'node:fs';
+import { readSync } from 'node:fs';
 import { inflateSync } from 'node:zlib';
 import { type Diagnostic, printable } from '../bytes/diagnostic.ts';
 import { hexOffset } from '../bytes/range.ts';
 import type { PageKind, PageSink } from '../ram/page-sink.ts';
 import type { RamBlock } from '../ram/ram-block.ts';
 import { applyXbzrle } from '../ram/xbzrle.ts';
+import { writeFully } from './output.ts';
 
 /** Pages that follow each other are gathered up to this many bytes for one write. */
 const STAGE_SIZE = 512 << 10;
@@ -135,7 +136,7 @@ export class PageWriter implements PageSink {
     if (!this.#staged) return;
     const { file, offset, length } = this.#staged;
     this.#staged = undefined;
-    writeAll(file.fd, this.#stage, 0, length, file.start + offset);
+    writeFully(file.fd, this.#stage.subarray(0, length), file.start + offset);
   }
 
   #written(block: RamBlock): WrittenBlock | undefined {
@@ -195,16 +196,10 @@ export class PageWriter implements PageSink {
     this.flush();
     // What is long already gains nothing by being gathered.
     if (length > STAGE_SIZE / 4) {
-      writeAll(file.fd, bytes, start, length, file.start + offset);
+      writeFully(file.fd, bytes.subarray(start, start + length), file.start + offset);
       return;
     }
     this.#stage.set(bytes.subarray(start, start + length));
     this.#staged = { file, offset, length };
-  }
-}
-
-function writeAll(fd: number, bytes: Uint8Array, start: number, length: number, offset: number): void {
-  for (let written = 0; written < length; ) {
-    written += writeSync(fd, bytes, start + written, length - written, offset + written);
   }
 }

@@ -1,11 +1,10 @@
-import { writeSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { ByteSource } from '../bytes/source.ts';
 import { type Profile, parseProfile, serializeProfile } from '../check/profile.ts';
 import { MAX_PROFILE, profile as profileContainer } from '../containers/profile.ts';
 import { openInput } from './open-input.ts';
-import { PartialFile } from './partial-file.ts';
+import { writeOutput } from './output.ts';
 
 /** Reads a profile, compressed or not. Throws DecodeError `bad-profile`, `bad-container` or `io`. */
 export async function openProfile(path: string): Promise<Profile> {
@@ -30,14 +29,5 @@ export function compressProfile(profile: Profile): Promise<Buffer> {
 
 /** Writes a profile, compressed. Returns how many bytes it has. Throws when the file exists already. */
 export async function writeProfileFile(path: string, profile: Profile): Promise<number> {
-  const bytes = await compressProfile(profile);
-  const file = new PartialFile(path);
-  try {
-    for (let pos = 0; pos < bytes.length; ) pos += writeSync(file.fd, bytes, pos);
-  } catch (error) {
-    file.abandon();
-    throw error;
-  }
-  file.finish();
-  return bytes.length;
+  return writeOutput(path, [await compressProfile(profile)], 'keep');
 }

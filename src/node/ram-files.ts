@@ -1,9 +1,11 @@
-import { closeSync, ftruncateSync, openSync } from 'node:fs';
+import { closeSync, ftruncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Diagnostic, printable } from '../bytes/diagnostic.ts';
 import type { RamBlock } from '../ram/ram-block.ts';
 import { FileNames } from './file-names.ts';
+import type { OutputFolder } from './output.ts';
 import { type BlockPlace, PageWriter } from './page-writer.ts';
+import { failureReason } from './system-error.ts';
 
 interface BlockFile extends BlockPlace {
   readonly block: RamBlock;
@@ -13,12 +15,16 @@ interface BlockFile extends BlockPlace {
 /** RAM blocks as sparse files in a folder. */
 export class RamFiles {
   readonly sink = new PageWriter((block) => this.#file(block));
+  readonly #output: OutputFolder;
   readonly #folder: string;
   readonly #names = new FileNames();
   readonly #files = new Map<string, BlockFile>();
   readonly #diagnostics: Diagnostic[] = [];
+  #isClosed = false;
 
-  constructor(folder: string) {
+  /** `folder` is where in the output they are. */
+  constructor(output: OutputFolder, folder = '') {
+    this.#output = output;
     this.#folder = folder;
   }
 
@@ -47,6 +53,8 @@ export class RamFiles {
 
   /** Closes the files as they are. */
   close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     for (const { fd } of this.#files.values()) closeSync(fd);
   }
 
@@ -54,8 +62,7 @@ export class RamFiles {
     try {
       ftruncateSync(fd, block.length);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      const message = `RAMBlock ${printable(block.idstr)} of ${block.length} bytes: ${reason}`;
+      const message = `RAMBlock ${printable(block.idstr)} of ${block.length} bytes: ${failureReason(error)}`;
       this.#diagnostics.push({ severity: 'error', code: 'bad-ram', section: 'ram', message });
     }
   }
@@ -64,7 +71,7 @@ export class RamFiles {
     let file = this.#files.get(block.idstr);
     if (!file) {
       const name = this.#names.next(block.idstr, '.bin');
-      file = { block, name, fd: openSync(join(this.#folder, name), 'w+'), start: 0 };
+      file = { block, name, fd: this.#output.open(join(this.#folder, name)), start: 0 };
       this.#files.set(block.idstr, file);
     }
     return file;

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip, gunzipSync, gzip } from 'node:zlib';
 import { DecodeError } from '../bytes/diagnostic.ts';
@@ -12,6 +11,7 @@ import type { QemuSchema } from '../schema/qemu-schema.ts';
 import { serializeSchema } from '../schema/serialize-schema.ts';
 import { schemaPath } from './builtin-schema-index.ts';
 import { type FileSource, openFile } from './file-source.ts';
+import { writeOutput } from './output.ts';
 import { findQemuModules } from './qemu-modules.ts';
 
 /** Bytes of a schema file, and of the text in a compressed one. */
@@ -96,8 +96,9 @@ function badSchema(name: string, reason: string): DecodeError {
   });
 }
 
-/** Writes a schema as JSON, compressed by gzip when the name ends in `.gz`. */
+/** Writes a schema as JSON, compressed by gzip when the name ends in `.gz`. A file that exists is replaced. Throws OutputError. */
 export async function writeSchemaFile(path: string, schema: QemuSchema): Promise<void> {
   const text = serializeSchema(schema);
-  await writeFile(path, path.endsWith('.gz') ? await promisify(gzip)(text, { level: 9 }) : text);
+  const content = path.endsWith('.gz') ? await promisify(gzip)(text, { level: 9 }) : text;
+  await writeOutput(path, [content], 'replace');
 }

@@ -155,8 +155,8 @@ test('a process that is ended by a signal leaves no file', async () => {
   const folder = temporaryFolder();
   const script = `
     import { readdirSync } from 'node:fs';
-    import { PartialFile } from ${JSON.stringify(new URL('../../dist/node/partial-file.js', import.meta.url))};
-    new PartialFile('vm.core');
+    import { OutputFile } from ${JSON.stringify(new URL('../../dist/node/output.js', import.meta.url))};
+    new OutputFile('vm.core', 'keep');
     console.log(readdirSync('.').length);
     process.kill(process.pid, 'SIGINT');
     setTimeout(() => {}, 60_000);`;
