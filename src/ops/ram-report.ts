@@ -98,7 +98,8 @@ export function ramReport(
     pageSize,
     totalLength,
     blocks: blocks.map((block) => {
-      const counted = usage.block(block.idstr);
+      // What was counted in pages of a size that was only tried says nothing.
+      const counted = pageSize === undefined ? undefined : usage.block(block.idstr);
       const pageCount = pageSize === undefined ? 0 : Math.ceil(block.length / pageSize);
       const sentPages = counted?.sentPages ?? 0;
       return {

@@ -10,6 +10,7 @@ import { plainStyle } from '../../src/render/style.ts';
 import { drawingSvg } from '../../src/render/svg.ts';
 import { fixtures, openFixture, readFixture } from '../fixtures.ts';
 import { channelSources, memoryFixtures, readChannels, readMain } from '../ram/memory-fixtures.ts';
+import { bytes, hex, text8, u32, u64 } from '../ram/section-bytes.ts';
 
 async function reportOf(name: string): Promise<RamReport> {
   const usage = new PageUsage();
@@ -118,6 +119,19 @@ test('whatever damage there is, the report adds up, and can be drawn', async () 
     }),
     { numRuns: 40 },
   );
+});
+
+test('pages of a size that is not known are not counted for their block', async () => {
+  const noRecord = new Uint8Array(1500).fill(0x41);
+  const page = bytes(u64(0x08), text8('a'), noRecord);
+  const body = bytes(u64(0x2004), text8('a'), u64(0x2000), page);
+  const stream = bytes(hex('5145564d0000000301'), u32(2), text8('ram'), u32(0), u32(4), body);
+  const usage = new PageUsage();
+  const opened = await openStream(memorySource(stream), { sink: usage });
+  const report = ramReport(opened, usage, { ranges: 10 })!;
+  expect(report.pageSize).toBeUndefined();
+  expect(report.pages.plain.pages).toBe(1);
+  expect(report.blocks).toMatchObject([{ idstr: 'a', pageCount: 0, sentPages: 0, neverSentPages: 0 }]);
 });
 
 test('a cut stream says so', async () => {

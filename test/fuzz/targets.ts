@@ -1,0 +1,39 @@
+import type { Target } from './target.ts';
+import { elf, machineCode } from './targets/binaries.ts';
+import { check } from './targets/check.ts';
+import { commandLine } from './targets/command-line.ts';
+import { libvirt, qcow2, wrappers } from './targets/containers.ts';
+import { channels, iterative, mappedRam, pages, postcopy, xbzrle } from './targets/ram.ts';
+import { diff, oracle, stream, tables, tail } from './targets/streams.ts';
+import { dumpVmstate, explain, profile, schema, selectors } from './targets/texts.ts';
+
+/** Whatever takes bytes from others; a new format gets a line here. */
+export const targets: readonly Target[] = [
+  stream,
+  tables,
+  oracle,
+  tail,
+  diff,
+  check,
+  iterative,
+  pages,
+  xbzrle,
+  mappedRam,
+  postcopy,
+  channels,
+  qcow2,
+  libvirt,
+  ...wrappers,
+  elf,
+  machineCode,
+  schema,
+  dumpVmstate,
+  profile,
+  selectors,
+  explain,
+  commandLine,
+];
+
+export function targetNamed(name: string): Target | undefined {
+  return targets.find((target) => target.name === name);
+}

@@ -1,0 +1,76 @@
+import type { Range } from '../../../src/bytes/range.ts';
+import { memorySource } from '../../../src/bytes/source.ts';
+import { checkExpression } from '../../../src/machine-code/check-expression.ts';
+import { loadInstructionSet } from '../../../src/machine-code/load.ts';
+import { analysePut } from '../../../src/machine-code/put-function.ts';
+import { analyseTest } from '../../../src/machine-code/test-function.ts';
+import { extractSchema } from '../../../src/schema/extract-schema.ts';
+import { parseSchema } from '../../../src/schema/parse-schema.ts';
+import { serializeSchema } from '../../../src/schema/serialize-schema.ts';
+import { DATA } from '../../elf/elf-builder.ts';
+import { codeImage } from '../../machine-code/code-image.ts';
+import { testSpecimens } from '../../machine-code/test-specimens.ts';
+import { plainQemu } from '../../schema-tables/fake-qemu.ts';
+import { orRefused } from '../failure.ts';
+import type { Target } from '../target.ts';
+
+export const elf: Target = {
+  name: 'elf',
+  about: 'QEMU binaries: loaded, and their tables read',
+  seeds: () => ['11.1', '8.0', '4.2'].map((layout) => plainQemu({ layout })),
+  places: (bytes) => {
+    const used = bytes.findLastIndex((byte) => byte !== 0) + 1;
+    const places: Range[] = [];
+    // The file's header and tables, and the data, in which are what VMSDs consist of.
+    for (const [from, to] of [
+      [0, 0x800],
+      [DATA, used],
+    ] as const) {
+      for (let start = from; start + 8 <= to; start += 8)
+        places.push(
+          { start, end: start + 8 },
+          { start, end: start + 4 },
+          { start: start + 4, end: start + 8 },
+        );
+    }
+    return places;
+  },
+  async judge(bytes) {
+    const result = await orRefused(async () => {
+      const schema = await extractSchema({ binary: memorySource(bytes, 'qemu'), modules: [] });
+      const text = serializeSchema(schema);
+      return { text, again: serializeSchema(parseSchema(text)) };
+    });
+    const isSame = result?.text === result?.again;
+    return {
+      problems: isSame ? [] : ['a schema that is not read as written'],
+      result: result?.text ?? 'refused',
+    };
+  },
+  testRuns: 60,
+};
+
+/** Where the code of an input is in the made-up program, and the object that it is called with. */
+const CODE = 4096;
+
+export const machineCode: Target = {
+  name: 'machine-code',
+  about: 'functions of x86-64 that tests and put callbacks are read from',
+  seeds: () => testSpecimens.map(({ memory, at }) => Uint8Array.from(Buffer.from(memory[at] ?? '', 'hex'))),
+  async judge(code) {
+    const set = await loadInstructionSet('x86_64');
+    if (!set) return { problems: ['no instruction set'] };
+    const image = codeImage({
+      memory: { [CODE]: Buffer.from(code).toString('hex') },
+      variables: [[CODE + 200, 64]],
+    });
+    const expression = JSON.stringify(analyseTest(image, set, CODE));
+    const problems =
+      JSON.stringify(checkExpression(JSON.parse(expression))) === expression
+        ? []
+        : ['an expression that is none'];
+    const put = analysePut(image, set, CODE, new Map([[CODE + 64, 4]]));
+    return { problems, result: `${expression} ${JSON.stringify(put)}` };
+  },
+  testRuns: 300,
+};
