@@ -13,8 +13,18 @@ export async function failuresOf(target: Target, bytes: Uint8Array, twice: boole
   const first = await judged(target, bytes);
   if (!twice || !('problems' in first)) return failuresIn(first);
   const again = await judged(target, bytes);
-  const isSame = 'problems' in again && again.result === first.result;
-  return [...failuresIn(first), ...(isSame ? [] : [{ key: 'differs', text: 'not the same result twice' }])];
+  const difference =
+    'problems' in again ? firstDifference(first.result, again.result) : 'something was thrown';
+  const differs = { key: 'not the same twice', text: `not the same twice: ${difference}` };
+  return [...failuresIn(first), ...(difference === undefined ? [] : [differs])];
+}
+
+function firstDifference(a = '', b = ''): string | undefined {
+  if (a === b) return undefined;
+  const others = b.split('\n');
+  const lines = a.split('\n');
+  const at = lines.findIndex((line, i) => line !== others[i]);
+  return `${lines[at]?.slice(0, 300)} | ${others[at < 0 ? lines.length : at]?.slice(0, 300)}`;
 }
 
 async function judged(target: Target, bytes: Uint8Array): Promise<Judgement | { readonly thrown: unknown }> {

@@ -1,14 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { walk } from '../../src/layout/node.ts';
 import type { OpenOptions } from '../../src/layout/open.ts';
-import { streamInfo } from '../../src/ops/info.ts';
-import { dumpText } from '../../src/render/dump-text.ts';
-import { infoText } from '../../src/render/info-text.ts';
-import { ndjsonLine } from '../../src/render/ndjson.ts';
-import { plainStyle } from '../../src/render/style.ts';
 import { readFixture } from '../fixtures.ts';
-import { type Decoded, decode, violations } from './decode.ts';
+import { decode, violations } from './decode.ts';
+import { print, unprintable } from './print.ts';
 import { campaign, cases, readSpecimen, readTables, type Specimen, specimens, tabled } from './specimens.ts';
 
 /** Type bytes, terminators and NULL markers: bytes that mean something somewhere. */
@@ -72,7 +67,7 @@ async function mangle({ bytes }: Specimen, runs: number, options?: OpenOptions):
       const decoded = await decode(mangled, options);
       if (decoded) {
         expect(violations(decoded)).toEqual([]);
-        await print(decoded);
+        expect(unprintable(await print(decoded))).toEqual([]);
       }
       expect(performance.now() - started).toBeLessThan(SLOWEST);
     }),
@@ -98,18 +93,3 @@ describe.each(tabled)('$name, mangled and without its description', (fixture) =>
     await mangle(specimen, 5 * campaign, { tables, ignoreVmdesc: true });
   });
 });
-
-/** Everything that `info` and `dump` print, as text and as JSON. */
-async function print({ opened, sections }: Decoded): Promise<void> {
-  const style = { style: plainStyle, width: 100 };
-  const lines = [...infoText(await streamInfo(opened), { ...style, sort: 'name', depth: 9 })];
-  for (const { layout } of sections) {
-    lines.push(...dumpText(layout, { ...style, offsets: true, raw: true, full: false }));
-    for (const { node, path } of walk(layout.root)) {
-      const line = JSON.parse([...ndjsonLine(layout, node, path)].join(''));
-      if (!(line.size >= 0)) lines.push(`\u0000 ${line.path}`);
-    }
-  }
-  // A stream can neither move the cursor of a terminal nor begin a line of its own.
-  expect(lines.filter((line) => /\p{C}/u.test(line))).toEqual([]);
-}

@@ -6,14 +6,16 @@ import { ndjsonLine } from '../../src/render/ndjson.ts';
 import { plainStyle } from '../../src/render/style.ts';
 import type { Decoded } from './decode.ts';
 
-/** Everything that `info` and `dump` print as text; lines of JSON that are none are in it behind a NUL. */
+/** Everything that `info` and `dump` print; lines of JSON that are none are in it behind a NUL. */
 export async function print({ opened, sections }: Decoded): Promise<string[]> {
   const style = { style: plainStyle, width: 100 };
   const lines = [...infoText(await streamInfo(opened), { ...style, sort: 'name', depth: 9 })];
   for (const { layout } of sections) {
     lines.push(...dumpText(layout, { ...style, offsets: true, raw: true, full: false }));
     for (const { node, path } of walk(layout.root)) {
-      const line = JSON.parse([...ndjsonLine(layout, node, path)].join(''));
+      const text = [...ndjsonLine(layout, node, path)].join('');
+      const line = JSON.parse(text);
+      lines.push(text.trimEnd());
       if (!(line.size >= 0)) lines.push(`\u0000 ${line.path}`);
     }
   }

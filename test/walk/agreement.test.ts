@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { knowledgeOf, type LayoutNode, walk } from '../../src/layout/node.ts';
+import { type LayoutNode, walk } from '../../src/layout/node.ts';
 import { layoutOf, openStream } from '../../src/layout/open.ts';
 import { SchemaTables } from '../../src/layout/tables.ts';
 import { builtinSchemas } from '../../src/node/builtin-schema-index.ts';
@@ -9,6 +9,7 @@ import { openSchema } from '../../src/node/schema-file.ts';
 import { describe as describeStream } from '../../src/ops/describe.ts';
 import { hexBytes } from '../../src/render/value.ts';
 import { fixtures, openFixture } from '../fixtures.ts';
+import { wronglyExact } from './wrongly-exact.ts';
 
 /** Values by path, type and place; a field with a custom info is one value, whatever is inside. */
 function values(root: LayoutNode): string[] {
@@ -21,23 +22,6 @@ function values(root: LayoutNode): string[] {
     lines.push(`${path.join('/')} ${node.type} ${node.start} ${node.end} ${value}`);
   }
   return lines;
-}
-
-/** What a node says, but for the names of what it is in. */
-function statement(node: LayoutNode): string {
-  const { kind, name, type, start, end } = node;
-  const place = `${kind} ${name} ${type} ${start} ${end}`;
-  if (node.kind === 'array') return `${place} ${node.length}`;
-  const value = node.kind === 'struct' && node.vmsdName !== undefined ? node.vmsdName : node.value;
-  return `${place} ${value instanceof Uint8Array ? hexBytes(value) : value}`;
-}
-
-/** Nodes that are said to be exact, and that are not as the vmdesc has them. */
-function wronglyExact(found: LayoutNode, truth: LayoutNode): string[] {
-  const right = new Set([...walk(truth)].map(({ node }) => statement(node)));
-  return [...walk(found)]
-    .filter(({ node }) => knowledgeOf(node) === 'exact' && !right.has(statement(node)))
-    .map(({ node, path }) => `${path.join('/')}: ${statement(node)}`);
 }
 
 const index = await builtinSchemas();

@@ -47,7 +47,7 @@ export const elf: Target = {
       result: result?.text ?? 'refused',
     };
   },
-  testRuns: 60,
+  testRuns: 40,
 };
 
 /** Where the code of an input is in the made-up program, and the object that it is called with. */
@@ -72,5 +72,5 @@ export const machineCode: Target = {
     const put = analysePut(image, set, CODE, new Map([[CODE + 64, 4]]));
     return { problems, result: `${expression} ${JSON.stringify(put)}` };
   },
-  testRuns: 300,
+  testRuns: 40,
 };

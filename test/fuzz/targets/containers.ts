@@ -81,7 +81,7 @@ export const qcow2: Target = {
     const opened = await judgeContainer(bytes);
     return { ...opened, result: `${listed} ${opened.result}` };
   },
-  testRuns: 150,
+  testRuns: 40,
 };
 
 export const libvirt: Target = {
@@ -90,7 +90,7 @@ export const libvirt: Target = {
   seeds: () => [1, 2].flatMap((version) => [0, 1, 6].map((format) => saveImage(version, format))),
   places: (bytes) => headerPlaces(bytes.length),
   judge: judgeContainer,
-  testRuns: 300,
+  testRuns: 40,
 };
 
 /** virQEMUSaveHeader (libvirt, src/qemu/qemu_saveimage.h), a domain, and a stream. */

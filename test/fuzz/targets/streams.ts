@@ -1,10 +1,10 @@
 import { memorySource } from '../../../src/bytes/source.ts';
-import { toJson } from '../../../src/cli/output.ts';
 import { walk } from '../../../src/layout/node.ts';
 import { layoutOf, type OpenOptions, openStream } from '../../../src/layout/open.ts';
 import { diffStreams } from '../../../src/ops/diff.ts';
 import { diffJson } from '../../../src/render/diff-json.ts';
 import { diffText } from '../../../src/render/diff-text.ts';
+import { toJson } from '../../../src/render/json.ts';
 import { plainStyle } from '../../../src/render/style.ts';
 import { readFixture } from '../../fixtures.ts';
 import { contents, type Decoded, decode, violations } from '../../robustness/decode.ts';
@@ -48,7 +48,7 @@ export const stream: Target = {
   places: (bytes) => streamPlaces(bytes),
   repair: withLength,
   judge: (bytes) => judgeDecoding(bytes),
-  testRuns: 300,
+  testRuns: 40,
 };
 
 async function smallStreams(): Promise<Uint8Array[]> {
@@ -80,7 +80,7 @@ export const tables: Target = {
   },
   judge: async (input) =>
     judgeDecoding(input.subarray(1), { tables: await tablesByNumber(input[0] ?? 0), ignoreVmdesc: true }),
-  testRuns: 60,
+  testRuns: 40,
 };
 
 function withoutDescription(input: Uint8Array): Uint8Array {
@@ -125,7 +125,7 @@ export const oracle: Target = {
     }
     return { problems };
   },
-  testRuns: 150,
+  testRuns: 40,
 };
 
 export const tail: Target = {
@@ -154,7 +154,7 @@ export const tail: Target = {
     }
     return { problems, result: [...contents(part)].join('\n') };
   },
-  testRuns: 60,
+  testRuns: 40,
 };
 
 export const diff: Target = {
@@ -183,7 +183,7 @@ export const diff: Target = {
     ];
     return { problems, result: result.json };
   },
-  testRuns: 150,
+  testRuns: 40,
 };
 
 /** The smallest real stream, for targets that need any. */

@@ -77,7 +77,7 @@ export const schema: Target = {
     if (result.text !== result.again) problems.push('a schema that is not read as written');
     return { problems, result: JSON.stringify(result) };
   },
-  testRuns: 200,
+  testRuns: 40,
 };
 
 /** What `-dump-vmstate` prints, of a QEMU before 8.0 and of one since. */
@@ -112,7 +112,7 @@ export const dumpVmstate: Target = {
       result: result?.join('\n') ?? 'refused',
     };
   },
-  testRuns: 500,
+  testRuns: 40,
 };
 
 async function smallProfile(): Promise<Profile> {
@@ -179,7 +179,7 @@ export const profile: Target = {
       result: lines?.join('\n') ?? 'refused',
     };
   },
-  testRuns: 200,
+  testRuns: 40,
 };
 
 /** Characters of selectors and messages, which people type or paste; longer ones take longer. */
@@ -209,7 +209,7 @@ export const selectors: Target = {
     }
     return { problems: [], result: `${selected}` };
   },
-  testRuns: 200,
+  testRuns: 40,
 };
 
 /** What is wrong with an option is an Error that says which one. */
@@ -251,7 +251,7 @@ export const explain: Target = {
     );
     return { problems: [], result: [...found, ...near].join() };
   },
-  testRuns: 100,
+  testRuns: 30,
 };
 
 let pages: ReturnType<typeof readExplanations> | undefined;
