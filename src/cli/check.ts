@@ -86,8 +86,9 @@ Examples:
       } finally {
         await close();
       }
-      await print(reports, options);
+      // Before it is printed: who reads may stop.
       process.exitCode = reports.length < files.length ? EXIT_TROUBLE : exitStatus(reports);
+      await print(reports, options);
     });
   });
 

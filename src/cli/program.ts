@@ -1,6 +1,7 @@
 import { Command, CommanderError, type CommandUnknownOpts } from '@commander-js/extra-typings';
 import { DecodeError } from '../bytes/diagnostic.ts';
 import { printable, printableLines } from '../bytes/printable.ts';
+import { failureReason, isSystemError } from '../node/system-error.ts';
 import { EXIT_TROUBLE, say } from './output.ts';
 import { troubleText } from './trouble.ts';
 import { packageVersion } from './version.ts';
@@ -73,6 +74,9 @@ const troubleCodes: ReadonlySet<string> = new Set([
   'bad-profile',
 ]);
 
+// Also of what nobody waits for. What must not be left behind is removed at the exit.
+process.on('uncaughtException', (error) => process.exit(exitStatus(error)));
+
 try {
   await program.parseAsync();
 } catch (error) {
@@ -86,8 +90,39 @@ function exitStatus(error: unknown): number {
     return troubleCodes.has(error.code) ? EXIT_TROUBLE : 1;
   }
   const stack = process.env['DEBUG'] && error instanceof Error ? error.stack : undefined;
-  const message = error instanceof Error ? error.message : String(error);
-  if (stack === undefined) say(message, 'error');
+  if (stack === undefined) say(errorText(error), 'error');
   else process.stderr.write(`vmwalk: error: ${printableLines(stack)}\n`);
   return EXIT_TROUBLE;
+}
+
+function errorText(error: unknown): string {
+  if (isSystemError(error))
+    return error.path ? `${error.path}: ${failureReason(error)}` : failureReason(error);
+  const message = error instanceof Error ? error.message : String(error);
+  if (isOutOfMemory(error)) return `there is not enough memory for this (${message})`;
+  if (error instanceof Error && !isInternal(error)) return message;
+  const command = process.argv[2] ?? '';
+  return `internal error of vmwalk ${packageVersion()} in ${command} (Node ${process.version}): ${message}; please report it, with what DEBUG=1 prints`;
+}
+
+/** What V8 and Node throw where something is larger than can be. */
+function isOutOfMemory(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code } = error as NodeJS.ErrnoException;
+  return (
+    code === 'ERR_STRING_TOO_LONG' ||
+    code === 'ERR_MEMORY_ALLOCATION_FAILED' ||
+    code === 'ERR_WORKER_OUT_OF_MEMORY' ||
+    (error instanceof RangeError &&
+      /^(Array buffer allocation failed|Invalid (array|string|typed array) length|.* maximum size exceeded)/i.test(
+        error.message,
+      ))
+  );
+}
+
+/** What is thrown on purpose is an Error, or a class of this project. */
+function isInternal(error: Error): boolean {
+  return [TypeError, RangeError, ReferenceError, SyntaxError, EvalError].some(
+    (type) => error instanceof type,
+  );
 }

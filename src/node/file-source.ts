@@ -2,6 +2,7 @@ import { readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { DecodeError } from '../bytes/diagnostic.ts';
 import type { ByteSource } from '../bytes/source.ts';
+import { failureReason } from './system-error.ts';
 
 /** A file that is open for reading. */
 export interface FileSource extends ByteSource {
@@ -14,12 +15,15 @@ export async function openFile(path: string): Promise<FileSource> {
   try {
     handle = await open(path, 'r');
   } catch (error) {
-    throw ioError(path, error);
+    throw readError(path, error);
   }
-  const stat = await handle.stat();
+  const stat = await handle.stat().catch(async (error) => {
+    await handle.close();
+    throw readError(path, error);
+  });
   if (stat.isDirectory()) {
     await handle.close();
-    throw ioError(path, new Error('is a directory'));
+    throw readError(path, new Error('is a directory'));
   }
   return handleSource(handle, path, stat.size);
 }
@@ -47,7 +51,7 @@ export function handleSource(handle: FileHandle, name: string, size: number): Fi
           loaded += bytesRead;
         }
       } catch (error) {
-        throw ioError(name, error);
+        throw readError(name, error);
       }
       return buffer.subarray(0, loaded);
     },
@@ -55,10 +59,10 @@ export function handleSource(handle: FileHandle, name: string, size: number): Fi
   };
 }
 
-function ioError(name: string, cause: unknown): DecodeError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+/** A file that cannot be read, with the reason. */
+export function readError(name: string, cause: unknown): DecodeError {
   return new DecodeError(
-    { severity: 'error', code: 'io', message: `cannot read ${name}: ${reason}` },
+    { severity: 'error', code: 'io', message: `cannot read ${name}: ${failureReason(cause)}` },
     { cause },
   );
 }

@@ -10,6 +10,7 @@ import type { PageKind, PageSink } from '../ram/page-sink.ts';
 import type { RamBlock } from '../ram/ram-block.ts';
 import { nodeInflater } from './inflater.ts';
 import { PageWriter } from './page-writer.ts';
+import { whenProcessEnds } from './process-end.ts';
 
 /** A stream, and hashes of the pages of its RAM. */
 export interface HashedStream {
@@ -41,10 +42,14 @@ async function decodePages(
   options: OpenOptions,
   pages: PageHashes,
 ): Promise<readonly Diagnostic[]> {
-  const folder = mkdtempSync(join(tmpdir(), 'vmwalk-pages-'));
+  let folder: string | undefined;
+  const remove = () => folder !== undefined && rmSync(folder, { recursive: true, force: true });
+  const done = whenProcessEnds(remove);
+  const made = mkdtempSync(join(tmpdir(), 'vmwalk-pages-'));
+  folder = made;
   const files = new Map<string, { readonly block: RamBlock; readonly fd: number }>();
   const writer = new PageWriter((block) => {
-    const fd = openSync(join(folder, String(files.size)), 'w+');
+    const fd = openSync(join(made, String(files.size)), 'wx+');
     files.set(block.idstr, { block, fd });
     return { fd, start: 0 };
   });
@@ -60,7 +65,8 @@ async function decodePages(
     }
   } finally {
     for (const { fd } of files.values()) closeSync(fd);
-    rmSync(folder, { recursive: true });
+    remove();
+    done();
   }
   return writer.diagnostics;
 }

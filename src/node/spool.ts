@@ -1,9 +1,12 @@
-import { createReadStream, fstatSync, ftruncateSync, writeSync } from 'node:fs';
-import { access, constants, type FileHandle, open, readFile, stat, unlink } from 'node:fs/promises';
+import { createReadStream, fstatSync, ftruncateSync, rmSync } from 'node:fs';
+import { access, constants, type FileHandle, open, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { DecodeError } from '../bytes/diagnostic.ts';
-import { type FileSource, handleSource, openFile } from './file-source.ts';
+import { type FileSource, handleSource, openFile, readError } from './file-source.ts';
+import { writeFully } from './output.ts';
+import { whenProcessEnds } from './process-end.ts';
+import { failureReason, isSystemError } from './system-error.ts';
 
 /** Zeros are left out of the file in pieces of this size: the blocks of a file system. */
 const HOLE_SIZE = 4096;
@@ -24,15 +27,12 @@ export class SpoolFile {
   }
 
   static async create(): Promise<SpoolFile> {
-    // Loaded here, as most commands read a file in place.
-    const { randomUUID } = await import('node:crypto');
     const folder = await temporaryFolder();
-    const path = join(folder, `vmwalk-${randomUUID()}`);
-    const handle = await open(path, 'wx+', 0o600).catch((error) => {
+    try {
+      return new SpoolFile(await openNameless(folder), folder);
+    } catch (error) {
       throw spoolError(folder, error);
-    });
-    await unlink(path);
-    return new SpoolFile(handle, folder);
+    }
   }
 
   /** Bytes written so far. */
@@ -56,9 +56,7 @@ export class SpoolFile {
 
   #writeRun(chunk: Uint8Array, start: number, end: number): void {
     try {
-      for (let pos = start; pos < end; ) {
-        pos += writeSync(this.#handle.fd, chunk, pos, end - pos, this.#size + pos);
-      }
+      writeFully(this.#handle.fd, chunk.subarray(start, end), this.#size + start);
     } catch (error) {
       throw spoolError(this.#folder, error);
     }
@@ -76,6 +74,32 @@ export class SpoolFile {
   }
 }
 
+/** Linux: a file that never has a name. The numbers are those of all its architectures that Node runs on. */
+const TMPFILE = 0o20000000 | constants.O_DIRECTORY;
+/** What open says of it where the file system or the kernel cannot. */
+const NO_TMPFILE: ReadonlySet<string> = new Set(['EISDIR', 'EOPNOTSUPP', 'ENOTSUP', 'EINVAL', 'ENOENT']);
+
+/** A new file for reading and writing that has no name, so that nothing can leave it behind. */
+async function openNameless(folder: string): Promise<FileHandle> {
+  if (process.platform === 'linux') {
+    try {
+      return await open(folder, TMPFILE | constants.O_RDWR | constants.O_EXCL, 0o600);
+    } catch (error) {
+      if (!NO_TMPFILE.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    }
+  }
+  // Loaded here, as most commands read a file in place.
+  const { randomUUID } = await import('node:crypto');
+  const path = join(folder, `vmwalk-${randomUUID()}`);
+  const done = whenProcessEnds(() => rmSync(path, { force: true }));
+  try {
+    return await open(path, 'wx+', 0o600);
+  } finally {
+    await rm(path, { force: true });
+    done();
+  }
+}
+
 /** $TMPDIR, else /var/tmp, which is for large files, where /tmp is in memory on many systems. */
 async function temporaryFolder(): Promise<string> {
   const { TMPDIR } = process.env;
@@ -85,8 +109,7 @@ async function temporaryFolder(): Promise<string> {
 }
 
 function spoolError(folder: string, cause: unknown): DecodeError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  const message = `cannot keep the stream in a temporary file: ${reason} (in ${folder}; TMPDIR names another folder)`;
+  const message = `cannot keep the stream in a temporary file: ${failureReason(cause)} (in ${folder}; TMPDIR names another folder)`;
   return new DecodeError({ severity: 'error', code: 'io', message }, { cause });
 }
 
@@ -95,12 +118,17 @@ function spoolError(folder: string, cause: unknown): DecodeError {
  * or DecodeError `io`.
  */
 export async function spoolToFile(stream: Readable, name: string): Promise<FileSource> {
-  const spool = await SpoolFile.create();
+  // It may fail before it is looked at.
+  stream.on('error', () => {});
+  const spool = await SpoolFile.create().catch((error) => {
+    stream.destroy();
+    throw error;
+  });
   try {
     for await (const chunk of stream as AsyncIterable<Uint8Array>) spool.write(chunk);
   } catch (error) {
     await spool.discard();
-    throw error;
+    throw isSystemError(error) ? readError(name, error) : error;
   }
   return spool.finish(name);
 }

@@ -1,0 +1,151 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { compileCacheFolder } from '../../src/cli/compile-cache.ts';
+import { main, temporaryFolder, vmwalk } from './run.ts';
+
+const stream = fileURLToPath(new URL('../../examples/pc.qevm', import.meta.url));
+const ONE_ERROR = /^vmwalk: error: [^\n]+\n$/;
+
+describe('what cannot be read is status 2, and one line', () => {
+  test.each([
+    ['as a stream', (path: string) => ['dump', path]],
+    ['by check', (path: string) => ['check', path, '--schema', '7.2-x86_64']],
+    ['by diff', (path: string) => ['diff', stream, path]],
+    ['as a profile', (path: string) => ['check', stream, '--profile', path]],
+    ['as a schema', (path: string) => ['dump', stream, '--schema', path]],
+  ])('a socket %s', async (_, args) => {
+    const path = join(temporaryFolder(), 'socket');
+    const server = createServer().listen(path);
+    await once(server, 'listening');
+    const { status, stdout, stderr } = await vmwalk(args(path));
+    server.close();
+    expect([status, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(ONE_ERROR);
+    expect(stderr).toContain('no such device or address');
+  });
+});
+
+describe('outputs', () => {
+  test('describe --append follows no link, and leaves nothing where it fails', async () => {
+    const folder = temporaryFolder();
+    const [victim, out] = [join(folder, 'victim'), join(folder, 'out.qevm')];
+    writeFileSync(victim, 'mine');
+    symlinkSync(victim, `${out}.partial`);
+    expect((await vmwalk(['describe', '--append', stream, '-o', out])).status).toBe(0);
+    expect(readFileSync(victim, 'utf8')).toBe('mine');
+    const link = join(folder, 'link.qevm');
+    symlinkSync(join(folder, 'nothing'), link);
+    const { status, stderr } = await vmwalk(['describe', '--append', stream, '-o', link]);
+    expect([status, stderr]).toEqual([2, `vmwalk: error: ${link} exists already\n`]);
+    expect(readdirSync(folder).sort()).toEqual(['link.qevm', 'out.qevm', 'out.qevm.partial', 'victim']);
+  });
+
+  test('extract --force does not write through a link in the folder', async () => {
+    const [folder, elsewhere] = [temporaryFolder(), temporaryFolder()];
+    symlinkSync(elsewhere, join(folder, 'ram'));
+    const { status, stderr } = await vmwalk(['extract', stream, '-o', folder, '--force']);
+    expect([status, stderr]).toEqual([
+      2,
+      `vmwalk: error: cannot write ${join(folder, 'ram')}: it is a link\n`,
+    ]);
+    expect([readdirSync(folder), readdirSync(elsewhere)]).toEqual([['ram'], []]);
+  });
+
+  test.each([
+    ['extract', ['extract', stream, '-o', 'out']],
+    ['ram extract', ['ram', 'extract', stream, '-o', 'out']],
+    ['ram core', ['ram', 'core', stream, '-o', 'out']],
+    ['describe', ['describe', '--append', stream, '-o', 'out']],
+  ])('%s says that a file cannot be as large, and leaves nothing', (_, args) => {
+    const folder = temporaryFolder();
+    // A limit of the process (RLIMIT_FSIZE, in blocks of 512 bytes or of 1024) fails as a full disk does.
+    const run = spawnSync('sh', ['-c', 'ulimit -f 8; exec "$0" "$@"', process.execPath, main, ...args], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    expect(run.status).toBe(2);
+    expect(run.stderr).toMatch(/^vmwalk: error: [^\n]*file too large\n$/);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test('of several runs into one folder or file, one writes it', async () => {
+    const folder = temporaryFolder();
+    for (const args of [
+      ['extract', stream, '-o', join(folder, 'out')],
+      ['describe', '--append', stream, '-o', join(folder, 'out.qevm')],
+    ]) {
+      const runs = await Promise.all([1, 2, 3].map(() => vmwalk(args)));
+      expect(runs.map(({ status }) => status).sort(), args[0]).toEqual([0, 2, 2]);
+    }
+    expect(readdirSync(folder).sort()).toEqual(['out', 'out.qevm']);
+    expect(readdirSync(join(folder, 'out'))).not.toContain('.partial');
+  });
+
+  test('go into a pipe as they are', async () => {
+    const { status, stdout } = await vmwalk(['describe', '--append', stream, '-o', '/dev/stdout']);
+    expect([status, stdout.slice(0, 4)]).toEqual([0, 'QEVM']);
+  });
+});
+
+test.each(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGKILL'] as const)(
+  '%s leaves no temporary file',
+  async (signal) => {
+    const folder = temporaryFolder();
+    const child = spawn(process.execPath, [main, 'extract', '-', '-o', join(folder, 'out')], {
+      stdio: ['pipe', 'ignore', 'ignore'],
+      env: { PATH: process.env['PATH'], HOME: folder, TMPDIR: folder },
+    });
+    const ended = once(child, 'exit');
+    child.stdin.on('error', () => {});
+    // It waits for more by then.
+    await new Promise((resolve) => child.stdin.write(readFileSync(stream).subarray(0, 200_000), resolve));
+    child.kill(signal);
+    expect(await ended).toEqual([null, signal]);
+    expect(readdirSync(folder).filter((name) => name !== '.cache')).toEqual([]);
+  },
+);
+
+describe('the folder of compiled code', () => {
+  const inFolder = (folder: string) => {
+    const before = process.env['XDG_CACHE_HOME'];
+    process.env['XDG_CACHE_HOME'] = folder;
+    try {
+      return compileCacheFolder();
+    } finally {
+      if (before === undefined) delete process.env['XDG_CACHE_HOME'];
+      else process.env['XDG_CACHE_HOME'] = before;
+    }
+  };
+
+  test('is made for its user alone', () => {
+    const folder = temporaryFolder();
+    expect(inFolder(folder)).toBe(join(folder, 'vmwalk', 'compiled'));
+    expect(statSync(join(folder, 'vmwalk', 'compiled')).mode & 0o777).toBe(0o700);
+  });
+
+  test('is not used where others can write to it or above it, or through a link', () => {
+    const open = temporaryFolder();
+    mkdirSync(join(open, 'vmwalk', 'compiled'), { recursive: true });
+    chmodSync(join(open, 'vmwalk', 'compiled'), 0o777);
+    expect(inFolder(open)).toBeUndefined();
+    const above = temporaryFolder();
+    chmodSync(above, 0o777);
+    expect(inFolder(above)).toBeUndefined();
+    const linked = temporaryFolder();
+    symlinkSync(temporaryFolder(), join(linked, 'vmwalk'));
+    expect(inFolder(linked)).toBeUndefined();
+  });
+});
