@@ -128,6 +128,7 @@ async function scan(
       report: (diagnostic) => diagnostics.push(diagnostic),
     }));
   const extra = { ...(sink ? { sink } : {}), ...(channels ? { channels } : {}) };
+  let ram: IterativeScanner | undefined;
   const stream = await scanStream<IterativeScanner>(source, {
     pageSize: schema?.pageSize,
     vmdescription,
@@ -137,8 +138,13 @@ async function scan(
       const device = schema && findDevice(schema, idstr, instanceId, occurrence);
       return device && structLength(device);
     },
-    scannerFor: (context) => findIterativeScanner(context.idstr)?.({ ...context, ...extra }),
-    onCommand: (name) => {
+    scannerFor(context) {
+      const scanner = findIterativeScanner(context.idstr)?.({ ...context, ...extra });
+      if (scanner?.discard) ram = scanner;
+      return scanner;
+    },
+    onCommand: (name, detail) => {
+      if (detail?.command === 'POSTCOPY_RAM_DISCARD') ram?.discard?.(detail.block, detail.ranges);
       if (name === 'POSTCOPY_LISTEN') sink?.postcopy?.();
     },
     ...(onProgress ? { onProgress } : {}),

@@ -1,4 +1,5 @@
 import type { Diagnostic } from '../bytes/diagnostic.ts';
+import type { Range } from '../bytes/range.ts';
 import type { OpenedStream } from '../layout/open.ts';
 import type { ChannelSummary } from '../ram/channels.ts';
 import { type PageKind, pageKinds } from '../ram/page-sink.ts';
@@ -44,6 +45,9 @@ export interface RamBlockReport extends RamBlock {
   readonly sentPages: number;
   readonly repeatedPages: number;
   readonly neverSentPages: number;
+  /** Pages that postcopy discarded and that did not come again, and the first ranges of them, bytes in the block. */
+  readonly missingPages: number;
+  readonly missingRanges: readonly Range[];
   /** Pages in the stream by kind, each as often as it was sent. */
   readonly pages: PageCounts;
   /** All kinds together by round (index into `rounds` of the report), without rounds that have none. */
@@ -100,6 +104,7 @@ export function ramReport(
     blocks: blocks.map((block) => {
       // What was counted in pages of a size that was only tried says nothing.
       const counted = pageSize === undefined ? undefined : usage.block(block.idstr);
+      const missing = summary.missing.find(({ block: idstr }) => idstr === block.idstr);
       const pageCount = pageSize === undefined ? 0 : Math.ceil(block.length / pageSize);
       const sentPages = counted?.sentPages ?? 0;
       return {
@@ -108,6 +113,8 @@ export function ramReport(
         sentPages,
         repeatedPages: counted?.repeatedPages ?? 0,
         neverSentPages: pageCount - sentPages,
+        missingPages: missing?.pages ?? 0,
+        missingRanges: missing?.ranges ?? [],
         rounds: counted?.rounds ?? [],
       };
     }),

@@ -65,7 +65,7 @@ export interface PageLoop {
   offsetBits: number;
   /** Stop with ENOUGH_PAGES after this many pages. */
   pageLimit: number;
-  readonly sink: PageSink | undefined;
+  sink: PageSink | undefined;
   /** Takes a page beyond its block, which is then left out; without it such a page ends the scan. */
   readonly reportPage: ((error: DecodeError) => void) | undefined;
 }

@@ -1,7 +1,9 @@
-import type { DecodeError } from '../bytes/diagnostic.ts';
+import { type DecodeError, printable } from '../bytes/diagnostic.ts';
+import { hexOffset } from '../bytes/range.ts';
 import type { Window } from '../bytes/window.ts';
 import { MAX_BLOCKS, readBlockList } from './block-list.ts';
 import type { ChannelSummary } from './channels.ts';
+import { DiscardedPages, type MissingPages } from './discarded-pages.ts';
 import { scanMappedPages } from './mapped-ram.ts';
 import type { PageDelivery } from './multifd/channel.ts';
 import {
@@ -25,6 +27,8 @@ import { isTargetPageSize } from './target-page-size.ts';
 
 /** The only version of the section since QEMU 0.14. */
 const VERSION = 4;
+/** Ranges of missing pages that a message names. */
+const SHOWN_RANGES = 8;
 /** Pages beyond their block that are left out one by one. */
 const MAX_BAD_PAGES = 16;
 
@@ -70,6 +74,8 @@ export interface RamSummary {
   readonly multifdFlush: number;
   readonly hook: number;
   readonly sections: Readonly<Record<SectionType, RamSectionCount>>;
+  /** Pages that postcopy discarded and that did not come again, in the channels neither. */
+  readonly missing: readonly MissingPages[];
   /** The further connections, where they were given. Their pages are in no other count. */
   readonly channels?: readonly ChannelSummary[];
 }
@@ -88,6 +94,7 @@ class RamScanner implements IterativeScanner {
   #totalLength = 0;
   #blockListBytes = 0;
   #badPages = 0;
+  #discarded: DiscardedPages | undefined;
   readonly #loop: PageLoop;
   readonly #sections: Record<SectionType, RamSectionCount> = {
     SECTION_START: { sections: 0, pages: 0, bytes: 0 },
@@ -158,7 +165,7 @@ class RamScanner implements IterativeScanner {
   #delivery(): PageDelivery {
     return {
       blocks: new Map(this.#loop.blocks.map((block) => [block.idstr, block])),
-      sink: this.#context.sink,
+      sink: this.#loop.sink,
     };
   }
 
@@ -173,6 +180,35 @@ class RamScanner implements IterativeScanner {
     const { channels } = this.#context;
     if (channels) await channels.finish(this.#pageSize, this.#delivery());
     else this.#reportMissingPages();
+    for (const missing of this.#missing()) this.#reportDiscarded(missing);
+  }
+
+  discard(idstr: string, ranges: readonly { readonly start: bigint; readonly length: bigint }[]): void {
+    const block = this.#loop.blocks[this.#loop.blockIndex.get(idstr) ?? -1];
+    if (!block) return;
+    if (!this.#discarded) {
+      // Only from here on: most streams discard nothing.
+      this.#discarded = new DiscardedPages();
+      this.#loop.sink = this.#discarded.sink(this.#context.sink);
+    }
+    this.#discarded.discard(block, ranges);
+  }
+
+  #missing(): readonly MissingPages[] {
+    return this.#discarded?.missing(this.#pageSize ?? this.#loop.pageSize) ?? [];
+  }
+
+  #reportDiscarded({ block, pages, ranges, rangeCount }: MissingPages): void {
+    const { channels, report } = this.#context;
+    const shown = ranges
+      .slice(0, SHOWN_RANGES)
+      .map(({ start, end }) => `${hexOffset(start)} to ${hexOffset(end)}`);
+    const more = rangeCount > shown.length ? ` and ${rangeCount - shown.length} more ranges` : '';
+    const where = channels
+      ? ''
+      : ', unless they went over a postcopy preempt channel, which is given with --channel';
+    const message = `${pages} page${pages === 1 ? '' : 's'} of RAMBlock '${printable(block)}' were discarded at the switch to postcopy and not sent again${where}: ${shown.join(', ')}${more}; what was sent before is out of date`;
+    report({ severity: 'warning', code: 'missing-pages', message });
   }
 
   /** The first round sends every page, if only as zero; what is not here went another way. */
@@ -265,6 +301,7 @@ class RamScanner implements IterativeScanner {
       multifdFlush,
       hook,
       sections: copyCounts(this.#sections),
+      missing: this.#missing(),
       ...(this.#context.channels ? { channels: this.#context.channels.summaries() } : {}),
     };
   }

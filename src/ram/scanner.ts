@@ -41,6 +41,8 @@ export interface IterativeScanner {
    * behind its last one, where the footer is. Throws DecodeError, with the place in its range, on bytes that cannot be.
    */
   scan(window: Window, type: SectionType): Promise<void>;
+  /** Takes pages of a RAMBlock back that were sent: ranges in bytes. They have to come again. */
+  discard?(block: string, ranges: readonly { readonly start: bigint; readonly length: bigint }[]): void;
   /** Reads what does not come in records of the section. Called once, when the stream has ended. */
   finish?(): Promise<void>;
   /** What was seen so far. */

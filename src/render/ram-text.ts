@@ -27,6 +27,11 @@ export function* ramText(report: RamReport, style: Style): Generator<string> {
   yield '';
   yield style.heading('Blocks');
   yield* indented(blockTable(report));
+  if (report.blocks.some(({ missingPages }) => missingPages > 0)) {
+    yield '';
+    yield style.heading('Missing pages (discarded by postcopy, not sent again)');
+    yield* indented(missingTable(report));
+  }
   const kinds = pageKinds.filter((kind) => report.pages[kind].pages > 0);
   if (kinds.length > 0) {
     yield '';
@@ -102,6 +107,21 @@ function blockTable({ blocks, totalLength }: RamReport): string[] {
 }
 
 /** By block and kind, repetitions included. */
+function missingTable({ blocks }: RamReport): string[] {
+  const missing = blocks.filter(({ missingPages }) => missingPages > 0);
+  return formatTable(
+    [right('pages'), left('block'), left('first ranges')],
+    missing.map(({ idstr, missingPages, missingRanges }) => [
+      String(missingPages),
+      printable(idstr),
+      missingRanges
+        .slice(0, 4)
+        .map(({ start, end }) => `${hexOffset(start)} to ${hexOffset(end)}`)
+        .join(', '),
+    ]),
+  );
+}
+
 function kindTable({ blocks }: RamReport, kinds: readonly PageKind[]): string[] {
   return formatTable(
     [...kinds.map(right), right('bytes'), left('block')],

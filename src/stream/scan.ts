@@ -103,7 +103,7 @@ export interface ScanOptions<Scanner extends SectionScanner = SectionScanner> {
   /** The scanner for an iterative section, or undefined where its format is not known. */
   scannerFor?(context: SectionScannerContext): Scanner | undefined;
   /** Called at each command that is known, in stream order with what the scanners see. */
-  onCommand?(name: MigrationCommand): void;
+  onCommand?(name: MigrationCommand, detail: CommandRecord['detail']): void;
   /** Called with the number of bytes scanned so far, now and then. */
   onProgress?(offset: number): void;
 }
@@ -572,7 +572,7 @@ class StreamScan<Scanner extends SectionScanner> {
     if (name === undefined) {
       const message = `MIG_CMD number ${command} is not known; its ${payload.end - payload.start} bytes were skipped`;
       this.#report('warning', 'unknown-command', message, { start, end: payload.end });
-    } else this.#options.onCommand?.(name);
+    }
     let detail: CommandRecord['detail'];
     try {
       detail = await readCommandDetail(window, header);
@@ -580,6 +580,7 @@ class StreamScan<Scanner extends SectionScanner> {
       if (!(error instanceof DecodeError)) throw error;
       this.#diagnostics.push(error.diagnostic);
     }
+    if (name !== undefined) this.#options.onCommand?.(name, detail);
     if (name === 'PACKAGED' && payload.end - payload.start === 4) {
       detail = await this.#readPackage(payload);
       records.push(record(detail.range.end, detail));
