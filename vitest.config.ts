@@ -19,11 +19,21 @@ declare module 'vitest' {
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: 'test/build-command-line.ts',
+    globalSetup: ['test/required-programs.ts', 'test/build-command-line.ts'],
     setupFiles: 'test/seed.ts',
     provide: { seed: seed() },
-    // Real QEMU starts in some tests, and mutation tests run thousands of cases.
-    testTimeout: 120_000,
+    // For what hangs only: machines are slow and shared, and no test judges by the clock.
+    testTimeout: 900_000,
+    hookTimeout: 900_000,
+    teardownTimeout: 60_000,
     maxWorkers: 2,
+    coverage: {
+      provider: 'v8',
+      include: ['src/**/*.ts'],
+      // What only the command line runs is tested in processes of its own, which are not counted.
+      exclude: ['src/cli/**', 'src/**/index.ts'],
+      reporter: ['text-summary', 'json-summary'],
+      reportsDirectory: 'coverage',
+    },
   },
 });

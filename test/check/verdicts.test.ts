@@ -72,7 +72,7 @@ const loads = all.filter(({ profileName }) => sample.has(profileName));
 const kinds = [...new Set(loads.map(({ kind }) => kind))].sort();
 
 describe('check says of a stream what real QEMU made of it', () => {
-  it.each(kinds)('%s', { timeout: 600_000 }, async (kind) => {
+  it.each(kinds)('%s', async (kind) => {
     const missed: string[] = [];
     const rejected: string[] = [];
     for (const load of loads.filter((candidate) => candidate.kind === kind)) {

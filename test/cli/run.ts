@@ -22,6 +22,8 @@ export interface RunOptions {
   readonly cwd?: string;
   /** Options of Node. */
   readonly node?: readonly string[];
+  /** Another Node than the one that runs the test. */
+  readonly execPath?: string;
   /** Milliseconds after which the process is ended. */
   readonly timeout?: number;
 }
@@ -37,8 +39,8 @@ export interface Run {
 
 /** Runs `vmwalk ARGS` as it is built. */
 export async function vmwalk(args: readonly string[], options: RunOptions = {}): Promise<Run> {
-  const { input, env, cwd, node = [], timeout = 60_000 } = options;
-  const child = spawn(process.execPath, [...node, '--import', REPORT_MEMORY, main, ...args], {
+  const { input, env, cwd, node = [], execPath = process.execPath, timeout = 600_000 } = options;
+  const child = spawn(execPath, [...node, '--import', REPORT_MEMORY, main, ...args], {
     stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'], ...env },
     timeout,

@@ -7,11 +7,6 @@ import { nodeEnvironment } from '../../src/node/decompress.ts';
 
 export const formats: readonly CompressionFormat[] = ['gzip', 'bzip2', 'xz', 'lzop', 'zstd'];
 
-/** Whether what a test compresses and decompresses with is on this machine. */
-export function isUsable(format: CompressionFormat): boolean {
-  return format === 'gzip' || spawnSync(format, ['--version']).status === 0;
-}
-
 /** What the format's own program makes of bytes. */
 export function compress(format: CompressionFormat, bytes: Uint8Array): Buffer {
   if (format === 'gzip') return gzipSync(bytes);

@@ -165,7 +165,7 @@ test('a process that is ended by a signal leaves no file', async () => {
   expect(readdirSync(folder)).toEqual([]);
 });
 
-test('a damaged stream gives a core that can be, or an error', { timeout: 300_000 }, async () => {
+test('a damaged stream gives a core that can be, or an error', async () => {
   const original = readFixture('qemu-10.0-pc-devices');
   const change = fc.record({
     offset: fc.nat(original.length - 1),

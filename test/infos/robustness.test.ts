@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, test } from 'vitest';
 import { infoCodecs } from '../../src/layout/infos/table.ts';
 import { checkTree, decodeInfo } from './decode-info.ts';
 import { ahci, e1000e, pciBridge, rootPort, virtioNet } from './pci-configs.ts';
@@ -24,13 +24,10 @@ const bytes = sizes.chain((size) =>
   ),
 );
 
-/** Decodes what may be anything; the field is tiled, or left alone. How long it took, in ms. */
-function decode(type: string, field: Uint8Array): number {
-  const start = performance.now();
+/** Decodes what may be anything; the field is tiled, or left alone. */
+function decode(type: string, field: Uint8Array): void {
   const node = decodeInfo(type, field);
-  const time = performance.now() - start;
   if (node) checkTree(node, field.length);
-  return time;
 }
 
 describe('any bytes: the field is tiled or stays bytes, nothing throws', () => {
@@ -38,7 +35,7 @@ describe('any bytes: the field is tiled or stays bytes, nothing throws', () => {
     test(type, () => {
       fc.assert(
         fc.property(bytes, (field) => {
-          expect(decode(type, field)).toBeLessThan(1000);
+          decode(type, field);
         }),
         { numRuns: 400 },
       );
@@ -57,7 +54,7 @@ describe('a real configuration space with bytes changed', () => {
         fc.property(changes, (list) => {
           const changed = Uint8Array.from(config);
           for (const [offset, byte] of list) changed[offset] = byte;
-          expect(decode('pci config', changed)).toBeLessThan(1000);
+          decode('pci config', changed);
         }),
         { numRuns: 500 },
       );
@@ -98,18 +95,18 @@ describe('any list of capabilities', () => {
   test('tiles', () => {
     fc.assert(
       fc.property(configs, fc.boolean(), (config, isExpress) => {
-        expect(decode('pci config', isExpress ? config : config.slice(0, 256))).toBeLessThan(1000);
+        decode('pci config', isExpress ? config : config.slice(0, 256));
       }),
       { numRuns: 1500 },
     );
   });
 });
 
-test('lists that claim more than there is end soon', () => {
+test('lists that claim more than there is end', () => {
   const large = new Uint8Array(4 << 20).fill(0xff);
-  for (const type of types) expect(decode(type, large)).toBeLessThan(5000);
+  for (const type of types) decode(type, large);
   const zero = new Uint8Array(4 << 20);
-  for (const type of types) expect(decode(type, zero)).toBeLessThan(5000);
+  for (const type of types) decode(type, zero);
   // Resources of a GPU without pixels, one after another.
   const resources = new Uint8Array(20 * 100_000);
   const view = new DataView(resources.buffer);
@@ -117,5 +114,5 @@ test('lists that claim more than there is end soon', () => {
     view.setUint32(20 * i, 1);
     view.setUint32(20 * i + 12, 1);
   }
-  expect(decode('virtio-gpu', resources)).toBeLessThan(5000);
+  decode('virtio-gpu', resources);
 });

@@ -39,7 +39,6 @@ describe.each(Object.entries(arrays))('an array of 16 million %s', (_, array) =>
 
   test('is made element by element, as far as it is walked', () => {
     const before = process.memoryUsage().heapUsed;
-    const started = performance.now();
     const root = resolve();
     const leaves: LayoutNode[] = [];
     for (const { node } of walk(root)) {
@@ -48,9 +47,8 @@ describe.each(Object.entries(arrays))('an array of 16 million %s', (_, array) =>
     }
     expect(leaves.map((leaf) => leaf.kind === 'leaf' && leaf.value)).toEqual([...bytes.subarray(0, 1000)]);
     expect(root.children[0]).toMatchObject({ kind: 'array', length: LENGTH, start: 0, end: LENGTH });
-    // All of it would be a gigabyte, and seconds.
+    // All of it would be a gigabyte.
     expect(process.memoryUsage().heapUsed - before).toBeLessThan(64 << 20);
-    expect(performance.now() - started).toBeLessThan(1000);
   });
 
   test('is not entered when nobody asks', () => {

@@ -9,19 +9,14 @@ import { codeImage } from './code-image.ts';
 import { testSpecimens } from './test-specimens.ts';
 
 const set = (await loadInstructionSet('x86_64')) as InstructionSet;
-/** Far above what any analysis takes, far below what one without a bound would. */
-const MAX_MILLISECONDS = 20_000;
-
 function analyse(code: Uint8Array): void {
   const image = codeImage({
     memory: { 4096: Buffer.from(code).toString('hex') },
     variables: [[4096 + 200, 64]],
   });
-  const start = performance.now();
   const expression = analyseTest(image, set, 4096);
   expect(checkExpression(JSON.parse(JSON.stringify(expression)))).toEqual(expression);
   analysePut(image, set, 4096, new Map([[4096 + 64, 4]]));
-  expect(performance.now() - start).toBeLessThan(MAX_MILLISECONDS);
 }
 
 test('random bytes as code end in bounded steps and never throw', () => {

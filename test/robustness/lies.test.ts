@@ -10,9 +10,6 @@ import { campaign, cases, described, places, readSpecimen, smallest } from './sp
 
 type Field = Record<string, unknown>;
 
-/** Milliseconds that one case may take. */
-const SLOWEST = 30_000;
-
 /** Descriptions that claim what cannot be, of the first device with the most fields. */
 const LIES: readonly (readonly [
   string,
@@ -174,18 +171,16 @@ function told([, lie]: (typeof LIES)[number]): Uint8Array {
 }
 
 describe.each(LIES)('a description with %s', (...lie) => {
-  test('is read without an exception, in little time, and without loss of other sections', async () => {
+  test('is read without an exception, and without loss of other sections', async () => {
     const bytes = told(lie);
-    const started = performance.now();
     const decoded = (await decode(bytes))!;
     expect(violations(decoded)).toEqual([]);
-    expect(performance.now() - started).toBeLessThan(SLOWEST);
     const { sections } = (await decode(readFixture(smallest.name)))!;
     expect(decoded.sections.map(({ key }) => key)).toEqual(sections.map(({ key }) => key));
   });
 });
 
-test('all of these together take little memory and time', async () => {
+test('all of these together take little memory', async () => {
   const folder = temporaryFolder();
   const files = LIES.map((lie, i) => {
     const file = join(folder, `${i}.qevm`);
@@ -194,7 +189,6 @@ test('all of these together take little memory and time', async () => {
   });
   const run = await vmwalk(['info', '--json', ...files], {
     node: ['--max-old-space-size=150'],
-    timeout: 60_000,
   });
   expect(run.status).toBe(1);
   const infos: { sections: unknown[] }[] = JSON.parse(run.stdout);

@@ -8,8 +8,6 @@ import { campaign, cases, readSpecimen, readTables, type Specimen, specimens, ta
 
 /** Type bytes, terminators and NULL markers: bytes that mean something somewhere. */
 const MEANINGFUL = [0x00, 0xff, 0x7e, 0x05, 0x30, 0x04, 0x07, 0x08, 0x7b, 0x22, 0x5d];
-/** Milliseconds that one case may take; a hundredth is usual. */
-const SLOWEST = 30_000;
 
 /** One change to bytes; places are parts of a million of the length, so that a change fits any stream. */
 type Change = (bytes: Uint8Array) => Uint8Array;
@@ -63,13 +61,11 @@ async function mangle({ bytes }: Specimen, runs: number, options?: OpenOptions):
   await fc.assert(
     fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 5 }), async (changes) => {
       const mangled = changes.reduce((old, apply) => apply(old), bytes);
-      const started = performance.now();
       const decoded = await decode(mangled, options);
       if (decoded) {
         expect(violations(decoded)).toEqual([]);
         expect(unprintable(await print(decoded))).toEqual([]);
       }
-      expect(performance.now() - started).toBeLessThan(SLOWEST);
     }),
     { numRuns: runs },
   );

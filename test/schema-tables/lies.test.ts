@@ -120,7 +120,7 @@ test('lists that overlap take bounded time', async () => {
   expect(schema.vmsds.length).toBe(count + plainVmsds.length - 1);
 });
 
-test('any change of a small binary is read or refused', { timeout: 240_000 }, async () => {
+test('any change of a small binary is read or refused', async () => {
   for (const layout of ['11.1', '4.2']) {
     const original = plainQemu({ layout });
     const used = original.findLastIndex((byte) => byte !== 0) + 1;

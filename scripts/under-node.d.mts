@@ -1,0 +1,2 @@
+export const otherNodes: Readonly<Record<string, string>>;
+export function nodeBinary(major: string): string;
