@@ -60,6 +60,8 @@ export interface Diagnostic {
   readonly instanceId?: number;
   /** Path of the field inside the section. */
   readonly path?: readonly PathComponent[];
+  /** How many more of this severity and code there were behind this one, the last that is kept. */
+  readonly more?: number;
 }
 
 /** Thrown for I/O failure, misuse, strict mode, and inside a parser to give up a section. */
@@ -100,7 +102,7 @@ export function formatPath(path: readonly PathComponent[]): string {
 
 /** One line, safe to show: place, then message. */
 export function formatDiagnostic(diagnostic: Diagnostic): string {
-  const { range, section, instanceId, path } = diagnostic;
+  const { range, section, instanceId, path, more } = diagnostic;
   const place = [
     range ? `offset ${hexOffset(range.start)}` : '',
     section !== undefined
@@ -108,5 +110,5 @@ export function formatDiagnostic(diagnostic: Diagnostic): string {
       : '',
     path && path.length > 0 ? `field ${printable(formatPath(path))}` : '',
   ].filter((part) => part !== '');
-  return `${place.length > 0 ? `${place.join(', ')}: ` : ''}${printable(diagnostic.message)}`;
+  return `${place.length > 0 ? `${place.join(', ')}: ` : ''}${printable(diagnostic.message)}${more === undefined ? '' : ` (and ${more} more like it)`}`;
 }

@@ -1,5 +1,6 @@
 import { Command, Option } from '@commander-js/extra-typings';
 import type { Diagnostic } from '../bytes/diagnostic.ts';
+import { DiagnosticList } from '../bytes/diagnostic-list.ts';
 import { fileOffsets } from '../bytes/file-offsets.ts';
 import { printableJson } from '../bytes/printable.ts';
 import { layouts, type OpenedStream } from '../layout/open.ts';
@@ -120,7 +121,7 @@ async function dump(
   options: DumpOptions,
 ): Promise<void> {
   const output = new Output();
-  const diagnostics: Diagnostic[] = [...opened.diagnostics];
+  const diagnostics = new DiagnosticList(opened.diagnostics);
   const text = {
     style: styleFor(process.stdout),
     width: terminalWidth(),
@@ -160,12 +161,12 @@ async function dump(
       if (pruned) shown++;
     }
     const problems = judge(options.strictSchema, layout.diagnostics);
-    diagnostics.push(...problems);
+    diagnostics.addAll(problems);
     if (options.strict && hasErrors(problems)) break;
   }
   if (options.json) await output.line('\n]');
   await output.flush();
-  finish(opened, diagnostics);
+  finish(opened, diagnostics.list());
   if (!selection) return;
   await reportUnmatched([opened], selection.unmatched());
   if (shown === 0) process.exitCode = EXIT_TROUBLE;

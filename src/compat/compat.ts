@@ -1,4 +1,4 @@
-import { globPattern } from '../bytes/glob.ts';
+import { type GlobPattern, globPattern } from '../bytes/glob.ts';
 import { compareVmsds } from './compare-items.ts';
 import { compareVersions } from './compare-versions.ts';
 import { ItemBudget } from './item-budget.ts';
@@ -249,7 +249,7 @@ function compileSelection({ only = [], ignore = [] }: CompatOptions): CompiledSe
   const namesOf = (roots: readonly RootVmsd[]) =>
     roots.flatMap(({ vmsd, types }) => [vmsd.name ?? '', ...types]);
   const picks = (names: readonly string[]) => {
-    const matches = (patterns: readonly RegExp[]) =>
+    const matches = (patterns: readonly GlobPattern[]) =>
       names.some((name) => patterns.some((pattern) => pattern.test(name)));
     return (wanted.length === 0 || matches(wanted)) && !matches(unwanted);
   };

@@ -1,5 +1,6 @@
 import { decodeBase64 } from '../bytes/base64.ts';
 import { DecodeError } from '../bytes/diagnostic.ts';
+import { excessOfJson } from '../bytes/json-excess.ts';
 import { type ByteSource, memorySource, readExactly } from '../bytes/source.ts';
 import { decodeText } from '../bytes/window.ts';
 import type { Container } from './container.ts';
@@ -8,6 +9,9 @@ import type { Container } from './container.ts';
 export const PROFILE_START = '{"format":"vmwalk-profile"';
 /** Bytes of a profile; one of a large machine has 10 MB. */
 export const MAX_PROFILE = 64 << 20;
+
+/** As deep as a profile is allowed to be where it is read whole. */
+const MAX_DEPTH = 1000;
 
 /** A profile of a destination VM (docs/profile.md), for its own state: the stream in it, whose RAM pages are left out. */
 export const profile: Container = {
@@ -30,10 +34,12 @@ export const profile: Container = {
 
 async function readMembers(source: ByteSource): Promise<{ readonly stream?: unknown }> {
   if (source.size > MAX_PROFILE) throw bad(source, `it has ${source.size} bytes, more than can be`);
+  const text = decodeText(await readExactly(source, 0, source.size));
+  const excess = excessOfJson(text, MAX_DEPTH);
+  if (excess !== undefined) throw bad(source, excess);
   try {
-    return JSON.parse(decodeText(await readExactly(source, 0, source.size)));
-  } catch (error) {
-    if (error instanceof DecodeError) throw error;
+    return JSON.parse(text);
+  } catch {
     throw bad(source, 'it is not valid JSON');
   }
 }

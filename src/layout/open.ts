@@ -1,4 +1,5 @@
 import type { Diagnostic } from '../bytes/diagnostic.ts';
+import { DiagnosticList } from '../bytes/diagnostic-list.ts';
 import { type Range, rangeLength } from '../bytes/range.ts';
 import type { ByteSource } from '../bytes/source.ts';
 import { decodeText } from '../bytes/window.ts';
@@ -77,9 +78,9 @@ export async function openStream(source: ByteSource, options: OpenOptions = {}):
       stream.sections.some(({ records }) => records.some(({ boundary }) => boundary === 'footer-search'));
     if (described?.schema && guessed && !options.sink) stream = await scan(source, described.schema, options);
   }
-  const diagnostics = [...(described?.diagnostics ?? []), ...stream.diagnostics];
+  const diagnostics = new DiagnosticList([...(described?.diagnostics ?? []), ...stream.diagnostics]);
   if (!described?.schema && !tables) {
-    diagnostics.push({
+    diagnostics.add({
       severity: 'warning',
       code: 'no-schema',
       message: described
@@ -87,7 +88,14 @@ export async function openStream(source: ByteSource, options: OpenOptions = {}):
         : 'the stream has no vmdesc, so that its device state cannot be decoded (suppress-vmdesc=on, postcopy or a cut stream)',
     });
   }
-  return { source, stream, schema: described?.schema, tables, vmdesc: described?.json, diagnostics };
+  return {
+    source,
+    stream,
+    schema: described?.schema,
+    tables,
+    vmdesc: described?.json,
+    diagnostics: diagnostics.list(),
+  };
 }
 
 async function readVmdesc(
@@ -120,12 +128,12 @@ async function scan(
   options: OpenOptions & Pick<ScanOptions, 'skipRam' | 'vmdescription'>,
 ): Promise<Stream<IterativeScanner>> {
   const { sink, onProgress, skipRam, vmdescription } = options;
-  const diagnostics: Diagnostic[] = [];
+  const diagnostics = new DiagnosticList();
   const channels =
     options.channels &&
     (await RamChannels.open(options.channels, {
       inflater: options.inflater,
-      report: (diagnostic) => diagnostics.push(diagnostic),
+      report: (diagnostic) => diagnostics.add(diagnostic),
     }));
   const extra = { ...(sink ? { sink } : {}), ...(channels ? { channels } : {}) };
   let ram: IterativeScanner | undefined;
@@ -152,9 +160,8 @@ async function scan(
   const uuid = stream.configuration?.uuid;
   if (uuid !== undefined) channels?.checkUuid(uuid);
   for (const { scanner, unscanned } of stream.sections) if (!unscanned) await scanner?.finish?.();
-  return diagnostics.length === 0
-    ? stream
-    : { ...stream, diagnostics: [...stream.diagnostics, ...diagnostics] };
+  diagnostics.addAll(stream.diagnostics);
+  return { ...stream, diagnostics: diagnostics.list() };
 }
 
 /** The layout of one section. */

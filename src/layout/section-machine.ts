@@ -25,6 +25,17 @@ interface MachineTables {
   vmsds(name: string): readonly VmsdProgram[];
 }
 
+const cpuCounts = new WeakMap<readonly Section[], number>();
+
+function countCpus(sections: readonly Section[]): number {
+  let count = cpuCounts.get(sections);
+  if (count === undefined) {
+    count = sections.filter(({ idstr }) => idstr === 'cpu').length;
+    cpuCounts.set(sections, count);
+  }
+  return count;
+}
+
 /** Reads a section whole, and makes the machine that walks it by VMSD tables and what its nodes are built with. */
 export async function openSectionMachine(
   { source, record, sections }: SectionInput,
@@ -38,8 +49,7 @@ export async function openSectionMachine(
   const section = sectionBytes(await source.read(body.start, length, new Uint8Array(length)), body.start);
   const headers = subsectionNames(section.bytes);
   const lengths = new FixedLengths((name) => headers.has(name));
-  const cpus = sections.filter((other) => other.idstr === 'cpu').length;
-  const surroundings = { idstr, vmsds: (name: string) => tables.vmsds(name), cpus };
+  const surroundings = { idstr, vmsds: (name: string) => tables.vmsds(name), cpus: countCpus(sections) };
   const machine = new Machine(section, body.end, objects, lengths, tables.hints, surroundings, mode);
   return {
     machine,

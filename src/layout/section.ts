@@ -1,4 +1,5 @@
 import type { Diagnostic } from '../bytes/diagnostic.ts';
+import { DiagnosticList } from '../bytes/diagnostic-list.ts';
 import { rangeLength } from '../bytes/range.ts';
 import type { ByteSource } from '../bytes/source.ts';
 import { configurationSchema } from '../schema/configuration.ts';
@@ -53,12 +54,19 @@ export async function resolveSection(
   { schema, tables, infoTables = tables ? [tables] : WITHOUT_TABLES, stream }: Knowledge,
 ): Promise<Layout> {
   const { idstr, instanceId, versionId } = section;
-  const diagnostics: Diagnostic[] = [];
-  const report = (diagnostic: Diagnostic) => diagnostics.push({ section: idstr, instanceId, ...diagnostic });
-  const layout = (root: StructNode): Layout => ({ section: idstr, instanceId, versionId, root, diagnostics });
+  const diagnostics = new DiagnosticList();
+  const report = (diagnostic: Diagnostic) => diagnostics.add({ section: idstr, instanceId, ...diagnostic });
+  const layout = (root: StructNode): Layout => ({
+    section: idstr,
+    instanceId,
+    versionId,
+    root,
+    diagnostics: diagnostics.list(),
+  });
   const device = schema && findDevice(schema, idstr, instanceId, section.occurrence);
   const [record] = section.records;
-  if (device && record && section.records.length === 1) {
+  const isWhole = section.records.length === 1 && !section.unscanned;
+  if (device && record && isWhole) {
     if (device.versionId !== undefined && device.versionId !== versionId) {
       report({
         severity: 'error',
@@ -69,13 +77,13 @@ export async function resolveSection(
     }
     return layout(await resolveBody(source, device, record, report, infoTables));
   }
-  if (tables && record && section.records.length === 1 && !section.scanner) {
+  if (tables && record && isWhole && !section.scanner) {
     const root = await resolveByTables(source, tables, record, stream.sections, report);
     if (root) return layout(root);
   }
   const children: LayoutNode[] = [];
   for (const [i, { type, body }] of section.records.entries()) {
-    const name = section.records.length === 1 && !section.unscanned ? type : i;
+    const name = isWhole ? type : i;
     const place = { name, start: body.start, end: body.end };
     if (section.scanner) children.push({ ...place, kind: 'leaf', type: idstr, value: null });
     else children.push(await unreadGap(source, 'no description', place));
@@ -105,12 +113,18 @@ export async function resolveConfiguration(
   record: ConfigurationRecord,
   schema: Schema | undefined,
 ): Promise<Layout> {
-  const diagnostics: Diagnostic[] = [];
+  const diagnostics = new DiagnosticList();
   const report = (diagnostic: Diagnostic) =>
-    diagnostics.push({ section: CONFIGURATION_SECTION, instanceId: 0, ...diagnostic });
+    diagnostics.add({ section: CONFIGURATION_SECTION, instanceId: 0, ...diagnostic });
   const struct = schema?.configuration ?? configurationSchema(record);
   const root = await resolveBody(source, struct, record, report, WITHOUT_TABLES);
-  return { section: CONFIGURATION_SECTION, instanceId: 0, versionId: undefined, root, diagnostics };
+  return {
+    section: CONFIGURATION_SECTION,
+    instanceId: 0,
+    versionId: undefined,
+    root,
+    diagnostics: diagnostics.list(),
+  };
 }
 
 async function resolveBody(

@@ -1,4 +1,5 @@
 import type { Diagnostic } from '../bytes/diagnostic.ts';
+import { DiagnosticList } from '../bytes/diagnostic-list.ts';
 import { rangeLength } from '../bytes/range.ts';
 import { knowledgeOf, type Layout, type LayoutNode, type LeafNode, type StructNode } from '../layout/node.ts';
 import { layoutOf, type OpenedStream } from '../layout/open.ts';
@@ -54,8 +55,8 @@ class StreamComparison {
   readonly #b: OpenedStream;
   readonly #options: DiffOptions;
   readonly #filter: DiffFilter | undefined;
-  readonly #diagnosticsA: Diagnostic[];
-  readonly #diagnosticsB: Diagnostic[];
+  readonly #diagnosticsA: DiagnosticList;
+  readonly #diagnosticsB: DiagnosticList;
   readonly #unread: SectionName[] = [];
   #ramLayout: Layout | undefined;
   #unchanged = 0;
@@ -66,8 +67,8 @@ class StreamComparison {
     this.#b = b;
     this.#options = options;
     this.#filter = compileDiffFilter(options);
-    this.#diagnosticsA = [...a.diagnostics];
-    this.#diagnosticsB = [...b.diagnostics];
+    this.#diagnosticsA = new DiagnosticList(a.diagnostics);
+    this.#diagnosticsB = new DiagnosticList(b.diagnostics);
   }
 
   async run(): Promise<StreamDiff> {
@@ -117,12 +118,12 @@ class StreamComparison {
     const footers = acceptsFraming ? diffFooters(this.#a, this.#b) : undefined;
     const ram = diffRam(this.#a, this.#b, pages, (idstr) => this.#acceptsBlock(idstr));
     const nothing = sections.length + order.length + commands.length === 0 && !footers && (ram?.same ?? true);
-    const isDamaged = [...this.#diagnosticsA, ...this.#diagnosticsB].some(
+    const isDamaged = [...this.#diagnosticsA.list(), ...this.#diagnosticsB.list()].some(
       ({ severity }) => severity === 'error',
     );
     return {
-      a: describe(this.#a, this.#diagnosticsA),
-      b: describe(this.#b, this.#diagnosticsB),
+      a: describe(this.#a, this.#diagnosticsA.list()),
+      b: describe(this.#b, this.#diagnosticsB.list()),
       structure,
       verdict: nothing ? (isDamaged ? 'undecided' : 'same') : 'different',
       anySelected: acceptsFraming || sections.length + this.#unchanged > 0 || (ram?.blocks.length ?? 0) > 0,
@@ -136,13 +137,13 @@ class StreamComparison {
     };
   }
 
-  async #layout(opened: OpenedStream, { record }: Place, diagnostics: Diagnostic[]): Promise<Layout> {
+  async #layout(opened: OpenedStream, { record }: Place, diagnostics: DiagnosticList): Promise<Layout> {
     const { configuration } = opened.stream;
     const layout =
       record || !configuration
         ? await layoutOf(opened, record!)
         : await resolveConfiguration(opened.source, configuration, opened.schema);
-    diagnostics.push(...layout.diagnostics);
+    diagnostics.addAll(layout.diagnostics);
     if (record?.scanner?.summary().kind === 'ram') this.#ramLayout ??= layout;
     return layout;
   }

@@ -1,4 +1,5 @@
 import type { Diagnostic } from '../bytes/diagnostic.ts';
+import { DiagnosticList } from '../bytes/diagnostic-list.ts';
 import { type Range, rangeLength } from '../bytes/range.ts';
 import { type ByteSource, locate } from '../bytes/source.ts';
 import type { ContainerLayer } from '../containers/open.ts';
@@ -109,14 +110,14 @@ export interface InfoOptions {
 /** Collects what `info` shows. Resolves every section, so that all problems are in it. */
 export async function streamInfo(opened: OpenedStream, options: InfoOptions = {}): Promise<StreamInfo> {
   const { source, stream } = opened;
-  const diagnostics = [...opened.diagnostics];
+  const diagnostics = new DiagnosticList(opened.diagnostics);
   const resolved = new Map<number, { leaves: number; gapBytes: number }>();
   const misfits: string[] = [];
   let fitting = 0;
   let runState: string | undefined;
   let index = stream.configuration ? -1 : 0;
   for await (const layout of layouts(opened)) {
-    diagnostics.push(...layout.diagnostics);
+    diagnostics.addAll(layout.diagnostics);
     if (layout.section === GLOBAL_STATE) runState = sentRunState(layout.root)?.text;
     const count = { leaves: 0, gapBytes: 0 };
     addLeaves(layout.root, count);
@@ -160,7 +161,7 @@ export async function streamInfo(opened: OpenedStream, options: InfoOptions = {}
     sections: await located(sections),
     commands: await located(commandRecords(stream.records)),
     shares: byteShares(opened),
-    diagnostics,
+    diagnostics: diagnostics.list(),
   };
 }
 

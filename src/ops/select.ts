@@ -1,5 +1,5 @@
 import { formatPath, type PathComponent } from '../bytes/diagnostic.ts';
-import { globPattern } from '../bytes/glob.ts';
+import { type GlobPattern, globPattern } from '../bytes/glob.ts';
 import { childrenOf, type Layout, type LayoutNode, type WalkStep, walk } from '../layout/node.ts';
 
 /** Picks nodes by section and field. */
@@ -19,20 +19,21 @@ export function compileSelectors(selectors: readonly string[]): Selection | unde
   if (selectors.length === 0) return undefined;
   const patterns = selectors.map(globPattern);
   const unmatched = new Set(selectors);
-  const prefixes = new WeakMap<Layout, readonly string[]>();
+  const ofLayouts = new WeakMap<Layout, readonly GlobPattern[]>();
   return {
     matches(layout, path) {
-      let names = prefixes.get(layout);
-      if (!names) {
-        names = sectionNames(layout);
-        prefixes.set(layout, names);
+      let ofLayout = ofLayouts.get(layout);
+      if (!ofLayout) {
+        const names = sectionNames(layout);
+        ofLayout = patterns.map((pattern) => pattern.behindAny(names));
+        ofLayouts.set(layout, ofLayout);
       }
       const rest = path.length === 0 ? '' : `/${formatPath(path)}`;
       let matches = false;
-      for (const [i, pattern] of patterns.entries()) {
+      for (const [i, pattern] of ofLayout.entries()) {
         // One that has matched already need not be tried where another does.
         if (matches && !unmatched.has(selectors[i]!)) continue;
-        if (!names.some((name) => pattern.test(name + rest))) continue;
+        if (!pattern.test(rest)) continue;
         matches = true;
         unmatched.delete(selectors[i]!);
       }

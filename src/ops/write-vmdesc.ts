@@ -1,4 +1,5 @@
 import type { Diagnostic } from '../bytes/diagnostic.ts';
+import { DiagnosticList } from '../bytes/diagnostic-list.ts';
 import { rangeLength } from '../bytes/range.ts';
 import { type ArrayNode, childrenOf, type Layout, type LayoutNode, type StructNode } from '../layout/node.ts';
 import { layouts, type OpenedStream } from '../layout/open.ts';
@@ -36,16 +37,16 @@ export async function writeVmdesc(
   pageSize: number,
 ): Promise<{ vmdesc: JsonObject; diagnostics: readonly Diagnostic[] }> {
   const devices: JsonValue[] = [];
-  const diagnostics: Diagnostic[] = [];
+  const diagnostics = new DiagnosticList();
   let configuration: JsonObject | undefined;
   for await (const layout of layouts(opened)) {
-    diagnostics.push(...layout.diagnostics);
+    diagnostics.addAll(layout.diagnostics);
     if (layout.section !== CONFIGURATION_SECTION) devices.push(...deviceEntry(layout, form));
     else if (form.configuration) configuration = structKeys(layout.root, form);
   }
   return {
     vmdesc: { ...(configuration ? { configuration } : {}), page_size: pageSize, devices },
-    diagnostics,
+    diagnostics: diagnostics.list(),
   };
 }
 

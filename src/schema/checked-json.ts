@@ -1,4 +1,5 @@
 import { printable } from '../bytes/diagnostic.ts';
+import { excessOfJson } from '../bytes/json-excess.ts';
 
 /** What is wrong with a text of JSON, or a value in it; for who knows the file to say of what. */
 export class JsonProblem extends Error {}
@@ -14,7 +15,8 @@ const MAX_ELEMENTS = 1_000_000;
 /** Parses JSON that may come from anybody. Throws JsonProblem, also where it nests deeper than `maxDepth`. */
 export function parseCheckedJson(text: string, maxDepth: number): unknown {
   if (text.length > MAX_TEXT) throw new JsonProblem(`it has ${text.length} characters, more than can be`);
-  if (nestingDepth(text) > maxDepth) throw new JsonProblem(`it nests deeper than ${maxDepth} levels`);
+  const excess = excessOfJson(text, maxDepth);
+  if (excess !== undefined) throw new JsonProblem(excess);
   try {
     return JSON.parse(text);
   } catch (error) {
@@ -25,30 +27,6 @@ export function parseCheckedJson(text: string, maxDepth: number): unknown {
 
 /** It is no JSON, though neither too long nor too deep. */
 export class InvalidJson extends JsonProblem {}
-
-/** Brackets inside each other. */
-export function nestingDepth(text: string): number {
-  let deepest = 0;
-  eachBracket(text, (depth) => {
-    if (depth > deepest) deepest = depth;
-  });
-  return deepest;
-}
-
-/** Calls back for each bracket outside strings, with its offset and how many are open behind it. */
-export function eachBracket(text: string, onBracket: (depth: number, offset: number) => void): void {
-  let depth = 0;
-  let inString = false;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (inString) {
-      if (code === 0x5c) i++;
-      else if (code === 0x22) inString = false;
-    } else if (code === 0x22) inString = true;
-    else if (code === 0x7b || code === 0x5b) onBracket(++depth, i);
-    else if (code === 0x7d || code === 0x5d) onBracket(--depth, i);
-  }
-}
 
 export function asObject(value: unknown, path: string): CheckedObject {
   if (typeof value !== 'object' || value === null || Array.isArray(value))

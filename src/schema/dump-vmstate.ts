@@ -1,11 +1,11 @@
 import { DecodeError, printable } from '../bytes/diagnostic.ts';
+import { eachMark } from '../bytes/json-excess.ts';
 import {
   asArray,
   asInt32,
   asObject,
   asString,
   type CheckedObject,
-  eachBracket,
   InvalidJson,
   JsonProblem,
   parseCheckedJson,
@@ -114,7 +114,7 @@ function parse(text: string): DumpVmstate {
 function wholeEntries(text: string): unknown {
   let depth = 0;
   let end = 0;
-  eachBracket(text, (behind, offset) => {
+  eachMark(text, (_mark, behind, offset) => {
     if (behind === 1 && behind < depth) end = offset + 1;
     depth = behind;
   });

@@ -1,6 +1,7 @@
-import { type Diagnostic, type PathComponent, printable } from '../bytes/diagnostic.ts';
+import { type Diagnostic, formatPath, type PathComponent, printable } from '../bytes/diagnostic.ts';
+import { DiagnosticList } from '../bytes/diagnostic-list.ts';
+import { excessOfJson } from '../bytes/json-excess.ts';
 import type { Range } from '../bytes/range.ts';
-import { nestingDepth } from './checked-json.ts';
 import type { DeviceSchema, FieldSchema, Schema, StructSchema } from './schema.ts';
 
 /** JSON as it was parsed. */
@@ -11,6 +12,13 @@ export interface JsonObject {
 
 /** Real blobs nest to about 30; each VMSD level takes three. */
 const MAX_DEPTH = 200;
+
+/** Devices that a message names. */
+const MAX_NAMED = 20;
+/** Characters of a name; that of a subsection has 255 at the most, and the others are C identifiers. */
+const MAX_NAME = 255;
+/** Characters of a path; of real ones, some 150. */
+const MAX_PATH = 1024;
 
 /** The vmdesc blob: its JSON, and the schema made from it. */
 export interface Vmdesc {
@@ -28,12 +36,13 @@ export function parseVmdesc(
   text: string,
   range: Range,
 ): { vmdesc: Vmdesc | undefined; diagnostics: readonly Diagnostic[] } {
-  const diagnostics: Diagnostic[] = [];
-  const report = (message: string, at: Partial<Diagnostic> = {}) =>
-    diagnostics.push({ severity: 'error', code: 'bad-vmdesc', message, range, ...at });
-  if (nestingDepth(text) > MAX_DEPTH) {
-    report(`the vmdesc nests deeper than ${MAX_DEPTH} levels; QEMU's own do not pass 30`);
-    return { vmdesc: undefined, diagnostics };
+  const diagnostics = new DiagnosticList();
+  const report = (message: string) =>
+    diagnostics.add({ severity: 'error', code: 'bad-vmdesc', message, range });
+  const excess = excessOfJson(text, MAX_DEPTH);
+  if (excess !== undefined) {
+    report(`the vmdesc cannot be QEMU's: ${excess}`);
+    return { vmdesc: undefined, diagnostics: diagnostics.list() };
   }
   let json: unknown;
   try {
@@ -42,15 +51,17 @@ export function parseVmdesc(
     const { value, lost } = salvage(text);
     json = value;
     const reason = printable(String(error instanceof Error ? error.message : error)).slice(0, 100);
-    const names = lost.length === 0 ? '' : `; no description of ${lost.map(printable).join(', ')}`;
+    const named = lost.slice(0, MAX_NAMED).map(printable).join(', ');
+    const others = lost.length > MAX_NAMED ? ` and ${lost.length - MAX_NAMED} more` : '';
+    const names = lost.length === 0 ? '' : `; no description of ${named}${others}`;
     report(`the vmdesc is not valid JSON (${reason})${names}`);
   }
   if (!isObject(json)) {
     report('the vmdesc is not a JSON object');
-    return { vmdesc: undefined, diagnostics };
+    return { vmdesc: undefined, diagnostics: diagnostics.list() };
   }
   const schema = new VmdescReader(range, diagnostics).read(json);
-  return { vmdesc: { json, schema }, diagnostics };
+  return { vmdesc: { json, schema }, diagnostics: schema.diagnostics };
 }
 
 /** Where the description of a device begins. An idstr has 255 bytes at most, each of which may be written `\uNNNN`. */
@@ -96,6 +107,10 @@ function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
+function isName(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= MAX_NAME;
+}
+
 /** Gives up one device; caught where devices are read. */
 class ShapeError extends Error {
   readonly path: readonly PathComponent[];
@@ -107,9 +122,9 @@ class ShapeError extends Error {
 
 class VmdescReader {
   readonly #range: Range;
-  readonly #diagnostics: Diagnostic[];
+  readonly #diagnostics: DiagnosticList;
 
-  constructor(range: Range, diagnostics: Diagnostic[]) {
+  constructor(range: Range, diagnostics: DiagnosticList) {
     this.#range = range;
     this.#diagnostics = diagnostics;
   }
@@ -132,10 +147,12 @@ class VmdescReader {
       ),
       devices: (Array.isArray(devices) ? (devices as unknown[]) : []).flatMap((device, i) => {
         const name =
-          isObject(device) && typeof device['name'] === 'string' ? device['name'] : `devices[${i}]`;
+          isObject(device) && typeof device['name'] === 'string'
+            ? device['name'].slice(0, MAX_NAME)
+            : `devices[${i}]`;
         return this.#readTop(name, device, (value) => this.#device(value)) ?? [];
       }),
-      diagnostics: this.#diagnostics,
+      diagnostics: this.#diagnostics.list(),
     };
   }
 
@@ -157,7 +174,7 @@ class VmdescReader {
 
   #device(json: JsonObject): DeviceSchema {
     const { name, instance_id: instanceId } = json;
-    if (typeof name !== 'string') throw new ShapeError('"name" is not a string', []);
+    if (!isName(name)) throw new ShapeError('"name" is not a string of up to 255 characters', []);
     // QEMU prints the u32 as signed in some versions.
     if (typeof instanceId !== 'number' || !Number.isSafeInteger(instanceId)) {
       throw new ShapeError('"instance_id" is not an integer', []);
@@ -167,8 +184,10 @@ class VmdescReader {
 
   #struct(json: JsonObject, path: readonly PathComponent[]): StructSchema {
     const { vmsd_name: vmsdName, version, fields, subsections } = json;
-    if (vmsdName !== undefined && typeof vmsdName !== 'string')
-      throw new ShapeError('"vmsd_name" is not a string', path);
+    if (formatPath(path).length > MAX_PATH)
+      throw new ShapeError(`a path of more than ${MAX_PATH} characters`, path.slice(0, 1));
+    if (vmsdName !== undefined && !isName(vmsdName))
+      throw new ShapeError('"vmsd_name" is not a string of up to 255 characters', path);
     if (version !== undefined && (typeof version !== 'number' || !Number.isSafeInteger(version))) {
       throw new ShapeError('"version" is not an integer', path);
     }
@@ -184,7 +203,7 @@ class VmdescReader {
       subsections: ((subsections as JsonValue[] | undefined) ?? []).map((subsection) => {
         if (!isObject(subsection)) throw new ShapeError('a subsection is not an object', path);
         const name = subsection['vmsd_name'];
-        if (typeof name !== 'string') throw new ShapeError('a subsection without "vmsd_name"', path);
+        if (!isName(name)) throw new ShapeError('a subsection without "vmsd_name"', path);
         return this.#struct(subsection, [...path, name]);
       }),
     };
@@ -193,9 +212,9 @@ class VmdescReader {
   #field(json: JsonValue, path: readonly PathComponent[]): FieldSchema {
     if (!isObject(json)) throw new ShapeError('a field is not an object', path);
     const { name, type, size, array_len: arrayLength, index, struct } = json;
-    if (typeof name !== 'string') throw new ShapeError('a field without "name"', path);
+    if (!isName(name)) throw new ShapeError('a field without "name" of up to 255 characters', path);
     const here = [...path, name];
-    if (typeof type !== 'string') throw new ShapeError('"type" is not a string', here);
+    if (!isName(type)) throw new ShapeError('"type" is not a string of up to 255 characters', here);
     if (!isCount(size)) throw new ShapeError('"size" is not a non-negative integer', here);
     if (arrayLength !== undefined && !isCount(arrayLength)) {
       throw new ShapeError('"array_len" is not a non-negative integer', here);
@@ -214,6 +233,6 @@ class VmdescReader {
   }
 
   #report(message: string, at: Partial<Diagnostic> = {}): void {
-    this.#diagnostics.push({ severity: 'error', code: 'bad-vmdesc', message, range: this.#range, ...at });
+    this.#diagnostics.add({ severity: 'error', code: 'bad-vmdesc', message, range: this.#range, ...at });
   }
 }

@@ -1,4 +1,5 @@
 import { DecodeError, type Diagnostic, printable } from '../bytes/diagnostic.ts';
+import { DiagnosticList } from '../bytes/diagnostic-list.ts';
 import { type Range, rangeLength } from '../bytes/range.ts';
 import type { ByteSource } from '../bytes/source.ts';
 import { Window } from '../bytes/window.ts';
@@ -170,7 +171,7 @@ async function readHeader(window: Window): Promise<void> {
 class StreamScan<Scanner extends SectionScanner> {
   readonly #options: ScanOptions<Scanner>;
   readonly #source: ByteSource;
-  readonly #diagnostics: Diagnostic[] = [];
+  readonly #diagnostics = new DiagnosticList();
   readonly #records: StreamRecord[] = [];
   readonly #sections: Section<Scanner>[] = [];
   readonly #byId = new Map<number, Section<Scanner>>();
@@ -185,6 +186,9 @@ class StreamScan<Scanner extends SectionScanner> {
   #window: Window;
   #packageDepth = 0;
   #unscanned: Range | undefined;
+  /** A PART or END record has come. */
+  #isBehindStarts = false;
+  #capabilities: ReadonlySet<string> = new Set();
 
   constructor(window: Window, options: ScanOptions<Scanner>) {
     this.#window = window;
@@ -201,7 +205,7 @@ class StreamScan<Scanner extends SectionScanner> {
       configuration: this.#configuration,
       vmdescription: this.#vmdescription,
       footers: this.#footers,
-      diagnostics: this.#diagnostics,
+      diagnostics: this.#diagnostics.list(),
     };
   }
 
@@ -236,14 +240,10 @@ class StreamScan<Scanner extends SectionScanner> {
       (record.type === 'SECTION_FULL' &&
         (record.boundary === 'description' || record.boundary === 'scanner'));
     return !(
-      this.#hasNoProblems() &&
+      !this.#diagnostics.hasProblems &&
       this.#vmdescription?.range.start === this.#options.vmdescription?.start &&
       this.#records.every((record) => record.range.start < start || sound(record))
     );
-  }
-
-  #hasNoProblems(): boolean {
-    return this.#diagnostics.every(({ severity }) => severity === 'note');
   }
 
   /** Reads records until an EOF record (true) or the end of the window (false). */
@@ -255,7 +255,7 @@ class StreamScan<Scanner extends SectionScanner> {
         if (await this.#readRecord(records, start)) return true;
       } catch (error) {
         if (!(error instanceof DecodeError)) throw error;
-        this.#diagnostics.push(error.diagnostic);
+        this.#diagnostics.add(error.diagnostic);
         await this.#resynchronise(records, start, window.offset);
       }
       this.#options.onProgress?.(window.offset);
@@ -314,10 +314,13 @@ class StreamScan<Scanner extends SectionScanner> {
    */
   async #skipRam(records: StreamRecord[], start: number): Promise<boolean> {
     const { skipRam, vmdescription } = this.#options;
-    const started = [...this.#started.values()];
+    if (this.#isBehindStarts) return false;
+    this.#isBehindStarts = true;
     if (!skipRam || !vmdescription || this.#packageDepth > 0) return false;
-    if (started.some((section) => section.records.length > 1)) return false;
-    if (!this.#footers || !this.#hasNoProblems() || !this.#isConfigurationDescribed()) return false;
+    const started = [...this.#started.values()];
+    // One that is not known to be iterative is read by its description, which is of all that it sent.
+    if (started.some(({ scanner }) => !scanner)) return false;
+    if (!this.#footers || this.#diagnostics.hasProblems || !this.#isConfigurationDescribed()) return false;
     const before = this.#sections.flatMap((section) => section.records);
     const eof = vmdescription.start - 1;
     const end = await deviceStateStart(this.#source, eof, skipRam.described, before);
@@ -415,9 +418,9 @@ class StreamScan<Scanner extends SectionScanner> {
       versionId,
       sectionId: id,
       pageSize: this.#pageSize(),
-      capabilities: new Set(this.#configuration?.capabilities ?? []),
+      capabilities: this.#capabilities,
       footers: this.#footers,
-      report: (diagnostic) => this.#diagnostics.push({ section: idstr, instanceId, ...diagnostic }),
+      report: (diagnostic) => this.#diagnostics.add({ section: idstr, instanceId, ...diagnostic }),
     });
     const section: Section<Scanner> = { id, idstr, instanceId, versionId, occurrence, records: [], scanner };
     this.#byId.set(id, section);
@@ -451,7 +454,7 @@ class StreamScan<Scanner extends SectionScanner> {
       } catch (error) {
         if (!(error instanceof DecodeError)) throw error;
         const { idstr, instanceId } = section;
-        this.#diagnostics.push({ section: idstr, instanceId, ...error.diagnostic });
+        this.#diagnostics.add({ section: idstr, instanceId, ...error.diagnostic });
         if (error.code === 'truncated') return { bodyEnd: window.end, boundary: 'truncated' };
       }
     } else {
@@ -553,7 +556,10 @@ class StreamScan<Scanner extends SectionScanner> {
     if (this.#configuration) {
       this.#report('warning', 'bad-configuration', 'a second CONFIGURATION record', record.range);
     }
-    this.#configuration ??= record;
+    if (!this.#configuration) {
+      this.#configuration = record;
+      this.#capabilities = new Set(record.capabilities);
+    }
     records.push(record);
   }
 
@@ -578,7 +584,7 @@ class StreamScan<Scanner extends SectionScanner> {
       detail = await readCommandDetail(window, header);
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
-      this.#diagnostics.push(error.diagnostic);
+      this.#diagnostics.add(error.diagnostic);
     }
     if (name !== undefined) this.#options.onCommand?.(name, detail);
     if (name === 'PACKAGED' && payload.end - payload.start === 4) {
@@ -654,7 +660,7 @@ class StreamScan<Scanner extends SectionScanner> {
     section?: { idstr: string; instanceId: number },
   ): void {
     const where = section ? { section: section.idstr, instanceId: section.instanceId } : {};
-    this.#diagnostics.push({ severity, code, message, range, ...where });
+    this.#diagnostics.add({ severity, code, message, range, ...where });
   }
 
   #reportIn(section: Section<Scanner>, code: Diagnostic['code'], message: string, range: Range): void {

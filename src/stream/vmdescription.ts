@@ -3,7 +3,7 @@ import type { ByteSource } from '../bytes/source.ts';
 import { QEMU_VM_VMDESCRIPTION } from './records.ts';
 
 /** Larger blobs are refused: 1024 vCPUs make about 40 MiB, and parsing takes several times the size in memory. */
-export const MAX_VMDESC_LENGTH = 64 << 20;
+export const MAX_VMDESC_LENGTH = 48 << 20;
 /** Type byte and u32 length. */
 export const VMDESC_HEADER_LENGTH = 5;
 const STEP = 256 << 10;
