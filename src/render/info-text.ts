@@ -76,7 +76,9 @@ function facts(info: StreamInfo): [string, string][] {
 /** `2 errors, 1 warning`; empty where there is neither. */
 function problemCount(diagnostics: StreamInfo['diagnostics']): string {
   const counts = (['error', 'warning'] as const).map((severity) => {
-    const count = diagnostics.filter((diagnostic) => diagnostic.severity === severity).length;
+    const count = diagnostics
+      .filter((diagnostic) => diagnostic.severity === severity)
+      .reduce((sum, { more = 0 }) => sum + 1 + more, 0);
     return count === 0 ? [] : `${count} ${severity}${count === 1 ? '' : 's'}`;
   });
   return counts.flat().join(', ');
