@@ -1,15 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { DecodeError } from '../bytes/diagnostic.ts';
 import type { Profile } from '../check/profile.ts';
 import { openStream } from '../layout/open.ts';
 import { withoutRamPages } from '../ops/without-ram-pages.ts';
+import { asArray, asBoolean, asInteger, asObject, asText } from '../schema/checked-json.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
 import { binaryOfProcess } from './binary-of-process.ts';
+import type { FileSource } from './file-source.ts';
 import { parseRamBlocks } from './monitor-text.ts';
+import { listenOnce, type OneConnection } from './one-connection.ts';
 import { type Qmp, QmpError } from './qmp.ts';
 import { readDevices } from './qom-devices.ts';
 import { extractSchemaOfFile } from './schema-file.ts';
 import { spoolToFile } from './spool.ts';
-import { listenOnce, PausedQemu, type StartOptions } from './start-qemu.ts';
+import { PausedQemu, type StartOptions } from './start-qemu.ts';
+import type { Step } from './step-limit.ts';
 import { withVirtioFeatures } from './virtio-status.ts';
 
 /** Bytes a second: as fast as can be. */
@@ -33,9 +38,10 @@ export interface Capture {
 }
 
 interface MigrationStatus {
-  readonly status?: string;
-  readonly ram?: { readonly total: number; readonly remaining: number };
-  readonly 'error-desc'?: string;
+  readonly status: string;
+  readonly remaining: number;
+  readonly total: number;
+  readonly reason: string | undefined;
 }
 
 /**
@@ -46,29 +52,30 @@ interface MigrationStatus {
 export function captureProfile(command: readonly string[], options: CaptureOptions): Promise<Capture> {
   return PausedQemu.use(command, options, async (qemu) => {
     const { qmp } = qemu;
-    const warnings: string[] = [];
-    const { qemu: number, package: packageName } = await qmp.execute<{
-      qemu: { major: number; minor: number; micro: number };
-      package: string;
-    }>('query-version');
-    const { arch: target } = await qmp.execute<{ arch: string }>('query-target');
-    const { enabled: kvm } = await qmp.execute<{ enabled: boolean }>('query-kvm');
-    const { UUID: uuid } = await qmp.execute<{ UUID: string }>('query-uuid');
-    const type = await qmp.execute<string>('qom-get', { path: '/machine', property: 'type' });
+    const warnings = [...qemu.warnings];
+    const version = await qmp.execute('query-version', {}, readVersion);
+    const target = await qmp.execute('query-target', {}, (value, path) =>
+      asText(asObject(value, path)['arch'], 'arch'),
+    );
+    const kvm = await qmp.execute('query-kvm', {}, (value, path) =>
+      asBoolean(asObject(value, path)['enabled'], 'enabled'),
+    );
+    const uuid = await qmp.execute('query-uuid', {}, (value, path) =>
+      asText(asObject(value, path)['UUID'], 'UUID'),
+    );
+    const type = await qmp.execute('qom-get', { path: '/machine', property: 'type' }, asText);
     const machineType = type.replace(/-machine$/, '');
     if (machineType === 'none') throw new Error('a machine of type none has no state: give -M');
-    const capabilities = await qmp.execute<{ capability: string; state: boolean }[]>(
-      'query-migrate-capabilities',
-    );
+    const capabilities = await qmp.execute('query-migrate-capabilities', {}, readCapabilities);
     const ramBlocks = parseRamBlocks(await qmp.monitor('info ramblock'));
     const devices = await readDevices(qmp);
-    const stream = await captureStream(qmp, capabilities, options);
+    const stream = await captureStream(qemu, capabilities, options);
     const schema = await extractSchema(qemu).catch((error: Error) => {
       warnings.push(`the tables of the QEMU that ran are not in the profile: ${error.message}`);
       return undefined;
     });
     const profile: Profile = {
-      qemu: { version: `${number.major}.${number.minor}.${number.micro}`, package: packageName },
+      qemu: { version: `${version.major}.${version.minor}.${version.micro}`, package: version.package },
       target,
       machineType,
       kvm,
@@ -77,12 +84,35 @@ export function captureProfile(command: readonly string[], options: CaptureOptio
       capabilities: Object.fromEntries(capabilities.map(({ capability, state }) => [capability, state])),
       ramBlocks,
       // QEMU has crashed here: nothing is asked of it afterwards.
-      devices: await withVirtioFeatures(qmp, devices, number.major, warnings),
+      devices: await withVirtioFeatures(qmp, devices, version.major, warnings),
       messages: qemu.messages,
       schema,
       stream,
     };
     return { profile, removed: qemu.removed, warnings };
+  });
+}
+
+/** VersionInfo of qapi/control.json. */
+function readVersion(value: unknown, path: string) {
+  const answer = asObject(value, path);
+  const triple = asObject(answer['qemu'], 'qemu');
+  const number = (name: string) => asInteger(triple[name], 0, 1000, `qemu.${name}`);
+  return {
+    major: number('major'),
+    minor: number('minor'),
+    micro: number('micro'),
+    package: asText(answer['package'], 'package'),
+  };
+}
+
+function readCapabilities(value: unknown, path: string) {
+  return asArray(value, path).map((element, i) => {
+    const { capability, state } = asObject(element, `[${i}]`);
+    return {
+      capability: asText(capability, `[${i}].capability`),
+      state: asBoolean(state, `[${i}].state`),
+    };
   });
 }
 
@@ -92,7 +122,7 @@ async function extractSchema(qemu: PausedQemu): Promise<QemuSchema> {
 
 /** Lets QEMU send its state to a port of ours, over one plain connection, and takes the pages of RAM out. */
 async function captureStream(
-  qmp: Qmp,
+  { qmp, limit }: PausedQemu,
   capabilities: readonly { readonly capability: string; readonly state: boolean }[],
   { onProgress }: CaptureOptions,
 ): Promise<Uint8Array> {
@@ -104,33 +134,58 @@ async function captureStream(
   // The vmdesc says what is in the stream better than anything else does; QEMU may have been told to leave it out.
   await qmp.execute('qom-set', { path: '/machine', property: 'suppress-vmdesc', value: false });
   const listener = await listenOnce();
+  const sending = limit.begin('sending its state');
+  let received: FileSource | undefined;
+  const receiving = listener.connection.then(async (socket) => {
+    received = await spoolToFile(socket, 'the stream that QEMU sent');
+  });
   try {
-    const spooled = listener.connection.then((socket) => spoolToFile(socket, 'the stream that QEMU sent'));
-    spooled.catch(() => {});
     await qmp.execute('migrate', { uri: `tcp:127.0.0.1:${listener.port}` }).catch((error) => {
-      throw error instanceof QmpError ? cannotMigrate(error.message) : error;
+      throw error instanceof QmpError ? cannotMigrate(error.desc) : error;
     });
-    await migrated(qmp, onProgress);
-    const source = await spooled;
-    try {
-      return await withoutRamPages(await openStream(source));
-    } finally {
-      await source.close();
-    }
+    // Where the connection breaks QEMU has more to say of it.
+    const kept = receiving.catch((error) => {
+      if (error instanceof DecodeError) throw error;
+    });
+    await Promise.all([migrated(qmp, listener, sending, onProgress), kept]);
+    if (!received) throw new Error('the connection broke over which QEMU sent its state');
+    return await withoutRamPages(await openStream(received));
   } finally {
+    sending.end();
     listener.close();
+    await receiving.catch(() => {});
+    await received?.close();
   }
 }
 
-async function migrated(qmp: Qmp, onProgress: CaptureOptions['onProgress']): Promise<void> {
-  for (;;) {
-    const { status, ram, 'error-desc': reason } = await qmp.execute<MigrationStatus>('query-migrate');
-    if (ram) onProgress?.(ram.total - ram.remaining, ram.total);
+async function migrated(
+  qmp: Qmp,
+  listener: OneConnection,
+  sending: Step,
+  onProgress: CaptureOptions['onProgress'],
+): Promise<void> {
+  for (let before = ''; ; await sleep(POLL)) {
+    const { status, remaining, total, reason } = await qmp.execute('query-migrate', {}, readMigration);
     if (status === 'completed') return;
     if (status === 'failed' || status === 'cancelled')
       throw cannotMigrate(reason ?? `the migration ${status}`);
-    await sleep(POLL);
+    onProgress?.(total - remaining, total);
+    const now = `${status} ${remaining} ${listener.bytesRead()}`;
+    if (now !== before) sending.progress();
+    before = now;
   }
+}
+
+/** MigrationInfo of qapi/migration.json, as far as it is used. Before anything is sent it has nothing. */
+function readMigration(value: unknown, path: string): MigrationStatus {
+  const { status, ram, 'error-desc': reason } = asObject(value, path);
+  const { remaining, total } = ram === undefined ? { remaining: 0, total: 0 } : asObject(ram, 'ram');
+  return {
+    status: status === undefined ? '' : asText(status, 'status'),
+    remaining: asInteger(remaining, 0, Number.MAX_SAFE_INTEGER, 'ram.remaining'),
+    total: asInteger(total, 0, Number.MAX_SAFE_INTEGER, 'ram.total'),
+    reason: reason === undefined ? undefined : asText(reason, 'error-desc'),
+  };
 }
 
 function cannotMigrate(reason: string): Error {

@@ -39,7 +39,7 @@ interface Option {
 export function prepareCommandLine(command: readonly string[]): QemuCommandLine {
   const binary = Math.max(
     0,
-    command.findIndex((word) => /^qemu-(system-|kvm)|^kvm$/.test(basename(word))),
+    command.findIndex(isQemu),
   );
   const options = splitOptions(command.slice(binary + 1));
   const monitorChardevs = new Set(options.filter(isMonitor).flatMap((option) => chardevOf(option) ?? []));
@@ -56,6 +56,11 @@ export function prepareCommandLine(command: readonly string[]): QemuCommandLine 
     removed: options.filter(isRemoved).map(({ words }) => words.join(' ')),
     hasDisplay: options.some(({ name }) => DISPLAYS.has(name)),
   };
+}
+
+/** Whether a word is a program of QEMU's. */
+export function isQemu(word: string): boolean {
+  return /^qemu-(system-|kvm)|^kvm$/.test(basename(word));
 }
 
 /** A word with a dash is an option, and what follows it its value, unless that has a dash, too. */

@@ -1,20 +1,46 @@
 import type { Socket } from 'node:net';
+import { printable } from '../bytes/diagnostic.ts';
+import { JsonProblem } from '../schema/checked-json.ts';
+import { NoQmpMessage, parseQmpMessage, QmpLines } from './qmp-message.ts';
+import type { Step, StepLimit } from './step-limit.ts';
 
-/** Characters of one message; the longest known, the property list of a machine, has some 10,000. */
-const MAX_MESSAGE = 64 << 20;
-
-interface Message {
-  readonly QMP?: unknown;
-  readonly id?: number;
-  readonly return?: unknown;
-  readonly error?: { readonly class: string; readonly desc: string };
-}
+/** Characters of an argument in the name of a step. */
+const MAX_ARGUMENT = 100;
 
 /** What QEMU answered to a command that failed. */
-export class QmpError extends Error {}
+export class QmpError extends Error {
+  /** QEMU's words alone. */
+  readonly desc: string;
 
-/** The connection ended. */
-export class QmpClosed extends Error {}
+  constructor(command: string, desc: string) {
+    super(`QEMU refuses ${command}: ${desc}`);
+    this.desc = desc;
+  }
+}
+
+/** The connection is of no use any more. */
+export class QmpClosed extends Error {
+  /** The end of the process, if it comes, is the better reason. */
+  readonly byQemu: boolean;
+  /** What was waited for. */
+  readonly step: string | undefined;
+
+  constructor(message: string, step: string | undefined, byQemu: boolean) {
+    super(step === undefined ? message : `${message} while ${step}`);
+    this.step = step;
+    this.byQemu = byQemu;
+  }
+}
+
+/** Reads what QEMU answered. Throws JsonProblem where it is something else. */
+export type ReadAnswer<Result> = (value: unknown, path: string) => Result;
+
+interface Waiting {
+  readonly command: string;
+  readonly step: Step | undefined;
+  resolve(value: unknown): void;
+  reject(error: Error): void;
+}
 
 /**
  * A connection to QEMU's machine protocol (https://www.qemu.org/docs/master/interop/qmp-spec.html), as little of it as
@@ -23,88 +49,133 @@ export class QmpClosed extends Error {}
  */
 export class Qmp {
   readonly #socket: Socket;
-  readonly #waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
-  #greeted: (() => void) | undefined;
-  #text = '';
+  readonly #limit: StepLimit | undefined;
+  readonly #lines = new QmpLines();
+  readonly #waiting = new Map<unknown, Waiting>();
   #lastId = 0;
   #closed: QmpClosed | undefined;
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, limit: StepLimit | undefined) {
     this.#socket = socket;
-    socket.setEncoding('utf8').setNoDelay(true);
-    socket.on('data', (text: string) => this.#receive(text));
-    socket.on('error', ({ message }) => this.#close(new QmpClosed(message)));
-    socket.on('close', () => this.#close(new QmpClosed('QEMU closed the connection')));
+    this.#limit = limit;
+    socket.setNoDelay(true);
+    socket.on('data', (bytes: Uint8Array) => this.#receive(bytes));
+    socket.on('error', ({ message }) => this.#close(`the connection to QEMU broke (${message})`, true));
+    socket.on('close', () => this.#close('QEMU closed the connection', true));
   }
 
-  /** Waits for the greeting of QEMU, and makes it take commands. */
-  static async open(socket: Socket): Promise<Qmp> {
-    const qmp = new Qmp(socket);
-    await new Promise<void>((resolve, reject) => {
-      qmp.#greeted = resolve;
-      qmp.#waiting.set(0, { resolve() {}, reject });
-    });
-    qmp.#waiting.delete(0);
+  /**
+   * Waits for the greeting of QEMU, and makes it take commands. The limit counts how long it takes for each answer.
+   * Throws QmpClosed, also where what is there does not speak QMP, and QmpError.
+   */
+  static async open(socket: Socket, limit?: StepLimit): Promise<Qmp> {
+    const qmp = new Qmp(socket, limit);
+    await qmp.#answer('QMP', 'its greeting', limit?.begin('waiting for its greeting'));
     await qmp.execute('qmp_capabilities');
     return qmp;
   }
 
-  /** Runs a command. Throws QmpError where QEMU refuses it, QmpClosed where the connection ended. */
-  async execute<Result = unknown>(command: string, args: object = {}): Promise<Result> {
+  /**
+   * Runs a command, and reads its answer. Throws QmpError where QEMU refuses it, QmpClosed where the connection ended,
+   * and an error where the answer is not what `read` takes.
+   */
+  async execute<Result = unknown>(
+    command: string,
+    args: object = {},
+    read?: ReadAnswer<Result>,
+  ): Promise<Result> {
     if (this.#closed) throw this.#closed;
     const id = ++this.#lastId;
-    const reply = new Promise<unknown>((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
+    const answer = this.#answer(id, command, this.#limit?.begin(`answering ${stepName(command, args)}`));
     this.#socket.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
-    return (await reply) as Result;
+    const value = await answer;
+    if (!read) return value as Result;
+    try {
+      return read(value, 'it');
+    } catch (error) {
+      if (!(error instanceof JsonProblem)) throw error;
+      throw new Error(`QEMU's answer to ${stepName(command, args)} is unknown: ${error.message}`);
+    }
   }
 
   /** Runs a command of the monitor for people, and gives what it prints. */
   monitor(line: string): Promise<string> {
-    return this.execute<string>('human-monitor-command', { 'command-line': line });
+    return this.execute('human-monitor-command', { 'command-line': line }, (value) => {
+      if (typeof value !== 'string') throw new JsonProblem('it is no text');
+      return value;
+    });
+  }
+
+  /** Asks QEMU to end, whatever it is doing. */
+  quit(): void {
+    if (this.#socket.writable) this.#socket.write('{"execute":"quit"}\n');
+  }
+
+  /** Gives up all that is under way, for a reason of ours. */
+  giveUp(reason: string): void {
+    this.#close(reason, false);
   }
 
   close(): void {
     this.#socket.destroy();
   }
 
-  #receive(text: string): void {
-    const lines = (this.#text + text).split('\n');
-    this.#text = lines.pop() ?? '';
-    if (this.#text.length > MAX_MESSAGE) this.#socket.destroy(new Error('a QMP message without end'));
-    for (const line of lines) {
-      const message = parseMessage(line);
-      if (!message) {
-        this.#socket.destroy(new Error('what connected does not speak QMP'));
-        return;
+  #answer(id: unknown, command: string, step: Step | undefined): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) reject(this.#closed);
+      else this.#waiting.set(id, { command, step, resolve, reject });
+    });
+  }
+
+  #receive(bytes: Uint8Array): void {
+    try {
+      for (const line of this.#lines.add(bytes)) {
+        if (this.#closed) return;
+        this.#take(parseQmpMessage(line));
       }
-      if (message.QMP) this.#greeted?.();
-      const { id = -1, error } = message;
-      const waiting = this.#waiting.get(id);
-      this.#waiting.delete(id);
-      if (error) waiting?.reject(new QmpError(error.desc));
-      else waiting?.resolve(message.return);
+    } catch (error) {
+      if (!(error instanceof NoQmpMessage)) throw error;
+      this.#close(`what came from QEMU is not QMP (${error.message})`, false);
     }
   }
 
-  #close(error: QmpClosed): void {
-    this.#closed ??= error;
-    for (const { reject } of this.#waiting.values()) reject(this.#closed);
+  #take(message: Readonly<Record<string, unknown>>): void {
+    const { error, event, id = 'QMP' in message ? 'QMP' : undefined } = message;
+    if (event !== undefined) return;
+    const desc = error === undefined ? undefined : textOfError(error);
+    const waiting = this.#waiting.get(id);
+    if (!waiting) {
+      // Of a command that QEMU could not read; there is no telling which.
+      if (desc !== undefined && id === undefined) this.#close(`QEMU understood nothing (${desc})`, false);
+      return;
+    }
+    this.#waiting.delete(id);
+    waiting.step?.end();
+    if (desc !== undefined) waiting.reject(new QmpError(waiting.command, desc));
+    else waiting.resolve(message['return']);
+  }
+
+  #close(message: string, byQemu: boolean): void {
+    if (this.#closed) return;
+    this.#closed = new QmpClosed(message, this.#limit?.current, byQemu);
+    for (const { reject, step } of this.#waiting.values()) {
+      step?.end();
+      reject(this.#closed);
+    }
     this.#waiting.clear();
   }
 }
 
-function parseMessage(line: string): Message | undefined {
-  try {
-    const message: unknown = JSON.parse(withExactIntegers(line));
-    return typeof message === 'object' && message !== null ? message : undefined;
-  } catch {
-    return undefined;
-  }
+/** A command with its arguments, for a message. */
+function stepName(command: string, args: object): string {
+  const texts = Object.values(args).filter((value) => typeof value === 'string');
+  return printable([command, ...texts].join(' ').slice(0, MAX_ARGUMENT));
 }
 
-/** JSON text with the integers in it that a number would round as strings. */
-function withExactIntegers(json: string): string {
-  return json.replace(/"(?:[^"\\]|\\.)*"|-?\d{16,}(?![\d.eE])/g, (token) =>
-    token.startsWith('"') || Number.isSafeInteger(Number(token)) ? token : `"${token}"`,
-  );
+function textOfError(error: unknown): string {
+  const desc =
+    typeof error === 'object' && error !== null && 'desc' in error && typeof error.desc === 'string'
+      ? error.desc
+      : JSON.stringify(error);
+  return printable(desc.slice(0, 1000));
 }

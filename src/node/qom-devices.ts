@@ -1,4 +1,5 @@
 import type { ProfileDevice, PropertyValue } from '../check/profile.ts';
+import { asArray, asObject, asText } from '../schema/checked-json.ts';
 import { devicePaths } from './device-paths.ts';
 import { parseQtree } from './monitor-text.ts';
 import { type Qmp, QmpError } from './qmp.ts';
@@ -63,7 +64,7 @@ async function readQomDevices(qmp: Qmp): Promise<QomDevice[]> {
     const next: typeof level = [];
     await inBatches(level, async (object) => {
       const infos = await qmp
-        .execute<PropertyInfo[]>('qom-list', { path: object.path })
+        .execute('qom-list', { path: object.path }, readPropertyInfos)
         .catch(ifRefused<PropertyInfo[]>([]));
       const children = infos.flatMap(({ name, type: kind }) => {
         const child = /^child<(.*)>$/.exec(kind)?.[1];
@@ -86,6 +87,13 @@ async function readQomDevices(qmp: Qmp): Promise<QomDevice[]> {
   return devices.sort((a, b) => a.path.localeCompare(b.path, 'en', { numeric: true }));
 }
 
+function readPropertyInfos(value: unknown, path: string): PropertyInfo[] {
+  return asArray(value, path).map((element, i) => {
+    const { name, type } = asObject(element, `[${i}]`);
+    return { name: asText(name, `[${i}].name`), type: asText(type, `[${i}].type`) };
+  });
+}
+
 /** Booleans, integers and texts; not those that QEMU computes from the state of the VM, or refuses to tell. */
 async function readProperties(
   qmp: Qmp,
@@ -102,14 +110,14 @@ async function readProperties(
   });
   const properties = Object.fromEntries([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
   const bus = infos.some(({ name }) => name === 'parent_bus')
-    ? await qmp.execute<string>('qom-get', { path, property: 'parent_bus' }).catch(ifRefused(''))
+    ? await qmp.execute('qom-get', { path, property: 'parent_bus' }, asText).catch(ifRefused(''))
     : '';
   return bus === '' ? { properties } : { bus, properties };
 }
 
 function isPropertyValue(value: unknown): value is PropertyValue {
   if (typeof value === 'string') return value.length <= MAX_TEXT;
-  return typeof value === 'boolean' || typeof value === 'number';
+  return typeof value === 'boolean' || Number.isFinite(value);
 }
 
 /** Calls a function for each item, for so many of them at a time. */

@@ -101,7 +101,7 @@ async function openNameless(folder: string): Promise<FileHandle> {
 }
 
 /** $TMPDIR, else /var/tmp, which is for large files, where /tmp is in memory on many systems. */
-async function temporaryFolder(): Promise<string> {
+export async function temporaryFolder(): Promise<string> {
   const { TMPDIR } = process.env;
   if (TMPDIR) return TMPDIR;
   const { tmpdir } = await import('node:os');

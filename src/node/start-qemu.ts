@@ -1,27 +1,21 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { printable } from '../bytes/diagnostic.ts';
-import { whenProcessEnds } from './process-end.ts';
+import { type OneConnection, listenOnce } from './one-connection.ts';
 import { prepareCommandLine } from './qemu-command-line.ts';
+import { QemuProcess, settlesWithin } from './qemu-process.ts';
 import { Qmp, QmpClosed } from './qmp.ts';
+import { StepLimit } from './step-limit.ts';
 
-/** Lines that QEMU prints that are kept, and characters of each. */
-const MAX_LINES = 200;
-const MAX_LINE = 1000;
-/** Milliseconds that QEMU gets to end by itself. */
-const QUIT_TIME = 2000;
+/** Milliseconds in which a process ends whose connection broke. */
+const DEATH_TIME = 5000;
 /** The character device that QEMU talks to us through. */
 const CHARDEV = 'vmwalk-qmp';
 
 export interface StartOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Milliseconds after which QEMU is given up. */
+  /** Milliseconds without any progress in one step (start, an answer, sending the state) after which QEMU is given up. */
   readonly timeout: number;
 }
 
-/** QEMU ended, or was ended, before its time. */
+/** QEMU ended, or was ended, before its time. The message says what it was doing. */
 export class QemuEnded extends Error {
   override readonly name = 'QemuEnded';
   /** What it printed on standard error. */
@@ -38,10 +32,13 @@ export class PausedQemu {
   /** Options of the command line that were left out. */
   readonly removed: readonly string[];
   readonly qmp: Qmp;
+  /** For what is waited for beside answers of QMP. */
+  readonly limit: StepLimit;
   readonly #process: QemuProcess;
 
-  private constructor(qmp: Qmp, removed: readonly string[], process: QemuProcess) {
+  private constructor(qmp: Qmp, limit: StepLimit, removed: readonly string[], process: QemuProcess) {
     this.qmp = qmp;
+    this.limit = limit;
     this.removed = removed;
     this.#process = process;
   }
@@ -55,6 +52,8 @@ export class PausedQemu {
     options: StartOptions,
     run: (qemu: PausedQemu) => Promise<T>,
   ): Promise<T> {
+    const { signal, timeout } = options;
+    signal?.throwIfAborted();
     const { args, removed, hasDisplay } = prepareCommandLine(command);
     const listener = await listenOnce();
     const own = [
@@ -63,23 +62,34 @@ export class PausedQemu {
       ...['-chardev', `socket,id=${CHARDEV},host=127.0.0.1,port=${listener.port},delay=off`],
       ...['-qmp', `chardev:${CHARDEV}`],
     ];
-    const process = new QemuProcess([...args, ...own], options);
+    const process = await QemuProcess.start([...args, ...own]).catch((error) => {
+      listener.close();
+      throw error;
+    });
+    const stop = new Stop();
+    const limit = new StepLimit(timeout, (step) =>
+      stop.stop(new QemuEnded(`QEMU took longer than ${timeout / 1000} s ${step}`, process.lines)),
+    );
+    const onAbort = () => stop.stop(signal?.reason);
+    signal?.addEventListener('abort', onAbort);
+    if (signal?.aborted) onAbort();
     let qmp: Qmp | undefined;
+    let isOver = false;
     try {
-      const socket = await Promise.race([listener.connection, process.ended]);
-      qmp = await Qmp.open(socket);
-      const result = await run(new PausedQemu(qmp, removed, process));
-      process.throwFailure();
+      qmp = await connect(listener, process, limit, stop);
+      stop.onStop(() => qmp?.giveUp('it was given up'));
+      const result = await run(new PausedQemu(qmp, limit, removed, process));
+      stop.throwReason();
+      isOver = true;
       return result;
     } catch (error) {
-      process.throwFailure();
-      // The process may take a moment longer than its connection.
-      if (error instanceof QmpClosed) await process.ended;
-      throw error;
+      stop.throwReason();
+      throw error instanceof QmpClosed ? await reasonOfClose(error, process) : error;
     } finally {
-      listener.close();
-      await process.end(qmp);
-      qmp?.close();
+      limit.close();
+      signal?.removeEventListener('abort', onAbort);
+      qmp?.quit();
+      await process.end({ isOver }).finally(() => listener.close());
     }
   }
 
@@ -88,116 +98,68 @@ export class PausedQemu {
     return this.#process.lines;
   }
 
+  /** What does not go as it should, though there is nothing wrong with QEMU. */
+  get warnings(): readonly string[] {
+    return this.#process.warning === undefined ? [] : [this.#process.warning];
+  }
+
   /** Id of the process that QEMU runs in: the one that was started, or one that this started in turn (sudo). */
   findPid(): Promise<number> {
-    return leafProcess(this.#process.pid);
+    return this.#process.findPid();
   }
 }
 
-/** The process, with what ends it. */
-class QemuProcess {
-  readonly #child: ChildProcess;
-  readonly #lines: string[] = [];
-  readonly #options: StartOptions;
-  /** Rejected with QemuEnded when the process is gone. */
-  readonly ended: Promise<never>;
-  /** Why it was killed. */
-  #failure: unknown;
-  readonly #timer: NodeJS.Timeout;
-  #text = '';
-  readonly #onAbort = () => this.#fail(this.#options.signal?.reason);
-  readonly #isGone: () => void;
-
-  constructor([program = '', ...args]: readonly string[], options: StartOptions) {
-    this.#options = options;
-    // Before there is one: a signal may come as soon as it runs.
-    this.#isGone = whenProcessEnds(() => this.#child.kill('SIGKILL'));
-    const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
-    this.#child = child;
-    this.ended = new Promise((_, reject) => {
-      child.once('error', (error: NodeJS.ErrnoException) => {
-        const reason = error.code === 'ENOENT' ? 'there is no such program' : error.message;
-        reject(new QemuEnded(`cannot run ${program}: ${reason}`, []));
-      });
-      child.once('close', (status: number | null, signal: string | null) => {
-        const how = signal ? `was ended by ${signal}` : `ended with status ${status}`;
-        reject(new QemuEnded(`QEMU ${how}`, this.lines));
-      });
-    });
-    // It is looked at where something else fails.
-    this.ended.catch(() => {});
-    child.stderr.setEncoding('utf8').on('data', (text: string) => this.#receive(text));
-    options.signal?.addEventListener('abort', this.#onAbort);
-    if (options.signal?.aborted) this.#onAbort();
-    const { timeout } = options;
-    this.#timer = setTimeout(() => {
-      this.#fail(new QemuEnded(`QEMU took longer than ${timeout / 1000} s`, this.lines));
-    }, timeout);
-  }
-
-  get pid(): number {
-    return this.#child.pid ?? 0;
-  }
-
-  get lines(): readonly string[] {
-    return this.#text === '' ? this.#lines : [...this.#lines, this.#text];
-  }
-
-  /** Ends QEMU, and with it all that waits for it. */
-  #fail(reason: unknown): void {
-    this.#failure ??= reason;
-    this.#child.kill('SIGKILL');
-  }
-
-  throwFailure(): void {
-    if (this.#failure !== undefined) throw this.#failure;
-  }
-
-  /** Asks QEMU to end, makes it do so if it does not, and waits until it is gone. */
-  async end(qmp: Qmp | undefined): Promise<void> {
-    clearTimeout(this.#timer);
-    this.#options.signal?.removeEventListener('abort', this.#onAbort);
-    qmp?.execute('quit').catch(() => {});
-    const timer = setTimeout(() => this.#child.kill('SIGKILL'), qmp ? QUIT_TIME : 0);
-    await this.ended.catch(() => {});
-    clearTimeout(timer);
-    this.#isGone();
-  }
-
-  #receive(text: string): void {
-    const lines = (this.#text + text).split(/\r?\n/);
-    this.#text = (lines.pop() ?? '').slice(0, MAX_LINE);
-    for (const line of lines) {
-      if (this.#lines.length < MAX_LINES) this.#lines.push(printable(line.slice(0, MAX_LINE)));
-    }
-  }
-}
-
-/** A TCP port of this machine that takes one connection, and is closed behind it. */
-export interface OneConnection {
-  readonly port: number;
-  readonly connection: Promise<Socket>;
-  close(): void;
-}
-
-/** Listens on a port that is free, on the loopback interface only. */
-export async function listenOnce(): Promise<OneConnection> {
-  const server: Server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const connection = (once(server, 'connection') as Promise<[Socket]>).then(([socket]) => {
-    server.close();
-    return socket;
+async function connect(
+  listener: OneConnection,
+  process: QemuProcess,
+  limit: StepLimit,
+  stop: Stop,
+): Promise<Qmp> {
+  const starting = limit.begin('starting');
+  const ended = process.ended.then(({ message, hasRun }) => {
+    throw new QemuEnded(hasRun ? `${message} while starting` : message, process.lines);
   });
-  connection.catch(() => {});
-  return { port: (server.address() as AddressInfo).port, connection, close: () => server.close() };
+  ended.catch(() => {});
+  const socket = await Promise.race([listener.connection, ended, stop.stopped]);
+  starting.end();
+  await process.guardMonitor(socket);
+  return Promise.race([Qmp.open(socket, limit), stop.stopped]);
 }
 
-/** The last of the processes that each have one child: QEMU has none. */
-async function leafProcess(pid: number): Promise<number> {
-  for (let leaf = pid; ; ) {
-    const children = await readFile(`/proc/${leaf}/task/${leaf}/children`, 'utf8').catch(() => '');
-    const [child, other] = children.split(' ').map(Number);
-    if (!child || other) return leaf;
-    leaf = child;
+/** Why the connection to QEMU was closed: that its process ended, where it has. */
+async function reasonOfClose(closed: QmpClosed, process: QemuProcess): Promise<QemuEnded> {
+  if (!closed.byQemu || !(await settlesWithin(process.ended, DEATH_TIME)))
+    return new QemuEnded(closed.message, process.lines);
+  const { message } = await process.ended;
+  return new QemuEnded(closed.step ? `${message} while ${closed.step}` : message, process.lines);
+}
+
+/** What ends a run from outside: the first reason counts. */
+class Stop {
+  #reason: { readonly error: unknown } | undefined;
+  #reject: ((error: unknown) => void) | undefined;
+  #onStop: (() => void) | undefined;
+  readonly stopped = new Promise<never>((_, reject) => {
+    this.#reject = reject;
+  });
+
+  constructor() {
+    // It is looked at where something is waited for.
+    this.stopped.catch(() => {});
+  }
+
+  stop(error: unknown): void {
+    this.#reason ??= { error };
+    this.#reject?.(error);
+    this.#onStop?.();
+  }
+
+  onStop(act: () => void): void {
+    this.#onStop = act;
+    if (this.#reason) act();
+  }
+
+  throwReason(): void {
+    if (this.#reason) throw this.#reason.error;
   }
 }

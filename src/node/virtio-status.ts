@@ -34,7 +34,7 @@ export async function withVirtioFeatures(
       found.set(path, readStatus(await qmp.execute<VirtioStatus>('x-query-virtio-status', { path })));
   } catch (error) {
     if (error instanceof QmpClosed)
-      warnings.push('QEMU ended when it was asked for features of virtio devices');
+      warnings.push(`features of virtio devices are not in the profile: ${error.message}`);
     else if (!(error instanceof QmpError)) throw error;
   }
   return devices.map((device) => {
