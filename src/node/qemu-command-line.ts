@@ -37,10 +37,7 @@ interface Option {
  * that start it: `chroot DIR qemu-system-x86_64 …`.
  */
 export function prepareCommandLine(command: readonly string[]): QemuCommandLine {
-  const binary = Math.max(
-    0,
-    command.findIndex(isQemu),
-  );
+  const binary = Math.max(0, command.findIndex(isQemu));
   const options = splitOptions(command.slice(binary + 1));
   const monitorChardevs = new Set(options.filter(isMonitor).flatMap((option) => chardevOf(option) ?? []));
   const isRemoved = (option: Option) =>

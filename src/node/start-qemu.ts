@@ -1,4 +1,4 @@
-import { type OneConnection, listenOnce } from './one-connection.ts';
+import { listenOnce, type OneConnection } from './one-connection.ts';
 import { prepareCommandLine } from './qemu-command-line.ts';
 import { QemuProcess, settlesWithin } from './qemu-process.ts';
 import { Qmp, QmpClosed } from './qmp.ts';
