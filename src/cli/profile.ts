@@ -13,7 +13,7 @@ export const profileCommand = new Command('profile')
   .usage('[options] -- <command...>')
   .argument('<command...>', 'qemu-system-X with its options, as the destination is started')
   .option('-o, --output <file>', 'file to write; standard output without it')
-  .option('--timeout <seconds>', 'give up when it takes longer', parseSeconds, 120)
+  .option('--timeout <seconds>', 'give up when a step takes longer', parseSeconds, 120)
   .addHelpText(
     'after',
     `

@@ -62,6 +62,8 @@ export class Qmp {
     socket.on('data', (bytes: Uint8Array) => this.#receive(bytes));
     socket.on('error', ({ message }) => this.#close(`the connection to QEMU broke (${message})`, true));
     socket.on('close', () => this.#close('QEMU closed the connection', true));
+    // A socket that is handed on to another process is paused by that.
+    socket.resume();
   }
 
   /**
