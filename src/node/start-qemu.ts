@@ -117,7 +117,7 @@ async function connect(
 ): Promise<Qmp> {
   const starting = limit.begin('starting');
   const ended = process.ended.then(({ message, hasRun }) => {
-    throw new QemuEnded(hasRun ? `${message} while starting` : message, process.lines);
+    throw hasRun ? new QemuEnded(`${message} while starting`, process.lines) : new QemuEnded(message, []);
   });
   ended.catch(() => {});
   const socket = await Promise.race([listener.connection, ended, stop.stopped]);
