@@ -258,7 +258,10 @@ describe('there is no profile', () => {
 
   test('where there is no folder for it', async () => {
     const { status, stderr } = await vmwalk(['profile', '-o', './nowhere/vm.profile', '--', './no-qemu']);
-    expect([status, stderr]).toEqual([2, 'vmwalk: error: cannot write ./nowhere/vm.profile: the folder ./nowhere does not exist\n']);
+    expect([status, stderr]).toEqual([
+      2,
+      'vmwalk: error: cannot write ./nowhere/vm.profile: the folder ./nowhere does not exist\n',
+    ]);
   });
 
   test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('after %s, nor a QEMU', async (signal) => {
