@@ -313,6 +313,7 @@ damage('q35-virtio', '5.2', 'damaged virtio', {
   'aer-status': { at: { record: 'pcie-root-port', field: 'uncorrectable_status', plus: 1 }, xor: '10' },
   'aer-status-undefined': { at: { record: 'pcie-root-port', field: 'uncorrectable_status' }, xor: '01' },
   'aer-mask-undefined': { at: { record: 'pcie-root-port', field: 'uncorrectable_mask' }, xor: '80' },
+  'aer-mask': { at: { record: 'pcie-root-port', field: 'uncorrectable_mask', plus: 1 }, xor: '10' },
   'aer-severity': { at: { record: 'pcie-root-port', field: 'uncorrectable_severity', plus: 2 }, xor: '40' },
   'aer-severity-undefined': {
     at: { record: 'pcie-root-port', field: 'uncorrectable_severity', plus: 3 },
@@ -327,6 +328,23 @@ damage('q35-virtio', '5.2', 'damaged virtio', {
   'aer-log-max': { at: { record: 'pcie-root-port', field: 'log_max' }, set: '00ff' },
   'tco-timer': { at: { record: 'ICH9LPC', part: 'footer', plus: -4 }, set: 'ffffffff' },
   'input-version': { at: { record: 'virtio-input', part: 'version' }, set: '00000002' },
+});
+/** Bus mastering off, and engines of ports on: bit 0 for commands, bit 4 for answers. @param {string[]} ports */
+const engines = (...ports) => [
+  { at: { record: 'ich9_ahci', field: 'command' }, set: '0000' },
+  ...ports.map((bits, port) => ({
+    at: { record: 'ich9_ahci', field: `dev/${port}/port_regs.cmd` },
+    set: `000000${bits}`,
+  })),
+];
+damage('q35-virtio', '5.2', 'engines without bus mastering', {
+  commands: engines('01'),
+  both: engines('11'),
+  'two-ports': engines('01', '00', '10'),
+  'three-ports': engines('11', '11', '11'),
+  'four-ports': engines('11', '11', '11', '11'),
+  'four-ports-commands': engines('01', '01', '01', '01', '00'),
+  'four-ports-and-answers': engines('01', '01', '01', '01', '10'),
 });
 damage('arm-virt-virtio', '7.2', 'damaged fields', {
   'cpreg-count': { at: { record: 'cpu', field: 'cpreg_vmstate_array_len' }, set: '00000fff' },

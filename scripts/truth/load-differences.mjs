@@ -122,6 +122,8 @@ const NO_ROM = 'romfile=';
 const UNTIL_10 = { versions: ['5.2', '7.2', '10.0'] };
 /** For what 5.2 does not have. */
 const FROM_72 = { pin: '7.2', versions: ['7.2', '10.0', '11.1'] };
+/** For what 7.2 does not have. */
+const FROM_10 = { pin: '7.2', versions: ['10.0', '11.1'] };
 
 // A device that one side does not have.
 for (const [name, base, device, before = ''] of /** @type {[string, Base, string, string?][]} */ ([
@@ -1196,6 +1198,50 @@ for (const [
   ['versions', { args: '', pin: '5.2' }, { args: '', pin: '7.2' }, { versions: ['7.2', '10.0', '11.1'] }],
 ])) {
   differ('pseries', `pseries-${name}`, PSERIES, a, b, limits);
+}
+
+// Registers of the PCI configuration space, by the property that sets each.
+const PORT = '-device pcie-root-port,id=rp,chassis=1';
+const VIRTIO_BEHIND = '-device virtio-rng-pci,bus=rp';
+for (const [name, a, b, limits = {}] of /** @type {[string, string, string, typeof FROM_72?][]} */ ([
+  ['error-mask', `${PORT},x-pcie-err-unc-mask=on`, `${PORT},x-pcie-err-unc-mask=off`, FROM_10],
+  ['error-log', `${PORT},aer_log_max=8`, `${PORT},aer_log_max=0`],
+  ['speed', `${PORT},x-speed=5`, `${PORT},x-speed=8`],
+  ['width', `${PORT},x-width=8`, `${PORT},x-width=16`],
+  ['slot', `${PORT},slot=1`, `${PORT},slot=2`],
+  ['port', `${PORT},port=1`, `${PORT},port=2`],
+  ['hotplug', `${PORT},hotplug=on`, `${PORT},hotplug=off`],
+  ['power', `${PORT},power_controller_present=on`, `${PORT},power_controller_present=off`, FROM_72],
+  ['extended-tags', `${PORT},x-pcie-ext-tag=on`, `${PORT},x-pcie-ext-tag=off`, FROM_10],
+  ['multifunction', '-device virtio-rng-pci,multifunction=on', '-device virtio-rng-pci'],
+  ['reset', `${PORT} ${VIRTIO_BEHIND},x-pcie-flr-init=on`, `${PORT} ${VIRTIO_BEHIND},x-pcie-flr-init=off`],
+  ['error-reports', `${PORT} ${VIRTIO_BEHIND},aer=on`, `${PORT} ${VIRTIO_BEHIND},aer=off`, FROM_72],
+  ['translation', `${PORT} ${VIRTIO_BEHIND},ats=on`, `${PORT} ${VIRTIO_BEHIND},ats=off`],
+  [
+    'soft-reset',
+    `${PORT} ${VIRTIO_BEHIND},x-pcie-pm-no-soft-reset=on`,
+    `${PORT} ${VIRTIO_BEHIND},x-pcie-pm-no-soft-reset=off`,
+    FROM_10,
+  ],
+  [
+    'aligned',
+    `${PORT} ${VIRTIO_BEHIND},ats=on,x-ats-page-aligned=on`,
+    `${PORT} ${VIRTIO_BEHIND},ats=on,x-ats-page-aligned=off`,
+    FROM_72,
+  ],
+  [
+    'next-function',
+    `${PORT} -device igb,bus=rp,${NO_ROM},x-pcie-ari-nextfn-1=on`,
+    `${PORT} -device igb,bus=rp,${NO_ROM},x-pcie-ari-nextfn-1=off`,
+    FROM_10,
+  ],
+  [
+    'serial-number',
+    `${PORT} -device e1000e,bus=rp,${NO_ROM},mac=52:54:00:00:00:01`,
+    `${PORT} -device e1000e,bus=rp,${NO_ROM},mac=52:54:00:00:00:02`,
+  ],
+])) {
+  differ('PCI registers', `register-${name}`, Q35, a, b, limits);
 }
 
 /** @returns {LoadCase[]} */

@@ -9,10 +9,11 @@ import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { brotliCompressSync, constants } from 'node:zlib';
 
-const HELP = `Usage: node scripts/truth/pack-loads.mjs --from DIR [--to DIR]
+const HELP = `Usage: node scripts/truth/pack-loads.mjs --from DIR [--to DIR] [--add]
 
   --from DIR   the output directory of loads.mjs
   --to DIR     where the fixtures go (default: fixtures/loads)
+  --add        keep what is there, and put those behind it whose ids are new
 
 loads.json holds
   machines  command lines: version of QEMU, target, arguments, and what happens before the migration
@@ -32,6 +33,7 @@ const { values: options } = parseArgs({
   options: {
     from: { type: 'string' },
     to: { type: 'string', default: 'fixtures/loads' },
+    add: { type: 'boolean', default: false },
     help: { type: 'boolean' },
   },
 });
@@ -42,37 +44,53 @@ if (options.help || options.from === undefined) {
 const { to } = options;
 
 /** @type {import("./loads.mjs").Row[]} */
-const rows = JSON.parse(readFileSync(join(options.from, 'loads.json'), 'utf8'));
+const recorded = JSON.parse(readFileSync(join(options.from, 'loads.json'), 'utf8'));
+/** @type {{ machines: object[], files: Place[], cases: { id: string }[] }} */
+const before = options.add
+  ? JSON.parse(readFileSync(join(to, 'loads.json'), 'utf8'))
+  : { machines: [], files: [], cases: [] };
+const known = new Set(before.cases.map(({ id }) => id));
+const rows = recorded.filter(({ id }) => !known.has(id));
 
 /** @type {Map<string, number>} */
-const machines = new Map();
+const machines = new Map(before.machines.map((one, index) => [JSON.stringify(one), index]));
 /** By path. @type {Map<string, number>} */
 const files = new Map();
 const cases = rows.map(({ id, set, kind, source, destination, splices, verdict, base, profile }) => ({
   ...{ id, set, kind, source: machine(source), destination: machine(destination) },
-  ...{ stream: indexOf(files, base), profile: indexOf(files, profile) },
+  ...{ stream: fileOf(base), profile: fileOf(profile) },
   ...(splices ? { splices } : {}),
   ...verdict,
 }));
 
-rmSync(to, { recursive: true, force: true });
+if (!options.add) rmSync(to, { recursive: true, force: true });
 mkdirSync(to, { recursive: true });
-/** @type {{ name: string, archive: number, start: number, end: number }[]} */
-const places = [];
+/** @typedef {{ name: string, archive: number, start: number, end: number }} Place */
+/** @type {Place[]} */
+const places = [...before.files];
 /** @type {Buffer[]} */
 let parts = [];
-let archive = 0;
+let archive = 1 + Math.max(-1, ...before.files.map((file) => file.archive));
 let length = 0;
 // By name, so that those that are alike are next to each other.
 for (const [path, index] of [...files].sort(([one], [other]) => (basename(one) < basename(other) ? -1 : 1))) {
   const bytes = readFileSync(path);
   if (length + bytes.length > ARCHIVE_LENGTH) writeArchive();
-  places[index] = { name: basename(path, '.qevm'), archive, start: length, end: length + bytes.length };
+  places[before.files.length + index] = {
+    name: basename(path, '.qevm'),
+    archive,
+    start: length,
+    end: length + bytes.length,
+  };
   parts.push(bytes);
   length += bytes.length;
 }
 writeArchive();
-const table = { machines: [...machines.keys()].map((text) => JSON.parse(text)), files: places, cases };
+const table = {
+  machines: [...machines.keys()].map((text) => JSON.parse(text)),
+  files: places,
+  cases: [...before.cases, ...cases],
+};
 const lists = Object.entries(table).map(
   ([name, list]) => `"${name}": [\n${list.map((one) => JSON.stringify(one)).join(',\n')}\n]`,
 );
@@ -81,6 +99,11 @@ writeFileSync(join(to, 'loads.json'), `{${lists.join(',\n')}}\n`);
 /** @param {import("./loads.mjs").Machine} one */
 function machine(one) {
   return indexOf(machines, JSON.stringify(one));
+}
+
+/** @param {string} path */
+function fileOf(path) {
+  return before.files.length + indexOf(files, path);
 }
 
 function writeArchive() {

@@ -1,4 +1,5 @@
 import type { Finding } from './finding.ts';
+import { type PciCapability, pciRegister } from './pci-remedies.ts';
 import type { ValueInput } from './values.ts';
 import { isOlder } from './version.ts';
 
@@ -16,6 +17,7 @@ const BRIDGE_HEADER = 0x01;
 const CAPABILITY_LIST = 0x34;
 const FIRST_CAPABILITY = 0x40;
 const LEGACY_SIZE = 0x100;
+const CAP_ID_PM = 0x01;
 const CAP_ID_VENDOR = 0x09;
 const CAP_ID_EXP = 0x10;
 const CAP_ID_MSI = 0x05;
@@ -28,6 +30,10 @@ const PRESENCE_DETECT = 0x40;
 const IGNORES_PRESENCE = [8, 1] as const;
 /** cfg_type of virtio's window into its BARs, which the guest writes. */
 const VIRTIO_PCI_CAP_PCI_CFG = 5;
+/** In the low byte of the control register of power management, at 4: whether a reset forgets the state. */
+const PM_NO_SOFT_RESET = 0x08;
+/** Which uncorrectable errors are masked. */
+const AER_UNCOR_MASK = 0x08;
 const MAX_CAPABILITIES = 48;
 const MAX_EXTENDED_CAPABILITIES = 64;
 
@@ -36,7 +42,7 @@ type Ranges = readonly (readonly [from: number, to: number])[];
 /** Bytes of capabilities, behind the id and the next one, that are the same for all guests. */
 const READ_ONLY: ReadonlyMap<number, Ranges> = new Map([
   // Power management: what it is capable of.
-  [0x01, [[2, 4]]],
+  [CAP_ID_PM, [[2, 4]]],
   // Slot identification: number of slots.
   [0x04, [[2, 3]]],
   // Subsystem of a bridge.
@@ -145,16 +151,16 @@ function maskBars(
 }
 
 function maskCapabilities(mask: ConfigMask, own: Uint8Array, comparesPresence: boolean): void {
-  if (!((own[STATUS] ?? 0) & STATUS_CAP_LIST)) return;
-  let at = (own[CAPABILITY_LIST] ?? 0) & 0xfc;
-  for (let i = 0; i < MAX_CAPABILITIES && at >= FIRST_CAPABILITY && at < LEGACY_SIZE - 4; i++) {
+  for (const { id, start: at } of capabilities(own)) {
     const fill = (ranges: Ranges) => {
       for (const [from, to] of ranges) mask.fill(0xff, at + from, Math.min(LEGACY_SIZE, at + to));
     };
     fill([[0, 2]]);
-    const id = own[at]!;
     fill(READ_ONLY.get(id) ?? []);
     switch (id) {
+      case CAP_ID_PM:
+        mask[at + 4]! |= PM_NO_SOFT_RESET;
+        break;
       case CAP_ID_MSI:
         // All of the control register but the enable bit and the number of messages.
         mask[at + 2] = 0x8e;
@@ -179,23 +185,61 @@ function maskCapabilities(mask: ConfigMask, own: Uint8Array, comparesPresence: b
         fill([[4, 12]]);
         break;
     }
-    at = (own[at + 1] ?? 0) & 0xfc;
   }
 }
 
 function maskExtendedCapabilities(mask: ConfigMask, own: Uint8Array): void {
-  let at = LEGACY_SIZE;
-  for (let i = 0; i < MAX_EXTENDED_CAPABILITIES && at >= LEGACY_SIZE && at + 4 <= own.length; i++) {
-    const id = own[at]! | (own[at + 1]! << 8);
-    if (id === 0) return;
+  for (const { id, start: at } of extendedCapabilities(own)) {
     mask.fill(0xff, at, at + 4);
     for (const [from, to] of EXTENDED_READ_ONLY.get(id) ?? []) mask.fill(0xff, at + from, at + to);
     if (id === EXT_CAP_ID_AER) {
       for (const [register, bits] of AER_READ_ONLY)
         for (let i = 0; i < 4; i++) mask[at + register + i] = (bits >>> (8 * i)) & 0xff;
+      // Guests write it where it has a default: from 8.0 on, and not with x-pcie-err-unc-mask=off.
+      const errors = own.subarray(at + AER_UNCOR_MASK, at + AER_UNCOR_MASK + 4);
+      if (errors.every((byte) => byte === 0)) mask.fill(0xff, at + AER_UNCOR_MASK, at + AER_UNCOR_MASK + 4);
     }
-    at = ((own[at + 2] ?? 0) >> 4) | ((own[at + 3] ?? 0) << 4);
   }
+}
+
+/** The list of capabilities, in its order. */
+function capabilities(config: Uint8Array): PciCapability[] {
+  const found: PciCapability[] = [];
+  if (!((config[STATUS] ?? 0) & STATUS_CAP_LIST)) return found;
+  let start = (config[CAPABILITY_LIST] ?? 0) & 0xfc;
+  while (found.length < MAX_CAPABILITIES && start >= FIRST_CAPABILITY && start < LEGACY_SIZE - 4) {
+    found.push({ id: config[start] ?? 0, start, isExtended: false });
+    start = (config[start + 1] ?? 0) & 0xfc;
+  }
+  return found;
+}
+
+/** That of extended capabilities. */
+function extendedCapabilities(config: Uint8Array): PciCapability[] {
+  const found: PciCapability[] = [];
+  let start = LEGACY_SIZE;
+  while (found.length < MAX_EXTENDED_CAPABILITIES && start >= LEGACY_SIZE && start + 4 <= config.length) {
+    const id = config[start]! | (config[start + 1]! << 8);
+    if (id === 0) break;
+    found.push({ id, start, isExtended: true });
+    start = (config[start + 2]! >> 4) | (config[start + 3]! << 4);
+  }
+  return found;
+}
+
+/** That of both, with the capability that a byte is in. */
+function differenceAt(stream: Uint8Array, own: Uint8Array, at: number) {
+  const lists = {
+    stream: [...capabilities(stream), ...extendedCapabilities(stream)],
+    own: [...capabilities(own), ...extendedCapabilities(own)],
+  };
+  const capability = lists.own
+    .filter(({ start, isExtended }) => start <= at && isExtended === at >= LEGACY_SIZE)
+    .reduce<PciCapability | undefined>(
+      (last, next) => (last && last.start > next.start ? last : next),
+      undefined,
+    );
+  return { difference: { stream, own, at, capability }, lists };
 }
 
 /** hw/pci/pci.c, get_pci_config_device: the first byte whose read-only bits differ ends the load. */
@@ -209,14 +253,16 @@ export function checkPciConfig({ node, ownNode, section, destination }: ValueInp
     const device = own[i]!;
     if (((read ^ device) & mask[i]!) === 0) continue;
     const hex = (value: number) => value.toString(16);
+    const { difference, lists } = differenceAt(bytes, own, i);
+    const { name, fix } = pciRegister(difference, lists, section.idstr, destination);
     return [
       {
         rule: 'pci-config',
         severity: 'blocks',
         range: { start: node.start + i, end: node.start + i + 1 },
-        message: `byte 0x${hex(i)} of the configuration space (${meaning(i)}) is 0x${hex(read)}, and 0x${hex(device)} at the destination`,
+        message: `byte 0x${hex(i)} of the configuration space (${name}) is 0x${hex(read)}, and 0x${hex(device)} at the destination`,
         says: `get_pci_config_device: Bad config data: i=0x${hex(i)} read: ${hex(read)} device: ${hex(device)} cmask: … wmask: … w1cmask:…`,
-        fix: fixOf(i),
+        fix,
       },
     ];
   }
@@ -225,24 +271,4 @@ export function checkPciConfig({ node, ownNode, section, destination }: ValueInp
 
 function contentOf(node: { readonly kind: string; readonly value?: unknown }): Uint8Array | undefined {
   return node.value instanceof Uint8Array ? node.value : undefined;
-}
-
-function meaning(at: number): string {
-  if (at < 0x02) return 'vendor';
-  if (at < 0x04) return 'device';
-  if (at === STATUS) return 'whether there are capabilities';
-  if (at === 0x08) return 'revision';
-  if (at < 0x0c) return 'class';
-  if (at === HEADER_TYPE) return 'header type';
-  if (at >= BASE_ADDRESS_0 && at < 0x28) return 'base addresses';
-  if (at === CAPABILITY_LIST) return 'first capability';
-  return at < LEGACY_SIZE ? 'capabilities' : 'extended capabilities';
-}
-
-function fixOf(at: number): string {
-  if (at < BASE_ADDRESS_0)
-    return 'the same device in that slot, and a machine type that both QEMUs have, at both sides';
-  if (at < 0x28)
-    return 'BARs of the same size: the same memory size, number of vectors or ports of the device';
-  return 'the same properties of the device at both sides (vectors=, num_queues=, bus, disable-modern=)';
 }

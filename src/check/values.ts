@@ -1,6 +1,7 @@
 import type { PathComponent } from '../bytes/diagnostic.ts';
 import { type LayoutNode, type StructNode, walk } from '../layout/node.ts';
 import type { Section } from '../stream/scan.ts';
+import { checkAhci } from './ahci.ts';
 import { checkCpuRegisters } from './cpu-registers.ts';
 import type { Destination } from './destination.ts';
 import type { Finding } from './finding.ts';
@@ -38,6 +39,7 @@ export function checkValues(values: SectionValues): Finding[] {
     ...checkPpcCpu(values),
     ...checkGlobalState(values),
     ...checkSpaprCapabilities(values),
+    ...checkAhci(values),
   ];
   for (const { node, own, path } of walkPairs(values.root, values.own)) {
     if (findings.length >= MAX_FINDINGS) break;

@@ -404,25 +404,21 @@ class Comparison {
 
   /** A source sends those of its subsections that are needed; a destination looks for each by its name. */
   #subsections(saved: SubsectionsItem, loaded: SubsectionsItem): void {
-    const seen = new Map<string, number>();
-    const byName = new Map<string, WireVmsd[]>();
-    for (const subsection of loaded.subsections) {
-      const known = byName.get(subsection.name ?? '');
-      if (known) known.push(subsection);
-      else byName.set(subsection.name ?? '', [subsection]);
-    }
+    const seen = new Set<string>();
+    // The first of a name, whichever it is (migration/vmstate.c, vmstate_get_subsection).
+    const byName = new Map<string, WireVmsd>();
+    for (const subsection of loaded.subsections)
+      if (!byName.has(subsection.name ?? '')) byName.set(subsection.name ?? '', subsection);
     const around = saved.conditions;
     for (const subsection of saved.subsections) {
       const name = subsection.name ?? '';
-      const nth = seen.get(name) ?? 0;
-      seen.set(name, nth + 1);
+      seen.add(name);
       if (subsection.needed?.answer(subsection.versionId) === false) continue;
       const always =
         subsection.needed === undefined || subsection.needed.answer(subsection.versionId) === true;
       const condition: Condition = { kind: 'subsection', name, test: subsection.needed };
       const inside = always ? around : [...around, condition];
-      const same = byName.get(name);
-      const counterpart = same?.[nth] ?? same?.[0];
+      const counterpart = byName.get(name);
       const place = { vmsd: name, fields: [], path: [] };
       if (!counterpart) {
         this.findings.add({

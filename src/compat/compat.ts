@@ -247,7 +247,11 @@ interface CompiledSelection {
 function compileSelection({ only = [], ignore = [] }: CompatOptions): CompiledSelection {
   const [wanted, unwanted] = [only.map(globPattern), ignore.map(globPattern)];
   const namesOf = (roots: readonly RootVmsd[]) =>
-    roots.flatMap(({ vmsd, types }) => [vmsd.name ?? '', ...types]);
+    roots.flatMap(({ vmsd, types, inside }) => [
+      vmsd.name ?? '',
+      ...types,
+      ...(inside ? [inside.name, ...inside.types] : []),
+    ]);
   const picks = (names: readonly string[]) => {
     const matches = (patterns: readonly GlobPattern[]) =>
       names.some((name) => patterns.some((pattern) => pattern.test(name)));
@@ -270,8 +274,10 @@ class Findings {
 
   add(direction: Direction, roots: readonly RootVmsd[], found: readonly RootFinding[]): void {
     if (found.length === 0) return;
-    const types = [...new Set(roots.flatMap((root) => root.types))].sort();
-    const name = roots.find(({ vmsd }) => vmsd.name !== undefined)?.vmsd.name ?? types[0] ?? '';
+    const host = roots.find(({ inside }) => inside)?.inside;
+    const types = [...new Set(host?.types ?? roots.flatMap((root) => root.types))].sort();
+    const own = roots.find(({ vmsd }) => vmsd.name !== undefined)?.vmsd.name ?? types[0] ?? '';
+    const name = host?.name ?? own;
     // One device may have a finding in several places.
     const times = new Map<string, number>();
     for (const one of found) {
@@ -296,7 +302,8 @@ class Findings {
         devices: [],
       };
       this.#collected.set(key, collected);
-      collected.devices.push({ roots, device: { name, types, path } });
+      const place = host ? [own, ...path] : path;
+      collected.devices.push({ roots, device: { name, types, path: place } });
     }
   }
 

@@ -42,7 +42,8 @@ export function valueText({ value, count }: ValueItem): string {
   const { info, length, memory } = value;
   const isPlain = info === undefined || plainBytes.has(info);
   const bytes = length ?? memory;
-  const one = isPlain ? (bytes === undefined ? 'bytes' : bytesText(bytes)) : info;
+  // A dump has 0 for what its info writes by hand.
+  const one = isPlain ? (bytes ? bytesText(bytes) : 'bytes') : info;
   if (count.kind === 'fixed') return count.isArray ? `${count.count} × ${one}` : one;
   return count.kind === 'member' ? `${countText(count)} × ${one}` : one;
 }

@@ -46,6 +46,9 @@ export function wireOfSchema(schema: QemuSchema, name: string): WireSide {
   };
 }
 
+/** VMSDs that an info of one device writes by hand, with the name of that info (hw/display/virtio-gpu.c). */
+const WRITTEN_BY: ReadonlyMap<string, string> = new Map([['virtio-gpu-scanouts', 'virtio-gpu']]);
+
 class SchemaReader {
   readonly #schema: QemuSchema;
   readonly #names: MemberNames;
@@ -76,11 +79,23 @@ class SchemaReader {
         else users.set(index, [type.name]);
       }
     }
-    return vmsds.flatMap(({ versionId, minimumVersionId, embeddedOnly }, index) => {
+    return vmsds.flatMap(({ name, versionId, minimumVersionId, embeddedOnly }, index) => {
       const typesOf = users.get(index) ?? [];
       if (embeddedOnly || (typesOf.length === 0 && embedded.has(index))) return [];
-      return [{ types: typesOf, versionId, minimumVersionId, vmsd: this.#vmsd(index) }];
+      const inside = typesOf.length === 0 ? this.#writer(name ?? '', users) : undefined;
+      return [{ types: typesOf, versionId, minimumVersionId, vmsd: this.#vmsd(index), inside }];
     });
+  }
+
+  /** The device with an info that writes a VMSD by hand. */
+  #writer(vmsd: string, users: ReadonlyMap<number, readonly string[]>): RootVmsd['inside'] {
+    const writer = WRITTEN_BY.get(vmsd);
+    if (writer === undefined) return undefined;
+    const { vmsds, infos } = this.#schema;
+    const index = vmsds.findIndex(({ fields }) =>
+      fields.some(({ info }) => info !== undefined && infos[info]?.name === writer),
+    );
+    return index < 0 ? undefined : { name: vmsds[index]?.name ?? writer, types: users.get(index) ?? [] };
   }
 
   /** Ends, as VMSDs of a schema do not contain themselves. */

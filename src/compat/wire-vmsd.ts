@@ -35,6 +35,8 @@ export interface RootVmsd {
   readonly versionId: number;
   readonly minimumVersionId: number;
   readonly vmsd: WireVmsd;
+  /** The device in whose section it is, where the code of that writes it and no table says so. */
+  readonly inside?: { readonly name: string; readonly types: readonly string[] } | undefined;
 }
 
 export interface WireVmsd {

@@ -34,7 +34,8 @@ class Reducer {
     if (known) return known;
     const reduced: WireVmsd = {
       ...vmsd,
-      unmigratable: false,
+      // As far as a dump shows it: such a VMSD has mostly nothing else.
+      unmigratable: vmsd.fields.length === 0 && vmsd.subsections.length === 0,
       earlySetup: false,
       needed: vmsd.needed && withoutAnswer(vmsd.needed),
       fields: vmsd.fields.filter(({ validates }) => !validates).map((field) => this.#field(field)),

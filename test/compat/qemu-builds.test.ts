@@ -165,14 +165,40 @@ test('a field that a compat property decides about is a condition with that name
   });
 });
 
-test.each(['5.2-ppc64', '7.2-s390x', '10.0-aarch64', '11.1-x86_64', '11.1-riscv64'])(
+test.each(['5.2-ppc64', '7.2-s390x', '10.0-ppc', '10.0-aarch64', '11.1-x86_64', '11.1-riscv64'])(
   'tables of %s say nothing against themselves',
   async (name) => {
     const { compared, findings: found } = compareSides(await openWireSide(name), await openWireSide(name));
-    expect(found).toEqual([]);
+    // These have two subsections of one name: of cards with RPMB, and of two kinds of MMU.
+    const others = found.filter(
+      ({ vmsd, conditions }) =>
+        vmsd !== 'sd-card/ext_csd_modes-state' && !/cpu\/tlb6xx/.test(`${vmsd} ${conditions}`),
+    );
+    expect(others).toEqual([]);
     expect(compared).toBeGreaterThan(50);
   },
 );
+
+test('of two subsections of one name a load takes the first, in the very build that wrote the second', async () => {
+  // QEMU 7.2 with -M bamboo refuses its own stream: "Missing section footer for cpu".
+  const found = (await compare('7.2-ppc', '7.2-ppc')).findings;
+  const broken = found.filter(({ rank }) => rank !== 'cosmetic');
+  expect(broken.length).toBeGreaterThan(0);
+  for (const { devices, conditions } of broken) {
+    expect(devices.map(({ name }) => name)).toEqual(['cpu']);
+    expect(conditions.join()).toContain('cpu/tlb6xx is sent');
+  }
+});
+
+test('what code of a device writes by hand breaks where the device is', async () => {
+  const found = await findings('7.2-x86_64', '10.0-x86_64', 'virtio-gpu');
+  const broken = found.find(
+    ({ rule, direction }) => rule === 'compat-field-not-sent' && direction === 'old-to-new',
+  );
+  const [device] = broken?.devices ?? [];
+  expect(device).toMatchObject({ name: 'virtio-gpu', types: ['virtio-gpu-device'] });
+  expect(device?.path[0]).toBe('virtio-gpu-scanouts');
+});
 
 test('there and back is the same whichever side is called old', async () => {
   const there = (await compare('7.2-x86_64', '10.0-x86_64')).findings;

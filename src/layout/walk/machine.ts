@@ -882,8 +882,8 @@ export class Machine {
       return { kind: 'dead', offset: run.offset, why, refusal: 'unknown-subsection' };
     }
     let subsection = named[0]!;
-    if (named.length > 1) {
-      // target/ppc has two subsections of one name, for two kinds of MMU.
+    // target/ppc has two subsections of one name, for two kinds of MMU. A load takes the first (vmstate_get_subsection).
+    if (named.length > 1 && !this.#isLoad) {
       const offset = CHOICE_GUESS - this.#objects.nameId(`subsection ${name} at ${place.offset}`);
       const guess = run.shadow.load(place.object, offset, 8);
       if (guess === undefined) {
