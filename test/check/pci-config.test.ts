@@ -140,9 +140,13 @@ const EXTENDED_CONSTANT: Record<number, readonly (readonly [number, number])[]> 
 const UNCORRECTABLE = 0x03fff030;
 const CORRECTABLE = 0xf1c1;
 
-function addErrorReporting({ written, cleared }: Device, at: number): void {
+/** The mask of errors has a default, and is the guest's, from 8.0 on and with x-pcie-err-unc-mask only. */
+function addErrorReporting({ config, written, cleared }: Device, at: number, masksErrors: boolean): void {
   written.fill(0, at, at + 0x40);
-  set(written, at + 0x08, 4, UNCORRECTABLE);
+  if (masksErrors) {
+    set(config, at + 0x08, 4, 0x00400000);
+    set(written, at + 0x08, 4, UNCORRECTABLE);
+  }
   set(written, at + 0x0c, 4, UNCORRECTABLE);
   set(written, at + 0x14, 4, CORRECTABLE);
   // Generation and check of checksums, and several headers in the log.
@@ -154,7 +158,7 @@ function addErrorReporting({ written, cleared }: Device, at: number): void {
 }
 
 /** hw/pci/pcie.c, pcie_add_capability; what is in them is up to the device. */
-function addExtended(device: Device, ids: readonly number[]): void {
+function addExtended(device: Device, ids: readonly number[], masksErrors: boolean): void {
   const { config, compared, written } = device;
   ids.forEach((id, i) => {
     const at = 0x100 + 0x40 * i;
@@ -165,7 +169,7 @@ function addExtended(device: Device, ids: readonly number[]): void {
     if (id === 1) compared[at + 0x33] = 0x07;
     written.fill(0, at, at + 4);
     for (const [from, to] of EXTENDED_CONSTANT[id] ?? []) written.fill(0, at + from, at + to);
-    if (id === 1) addErrorReporting(device, at);
+    if (id === 1) addErrorReporting(device, at, masksErrors);
   });
 }
 
@@ -176,6 +180,7 @@ interface DeviceParts {
   readonly bars: readonly Bar[];
   readonly capabilities: readonly string[];
   readonly extended: readonly number[];
+  readonly masksErrors: boolean;
 }
 
 const anyBar = fc.record({
@@ -190,9 +195,11 @@ const anyDevice: fc.Arbitrary<DeviceParts> = fc.record({
   bars: fc.array(fc.option(anyBar, { nil: undefined }), { maxLength: 6 }),
   capabilities: fc.array(fc.constantFrom(...kinds), { maxLength: 8 }),
   extended: fc.array(fc.constantFrom(1, 3, 0xd, 0xe, 0xf, 0x10), { maxLength: 5 }),
+  masksErrors: fc.boolean(),
 });
 
-function makeDevice({ isExpress, isBridge, isVirtio, bars, capabilities, extended }: DeviceParts): Device {
+function makeDevice(parts: DeviceParts): Device {
+  const { isExpress, isBridge, isVirtio, bars, capabilities, extended, masksErrors } = parts;
   const device = newDevice(isExpress ? 4096 : 256, isBridge);
   if (isVirtio) set(device.config, 0, 2, 0x1af4);
   registerBars(device, isBridge ? bars.slice(0, 2) : bars);
@@ -200,7 +207,7 @@ function makeDevice({ isExpress, isBridge, isVirtio, bars, capabilities, extende
     device,
     capabilities.filter((name) => isVirtio || name !== 'virtioPci'),
   );
-  if (isExpress) addExtended(device, extended);
+  if (isExpress) addExtended(device, extended, masksErrors);
   return device;
 }
 
