@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * Lists what QEMU or libvirt print when a save, a load or a migration fails or is refused, from an unpacked source tree
- * or from a binary of QEMU. A maintainer compares it with what the pages of `vmwalk explain` answer to (coverage.mjs).
+ * Lists what QEMU or libvirt print when a save, a load or a migration fails or is refused, from an unpacked source
+ * tree. test/fixtures/messages.tsv has those that `vmwalk explain` has pages for, with their pages.
  */
 
 import { readdirSync, readFileSync } from 'node:fs';
@@ -13,7 +13,9 @@ const HELP = `Usage: node scripts/messages/extract.mjs TREE...
   TREE   an unpacked source tree of QEMU (qemu-10.0.0) or of libvirt (libvirt-11.3.0)
 
 Prints a message a line, with tabs between: the tree's name, file, line, function, kind of call, message. In a message
-… stands for what varies.
+… stands for what varies. What a new version has that no page has yet:
+
+  node scripts/messages/extract.mjs TREE | cut -f6 | sort -u | grep -vxFf <(cut -f2 test/fixtures/messages.tsv)
 `;
 
 const { values: options, positionals: trees } = parseArgs({
@@ -52,7 +54,8 @@ const QEMU_NEVER =
 const QEMU_FUNCTIONS =
   /(?:post|pre)_?(?:load|save)|_(?:load|save|put|get|restore)(?:_|$)|(?:^|_)(?:load|save)_|migrat|migrate|vmstate|vmsave|snapshot|blocker|savevm|loadvm|inactivate|_activate|incoming|cpreg|(?:put|get)_(?:registers|msrs|xcrs|sregs|fpu|xsave|vcpu_events|apic|mp_state|debugregs|nested_state|tsc)|put_state|get_state|log_(?:start|stop|sync|global)|dirty|tx_?state|stateblob|state_blob|device_state|vmstate_change|cpu_filter_features|set_features|setup_(?:blk|fd)|filter_features|check_features|vmdesc|replay_|bitmap/;
 /** Texts that are about it wherever they stand. */
-const ABOUT = /migrat|snapshot|savevm|loadvm|vmstate|save\/restore|live-?migr|doesn't match requested feature|extra features/i;
+const ABOUT =
+  /migrat|snapshot|savevm|loadvm|vmstate|save\/restore|live-?migr|doesn't match requested feature|extra features/i;
 
 const LIBVIRT_WHOLE = [
   /^src\/qemu\/qemu_(?:migration|migration_params|migration_cookie|saveimage|snapshot)\.c$/,
@@ -116,15 +119,17 @@ function* messages(source, isWanted) {
   const text = withoutComments(source);
   const starts = functionStarts(text);
   const hooks = new Set(
-    [...text.matchAll(/\.(?:pre_load|post_load|pre_save|post_save|load_state|save_state|save_setup|load_setup|get|put|needed|pre_load_errp|post_load_errp|pre_save_errp)\s*=\s*(\w+)/g)].map(
-      ([, hook]) => hook,
-    ),
+    [
+      ...text.matchAll(
+        /\.(?:pre_load|post_load|pre_save|post_save|load_state|save_state|save_setup|load_setup|get|put|needed|pre_load_errp|post_load_errp|pre_save_errp)\s*=\s*(\w+)/g,
+      ),
+    ].map(([, hook]) => hook),
   );
   for (const match of text.matchAll(REPORTS)) {
     const [whole, call = ''] = match;
     const argumentsStart = match.index + whole.length;
     const given = argumentsOf(text, argumentsStart);
-    if (/^(?:fprintf)$/.test(call) && !/^\s*(?:stderr|f)\s*,/.test(given)) continue;
+    if (/^fprintf$/.test(call) && !/^\s*(?:stderr|f)\s*,/.test(given)) continue;
     if (call === 'ERROR' && !/^\s*(?:NULL|errp|&)/.test(given)) continue;
     if (call === 'DPRINTF') continue;
     const message = messageOf(given);
@@ -136,12 +141,19 @@ function* messages(source, isWanted) {
     yield { line: text.slice(0, match.index).split('\n').length, inside, call: target, text: message };
   }
   for (const match of text.matchAll(/\.?unmigratable\s*=\s*(?:1|true)/g))
-    yield { line: text.slice(0, match.index).split('\n').length, inside: starts.findLast(({ index }) => index < match.index)?.name ?? '', call: 'unmigratable', text: 'State blocked by non-migratable device …' };
+    yield {
+      line: text.slice(0, match.index).split('\n').length,
+      inside: starts.findLast(({ index }) => index < match.index)?.name ?? '',
+      call: 'unmigratable',
+      text: 'State blocked by non-migratable device …',
+    };
 }
 
 /** @param {string} text */
 function functionStarts(text) {
-  return [...text.matchAll(/^(?:[A-Za-z_][\w \t*]*[ \t*\n])?\**(\w+)\s*\((?:[^;{}()]|\([^()]*\))*\)\s*\n?\{/gm)]
+  return [
+    ...text.matchAll(/^(?:[A-Za-z_][\w \t*]*[ \t*\n])?\**(\w+)\s*\((?:[^;{}()]|\([^()]*\))*\)\s*\n?\{/gm),
+  ]
     .map((match) => ({ index: match.index, name: match[1] ?? '' }))
     .filter(({ name }) => !/^(?:if|for|while|switch|else|return)$/.test(name));
 }
@@ -153,7 +165,8 @@ function argumentsOf(text, start) {
     const char = text[i];
     if (char === '"') {
       for (i++; i < text.length && text[i] !== '"'; i++) if (text[i] === '\\') i++;
-    } else if (char === "'" && (text[i + 2] === "'" || text[i + 1] === '\\')) i += text[i + 1] === '\\' ? 3 : 2;
+    } else if (char === "'" && (text[i + 2] === "'" || text[i + 1] === '\\'))
+      i += text[i + 1] === '\\' ? 3 : 2;
     else if (char === '(') depth++;
     else if (char === ')' && --depth === 0) return text.slice(start, i);
   }
@@ -162,9 +175,11 @@ function argumentsOf(text, start) {
 
 /** The first text among arguments, with what varies as `…`. @param {string} given */
 function messageOf(given) {
-  const first = /"(?:[^"\\]|\\.)*"/.exec(given);
+  const first = [...given.matchAll(/"((?:[^"\\]|\\.)*)"/g)].find(([, text = '']) =>
+    /\p{L}{2}/u.test(text.replace(/%\S*/g, '')),
+  );
   const macro = /\b(QERR_\w+|BLOCKER_\w+)/.exec(given);
-  if (first === null) return macro?.[1];
+  if (first === undefined) return macro?.[1];
   let message = '';
   const rest = given.slice(first.index);
   const pieces = /\s*(?:"((?:[^"\\]|\\.)*)"|([A-Z][A-Za-z0-9_]*)\b(?!\s*\()|(\))?)/y;
@@ -173,7 +188,9 @@ function messageOf(given) {
     const piece = pieces.exec(rest);
     if (piece === null || (piece[1] === undefined && piece[2] === undefined)) break;
     if (piece.index !== at && at > 0) break;
-    message += piece[1] ?? (/^PRI|^HWADDR_|^TARGET_FMT|_FMT|FMT_|_PRI|^VADDR|^RAM_ADDR/.test(piece[2] ?? '') ? 'd' : '…');
+    message +=
+      piece[1] ??
+      (/^PRI|^HWADDR_|^TARGET_FMT|_FMT|FMT_|_PRI|^VADDR|^RAM_ADDR/.test(piece[2] ?? '') ? 'd' : '…');
   }
   return message
     .replace(/\\n/g, ' ')
@@ -187,8 +204,7 @@ function messageOf(given) {
 
 /** The same with spaces for comments, so that places stay. @param {string} source */
 function withoutComments(source) {
-  return source.replace(
-    /"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g,
-    (match) => (match.startsWith('/') ? match.replace(/[^\n]/g, ' ') : match),
+  return source.replace(/"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g, (match) =>
+    match.startsWith('/') ? match.replace(/[^\n]/g, ' ') : match,
   );
 }

@@ -1,6 +1,6 @@
 import { Command } from '@commander-js/extra-typings';
 import { readExplanations } from '../node/explanations.ts';
-import { type Explanation, explainMessages, nearCodes } from '../ops/explain.ts';
+import { type Explanation, explainFeatures, explainMessages, nearCodes } from '../ops/explain.ts';
 import { explanationTable, explanationText } from '../render/explain-text.ts';
 import { jsonOption } from './options.ts';
 import { EXIT_TROUBLE, Output, say, styleFor, toJson } from './output.ts';
@@ -9,8 +9,10 @@ import { EXIT_TROUBLE, Output, say, styleFor, toJson } from './output.ts';
 const MAX_PAGES = 2;
 
 export const explainCommand = new Command('explain')
-  .description('what a finding of check or compat, a problem in a stream, or an error message of QEMU means')
-  .argument('[code...]', 'a code, or what QEMU printed; all codes without it')
+  .description(
+    'what a finding of check or compat, a problem in a stream, or an error message of QEMU or libvirt means',
+  )
+  .argument('[code...]', 'a code, or what QEMU or libvirt printed, whole or in part; all codes without it')
   .addOption(jsonOption())
   .addHelpText(
     'after',
@@ -19,6 +21,7 @@ Examples:
   vmwalk explain
   vmwalk explain pci-config
   vmwalk explain 'Missing section footer for 0000:00:03.0/virtio-net'
+  vmwalk explain "$(tail -n 5 /var/log/libvirt/qemu/guest.log)"
   vmwalk explain --json uuid | jq -r '.[0].text'`,
   )
   .action(async (words, { json }) => {
@@ -26,16 +29,17 @@ Examples:
     const wanted = words.join(' ');
     const found = words.length === 0 ? all : find(all, wanted);
     const output = new Output();
+    const style = styleFor(process.stdout);
     if (found.length === 0) {
       say(nothingFound(all, wanted));
       process.exitCode = EXIT_TROUBLE;
     }
     if (json) {
       await output.line(toJson(found));
-    } else if (found.length > MAX_PAGES) {
-      for (const line of explanationTable(found)) await output.row(line);
+    } else if (words.length === 0 || found.length > MAX_PAGES) {
+      for (const line of explanationTable(found, style)) await output.row(line);
     } else {
-      const style = styleFor(process.stdout);
+      for (const line of explainFeatures(wanted)) await output.row(line);
       for (const [i, explanation] of found.entries()) {
         if (i > 0) await output.line('');
         for (const line of explanationText(explanation, style)) await output.row(line);

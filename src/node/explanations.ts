@@ -1,15 +1,34 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { type Explanation, explanationOfPage, explanationsOfProblems } from '../ops/explain.ts';
+import {
+  type Explanation,
+  type ExplanationKind,
+  explanationOfPage,
+  explanationsOfProblems,
+} from '../ops/explain.ts';
 
-const folder = new URL('../../docs/', import.meta.url);
+const docs = new URL('../../docs/', import.meta.url);
 
-/** All that the documentation in this package explains: rules in the order of their codes, then problems in streams. */
+/** Folders of pages, in the order in which they are listed. */
+const folders: readonly (readonly [string, ExplanationKind])[] = [
+  ['rules/', 'rule'],
+  ['messages/save/', 'save'],
+  ['messages/load/', 'load'],
+  ['messages/transport/', 'transport'],
+  ['messages/libvirt/', 'libvirt'],
+];
+
+/** All that the documentation in this package explains: pages by their folders and codes, then problems in streams. */
 export async function readExplanations(): Promise<readonly Explanation[]> {
-  const rules = new URL('rules/', folder);
-  const names = (await readdir(rules)).filter((name) => name.endsWith('.md')).sort();
-  const pages = names.map(async (name) =>
-    explanationOfPage(name.slice(0, -'.md'.length), await readFile(new URL(name, rules), 'utf8')),
+  const pages = await Promise.all(folders.map(([folder, kind]) => pagesOf(new URL(folder, docs), kind)));
+  const problems = explanationsOfProblems(await readFile(new URL('diagnostics.md', docs), 'utf8'));
+  return [...pages.flat(), ...problems];
+}
+
+async function pagesOf(folder: URL, kind: ExplanationKind): Promise<Explanation[]> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.md')).sort();
+  return Promise.all(
+    names.map(async (name) =>
+      explanationOfPage(name.slice(0, -'.md'.length), kind, await readFile(new URL(name, folder), 'utf8')),
+    ),
   );
-  const problems = explanationsOfProblems(await readFile(new URL('diagnostics.md', folder), 'utf8'));
-  return [...(await Promise.all(pages)), ...problems];
 }

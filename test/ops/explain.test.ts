@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { rules } from '../../src/check/rules.ts';
 import { compatRules } from '../../src/compat/rules.ts';
 import { readExplanations } from '../../src/node/explanations.ts';
-import { explainMessages, messageTemplates, nearCodes } from '../../src/ops/explain.ts';
+import { explainFeatures, explainMessages, messageTemplates, nearCodes } from '../../src/ops/explain.ts';
 
 /** Codes with their titles, of all lists that pages are written for. */
 const codes = new Map<string, string>([...Object.entries(rules), ...compatRules]);
@@ -153,7 +153,7 @@ const refusals: readonly (readonly [string, string, string, readonly string[]])[
     '10.0',
     'am53c974 of 5.2',
     'the one being picked for CMOS setup might not reflect your intentqemu-system-x86_64: Missing section footer for 0000:00:05.0/pciespscsi',
-    ['array-length', 'damaged-stream', 'section-footers', 'section-layout'],
+    ['section-layout', 'array-length', 'damaged-stream', 'section-footers'],
   ],
   [
     '10.0',
@@ -227,13 +227,68 @@ const refusals: readonly (readonly [string, string, string, readonly string[]])[
     '7.2',
     'cut in i8254',
     "qemu-system-x86_64: Failed to load i8254:channels[0].irq_disabled\nqemu-system-x86_64: error while loading state for instance 0x0 of device 'i8254'\nqemu-system-x86_64: load of migration failed: Input/output error",
-    ['truncated-stream'],
+    ['load-failed', 'truncated-stream'],
   ],
 ];
 
 test.each(refusals)('QEMU %s, %s', (_version, _case, message, expected) => {
   expect(explainMessages(explanations, message).map(({ code }) => code)).toEqual(expected);
 });
+
+/** What QEMU 5.2 to 11.1 and libvirt print when a save, load or migration fails: pages and message (scripts/messages). */
+const listed = readFileSync(new URL('../fixtures/messages.tsv', import.meta.url), 'utf8')
+  .trimEnd()
+  .split('\n')
+  .map((line) => line.split('\t') as [string, string]);
+
+test.each([
+  ['', '7'],
+  ['2026-01-02T03:04:05.678901Z qemu-system-x86_64: ', '0000:00:02.0/virtio-net'],
+  [
+    'error: internal error: qemu unexpectedly closed the monitor: 2026-01-02 03:04:05.678+0000: qemu-kvm: ',
+    'pc.ram',
+  ],
+])('every message of the list has its page first, behind %j', (prefix, filling) => {
+  const wrong = listed.filter(([codes, message]) => {
+    const [first] = explainMessages(explanations, `${prefix}${message.replaceAll('…', filling)}`);
+    return first === undefined || !codes.split(',').includes(first.code);
+  });
+  expect(wrong).toEqual([]);
+});
+
+test.each([
+  ['State blocked by non-migratable', 'blocker-device'],
+  ['stateblob (type 1) failed with a TPM error', 'tpm-state'],
+  ['is writable but does not support', 'snapshot-device'],
+  ['IO failure for postcopy. Migration', 'postcopy-failed'],
+  ["CPU doesn't match specification: extra", 'libvirt-cpu'],
+  [
+    "Unknown savevm section or instance '0000:00:02.0/virtio-rng' 0. Make sure that your current VM setup matches\nyour saved VM setup",
+    'unknown-section',
+  ],
+])('a part of a message, %j', (part, expected) => {
+  expect(explainMessages(explanations, part)[0]?.code).toBe(expected);
+});
+
+test('both masks of virtio features name the features and the properties that switch them', () => {
+  const message = 'qemu-kvm: Features 0x1c0010130afffaf unsupported. Allowed features: 0x10179bfffef';
+  expect(explainFeatures(message)).toEqual([
+    'refused: GUEST_USO4, GUEST_USO6, HOST_USO of virtio network; switched off at both sides by guest_uso4=off,guest_uso6=off,host_uso=off',
+  ]);
+  expect(explainMessages(explanations, message)[0]?.code).toBe('virtio-features');
+});
+
+test.each([...['save', 'load', 'transport', 'libvirt']])(
+  'pages of kind %s have what it means, what helps, messages',
+  (kind) => {
+    const ofKind = explanations.filter((each) => each.kind === kind);
+    expect(ofKind.length).toBeGreaterThan(0);
+    for (const { text } of ofKind) {
+      expect(text.match(/^## .*$/gm)).toEqual(['## What it means', '## What helps', '## Messages']);
+      expect(messageTemplates(text).length).toBeGreaterThan(0);
+    }
+  },
+);
 
 test('a message of something else has no page', () => {
   expect(explainMessages(explanations, 'qemu-system-x86_64: terminating on signal 15')).toEqual([]);
