@@ -5,7 +5,8 @@ const MAX_LENGTH = 120;
  * that no name leads out of its folder or hides; a name that was given before gets a number.
  */
 export class FileNames {
-  readonly #given = new Set<string>();
+  /** In small letters; of one that was asked for more than once, how many numbers were tried. */
+  readonly #given = new Map<string, number>();
 
   /** A name that no other call of this object returned. `extension` includes its dot. */
   next(text: string, extension: string): string {
@@ -16,8 +17,11 @@ export class FileNames {
         .slice(0, MAX_LENGTH) || '_';
     let name = `${safe}${extension}`;
     // Some file systems do not tell capital letters from small ones.
-    for (let i = 2; this.#given.has(name.toLowerCase()); i++) name = `${safe}-${i}${extension}`;
-    this.#given.add(name.toLowerCase());
+    const plain = name.toLowerCase();
+    let number = this.#given.get(plain) ?? 0;
+    while (this.#given.has(name.toLowerCase())) name = `${safe}-${++number + 1}${extension}`;
+    this.#given.set(plain, number);
+    this.#given.set(name.toLowerCase(), this.#given.get(name.toLowerCase()) ?? 0);
     return name;
   }
 }

@@ -6,12 +6,15 @@ import type { JsonObject, JsonValue } from '../schema/vmdesc.ts';
 import type { Section } from '../stream/scan.ts';
 import { deviceEntry, vmdescForm } from './write-vmdesc.ts';
 
-/** Bytes of device state whose layouts are kept; most streams have less. */
-const MAX_KEPT = 256 << 10;
+/** Bytes of device state, and sections, whose layouts are kept; most streams have less. */
+const MAX_KEPT_BYTES = 256 << 10;
+const MAX_KEPT = 1000;
+/** Sections that are read; VMs with more have many of a kind. */
+const MAX_SECTIONS = 4000;
 
 /** How well VMSD tables fit the device state of a stream. */
 export interface TablesFit {
-  /** Sections of device state. */
+  /** Sections of device state that were read: the first of a stream that has very many. */
   readonly sections: number;
   /** Those that the tables explain to the last byte. */
   readonly fitting: number;
@@ -42,7 +45,7 @@ export function isExplained({ root, diagnostics }: Layout): boolean {
   );
 }
 
-/** Reads every section by the tables. */
+/** Reads the sections by the tables. */
 export async function fitTables(
   opened: OpenedStream,
   tables: SchemaTables,
@@ -56,10 +59,11 @@ export async function fitTables(
   const layouts = new Map<Section, Layout>();
   for (const section of opened.stream.sections) {
     if (section.scanner) continue;
+    if (sections === MAX_SECTIONS) break;
     sections++;
     const layout = await layoutOf({ ...opened, schema: undefined, tables, resolved: undefined }, section);
     kept += rangeLength(layout.root);
-    if (kept <= MAX_KEPT) layouts.set(section, layout);
+    if (kept <= MAX_KEPT_BYTES && layouts.size < MAX_KEPT) layouts.set(section, layout);
     if (isExplained(layout)) fitting++;
     const device = described.get(deviceKey(section));
     if (device !== undefined && device === JSON.stringify(deviceEntry(layout, form)[0])) alike++;
