@@ -33,6 +33,12 @@ export interface UnwrapOptions {
   isEnough?(layer: ContainerLayer): boolean;
 }
 
+/** Whether a file that begins with these bytes is a container of one of the known formats. */
+export function isContainer(beginning: Uint8Array): boolean {
+  const head = beginning.subarray(0, HEAD_LENGTH);
+  return containers.some(({ matches }) => matches(head));
+}
+
 /**
  * Opens whatever containers a file consists of, until what is inside is none. Throws DecodeError where a container cannot
  * be opened, and `no-snapshot` where there is a selector but nothing to select from.

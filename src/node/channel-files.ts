@@ -12,7 +12,8 @@ export async function openChannels(patterns: readonly string[]): Promise<readonl
   const inputs: Input[] = [];
   try {
     for (const pattern of patterns) {
-      for (const path of await matchingPaths(pattern)) inputs.push(await openInput(path));
+      for (const path of await matchingPaths(pattern))
+        inputs.push(await openInput(path, { anyContent: true }));
     }
     return inputs;
   } catch (error) {

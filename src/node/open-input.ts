@@ -2,7 +2,8 @@ import { stat } from 'node:fs/promises';
 import { DecodeError } from '../bytes/diagnostic.ts';
 import { sliceSource } from '../bytes/slice.ts';
 import type { ByteSource } from '../bytes/source.ts';
-import { type UnwrapOptions, type Unwrapped, unwrap } from '../containers/open.ts';
+import { isContainer, type UnwrapOptions, type Unwrapped, unwrap } from '../containers/open.ts';
+import { QEMU_VM_FILE_MAGIC } from '../stream/records.ts';
 import { type DecompressionProgress, nodeEnvironment } from './decompress.ts';
 import { openPath, openStandardInput } from './spool.ts';
 
@@ -12,6 +13,8 @@ export type Input = Unwrapped;
 export interface InputOptions extends Pick<UnwrapOptions, 'stopAt' | 'isEnough'> {
   /** Where in the file the stream, or the container that it is in, begins. */
   readonly offset?: number | undefined;
+  /** Read a pipe to its end, whatever it begins with. Otherwise what begins as no stream and no container is not. */
+  readonly anyContent?: boolean | undefined;
   /** Called while a compressed container is opened. */
   readonly onProgress?: DecompressionProgress;
 }
@@ -21,9 +24,10 @@ export interface InputOptions extends Pick<UnwrapOptions, 'stopAt' | 'isEnough'>
  * a file; containers are opened by what they hold. Throws DecodeError.
  */
 export async function openInput(file: string, options: InputOptions = {}): Promise<Input> {
-  const { offset = 0, onProgress, ...rest } = options;
+  const { offset = 0, anyContent = false, onProgress, ...rest } = options;
   const { path, selector } = await splitSelector(file);
-  const source = path === '-' ? await openStandardInput() : await openPath(path);
+  const spooling = offset > 0 || anyContent ? {} : { isOfUse: isStreamOrContainer };
+  const source = path === '-' ? await openStandardInput(spooling) : await openPath(path, spooling);
   try {
     if (offset > source.size) throw pastTheEnd(source, offset);
     const part = offset === 0 ? source : sliceSource(source, offset);
@@ -39,6 +43,13 @@ export async function openInput(file: string, options: InputOptions = {}): Promi
     await source.close();
     throw error;
   }
+}
+
+function isStreamOrContainer(beginning: Uint8Array): boolean {
+  const { buffer, byteOffset, byteLength } = beginning;
+  return (
+    new DataView(buffer, byteOffset, byteLength).getUint32(0) === QEMU_VM_FILE_MAGIC || isContainer(beginning)
+  );
 }
 
 function pastTheEnd(source: ByteSource, offset: number): DecodeError {

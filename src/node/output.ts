@@ -352,11 +352,21 @@ export class OutputFolder {
   }
 }
 
+/** Milliseconds between two tries to write into a pipe that is full; nothing wakes who waits for them. */
+const FULL_PIPE_WAIT = 5;
+const asleep = new Int32Array(new SharedArrayBuffer(4));
+
 /** Writes all of `bytes`, from `offset` in the file or where it is. Throws what the system throws. */
 export function writeFully(fd: number, bytes: Uint8Array, offset?: number): void {
   for (let written = 0; written < bytes.length; ) {
     const position = offset === undefined ? null : offset + written;
-    written += writeSync(fd, bytes, written, bytes.length - written, position);
+    try {
+      written += writeSync(fd, bytes, written, bytes.length - written, position);
+    } catch (error) {
+      // A pipe that someone made non-blocking, and whose reader is slow.
+      if (!isSystemError(error) || error.code !== 'EAGAIN') throw error;
+      Atomics.wait(asleep, 0, 0, FULL_PIPE_WAIT);
+    }
   }
 }
 

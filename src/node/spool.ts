@@ -113,11 +113,23 @@ function spoolError(folder: string, cause: unknown): DecodeError {
   return new DecodeError({ severity: 'error', code: 'io', message }, { cause });
 }
 
+/** Bytes by which is told whether a stream is of use, and that are kept of one that is not: what it is shows in them. */
+const BEGINNING = 64 << 10;
+
+export interface SpoolOptions {
+  /** Whether what begins so (with up to 64 KiB, less only where it ends) is to be read further; it is without this. */
+  isOfUse?(beginning: Uint8Array): boolean;
+}
+
 /**
  * A stream that can only be read forward, as a source: it is written to a temporary file. Throws what the stream throws,
  * or DecodeError `io`.
  */
-export async function spoolToFile(stream: Readable, name: string): Promise<FileSource> {
+export async function spoolToFile(
+  stream: Readable,
+  name: string,
+  { isOfUse }: SpoolOptions = {},
+): Promise<FileSource> {
   // It may fail before it is looked at.
   stream.on('error', () => {});
   const spool = await SpoolFile.create().catch((error) => {
@@ -125,7 +137,17 @@ export async function spoolToFile(stream: Readable, name: string): Promise<FileS
     throw error;
   });
   try {
-    for await (const chunk of stream as AsyncIterable<Uint8Array>) spool.write(chunk);
+    // Undefined once the stream has shown that it is of use.
+    let beginning = isOfUse ? new Uint8Array(0) : undefined;
+    for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+      spool.write(chunk);
+      if (!beginning) continue;
+      beginning = Buffer.concat([beginning, chunk]);
+      if (beginning.length < BEGINNING) continue;
+      // It may have no end: leaving the loop closes it.
+      if (!isOfUse?.(beginning)) break;
+      beginning = undefined;
+    }
   } catch (error) {
     await spool.discard();
     throw isSystemError(error) ? readError(name, error) : error;
@@ -134,19 +156,19 @@ export async function spoolToFile(stream: Readable, name: string): Promise<FileS
 }
 
 /** Opens a path: a regular file in place; a named pipe, a device or a socket's end is spooled. Throws DecodeError `io`. */
-export async function openPath(path: string): Promise<FileSource> {
+export async function openPath(path: string, options?: SpoolOptions): Promise<FileSource> {
   const found = await stat(path).catch(() => undefined);
   if (!found || found.isFile() || found.isDirectory()) return openFile(path);
-  return spoolToFile(createReadStream(path), path);
+  return spoolToFile(createReadStream(path), path, options);
 }
 
 /** Standard input as a source: read in place when it is a file from its beginning, otherwise spooled. */
-export async function openStandardInput(): Promise<FileSource> {
+export async function openStandardInput(options?: SpoolOptions): Promise<FileSource> {
   const name = '<stdin>';
   if (process.platform === 'linux' && fstatSync(0).isFile()) {
     // Another process may have read a header from it already.
     const atStart = /^pos:\s*0$/m.test(await readFile('/proc/self/fdinfo/0', 'utf8').catch(() => ''));
     if (atStart) return { ...(await openFile('/dev/stdin')), name };
   }
-  return spoolToFile(process.stdin, name);
+  return spoolToFile(process.stdin, name, options);
 }

@@ -149,3 +149,25 @@ describe('the folder of compiled code', () => {
     expect(inFolder(linked)).toBeUndefined();
   });
 });
+
+describe('endless input that is no stream', () => {
+  test.each([
+    ['text', 'yes', /this is text/],
+    ['zeros', 'cat /dev/zero', /nothing but zeros/],
+  ])('%s is refused by its beginning', (_what, command, message) => {
+    for (const subcommand of ['info', 'dump', 'ram', 'describe']) {
+      const script = `${command} | "$NODE" "$MAIN" ${subcommand} -`;
+      const run = spawnSync('bash', ['-c', script], {
+        env: { PATH: process.env['PATH'], NODE: process.execPath, MAIN: main },
+        encoding: 'utf8',
+      });
+      expect([run.status, run.stderr]).toEqual([2, expect.stringMatching(message)]);
+    }
+  });
+
+  test('what begins as a stream is read to its end', async () => {
+    const input = readFileSync(stream);
+    const [whole, piped] = await Promise.all([vmwalk(['dump', stream]), vmwalk(['dump', '-'], { input })]);
+    expect(piped).toMatchObject({ status: whole.status, stdout: whole.stdout });
+  });
+});

@@ -27,7 +27,7 @@ it.runIf(process.platform === 'linux')('has no name, and takes no room for zeros
   const source = spool.finish('zeros');
   const descriptors = readdirSync('/proc/self/fd').filter((fd) => {
     try {
-      return /vmwalk-.*\(deleted\)$/.test(readlinkSync(`/proc/self/fd/${fd}`));
+      return /\/(#\d+|vmwalk-[^/]*) \(deleted\)$/.test(readlinkSync(`/proc/self/fd/${fd}`));
     } catch {
       return false;
     }
