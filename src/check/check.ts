@@ -3,13 +3,15 @@ import type { OpenedStream } from '../layout/open.ts';
 import { GLOBAL_STATE } from '../ops/run-state.ts';
 import type { Section } from '../stream/scan.ts';
 import { checkCommands } from './commands.ts';
-import { checkConfiguration } from './configuration.ts';
+import { checkConfiguration, isDeviceState } from './configuration.ts';
 import { checkDamage, endOfLoad } from './damage.ts';
 import type { Destination } from './destination.ts';
+import { checkDirtyBitmaps } from './dirty-bitmaps.ts';
 import { type CheckReport, type Finding, report } from './finding.ts';
 import { checkFooters } from './footers.ts';
 import { checkRam } from './ram.ts';
 import { checkSection, checkSectionByTables, placeOf, unknownSectionWords } from './section.ts';
+import { isOlder } from './version.ts';
 import { checkVirtqueues } from './virtqueues.ts';
 
 /** Would a destination accept the stream? Loads nothing: walks the bytes as the destination's QEMU would. */
@@ -22,6 +24,7 @@ export async function checkStream(opened: OpenedStream, destination: Destination
     ...checkCommands(opened, destination, end),
     ...checkFooters(opened, destination),
     ...checkRam(opened, destination),
+    ...checkDirtyBitmaps(opened, destination),
   ];
   const sections = stream.sections.filter(({ records }) => (records[0]?.range.start ?? 0) <= end);
   for (const section of sections) findings.push(...(await checkOneSection(opened, section, destination)));
@@ -48,28 +51,68 @@ async function checkOneSection(
       ...(await checkSectionByTables(opened, section, destination, true)),
     ];
   }
-  const hint =
-    others.length > 0 ? `; it has instances ${others.map((other) => other.instanceId).join(', ')} of it` : '';
   return [
     {
       ...placeOf(section),
       rule: 'unknown-section',
       severity: 'blocks',
-      message: `the destination has no device ${printable(idstr)}, instance ${instanceId}${hint}`,
+      message: `the destination has no device ${printable(idstr)}, instance ${instanceId}${whatIsThere(section, others, destination)}`,
       says: unknownSectionWords(section, destination),
-      fix: 'the same devices in the same slots at both sides, hotplugged ones included, and as many CPUs',
+      fix: unknownSectionFix(section),
     },
   ];
 }
 
+/** What the destination has instead: other instances, or another device in the same slot. */
+function whatIsThere({ idstr }: Section, others: readonly Section[], { own, facts }: Destination): string {
+  if (others.length > 0)
+    return `; it has instances ${others.map(({ instanceId }) => instanceId).join(', ')} of it`;
+  const slash = idstr.lastIndexOf('/');
+  if (slash < 0) return '';
+  const place = idstr.slice(0, slash);
+  const names = own?.stream.sections.flatMap((other) =>
+    other.idstr.slice(0, other.idstr.lastIndexOf('/')) === place ? other.idstr.slice(slash + 1) : [],
+  );
+  // A front of virtio is a device of its own at the same place.
+  const types =
+    facts?.devices(idstr).flatMap(({ type }) => (/^virtio-.*-device$/.test(type) ? [] : type)) ?? [];
+  const there = [...new Set(types.length > 0 ? types : names)];
+  if (there.length > 0)
+    return `; the destination has ${there.map(printable).join(', ')} at ${printable(place)}`;
+  const name = idstr.slice(slash + 1);
+  const elsewhere = own?.stream.sections.find((other) => other.idstr.endsWith(`/${name}`));
+  return elsewhere ? `; it has one at ${printable(elsewhere.idstr.slice(0, -name.length - 1))}` : '';
+}
+
+/** Sections that there is one of for each CPU. */
+const OF_CPUS = /^(cpu|cpu_common|apic|apic_common|kvm-apic|icp\/server)$/;
+
+function unknownSectionFix({ idstr }: Section): string {
+  if (idstr === BLOCK)
+    return 'a migration without blk (migrate -b): with drive-mirror, or blockdev-mirror, over NBD';
+  if (idstr === CONNECTOR)
+    return 'the same -smp …,maxcpus= and -m …,maxmem=, and the same devices in the same slots at both sides';
+  if (OF_CPUS.test(idstr)) return 'as many CPUs at both sides (-smp), hotplugged ones included';
+  return 'the same devices in the same slots at both sides, hotplugged ones included, and as many CPUs';
+}
+
 /** Iterative sections that are registered, and sent only when there is something in them. */
-const SENT_AT_TIMES: ReadonlySet<string> = new Set(['block', 'dirty-bitmap', 's390-storage_attributes']);
+const BLOCK = 'block';
+const SENT_AT_TIMES: ReadonlySet<string> = new Set([BLOCK, 'dirty-bitmap', 's390-storage_attributes']);
+/** First QEMU without block migration (`migrate -b`). */
+const BLOCK_GONE = [9, 1] as const;
 
 /** Registered once, and for each connector of a device (migration/global_state.c; hw/ppc/spapr_drc.c). */
 const CONNECTOR = 'spapr_drc';
 
 /** Sections that a QEMU can load and does not always send. `hasOthers`: it sends some that differ in the instance only. */
-function isSentAtTimes({ idstr, instanceId }: Section, hasOthers: boolean, { tables }: Destination): boolean {
+function isSentAtTimes(
+  { idstr, instanceId }: Section,
+  hasOthers: boolean,
+  { tables, facts, qemuVersion }: Destination,
+): boolean {
+  if (idstr === BLOCK && qemuVersion !== undefined && !isOlder(qemuVersion, BLOCK_GONE)) return false;
+  if (idstr === CONNECTOR && facts?.connectors) return facts.connectors.has(instanceId);
   if (SENT_AT_TIMES.has(idstr)) return true;
   if ((idstr === GLOBAL_STATE && instanceId !== 0) || (hasOthers && idstr !== CONNECTOR)) return false;
   const vmsds = tables?.schema.vmsds ?? [];
@@ -79,11 +122,23 @@ function isSentAtTimes({ idstr, instanceId }: Section, hasOthers: boolean, { tab
 function missingSections({ stream }: OpenedStream, { own }: Destination): Finding[] {
   const sent = new Set(stream.sections.map(({ idstr, instanceId }) => `${instanceId} ${idstr}`));
   const names = new Set(stream.sections.map(({ idstr }) => idstr));
-  return (own?.stream.sections ?? []).flatMap(({ idstr, instanceId }): Finding[] => {
-    if (sent.has(`${instanceId} ${idstr}`) || names.has(idstr.slice(idstr.lastIndexOf('/') + 1))) return [];
+  const missing = (own?.stream.sections ?? []).filter(
+    ({ idstr, instanceId }) =>
+      !sent.has(`${instanceId} ${idstr}`) && !names.has(idstr.slice(idstr.lastIndexOf('/') + 1)),
+  );
+  // The state of devices alone has none of those that are sent in several parts.
+  const isElsewhere = ({ scanner }: Section) => scanner !== undefined && isDeviceState(stream);
+  const elsewhere = missing.filter(isElsewhere);
+  const findings = missing.flatMap((section): Finding[] => {
+    if (isElsewhere(section)) return [];
+    const { idstr, instanceId } = section;
     const message = `the stream has nothing for ${printable(idstr)}, instance ${instanceId}, of the destination; it stays as it is after a reset`;
     return [{ rule: 'missing-section', severity: 'note', section: idstr, instanceId, message }];
   });
+  if (elsewhere.length === 0) return findings;
+  const list = elsewhere.map(({ idstr }) => printable(idstr)).join(', ');
+  const message = `the stream is the state of devices alone: ${list} of the destination come in another way`;
+  return [...findings, { rule: 'not-checked', severity: 'note', message }];
 }
 
 /** Why no verdict can be given when nothing blocks. */

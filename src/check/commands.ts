@@ -12,6 +12,10 @@ const COMMAND_SINCE: Readonly<Record<string, readonly [number, number]>> = {
   SWITCHOVER_START: [10, 0],
 };
 
+const POSTCOPY_RAM = 'postcopy-ram';
+/** First QEMU that looks at the capability x-colo when it loads. */
+const COLO_CHECKED = [8, 1] as const;
+
 /** How far a postcopy migration is at the destination (migration/postcopy-ram.h, PostcopyState). */
 type PostcopyState = 'none' | 'advise' | 'discard' | 'listening' | 'running';
 
@@ -48,16 +52,8 @@ export function checkCommands({ stream }: OpenedStream, destination: Destination
       });
     }
     if (step) state = step.to;
-    if (name === 'POSTCOPY_ADVISE') {
-      findings.push({
-        rule: 'capabilities',
-        severity: 'note',
-        range,
-        message: 'the source had the capability postcopy-ram on; the destination must have it, too',
-        says: 'RAM postcopy is disabled but have 16 byte advise',
-        fix: 'migrate-set-capabilities with postcopy-ram on at the destination',
-      });
-    }
+    if (name === 'POSTCOPY_ADVISE') findings.push(...checkAdvise(record, destination));
+    if (name === 'ENABLE_COLO') findings.push(...checkColo(record, destination));
     if (name === 'OPEN_RETURN_PATH') hasReturnPath = true;
     if (record.detail?.command === 'PING' && !hasReturnPath) {
       const says = `CMD_PING (0x${record.detail.value.toString(16)}) received with no return path`;
@@ -66,6 +62,83 @@ export function checkCommands({ stream }: OpenedStream, destination: Destination
     }
   }
   return findings;
+}
+
+/**
+ * migration/savevm.c, loadvm_postcopy_handle_advise: an ADVISE without content is of a source that had dirty-bitmaps on
+ * and not postcopy-ram; else it has the page sizes of both.
+ */
+function checkAdvise({ detail, range, payload }: CommandRecord, destination: Destination): Finding[] {
+  const length = payload.end - payload.start;
+  const known = destination.capability(POSTCOPY_RAM);
+  if (length === 0) {
+    if (!known?.isOn) return [];
+    return [
+      {
+        rule: 'capabilities',
+        severity: known.isSet ? 'blocks' : 'suspicious',
+        range,
+        message: `the source had ${POSTCOPY_RAM} off (it announces postcopy of dirty bitmaps alone), and the destination has it on`,
+        says: 'RAM postcopy is enabled but have 0 byte advise',
+        fix: `capability ${POSTCOPY_RAM} off at the destination`,
+      },
+    ];
+  }
+  if (detail?.command !== 'POSTCOPY_ADVISE') return [];
+  if (!known?.isOn) {
+    const seen = known ? 'the destination has it off' : 'the destination must have it, too';
+    return [
+      {
+        rule: 'capabilities',
+        severity: !known ? 'note' : known.isSet ? 'blocks' : 'suspicious',
+        range,
+        message: `the source had the capability ${POSTCOPY_RAM} on; ${seen}`,
+        says: 'RAM postcopy is disabled but have 16 byte advise',
+        fix: `capability ${POSTCOPY_RAM} on at the destination, before the migration comes in`,
+      },
+    ];
+  }
+  const local = pageSizes(destination);
+  if (local === undefined || local === detail.pageSizeSummary) return [];
+  const [theirs, ours] = [detail.pageSizeSummary.toString(16), local.toString(16)];
+  return [
+    {
+      rule: 'ram-page-size',
+      severity: 'blocks',
+      range,
+      message: `the pages behind the source's RAM have the sizes 0x${theirs} (ORed), and those of the destination 0x${ours}: for postcopy they must be the same`,
+      says: `Postcopy needs matching RAM page sizes (s=${theirs} d=${ours})`,
+      fix: `memory backends of the same page size at both sides, or ${POSTCOPY_RAM} off at both`,
+    },
+  ];
+}
+
+/** migration/postcopy-ram.c, ram_pagesize_summary; undefined where not all blocks that are migrated are known. */
+function pageSizes({ own, facts }: Destination): bigint | undefined {
+  const ram = own?.stream.sections.find(({ idstr }) => idstr === 'ram')?.scanner?.summary();
+  const sizes = ram?.kind === 'ram' ? ram.blocks.map(({ idstr }) => facts?.hostPageSizes?.get(idstr)) : [];
+  if (sizes.length === 0) return undefined;
+  return sizes.reduce<bigint | undefined>(
+    (all, size) => (all === undefined || size === undefined ? undefined : all | BigInt(size)),
+    0n,
+  );
+}
+
+/** migration/migration.c, migration_incoming_enable_colo. */
+function checkColo({ range }: CommandRecord, destination: Destination): Finding[] {
+  const { qemuVersion } = destination;
+  const known = destination.capability('x-colo');
+  if (known?.isOn || qemuVersion === undefined || isOlder(qemuVersion, COLO_CHECKED)) return [];
+  return [
+    {
+      rule: 'capabilities',
+      severity: !known ? 'note' : known.isSet ? 'blocks' : 'suspicious',
+      range,
+      message: `the stream is of COLO, and the destination ${known ? 'has the capability x-colo off' : 'must have the capability x-colo'}`,
+      says: 'ENABLE_COLO command come in migration stream, but x-colo capability is not set',
+      fix: 'capability x-colo on at the destination',
+    },
+  ];
 }
 
 /** In the order in which they are carried out: those in a package where the package is. */

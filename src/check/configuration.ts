@@ -39,9 +39,10 @@ export function checkConfiguration({ stream }: OpenedStream, destination: Destin
       });
     }
     findings.push(
-      ...checkCapabilities(configuration.capabilities ?? [], own.capabilities ?? [], destination).map(
-        (finding) => ({ ...place, ...finding }),
-      ),
+      ...checkCapabilities(configuration.capabilities ?? [], destination).map((finding) => ({
+        ...place,
+        ...finding,
+      })),
     );
     // Of a destination without a UUID, QEMU only warns.
     const local = own.uuid ?? destination.facts?.uuid;
@@ -53,14 +54,22 @@ export function checkConfiguration({ stream }: OpenedStream, destination: Destin
         ...place,
         message: `UUID ${uuidText(configuration.uuid)}, and the destination has ${uuidText(ownUuid)}`,
         says: `UUID received is ${uuidText(configuration.uuid)} and local is ${uuidText(ownUuid)}`,
-        fix: 'the same -uuid at both sides, or the capability validate-uuid off',
+        fix: 'the same -uuid at both sides, or the capability validate-uuid off at the source',
       });
     }
   } else if (own && !configuration) {
     findings.push({
       rule: 'missing-configuration',
-      severity: 'blocks',
-      message: 'the stream has no configuration section, and the destination insists on one',
+      ...(isDeviceState(stream)
+        ? {
+            severity: 'suspicious',
+            message:
+              'the stream is the state of devices alone, as xen-save-devices-state writes it, without a configuration section; a QEMU under Xen expects none',
+          }
+        : {
+            severity: 'blocks',
+            message: 'the stream has no configuration section, and the destination insists on one',
+          }),
       says: 'Configuration section missing',
       fix: '-global migration.send-configuration=off at the destination, too',
     });
@@ -90,25 +99,45 @@ export function checkConfiguration({ stream }: OpenedStream, destination: Destin
   return findings;
 }
 
-function checkCapabilities(
-  theirs: readonly string[],
-  ours: readonly string[],
-  destination: Destination,
-): Finding[] {
-  const on = new Set([...ours, ...(destination.facts?.capabilities ?? [])]);
-  return VALIDATED_CAPABILITIES.filter((name) => theirs.includes(name) !== on.has(name)).map((name) => {
-    const said = (isOn: boolean) => (isOn ? 'on' : 'off');
-    const local = said(on.has(name));
-    const received = said(theirs.includes(name));
-    return {
+function checkCapabilities(theirs: readonly string[], destination: Destination): Finding[] {
+  const known = destination.facts?.knownCapabilities;
+  const unknown = known ? theirs.filter((name) => !known.includes(name)) : [];
+  const findings: Finding[] = unknown.map((name) => ({
+    rule: 'capabilities',
+    severity: 'blocks',
+    message: `the source had the capability ${printable(name)} on, which the QEMU of the destination does not have`,
+    says: `Received unknown capability ${name}`,
+    fix: `capability ${printable(name)} off at the source, or a newer QEMU at the destination`,
+  }));
+  for (const name of VALIDATED_CAPABILITIES) {
+    if (unknown.includes(name)) continue;
+    const received = theirs.includes(name);
+    const { isOn, isSet } = destination.capability(name) ?? { isOn: false, isSet: false };
+    if (received === isOn) continue;
+    const said = (on: boolean) => (on ? 'on' : 'off');
+    findings.push({
       rule: 'capabilities',
       // Capabilities are set right before a load: that the destination did not have it before says little.
-      severity: on.has(name) ? 'blocks' : 'suspicious',
-      message: `capability ${name} was ${received} at the source, and is ${local} at the destination as it was seen`,
-      says: `Capability ${name} is ${local}, but received capability is ${received}`,
-      fix: `migrate-set-capabilities with ${name} ${received} at the destination`,
-    };
-  });
+      severity: isOn || isSet ? 'blocks' : 'suspicious',
+      message: `capability ${name} was ${said(received)} at the source, and is ${said(isOn)} at the destination${isSet ? '' : ' as it was seen'}`,
+      says: `Capability ${name} is ${said(isOn)}, but received capability is ${said(received)}`,
+      fix: `migrate-set-capabilities with ${name} ${said(received)} at the destination`,
+    });
+  }
+  return findings;
+}
+
+/**
+ * What `xen-save-devices-state` writes (migration/savevm.c, qemu_save_device_state): state of devices alone, and nothing
+ * in front of it.
+ */
+export function isDeviceState({ configuration, sections, vmdescription }: OpenedStream['stream']): boolean {
+  return (
+    !configuration &&
+    !vmdescription &&
+    sections.length > 0 &&
+    sections.every(({ records }) => records.every(({ type }) => type === 'SECTION_FULL'))
+  );
 }
 
 function uuidText(hex: string): string {

@@ -32,6 +32,16 @@ export interface DestinationFacts {
   readonly capabilities: readonly string[];
   /** The devices behind a section, by its idstr: a virtio transport and what is plugged into it are two. */
   devices(idstr: string): readonly DestinationDevice[];
+  /** All migration capabilities that its QEMU has. */
+  readonly knownCapabilities?: readonly string[] | undefined;
+  /** CPUs that can be in the machine, those that are included. */
+  readonly possibleCpus?: number | undefined;
+  /** Names by which a block node can be asked for: its own, and that of the back end that it is the root of. */
+  readonly blockNodes?: readonly string[] | undefined;
+  /** Bytes of the host's pages behind each RAMBlock, by its idstr. */
+  readonly hostPageSizes?: ReadonlyMap<string, number> | undefined;
+  /** Indexes of the dynamic reconfiguration connectors of a pseries machine. */
+  readonly connectors?: ReadonlySet<number> | undefined;
   /** Sizes of the BARs of a PCI device by the idstr of its section, by number. Bytes. */
   barSizes(idstr: string): readonly { readonly bar: number; readonly size: bigint }[] | undefined;
   /** Features of a virtio device, as sets of bits, by the idstr of its section. */
@@ -55,6 +65,16 @@ export interface DestinationKnowledge {
   readonly facts?: DestinationFacts | undefined;
   /** Version of its QEMU: that of the tables where it is left out, null where it is not known. */
   readonly qemuVersion?: string | null | undefined;
+  /** Migration capabilities and parameters that are set for this load, over what the VM was seen with. */
+  readonly capabilities?: Readonly<Record<string, boolean>> | undefined;
+  readonly parameters?: Readonly<Record<string, string>> | undefined;
+}
+
+/** A migration capability at the destination. */
+export interface CapabilityState {
+  readonly isOn: boolean;
+  /** Set for this load. Otherwise it is as the VM was seen, and may be set right before a load. */
+  readonly isSet: boolean;
 }
 
 /** A section that the destination would send itself. */
@@ -71,17 +91,33 @@ export class Destination {
   readonly own: OpenedStream | undefined;
   readonly facts: DestinationFacts | undefined;
   readonly qemuVersion: string | undefined;
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly #capabilities: Readonly<Record<string, boolean>>;
   readonly #sections = new Map<string, OwnSection[]>();
 
-  constructor({ tables, own, facts, qemuVersion }: DestinationKnowledge) {
+  constructor({ tables, own, facts, qemuVersion, capabilities, parameters }: DestinationKnowledge) {
     this.tables = tables;
     // What its description leaves closed, its own tables open up.
     this.own = own && tables ? { ...own, tables, infoTables: [tables] } : own;
     this.facts = facts;
+    this.#capabilities = capabilities ?? {};
+    this.parameters = parameters ?? {};
     this.qemuVersion = qemuVersion === undefined ? tables?.schema.qemuVersion : (qemuVersion ?? undefined);
     for (const section of this.own?.stream.sections ?? []) {
       appendTo(this.#sections, sectionKey(section.idstr, section.instanceId), this.#ownSection(section));
     }
+  }
+
+  /** Undefined where it is neither set nor was seen: a stream tells of the few only that are in it. */
+  capability(name: string): CapabilityState | undefined {
+    const set = this.#capabilities[name];
+    if (set !== undefined) return { isOn: set, isSet: true };
+    if (
+      this.own?.stream.configuration?.capabilities?.includes(name) ||
+      this.facts?.capabilities.includes(name)
+    )
+      return { isOn: true, isSet: false };
+    return this.facts ? { isOn: false, isSet: false } : undefined;
   }
 
   /**

@@ -1,6 +1,7 @@
 import { appendTo } from '../bytes/append-to.ts';
 import { virtioTypeOfName } from '../layout/infos/virtio.ts';
 import { deniedVirtioFeatures } from '../layout/infos/virtio-feature-properties.ts';
+import { cpusOfCommandLine } from './cpus-of-command-line.ts';
 import type { DestinationFacts } from './destination.ts';
 import type { Profile, ProfileDevice } from './profile.ts';
 
@@ -8,7 +9,15 @@ import type { Profile, ProfileDevice } from './profile.ts';
 const ADDED = /^\/machine\/peripheral(-anon)?\//;
 
 /** What a profile's monitor told, by the idstr of the section that it is about. */
-export function factsOfProfile({ ramBlocks, capabilities, devices, uuid }: Profile): DestinationFacts {
+export function factsOfProfile({
+  ramBlocks,
+  capabilities,
+  devices,
+  uuid,
+  commandLine,
+  possibleCpus,
+  blockNodes,
+}: Profile): DestinationFacts {
   const byPath = new Map<string, ProfileDevice[]>();
   for (const device of devices) {
     if (device.devicePath !== undefined) appendTo(byPath, device.devicePath, device);
@@ -17,6 +26,11 @@ export function factsOfProfile({ ramBlocks, capabilities, devices, uuid }: Profi
   return {
     uuid,
     ramBlocks: ramBlocks.map(({ name, usedLength, maxLength }) => ({ idstr: name, usedLength, maxLength })),
+    knownCapabilities: Object.keys(capabilities),
+    possibleCpus: possibleCpus ?? cpusOfCommandLine(commandLine),
+    blockNodes,
+    hostPageSizes: new Map(ramBlocks.map(({ name, pageSize }) => [name, pageSize])),
+    connectors: connectorsOf(devices),
     capabilities: Object.entries(capabilities).flatMap(([name, isOn]) => (isOn ? name : [])),
     devices: (idstr) =>
       devicesAt(idstr).map(({ type, path, properties }) => ({
@@ -40,4 +54,12 @@ export function factsOfProfile({ ramBlocks, capabilities, devices, uuid }: Profi
       return { offered: undefined, denied: deniedVirtioFeatures(type, isSet) };
     },
   };
+}
+
+/** hw/ppc/spapr_drc.c: a device each, whose section has its index as instance id. */
+function connectorsOf(devices: readonly ProfileDevice[]): ReadonlySet<number> | undefined {
+  const indexes = devices.flatMap(({ type, properties }) =>
+    type.startsWith('spapr-drc-') && typeof properties['index'] === 'number' ? properties['index'] : [],
+  );
+  return indexes.length > 0 ? new Set(indexes) : undefined;
 }

@@ -47,6 +47,10 @@ export interface Profile {
   /** Migration capabilities by name, on or off. */
   readonly capabilities: Readonly<Record<string, boolean>>;
   readonly ramBlocks: readonly ProfileRamBlock[];
+  /** CPUs that can be in the machine, those that are included. Absent in older profiles, and where none can be plugged. */
+  readonly possibleCpus?: number;
+  /** Names of block nodes, and of the back ends that they are the root of. Absent in older profiles. */
+  readonly blockNodes?: readonly string[];
   /** The machine, and all devices in it. */
   readonly devices: readonly ProfileDevice[];
   /** Tables of the binary that ran; undefined where they could not be read. */
@@ -166,6 +170,12 @@ function readProfile(json: CheckedObject, name: string): Profile {
     messages: asList(json['messages'], 'messages', MAX_ROWS, asText),
     capabilities: asRecord(json['capabilities'], 'capabilities', asBoolean),
     ramBlocks: asList(json['ramBlocks'], 'ramBlocks', MAX_ROWS, readRamBlock),
+    ...(json['possibleCpus'] === undefined
+      ? {}
+      : { possibleCpus: asSize(json['possibleCpus'], 'possibleCpus') }),
+    ...(json['blockNodes'] === undefined
+      ? {}
+      : { blockNodes: asList(json['blockNodes'], 'blockNodes', MAX_ROWS, asText) }),
     devices: asList(json['devices'], 'devices', MAX_DEVICES, readDevice),
     schema: json['schema'] === undefined ? undefined : schemaOfJson(json['schema'], `${name} schema`),
     stream: bytes,

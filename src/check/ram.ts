@@ -5,12 +5,11 @@ import type { RamBlock } from '../ram/ram-block.ts';
 import type { Section } from '../stream/scan.ts';
 import type { Destination } from './destination.ts';
 import type { Finding } from './finding.ts';
-import { isOlder, tooNewWords } from './version.ts';
+import { checkRamRecords } from './ram-records.ts';
+import { tooNewWords } from './version.ts';
 
 const RAM = 'ram';
 const RAM_VERSION = 4;
-/** First QEMU without the capability compress. */
-const COMPRESS_GONE = [9, 1] as const;
 /** RAM blocks are resized in whole pages of the host; the smallest that hosts have. */
 const HOST_PAGE_SIZE = 4096;
 
@@ -38,7 +37,10 @@ export function checkRam(opened: OpenedStream, destination: Destination): Findin
   const place = { section: RAM, ...(range ? { range } : {}) };
   const page = checkPageSize(opened, destination);
   if (page) return [{ ...place, ...page }];
-  const findings: Finding[] = checkPages(section, destination).map((finding) => ({ ...place, ...finding }));
+  const findings: Finding[] = checkRamRecords(section, opened, destination).map((finding) => ({
+    ...place,
+    ...finding,
+  }));
   const ours = new Map(ownBlocks.map((block) => [block.idstr, block]));
   for (const block of blocks) {
     const local = ours.get(block.idstr);
@@ -115,27 +117,6 @@ function checkPageSize({ schema, stream }: OpenedStream, { own }: Destination): 
   };
 }
 
-/** Pages that were compressed one by one: QEMU had that as an experiment of its own until 9.0. */
-function checkPages({ scanner }: Section<IterativeScanner>, { qemuVersion }: Destination): Finding[] {
-  const summary = scanner?.summary();
-  if (summary?.kind !== 'ram' || summary.pages.compressed.pages === 0) return [];
-  const isGone = qemuVersion !== undefined && !isOlder(qemuVersion, COMPRESS_GONE);
-  const count = summary.pages.compressed.pages;
-  return [
-    {
-      rule: 'ram-pages',
-      severity: isGone ? 'blocks' : 'suspicious',
-      message: isGone
-        ? `${count} compressed pages, which QEMU does not read from ${COMPRESS_GONE.join('.')} on`
-        : `${count} compressed pages: the destination must have the capability compress on`,
-      says: isGone
-        ? 'Unknown combination of migration flags: 0x100'
-        : 'Received an unexpected compressed page',
-      fix: 'capability compress off at the source',
-    },
-  ];
-}
-
 /** softmmu/physmem.c, qemu_ram_resize. */
 function compareLength(
   { idstr, length }: RamBlock,
@@ -162,7 +143,7 @@ function compareLength(
       severity: 'blocks',
       message: `${sizes}, and it cannot grow`,
       says: `Size too large: ${idstr}: ${hex(wanted)} > ${hex(used)}: Invalid argument`,
-      fix: romFix,
+      fix: firmwareFix,
     };
   }
   return {
@@ -172,11 +153,19 @@ function compareLength(
     says: isResizable
       ? `Size too large: ${idstr}: ${hex(wanted)} > ${hex(most ?? used)}: Invalid argument`
       : `Size mismatch: ${idstr}: ${hex(wanted)} != ${hex(used)}: Invalid argument`,
-    fix: /rom|bios|flash/i.test(idstr)
-      ? romFix
-      : 'the same memory size at both sides (-m, size of the memory backend, video memory)',
+    fix: sizeFix(idstr, length),
   };
 }
 
-const romFix =
-  'firmware of the same size at both sides: pad the file, or give the same one with -bios, -drive if=pflash or romfile=';
+function sizeFix(idstr: string, length: number): string {
+  // hw/pci/pci.c, pci_add_option_rom: the block is called after the device, and has a power of two of bytes.
+  const device = /(?:^|\/)([^/]+)\.rom$/.exec(idstr)?.[1];
+  if (device !== undefined)
+    return `romsize=${length} on the ${printable(device)} at the destination (QEMU 6.0 and later), or with romfile= a ROM of the source's size`;
+  return /rom|bios|flash/i.test(idstr)
+    ? firmwareFix
+    : 'the same memory size at both sides (-m, size of the memory backend, video memory)';
+}
+
+const firmwareFix =
+  'firmware of the same size at both sides: pad the file, or give the same one with -bios or -drive if=pflash';

@@ -23,6 +23,7 @@ export const rules = {
   'ram-block-resized': 'A RAM block has another size, and will be resized',
   'ram-pages': 'Pages of RAM are in an encoding that the destination does not read',
   'ram-page-size': 'A RAM block has pages of another size',
+  'dirty-bitmaps': 'The destination has no block node for a dirty bitmap',
   'missing-ram-block': 'The destination has a RAM block that the stream does not have',
   'section-layout': 'The destination reads more or fewer bytes than the section has',
   'array-length': 'An array has another number of elements at the destination',

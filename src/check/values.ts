@@ -2,6 +2,7 @@ import type { PathComponent } from '../bytes/diagnostic.ts';
 import { type LayoutNode, type StructNode, walk } from '../layout/node.ts';
 import type { Section } from '../stream/scan.ts';
 import { checkAhci } from './ahci.ts';
+import { checkCpuHotplug } from './cpu-hotplug.ts';
 import { checkCpuRegisters } from './cpu-registers.ts';
 import type { Destination } from './destination.ts';
 import type { Finding } from './finding.ts';
@@ -11,6 +12,7 @@ import { checkPostLoad } from './post-load.ts';
 import { checkPpcCpu } from './ppc-cpu.ts';
 import { checkSpaprCapabilities } from './spapr.ts';
 import { checkTemporary } from './temporary.ts';
+import { checkTpm } from './tpm.ts';
 import { checkVirtio } from './virtio.ts';
 import { walkPairs } from './walk-pairs.ts';
 
@@ -40,11 +42,16 @@ export function checkValues(values: SectionValues): Finding[] {
     ...checkGlobalState(values),
     ...checkSpaprCapabilities(values),
     ...checkAhci(values),
+    ...checkTpm(values),
   ];
   for (const { node, own, path } of walkPairs(values.root, values.own)) {
     if (findings.length >= MAX_FINDINGS) break;
     const input = { ...values, node, ownNode: own, path };
-    const found = [...(checks.get(node.type)?.(input) ?? []), ...checkPostLoad(input)];
+    const found = [
+      ...(checks.get(node.type)?.(input) ?? []),
+      ...checkPostLoad(input),
+      ...checkCpuHotplug(input),
+    ];
     findings.push(...found.map((finding) => ({ path, range: node, ...finding })));
   }
   return findings;

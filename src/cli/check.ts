@@ -1,9 +1,10 @@
 import { Command, Option } from '@commander-js/extra-typings';
-import { DecodeError } from '../bytes/diagnostic.ts';
+import { DecodeError, printable } from '../bytes/diagnostic.ts';
 import { checkStream } from '../check/check.ts';
 import type { Destination } from '../check/destination.ts';
 import type { CheckReport } from '../check/finding.ts';
 import { checkHeader } from '../check/header.ts';
+import { parseCapability, parseParameter } from '../check/migration-settings.ts';
 import type { OpenedStream } from '../layout/open.ts';
 import { useBuiltinInfoTables } from '../node/builtin-schemas.ts';
 import { openDestination } from '../node/open-destination.ts';
@@ -11,7 +12,7 @@ import { checkJunit } from '../render/check-junit.ts';
 import { checkSarif } from '../render/check-sarif.ts';
 import { checkTable, checkText } from '../render/check-text.ts';
 import { withInput, withStream } from './input.ts';
-import { jsonOption, openKnowledge } from './options.ts';
+import { channelOption, collect, jsonOption, openKnowledge } from './options.ts';
 import { EXIT_OK, EXIT_TROUBLE, Output, say, styleFor, toJson } from './output.ts';
 import { orTrouble, troubleText } from './trouble.ts';
 import { packageVersion } from './version.ts';
@@ -37,6 +38,13 @@ export const checkCommand = new Command('check')
     ),
   )
   .option('--source-schema <file>', 'the same from a schema file')
+  .option(
+    '--capability <name=on|off>',
+    'a migration capability that is set at the destination for this load; can be repeated',
+    collect,
+  )
+  .option('--parameter <name=value>', 'a migration parameter likewise', collect)
+  .addOption(channelOption())
   .option('--notes', 'show also what does not keep the stream from being loaded')
   .addOption(jsonOption().conflicts(['junit', 'sarif']))
   .addOption(new Option('--junit', 'print JUnit XML').conflicts('sarif'))
@@ -56,6 +64,8 @@ Examples:
   vmwalk check guest.qevm --profile paused-on-the-other-host.qevm
   vmwalk check guest.qevm --qemu /usr/bin/qemu-system-x86_64
   vmwalk check guest.qevm --schema 10.0-x86_64     Debian's QEMU, which need not be installed
+  vmwalk check guest.qevm --profile there.profile --capability postcopy-ram=on
+  vmwalk check guest.qevm --profile there.profile --capability multifd=on --parameter multifd-channels=4 --channel 'guest.ch*'
   vmwalk check disk.qcow2#before-upgrade --profile there.profile --notes
   vmwalk check --junit saved/*.qevm --profile there.profile > report.xml
   vmwalk explain unknown-section`,
@@ -65,19 +75,43 @@ Examples:
     if (profile === undefined && schema === undefined) {
       command.error('error: --profile, --qemu or --schema says what the destination is');
     }
+    const settings = <T>(
+      option: string,
+      texts: readonly string[],
+      parse: (text: string) => readonly [string, T],
+    ) =>
+      Object.fromEntries(
+        texts.map((text) => {
+          try {
+            return parse(text);
+          } catch (error) {
+            const { message } = error as Error;
+            return command.error(
+              `error: option '${option}' argument '${printable(text)}' is invalid: ${message}`,
+            );
+          }
+        }),
+      );
+    const capabilities = settings('--capability', options.capability ?? [], parseCapability);
+    const parameters = settings('--parameter', options.parameter ?? [], parseParameter);
     await orTrouble(async () => {
       const source = await openKnowledge({
         qemu: options.sourceQemu,
         schema: options.sourceSchema,
         blob: true,
       });
-      const { destination, remarks, close } = await openDestination({ schema, profile });
+      const { destination, remarks, close } = await openDestination({
+        schema,
+        profile,
+        capabilities,
+        parameters,
+      });
       for (const remark of remarks) say(`destination: ${remark}`);
       const reports: CheckReport[] = [];
       try {
         for (const file of files) {
           try {
-            reports.push(await checkFile(file, destination, source));
+            reports.push(await checkFile(file, destination, source, options.channel));
           } catch (error) {
             if (!(error instanceof DecodeError)) throw error;
             say(troubleText(error), 'error');
@@ -96,10 +130,11 @@ async function checkFile(
   file: string,
   destination: Destination,
   source: Awaited<ReturnType<typeof openKnowledge>>,
+  channel: readonly string[] | undefined,
 ): Promise<CheckReport> {
   const use = (opened: OpenedStream) => checkStream(useBuiltinInfoTables(opened), destination);
   try {
-    return await withStream(file, use, source);
+    return await withStream(file, use, source, { channel });
   } catch (error) {
     if (!(error instanceof DecodeError) || error.code !== 'not-a-stream' || file === '-') throw error;
     const damaged = await withInput(file, {}, (input) => checkHeader(input.source));

@@ -19,6 +19,8 @@ import { withVirtioFeatures } from './virtio-status.ts';
 
 /** Bytes a second: as fast as can be. */
 const BANDWIDTH = 2 ** 40;
+/** More than any machine has. */
+const MAX_CPUS = 1 << 20;
 /** Milliseconds between two questions how far the migration is. */
 const POLL = 50;
 /** Capabilities that say what is in the stream, and stay; the others say how it is sent. */
@@ -68,6 +70,8 @@ export function captureProfile(command: readonly string[], options: CaptureOptio
     if (machineType === 'none') throw new Error('a machine of type none has no state: give -M');
     const capabilities = await qmp.execute('query-migrate-capabilities', {}, readCapabilities);
     const ramBlocks = parseRamBlocks(await qmp.monitor('info ramblock'));
+    const possibleCpus = await readPossibleCpus(qmp);
+    const blockNodes = await readBlockNodes(qmp);
     const devices = await readDevices(qmp);
     const stream = await captureStream(qemu, capabilities, options);
     const schema = await extractSchema(qemu).catch((error: Error) => {
@@ -83,6 +87,8 @@ export function captureProfile(command: readonly string[], options: CaptureOptio
       commandLine: command,
       capabilities: Object.fromEntries(capabilities.map(({ capability, state }) => [capability, state])),
       ramBlocks,
+      ...(possibleCpus === undefined ? {} : { possibleCpus }),
+      blockNodes,
       // QEMU has crashed here: nothing is asked of it afterwards.
       devices: await withVirtioFeatures(qmp, devices, version.major, warnings),
       messages: qemu.messages,
@@ -114,6 +120,33 @@ function readCapabilities(value: unknown, path: string) {
       state: asBoolean(state, `[${i}].state`),
     };
   });
+}
+
+/** Machines that no CPU can be plugged into refuse to tell. */
+async function readPossibleCpus(qmp: Qmp): Promise<number | undefined> {
+  try {
+    return await qmp.execute('query-hotpluggable-cpus', {}, (value, path) =>
+      asArray(value, path).reduce<number>((sum, slot, i) => {
+        const cpus = asObject(slot, `[${i}]`)['vcpus-count'];
+        return sum + asInteger(cpus, 0, MAX_CPUS, `[${i}].vcpus-count`);
+      }, 0),
+    );
+  } catch (error) {
+    if (error instanceof QmpError) return undefined;
+    throw error;
+  }
+}
+
+async function readBlockNodes(qmp: Qmp): Promise<string[]> {
+  const names = async (command: string, member: string) =>
+    qmp.execute(command, {}, (value, path) =>
+      asArray(value, path).map((node, i) => asText(asObject(node, `[${i}]`)[member] ?? '', member)),
+    );
+  const found = [
+    ...(await names('query-named-block-nodes', 'node-name')),
+    ...(await names('query-block', 'device')),
+  ];
+  return [...new Set(found)].filter((name) => name !== '');
 }
 
 async function extractSchema(qemu: PausedQemu): Promise<QemuSchema> {

@@ -1,5 +1,5 @@
 import { type ByteSource, memorySource } from '../bytes/source.ts';
-import { Destination } from '../check/destination.ts';
+import { Destination, type DestinationKnowledge } from '../check/destination.ts';
 import { factsOfProfile } from '../check/facts.ts';
 import { profile as profileContainer } from '../containers/profile.ts';
 import { openStream } from '../layout/open.ts';
@@ -18,6 +18,9 @@ export interface DestinationFiles {
   readonly schema?: string | undefined;
   /** A profile, or a stream of the destination itself. */
   readonly profile?: string | undefined;
+  /** Migration capabilities and parameters that are set for the load, over what the profile has. */
+  readonly capabilities?: Readonly<Record<string, boolean>> | undefined;
+  readonly parameters?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface OpenedDestination {
@@ -28,21 +31,25 @@ export interface OpenedDestination {
 }
 
 /** Opens what is known of a destination. Throws DecodeError where a file is not what it should be. */
-export async function openDestination({ schema, profile }: DestinationFiles): Promise<OpenedDestination> {
+export async function openDestination({
+  schema,
+  profile,
+  ...set
+}: DestinationFiles): Promise<OpenedDestination> {
   const given = schema === undefined ? undefined : new SchemaTables(await openSchema(schema));
   if (profile === undefined)
-    return { destination: new Destination({ tables: given }), remarks: [], close: async () => {} };
+    return { destination: new Destination({ tables: given, ...set }), remarks: [], close: async () => {} };
   const input = await openInput(profile, { stopAt: profileContainer });
   try {
     const { source } = input;
     const head = await source.read(0, MAX_HEAD);
     if (!profileContainer.matches(head))
-      return { ...(await destinationOfStream(source, given)), close: () => input.close() };
+      return { ...(await destinationOfStream(source, given, set)), close: () => input.close() };
     const read = await readProfile(source, profile);
     await input.close();
     const tables = given ?? (read.schema && new SchemaTables(read.schema));
     const own = await openStream(memorySource(read.stream, profile), tables ? { tables } : {});
-    const knowledge = { tables, own, facts: factsOfProfile(read), qemuVersion: read.qemu.version };
+    const knowledge = { ...set, tables, own, facts: factsOfProfile(read), qemuVersion: read.qemu.version };
     return { destination: new Destination(knowledge), remarks: [], close: async () => {} };
   } catch (error) {
     await input.close();
@@ -54,13 +61,14 @@ export async function openDestination({ schema, profile }: DestinationFiles): Pr
 export async function destinationOfStream(
   source: ByteSource,
   given?: SchemaTables,
+  set: Pick<DestinationKnowledge, 'capabilities' | 'parameters'> = {},
 ): Promise<Pick<OpenedDestination, 'destination' | 'remarks'>> {
   const own = await openStream(source, given ? { tables: given } : {});
-  if (given) return { destination: new Destination({ tables: given, own }), remarks: [] };
+  if (given) return { destination: new Destination({ ...set, tables: given, own }), remarks: [] };
   const writer = await builtinTablesOfWriter(own);
-  if (!writer) return { destination: new Destination({ own }), remarks: [] };
+  if (!writer) return { destination: new Destination({ ...set, own }), remarks: [] };
   const { tables } = writer;
-  const destination = new Destination({ tables, own, qemuVersion: writer.qemuVersion ?? null });
+  const destination = new Destination({ ...set, tables, own, qemuVersion: writer.qemuVersion ?? null });
   const { qemuVersion, target } = tables.schema;
   const others = writer.qemuVersion === undefined ? ', as those of other versions do' : '';
   const remark = `taken to be QEMU ${qemuVersion}, ${target}, whose built-in tables fit its state best${others}; --qemu or --schema says which it is`;

@@ -16,7 +16,8 @@ export function* checkText(report: CheckReport, { style, notes }: CheckTextOptio
   yield `${style.heading(printable(report.name))}: ${verdictText(report, style)}`;
   let hidden = 0;
   for (const finding of report.findings) {
-    if (finding.severity === 'note' && !notes) {
+    // What was not checked is part of what the verdict means.
+    if (finding.severity === 'note' && finding.rule !== 'not-checked' && !notes) {
       hidden++;
       continue;
     }

@@ -48,7 +48,19 @@ export interface Known {
   readonly tables?: boolean;
   /** What its monitor told. */
   readonly facts?: DestinationFacts;
+  /** What is set for the load. */
+  readonly capabilities?: Readonly<Record<string, boolean>>;
+  readonly parameters?: Readonly<Record<string, string>>;
 }
+
+/** A monitor that told nothing. */
+export const NO_FACTS: DestinationFacts = {
+  ramBlocks: [],
+  capabilities: [],
+  devices: () => [],
+  barSizes: () => undefined,
+  virtioFeatures: () => undefined,
+};
 
 /** A destination by a stream of its own, `own`, and the tables of its QEMU. */
 export async function destinationOf(
@@ -62,6 +74,8 @@ export async function destinationOf(
     tables: opened,
     own: await openStream(memorySource(own), opened ? { tables: opened } : {}),
     facts: known.facts,
+    capabilities: known.capabilities,
+    parameters: known.parameters,
     qemuVersion: version,
   });
 }
