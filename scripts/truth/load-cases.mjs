@@ -27,7 +27,38 @@ function versionCases() {
   );
 }
 
+/**
+ * The state of CPU hotplug, which 11.1 sends always, and older destinations that have not booted do not.
+ *
+ * @returns {LoadCase[]}
+ */
+function hotplugCases() {
+  const machine = (
+    /** @type {string} */ version,
+    /** @type {string} */ family,
+    /** @type {number} */ cpus,
+  ) => ({
+    ...{ version, target: 'x86_64' },
+    args: ['-machine', `${family}-7.2`, '-m', '32', '-nodefaults', '-smp', `1,maxcpus=${cpus}`],
+  });
+  return ['pc-q35', 'pc-i440fx'].flatMap((family) =>
+    ['7.2', '10.0'].flatMap((to) =>
+      [
+        [2, 4],
+        [4, 2],
+        [4, 4],
+      ].map(([from = 0, most = 0]) => ({
+        id: `hotplug-max-cpus ${family} ${from} to ${most} 11.1 to ${to}`,
+        set: `hotplug-max-cpus-${family}-${from}`,
+        kind: 'CPU count',
+        source: { ...machine('11.1', family, from), runMs: 1000 },
+        destination: machine(to, family, most),
+      })),
+    ),
+  );
+}
+
 /** @returns {LoadCase[]} */
 export function loadCases() {
-  return [...differenceCases(), ...damagedCases(), ...versionCases()];
+  return [...differenceCases(), ...hotplugCases(), ...damagedCases(), ...versionCases()];
 }

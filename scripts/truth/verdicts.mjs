@@ -53,7 +53,7 @@ function tablesOf(version, target) {
 let last;
 
 /** @param {import('./read-loads.mjs').RecordedLoad} one */
-async function destinationOf({ destination: { version, target }, profileName, profile }) {
+async function destinationOf({ destination: { version, target, args }, profileName, profile }) {
   if (last?.name === profileName) return last.destination;
   if (values['guess-tables']) {
     const { destination } = await destinationOfStream(memorySource(profile()));
@@ -68,7 +68,7 @@ async function destinationOf({ destination: { version, target }, profileName, pr
   const own = values['without-profile']
     ? undefined
     : await openStream(memorySource(profile()), known ? { tables: known } : {});
-  const destination = new Destination({ tables: known, own, qemuVersion: version });
+  const destination = new Destination({ tables: known, own, commandLine: args, qemuVersion: version });
   last = { name: profileName, destination };
   return destination;
 }

@@ -20,7 +20,7 @@ export function checkCpuHotplug({
   if (node.kind !== 'struct' || node.vmsdName !== CPU_HOTPLUG || ownNode) return [];
   const devices = [...childrenOf(node)].find(({ name }) => name === DEVICES);
   const count = devices === undefined ? 0 : devices.kind === 'array' ? devices.length : 1;
-  const possible = destination.facts?.possibleCpus;
+  const possible = destination.possibleCpus;
   if (possible === count) return [];
   const place = { path: [...parent, DEVICES], range: devices ?? node };
   const fix = `-smp …,maxcpus=${count} at the destination: as at the source`;

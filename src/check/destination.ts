@@ -4,6 +4,7 @@ import type { Layout, StructNode } from '../layout/node.ts';
 import { layoutOf, type OpenedStream } from '../layout/open.ts';
 import type { SchemaTables } from '../layout/tables.ts';
 import type { Section } from '../stream/scan.ts';
+import { cpusOfCommandLine } from './cpus-of-command-line.ts';
 import type { PropertyValue } from './profile.ts';
 
 /** A RAMBlock as the monitor of the destination shows it. Bytes. */
@@ -65,6 +66,8 @@ export interface DestinationKnowledge {
   readonly facts?: DestinationFacts | undefined;
   /** Version of its QEMU: that of the tables where it is left out, null where it is not known. */
   readonly qemuVersion?: string | null | undefined;
+  /** What starts it, where its monitor did not tell what stands there. */
+  readonly commandLine?: readonly string[] | undefined;
   /** Migration capabilities and parameters that are set for this load, over what the VM was seen with. */
   readonly capabilities?: Readonly<Record<string, boolean>> | undefined;
   readonly parameters?: Readonly<Record<string, string>> | undefined;
@@ -92,16 +95,20 @@ export class Destination {
   readonly facts: DestinationFacts | undefined;
   readonly qemuVersion: string | undefined;
   readonly parameters: Readonly<Record<string, string>>;
+  /** CPUs that can be in the machine, those that are included; undefined where it is not known. */
+  readonly possibleCpus: number | undefined;
   readonly #capabilities: Readonly<Record<string, boolean>>;
   readonly #sections = new Map<string, OwnSection[]>();
 
-  constructor({ tables, own, facts, qemuVersion, capabilities, parameters }: DestinationKnowledge) {
+  constructor(knowledge: DestinationKnowledge) {
+    const { tables, own, facts, qemuVersion, commandLine, capabilities, parameters } = knowledge;
     this.tables = tables;
     // What its description leaves closed, its own tables open up.
     this.own = own && tables ? { ...own, tables, infoTables: [tables] } : own;
     this.facts = facts;
     this.#capabilities = capabilities ?? {};
     this.parameters = parameters ?? {};
+    this.possibleCpus = facts?.possibleCpus ?? (commandLine && cpusOfCommandLine(commandLine));
     this.qemuVersion = qemuVersion === undefined ? tables?.schema.qemuVersion : (qemuVersion ?? undefined);
     for (const section of this.own?.stream.sections ?? []) {
       appendTo(this.#sections, sectionKey(section.idstr, section.instanceId), this.#ownSection(section));

@@ -1,7 +1,6 @@
 import { appendTo } from '../bytes/append-to.ts';
 import { virtioTypeOfName } from '../layout/infos/virtio.ts';
 import { deniedVirtioFeatures } from '../layout/infos/virtio-feature-properties.ts';
-import { cpusOfCommandLine } from './cpus-of-command-line.ts';
 import type { DestinationFacts } from './destination.ts';
 import type { Profile, ProfileDevice } from './profile.ts';
 
@@ -14,7 +13,6 @@ export function factsOfProfile({
   capabilities,
   devices,
   uuid,
-  commandLine,
   possibleCpus,
   blockNodes,
 }: Profile): DestinationFacts {
@@ -27,7 +25,7 @@ export function factsOfProfile({
     uuid,
     ramBlocks: ramBlocks.map(({ name, usedLength, maxLength }) => ({ idstr: name, usedLength, maxLength })),
     knownCapabilities: Object.keys(capabilities),
-    possibleCpus: possibleCpus ?? cpusOfCommandLine(commandLine),
+    possibleCpus,
     blockNodes,
     hostPageSizes: new Map(ramBlocks.map(({ name, pageSize }) => [name, pageSize])),
     connectors: connectorsOf(devices),

@@ -7,6 +7,7 @@ import { isSameShape } from '../layout/same-shape.ts';
 import type { Section } from '../stream/scan.ts';
 import type { Destination, OwnSection } from './destination.ts';
 import type { Finding } from './finding.ts';
+import { machineRemedy } from './machine-remedies.ts';
 import { type Difference, firstDifference } from './shape.ts';
 import { checkValues } from './values.ts';
 import { tooNewWords, wordsOf } from './version.ts';
@@ -161,7 +162,9 @@ function loadFailure(
   }
   const stop = stopText(why, path);
   const says = `Missing section footer for ${section.idstr}`;
-  const fix = 'the same configuration of the device at both sides, and a machine type that both QEMUs have';
+  const fix =
+    machineRemedy(section.idstr, difference?.path ?? path) ??
+    'the same configuration of the device at both sides, and a machine type that both QEMUs have';
   if (!difference) return { rule: 'section-layout', severity, message: stop, says, path, range, fix };
   return {
     rule: difference.kind === 'count' ? 'array-length' : 'section-layout',

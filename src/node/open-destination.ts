@@ -49,7 +49,14 @@ export async function openDestination({
     await input.close();
     const tables = given ?? (read.schema && new SchemaTables(read.schema));
     const own = await openStream(memorySource(read.stream, profile), tables ? { tables } : {});
-    const knowledge = { ...set, tables, own, facts: factsOfProfile(read), qemuVersion: read.qemu.version };
+    const knowledge = {
+      ...set,
+      commandLine: read.commandLine,
+      tables,
+      own,
+      facts: factsOfProfile(read),
+      qemuVersion: read.qemu.version,
+    };
     return { destination: new Destination(knowledge), remarks: [], close: async () => {} };
   } catch (error) {
     await input.close();

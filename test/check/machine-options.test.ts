@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { cpusOfCommandLine } from '../../src/check/cpus-of-command-line.ts';
-import { blocking, checkLoad, hasSaid, NO_FACTS, recorded } from './recorded.ts';
+import { blocking, checkLoad, hasSaid, loads, NO_FACTS, recorded } from './recorded.ts';
 
 describe('CPUs of a command line (hw/core/machine-smp.c)', () => {
   test.each<[string, number | undefined]>([
@@ -21,34 +21,50 @@ describe('CPUs of a command line (hw/core/machine-smp.c)', () => {
 });
 
 describe('the state of CPU hotplug, where the destination does not send it', () => {
-  // QEMU 11.1 sends it always, older ones once the guest has switched to it. Both sides have maxcpus=4.
-  const load = recorded('q35-hotplug@5.2 11.1 to 7.2');
-  const check = (possibleCpus: number | undefined) =>
-    checkLoad(load, { facts: { ...NO_FACTS, possibleCpus } });
+  // QEMU 11.1 sends it always, older ones once the guest has switched to it.
+  const cases = loads.filter(({ id }) => id.startsWith('hotplug-max-cpus'));
 
-  test('as many CPUs as QEMU loaded it with', async () => {
-    expect(load.loaded).toBe(true);
-    expect(load.destination.args.join(' ')).toContain('maxcpus=4');
-    const report = await check(4);
-    expect(report.verdict).toBe('no blocker found');
-  });
-
-  test('another number of them', async () => {
-    for (const possible of [1, 3, 5]) {
-      const found = blocking(await check(possible));
-      expect(found.map(({ rule, path }) => [rule, path?.at(-1)])).toEqual([['array-length', 'devs']]);
-      expect(found[0]?.fix).toContain('maxcpus=4');
-      // What QEMU 11.1 said of the same.
-      const { words } = recorded('count-max-cpus ab 11.1 to 11.1');
-      expect(hasSaid(words, found[0]!.says!)).toBe(true);
+  test.each(cases.map(({ id }) => id))('%s', async (id) => {
+    const load = recorded(id);
+    const report = await checkLoad(load);
+    expect(report.verdict).toBe(load.loaded ? 'no blocker found' : 'will be rejected');
+    for (const { rule, path, says, fix } of blocking(report)) {
+      expect([rule, path?.at(-1)]).toEqual(['array-length', 'devs']);
+      expect(fix).toContain(load.source.args.at(-1)?.split(',')[1]);
+      expect(hasSaid(load.words, says!)).toBe(true);
     }
   });
 
+  test('there are both', () => {
+    expect(cases.map(({ loaded }) => loaded)).toContain(true);
+    expect(cases.map(({ loaded }) => loaded)).toContain(false);
+  });
+
+  test('what the monitor told counts, and not the command line', async () => {
+    const load = recorded('hotplug-max-cpus pc-q35 4 to 4 11.1 to 10.0');
+    const report = await checkLoad(load, { facts: { ...NO_FACTS, possibleCpus: 3 } });
+    expect(blocking(report).map(({ rule }) => rule)).toEqual(['array-length']);
+  });
+
   test('a number that nobody told', async () => {
-    const { verdict, findings } = await check(undefined);
+    const load = recorded('hotplug-max-cpus pc-q35 4 to 4 11.1 to 10.0');
+    const { verdict, findings } = await checkLoad(load, { facts: NO_FACTS, commandLine: undefined });
     expect(verdict).toBe('cannot tell');
     expect(findings.filter(({ severity }) => severity !== 'note').map(({ rule }) => rule)).toEqual([
       'not-checked',
     ]);
+  });
+});
+
+describe('remedies where there is no -device', () => {
+  test.each([
+    ['memory-slots ab 7.2 to 7.2', '-m …,slots='],
+    ['memory-maxmem ba 7.2 to 7.2', '-m …,slots='],
+    ['count-max-cpus ab 11.1 to 11.1', '-smp …,maxcpus='],
+    ['pseries-max-cpus ab 7.2 to 7.2', '-smp …,maxcpus='],
+    ['property-hotplug-bridges ab 7.2 to 7.2', '-global PIIX4_PM.acpi-pci-hotplug-with-bridge-support='],
+  ])('%s', async (id, fix) => {
+    const [first] = blocking(await checkLoad(recorded(id)));
+    expect(first?.fix).toContain(fix);
   });
 });

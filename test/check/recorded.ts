@@ -48,6 +48,7 @@ export interface Known {
   readonly tables?: boolean;
   /** What its monitor told. */
   readonly facts?: DestinationFacts;
+  readonly commandLine?: readonly string[] | undefined;
   /** What is set for the load. */
   readonly capabilities?: Readonly<Record<string, boolean>>;
   readonly parameters?: Readonly<Record<string, string>>;
@@ -74,6 +75,7 @@ export async function destinationOf(
     tables: opened,
     own: await openStream(memorySource(own), opened ? { tables: opened } : {}),
     facts: known.facts,
+    commandLine: known.commandLine,
     capabilities: known.capabilities,
     parameters: known.parameters,
     qemuVersion: version,
@@ -84,8 +86,8 @@ export async function destinationOf(
 const destinations = new Map<string, Promise<Destination>>();
 
 export async function checkLoad(load: RecordedLoad, known: Known = {}): Promise<CheckReport> {
-  const { version, target } = load.destination;
-  const make = () => destinationOf(load.profile(), version, target, known);
+  const { version, target, args } = load.destination;
+  const make = () => destinationOf(load.profile(), version, target, { commandLine: args, ...known });
   const key = `${load.profileName} ${version} ${known.tables ?? true}`;
   const destination = known.facts ? make() : (destinations.get(key) ?? make());
   if (!known.facts) destinations.set(key, destination);

@@ -49,7 +49,8 @@ async function destinationOf(load: RecordedLoad): Promise<Destination> {
     (await tablesOf(load)) ??
     (await builtinTablesOfWriter(await openStream(memorySource(load.profile()))))?.tables;
   const own = await openStream(memorySource(load.profile()), known ? { tables: known } : {});
-  const destination = new Destination({ tables: known, own, qemuVersion: load.destination.version });
+  const { version, args } = load.destination;
+  const destination = new Destination({ tables: known, own, commandLine: args, qemuVersion: version });
   last = { name: load.profileName, destination };
   return destination;
 }
