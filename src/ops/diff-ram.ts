@@ -84,8 +84,8 @@ function diffPages(a: RamBlock, hashesA: PageHashes, b: RamBlock, hashesB: PageH
   const counts = { same: 0, changed: 0, onlyA: 0, onlyB: 0, undecoded: 0 };
   const ranges: PageRange[] = [];
   let omittedRanges = 0;
-  const pageSizeA = hashesA.blocks.get(a.idstr)?.pageSize;
-  const pageSizeB = hashesB.blocks.get(b.idstr)?.pageSize;
+  const pageSizeA = hashesA.pageSize(a.idstr);
+  const pageSizeB = hashesB.pageSize(b.idstr);
   const pageSize = pageSizeA ?? pageSizeB ?? 0;
   if (pageSizeA === undefined || pageSizeB === undefined || pageSizeA === pageSizeB) {
     const side = (hashes: PageHashes, block: RamBlock) => ({

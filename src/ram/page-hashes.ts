@@ -1,16 +1,27 @@
 import type { PageKind, PageSink } from './page-sink.ts';
 import type { RamBlock } from './ram-block.ts';
 
-/** Pages of one chunk: 8 KiB of hashes. */
-const CHUNK_PAGES = 1 << 10;
+/** Pages of one chunk. As few as that, since a small stream can have one page in each of a great many chunks. */
+const CHUNK_PAGES = 32;
+const CHUNK_WORDS = 2 * CHUNK_PAGES;
+/** Chunks of one slab, which is an allocation: 1 MiB. */
+const SLAB_CHUNKS = 1 << 12;
 /** Chunks that are kept: 512 MiB, enough for 256 GiB of pages of 4 KiB. */
-const MAX_CHUNKS = 1 << 16;
+const MAX_CHUNKS = 1 << 21;
 
-/** Two words for each page, see `PageHashes`. Page n of a block is page n % CHUNK_PAGES of chunk n / CHUNK_PAGES. */
-export interface BlockHashes {
+/** Page n of a block is page n % CHUNK_PAGES of chunk n / CHUNK_PAGES. */
+interface BlockHashes {
   /** TARGET_PAGE_SIZE, bytes. */
   readonly pageSize: number;
-  readonly chunks: Map<number, Uint32Array>;
+  /** Where each chunk is in the slabs. */
+  readonly chunks: Map<number, number>;
+}
+
+/** Two words for each page, see `PageHashes`. */
+interface Chunk {
+  readonly words: Uint32Array;
+  /** Of its first page. */
+  readonly start: number;
 }
 
 /** What is known of the content of a page: its first word is odd when there is a hash. */
@@ -35,6 +46,7 @@ export class PageHashes implements PageSink {
   /** Sends of pages that are not followed, as there are too many. */
   unfollowed = 0;
   readonly #blocks = new Map<string, BlockHashes>();
+  readonly #slabs: Uint32Array[] = [];
   readonly #inflate: PageHashesOptions['inflate'];
   readonly #fills = new Map<number, Uint32Array>();
   #chunkCount = 0;
@@ -42,14 +54,25 @@ export class PageHashes implements PageSink {
   #ramBlock: RamBlock | undefined;
   #block: BlockHashes | undefined;
   #chunkIndex = -1;
-  #chunk: Uint32Array | undefined;
+  #chunk: Chunk | undefined;
 
   constructor({ inflate }: PageHashesOptions = {}) {
     this.#inflate = inflate;
   }
 
-  get blocks(): ReadonlyMap<string, BlockHashes> {
-    return this.#blocks;
+  /** TARGET_PAGE_SIZE of a block, bytes; undefined where none of its pages came. */
+  pageSize(idstr: string): number | undefined {
+    return this.#blocks.get(idstr)?.pageSize;
+  }
+
+  /** Of which chunks of a block there is anything, in no order. */
+  chunkIndexes(idstr: string): Iterable<number> {
+    return this.#blocks.get(idstr)?.chunks.keys() ?? [];
+  }
+
+  chunk(idstr: string, index: number): Chunk | undefined {
+    const place = this.#blocks.get(idstr)?.chunks.get(index);
+    return place === undefined ? undefined : this.#chunkAt(place);
   }
 
   page(
@@ -99,16 +122,18 @@ export class PageHashes implements PageSink {
 
   /** False for a page whose last version is there, but could not be decoded. */
   isDecoded(block: RamBlock, page: number): boolean {
-    const chunk = this.#blocks.get(block.idstr)?.chunks.get(Math.floor(page / CHUNK_PAGES));
-    return chunk?.[2 * (page % CHUNK_PAGES)] !== NOT_DECODED;
+    const chunk = this.chunk(block.idstr, Math.floor(page / CHUNK_PAGES));
+    return chunk?.words[chunk.start + 2 * (page % CHUNK_PAGES)] !== NOT_DECODED;
   }
 
   /** All pages of which `isDecoded` is false. */
   *undecoded(): Generator<{ readonly idstr: string; readonly page: number; readonly pageSize: number }> {
     for (const [idstr, { pageSize, chunks }] of this.#blocks) {
-      for (const [index, chunk] of chunks) {
+      for (const [index, place] of chunks) {
+        const { words, start } = this.#chunkAt(place);
         for (let page = 0; page < CHUNK_PAGES; page++)
-          if (chunk[2 * page] === NOT_DECODED) yield { idstr, page: index * CHUNK_PAGES + page, pageSize };
+          if (words[start + 2 * page] === NOT_DECODED)
+            yield { idstr, page: index * CHUNK_PAGES + page, pageSize };
       }
     }
   }
@@ -143,17 +168,17 @@ export class PageHashes implements PageSink {
   #put(block: RamBlock, page: number, low: number, high: number, pageSize: number): void {
     const chunk = this.#chunkOf(block, page, pageSize);
     if (!chunk) return;
-    const at = 2 * (page % CHUNK_PAGES);
-    chunk[at] = low;
-    chunk[at + 1] = high;
+    const at = chunk.start + 2 * (page % CHUNK_PAGES);
+    chunk.words[at] = low;
+    chunk.words[at + 1] = high;
   }
 
   #hash(block: RamBlock, page: number, view: DataView, start: number, pageSize: number): void {
     const chunk = this.#chunkOf(block, page, pageSize);
-    if (chunk) hashBytes(view, start, pageSize, chunk, 2 * (page % CHUNK_PAGES));
+    if (chunk) hashBytes(view, start, pageSize, chunk.words, chunk.start + 2 * (page % CHUNK_PAGES));
   }
 
-  #chunkOf(ramBlock: RamBlock, page: number, pageSize: number): Uint32Array | undefined {
+  #chunkOf(ramBlock: RamBlock, page: number, pageSize: number): Chunk | undefined {
     const index = Math.floor(page / CHUNK_PAGES);
     if (ramBlock === this.#ramBlock && index === this.#chunkIndex && this.#chunk) return this.#chunk;
     if (ramBlock !== this.#ramBlock) {
@@ -167,19 +192,24 @@ export class PageHashes implements PageSink {
       this.#block = block;
       this.#blocks.set(ramBlock.idstr, block);
     }
-    let chunk = block.chunks.get(index);
-    if (!chunk) {
+    let place = block.chunks.get(index);
+    if (place === undefined) {
       if (this.#chunkCount === MAX_CHUNKS) {
         this.unfollowed++;
         return undefined;
       }
-      this.#chunkCount++;
-      chunk = new Uint32Array(2 * CHUNK_PAGES);
-      block.chunks.set(index, chunk);
+      place = this.#chunkCount++;
+      if (place % SLAB_CHUNKS === 0) this.#slabs.push(new Uint32Array(SLAB_CHUNKS * CHUNK_WORDS));
+      block.chunks.set(index, place);
     }
     this.#chunkIndex = index;
-    this.#chunk = chunk;
-    return chunk;
+    this.#chunk = this.#chunkAt(place);
+    return this.#chunk;
+  }
+
+  #chunkAt(place: number): Chunk {
+    const start = (place % SLAB_CHUNKS) * CHUNK_WORDS;
+    return { words: this.#slabs[Math.floor(place / SLAB_CHUNKS)]!, start };
   }
 }
 
@@ -208,25 +238,26 @@ export function comparePages(
   b: { readonly hashes: PageHashes; readonly block: RamBlock; readonly zeroIfAbsent: boolean },
   visit: (pair: PagePair, first: number, count: number) => void,
 ): void {
-  const hashesA = a.hashes.blocks.get(a.block.idstr);
-  const hashesB = b.hashes.blocks.get(b.block.idstr);
-  const pageSize = hashesA?.pageSize ?? hashesB?.pageSize;
+  const idA = a.block.idstr;
+  const idB = b.block.idstr;
+  const pageSize = a.hashes.pageSize(idA) ?? b.hashes.pageSize(idB);
   if (pageSize === undefined) return;
   const zero = new Uint32Array(2);
   hashBytes(new DataView(new ArrayBuffer(pageSize)), 0, pageSize, zero, 0);
   const absent = (zeroIfAbsent: boolean) => (zeroIfAbsent ? zero : new Uint32Array(2));
   const absentA = absent(a.zeroIfAbsent);
   const absentB = absent(b.zeroIfAbsent);
-  const indexes = new Set([...(hashesA?.chunks.keys() ?? []), ...(hashesB?.chunks.keys() ?? [])]);
+  const indexes = Float64Array.from([...a.hashes.chunkIndexes(idA), ...b.hashes.chunkIndexes(idB)]).sort();
   let current: PagePair = 'neither';
   let first = 0;
   let next = 0;
-  for (const index of [...indexes].sort((x, y) => x - y)) {
-    const chunkA = hashesA?.chunks.get(index);
-    const chunkB = hashesB?.chunks.get(index);
+  for (const [place, index] of indexes.entries()) {
+    if (index === indexes[place - 1]) continue;
+    const chunkA = a.hashes.chunk(idA, index);
+    const chunkB = b.hashes.chunk(idB, index);
     for (let page = 0; page < CHUNK_PAGES; page++) {
       const number = index * CHUNK_PAGES + page;
-      const pair = pairOf(chunkA, absentA, chunkB, absentB, 2 * page);
+      const pair = pairOf(chunkA, absentA, chunkB, absentB, page);
       if (pair === current && number === next) {
         next++;
         continue;
@@ -241,21 +272,25 @@ export function comparePages(
 }
 
 function pairOf(
-  chunkA: Uint32Array | undefined,
+  chunkA: Chunk | undefined,
   absentA: Uint32Array,
-  chunkB: Uint32Array | undefined,
+  chunkB: Chunk | undefined,
   absentB: Uint32Array,
-  at: number,
+  page: number,
 ): PagePair {
-  const sentA = chunkA !== undefined && chunkA[at] !== NOT_SENT;
-  const sentB = chunkB !== undefined && chunkB[at] !== NOT_SENT;
-  if (!sentA && !sentB) return 'neither';
-  const lowA = sentA ? chunkA[at]! : absentA[0]!;
-  const lowB = sentB ? chunkB[at]! : absentB[0]!;
+  const sentA = wordOf(chunkA, page, 0);
+  const sentB = wordOf(chunkB, page, 0);
+  if (sentA === NOT_SENT && sentB === NOT_SENT) return 'neither';
+  const lowA = sentA === NOT_SENT ? absentA[0]! : sentA;
+  const lowB = sentB === NOT_SENT ? absentB[0]! : sentB;
   if (lowA === NOT_DECODED || lowB === NOT_DECODED) return 'undecoded';
   if (lowB === NOT_SENT) return 'onlyA';
   if (lowA === NOT_SENT) return 'onlyB';
-  const highA = sentA ? chunkA[at + 1] : absentA[1];
-  const highB = sentB ? chunkB[at + 1] : absentB[1];
+  const highA = sentA === NOT_SENT ? absentA[1]! : wordOf(chunkA, page, 1);
+  const highB = sentB === NOT_SENT ? absentB[1]! : wordOf(chunkB, page, 1);
   return lowA === lowB && highA === highB ? 'same' : 'changed';
+}
+
+function wordOf(chunk: Chunk | undefined, page: number, word: 0 | 1): number {
+  return chunk ? chunk.words[chunk.start + 2 * page + word]! : NOT_SENT;
 }
