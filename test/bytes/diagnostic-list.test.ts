@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Diagnostic } from '../../src/bytes/diagnostic.ts';
 import { DiagnosticList, MAX_OF_ONE_KIND } from '../../src/bytes/diagnostic-list.ts';
 
-const warning: Diagnostic = { severity: 'warning', code: 'bad-value', message: 'x' };
+const warning: Diagnostic = { severity: 'warning', code: 'bad-ram', message: 'x' };
 
 test('keeps so many of a kind, and says how many more there were', () => {
   const list = new DiagnosticList(Array.from({ length: MAX_OF_ONE_KIND }, () => warning));

@@ -75,7 +75,8 @@ async function judgeRam(main: Uint8Array, channels: readonly Uint8Array[] = []):
     for (const block of report?.blocks ?? []) {
       if (block.sentPages > block.pageCount) problems.push('a block has more pages sent than it has');
     }
-    return [...lines, ...messages, [...hashes.blocks.keys()].sort().join()].join('\n');
+    const hashed = (report?.blocks ?? []).flatMap(({ idstr }) => [...hashes.chunkIndexes(idstr)].sort().join());
+    return [...lines, ...messages, ...hashed].join('\n');
   });
   const decoded = await decode(main);
   if (decoded) problems.push(...violations(decoded));
