@@ -35,6 +35,7 @@ export type DiagnosticCode =
   | 'duplicate-section' // the same idstr and instance id twice
   | 'not-scanned' // RAM and the like that were skipped on the way to the device state
   | 'no-schema' // the stream carries no description of its device state
+  | 'not-described' // the vmdesc leaves out this section, which is read by VMSD tables
   | 'schema-mismatch' // the VMSD tables do not fit the bytes of a section
   | 'chosen-reading' // bytes and tables leave several readings; the likeliest is shown
   | 'builtin-schema' // which built-in tables were taken

@@ -1,7 +1,7 @@
 import { DecodeError, type Diagnostic } from '../bytes/diagnostic.ts';
 import type { ByteSource } from '../bytes/source.ts';
 import type { ContainerLayer } from '../containers/open.ts';
-import { type OpenedStream, type OpenOptions, openStream } from '../layout/open.ts';
+import { type OpenedStream, type OpenOptions, openStream, undescribedSections } from '../layout/open.ts';
 import { type Input, type InputOptions, openInput } from '../node/open-input.ts';
 import { formatSize } from '../render/size.ts';
 import { say } from './output.ts';
@@ -101,9 +101,9 @@ export async function openWithProgress(file: string, options: InputOptions = {})
   }
 }
 
-/** Built-in tables for a stream that nothing describes; loaded only then. */
+/** Built-in tables for what nothing describes; loaded only where there is such a thing. */
 export async function withTables(opened: OpenedStream): Promise<OpenedStream> {
-  if (opened.schema || opened.tables) return opened;
+  if (opened.tables || undescribedSections(opened).length === 0) return opened;
   const { useBuiltinTables } = await import('../node/builtin-schemas.ts');
   const chosen = await useBuiltinTables(opened);
   for (const { code, message } of chosen.diagnostics) {

@@ -166,6 +166,14 @@ async function scan(
   return { ...stream, diagnostics: diagnostics.list() };
 }
 
+/** Sections of device state, of one record each, that the stream's own description has nothing for. */
+export function undescribedSections({ schema, stream }: Pick<OpenedStream, 'schema' | 'stream'>): Section[] {
+  return stream.sections.filter(
+    ({ scanner, records, idstr, instanceId, occurrence }) =>
+      !scanner && records.length === 1 && !(schema && findDevice(schema, idstr, instanceId, occurrence)),
+  );
+}
+
 /** The layout of one section. */
 export async function layoutOf(opened: OpenedStream, section: Section): Promise<Layout> {
   return opened.resolved?.get(section) ?? resolveSection(opened.source, section, opened);

@@ -79,6 +79,10 @@ export async function resolveSection(
   }
   if (tables && record && isWhole && !section.scanner) {
     const root = await resolveByTables(source, tables, record, stream.sections, report);
+    if (root && schema) {
+      const message = 'the vmdesc has nothing for this section: it is read by tables';
+      report({ severity: 'note', code: 'not-described', message, range: record.range });
+    }
     if (root) return layout(root);
   }
   const children: LayoutNode[] = [];

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { printable } from '../bytes/diagnostic.ts';
-import type { OpenedStream } from '../layout/open.ts';
+import { type OpenedStream, undescribedSections } from '../layout/open.ts';
 import { SchemaTables } from '../layout/tables.ts';
 import {
   type DescribedDevices,
@@ -26,16 +26,18 @@ interface ChosenTables extends TablesFit {
 }
 
 /**
- * Gives a stream without a description the built-in tables that fit it best. What was chosen, and how well it fits, is a
- * diagnostic.
+ * Gives a stream without a description, or with one that leaves sections out, the built-in tables that fit it best. What
+ * was chosen, and how well it fits, is a diagnostic.
  */
 export async function useBuiltinTables(opened: OpenedStream): Promise<OpenedStream> {
-  if (opened.schema || opened.tables || !opened.stream.sections.some(({ scanner }) => !scanner))
-    return opened;
+  if (opened.tables) return opened;
+  const undescribed = undescribedSections(opened);
+  if (undescribed.length === 0) return opened;
   const all = await builtinSchemas();
   const machineType = opened.stream.configuration?.machineType;
   const knowing = all.filter(({ machineTypes }) => machineTypes.includes(machineType ?? ''));
-  const [chosen] = await chooseTables(opened, all, knowing, false);
+  // What is described of it tells the QEMUs apart that would have written the same bytes.
+  const [chosen] = await chooseTables(opened, all, knowing, opened.schema !== undefined);
   if (!chosen) return opened;
   const { entry, tables, fitting, sections, layouts } = chosen;
   const among =
@@ -44,14 +46,17 @@ export async function useBuiltinTables(opened: OpenedStream): Promise<OpenedStre
       : knowing.length > 0
         ? `of those that have ${printable(machineType)}`
         : `as none have ${printable(machineType)}, of those of all targets`;
+  const what = opened.schema
+    ? `what the vmdesc does not describe, ${undescribed.length} of ${sections} sections, is read by`
+    : 'device state is read by';
   const message =
-    `device state is read by the built-in tables of QEMU ${entry.qemuVersion}, ${entry.target}: ${among} ` +
+    `${what} the built-in tables of QEMU ${entry.qemuVersion}, ${entry.target}: ${among} ` +
     `they fit best, ${fitting} of ${sections} sections. --qemu names the QEMU that wrote it`;
   const diagnostics = opened.diagnostics.filter(({ code }) => code !== 'no-schema');
   return {
     ...opened,
     tables,
-    resolved: layouts,
+    resolved: opened.schema ? undefined : layouts,
     diagnostics: [...diagnostics, { severity: 'note', code: 'builtin-schema', message }],
   };
 }

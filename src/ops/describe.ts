@@ -1,6 +1,8 @@
+import { appendTo } from '../bytes/append-to.ts';
 import type { Diagnostic } from '../bytes/diagnostic.ts';
-import type { OpenedStream } from '../layout/open.ts';
-import type { JsonObject } from '../schema/vmdesc.ts';
+import { type OpenedStream, undescribedSections } from '../layout/open.ts';
+import { findDevice } from '../schema/schema.ts';
+import type { JsonObject, JsonValue } from '../schema/vmdesc.ts';
 import { streamPageSize } from './page-size.ts';
 import { vmdescForm, writeVmdesc } from './write-vmdesc.ts';
 
@@ -11,10 +13,40 @@ export interface Description {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** The vmdesc of a stream: what QEMU appended, or, by the tables of that QEMU, what it would have appended. */
+/**
+ * The vmdesc of a stream: what QEMU appended, or, by the tables of that QEMU, what it would have appended. Where it
+ * leaves out sections, it is completed.
+ */
 export async function describe(opened: OpenedStream): Promise<Description> {
-  if (opened.vmdesc) return { vmdesc: opened.vmdesc, diagnostics: [] };
-  const { tables } = opened;
-  if (!tables) return { vmdesc: undefined, diagnostics: [] };
-  return writeVmdesc(opened, vmdescForm(tables.schema.qemuVersion), streamPageSize(opened)?.bytes ?? 4096);
+  const { vmdesc, tables, schema } = opened;
+  if (!tables || (vmdesc && undescribedSections(opened).length === 0)) return { vmdesc, diagnostics: [] };
+  const pageSize = streamPageSize(opened)?.bytes ?? 4096;
+  const made = await writeVmdesc(opened, vmdescForm(tables.schema.qemuVersion), pageSize);
+  if (!vmdesc || !schema) return made;
+  const own = new Map<string, JsonObject[]>();
+  for (const entry of deviceEntries(vmdesc)) appendTo(own, entryKey(entry), entry);
+  const seen = new Map<string, number>();
+  const devices = deviceEntries(made.vmdesc).map((entry) => {
+    const key = entryKey(entry);
+    const occurrence = seen.get(key) ?? 0;
+    seen.set(key, occurrence + 1);
+    const isDescribed = findDevice(schema, String(entry['name']), instanceIdOf(entry), occurrence);
+    return (isDescribed && own.get(key)?.[occurrence]) ?? entry;
+  });
+  return { ...made, vmdesc: { ...vmdesc, ...made.vmdesc, devices } };
+}
+
+function deviceEntries({ devices }: JsonObject): readonly JsonObject[] {
+  const isEntry = (value: JsonValue): value is JsonObject =>
+    typeof value === 'object' && value !== null && !Array.isArray(value);
+  return Array.isArray(devices) ? devices.filter(isEntry) : [];
+}
+
+function entryKey(entry: JsonObject): string {
+  return `${instanceIdOf(entry)} ${String(entry['name'])}`;
+}
+
+/** Some versions of QEMU print the u32 as signed. */
+function instanceIdOf(entry: JsonObject): number {
+  return Number(entry['instance_id']) >>> 0;
 }

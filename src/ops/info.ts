@@ -4,7 +4,7 @@ import { type Range, rangeLength } from '../bytes/range.ts';
 import { type ByteSource, locate } from '../bytes/source.ts';
 import type { ContainerLayer } from '../containers/open.ts';
 import type { LayoutNode } from '../layout/node.ts';
-import { layouts, type OpenedStream } from '../layout/open.ts';
+import { layouts, type OpenedStream, undescribedSections } from '../layout/open.ts';
 import type { IterativeSummary } from '../ram/iterative.ts';
 import type {
   BoundaryOrigin,
@@ -40,7 +40,19 @@ export interface StreamInfo {
 
 export type SchemaInfo =
   /** The stream's own description. */
-  | { readonly origin: 'vmdesc'; readonly size: number; readonly devices: number }
+  | {
+      readonly origin: 'vmdesc';
+      readonly size: number;
+      readonly devices: number;
+      /** Sections that it leaves out, and the QEMU by whose tables they are read; undefined where there are none. */
+      readonly others:
+        | {
+            readonly sections: number;
+            readonly qemuVersion: string | undefined;
+            readonly target: string | undefined;
+          }
+        | undefined;
+    }
   /** The tables of a QEMU. */
   | {
       readonly origin: 'tables';
@@ -186,13 +198,19 @@ function total(ranges: readonly Range[]): number {
 }
 
 function schemaInfo(
-  { schema, tables, stream }: OpenedStream,
+  opened: OpenedStream,
   fitting: number,
   misfits: readonly string[],
 ): SchemaInfo | undefined {
+  const { schema, tables, stream } = opened;
   if (schema) {
     const size = stream.vmdescription ? rangeLength(stream.vmdescription.json) : 0;
-    return { origin: schema.origin, size, devices: schema.devices.length };
+    const sections = tables ? undescribedSections(opened).length : 0;
+    const others =
+      tables && sections > 0
+        ? { sections, qemuVersion: tables.schema.qemuVersion, target: tables.schema.target }
+        : undefined;
+    return { origin: schema.origin, size, devices: schema.devices.length, others };
   }
   if (!tables) return undefined;
   const { origin, qemuVersion, target, vmsds, objects, machineTypes } = tables.schema;

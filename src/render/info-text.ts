@@ -1,7 +1,7 @@
 import { formatDiagnostic, printable, type Severity } from '../bytes/diagnostic.ts';
 import { hexOffset } from '../bytes/range.ts';
 import type { ContainerLayer } from '../containers/open.ts';
-import type { SectionInfo, Share, StreamInfo } from '../ops/info.ts';
+import type { SchemaInfo, SectionInfo, Share, StreamInfo } from '../ops/info.ts';
 import type { ChannelSummary } from '../ram/channels.ts';
 import type { IterativeSummary } from '../ram/iterative.ts';
 import { formatShare, formatSize } from './size.ts';
@@ -113,7 +113,7 @@ function containerText({ kind, details }: ContainerLayer): string {
 function schemaText(schema: StreamInfo['schema']): string {
   switch (schema?.origin) {
     case 'vmdesc':
-      return `vmdesc of the stream: ${schema.devices} devices, ${formatSize(schema.size)}`;
+      return `vmdesc of the stream: ${schema.devices} devices, ${formatSize(schema.size)}${othersText(schema.others)}`;
     case 'tables':
       return `tables of QEMU ${schema.qemuVersion ?? '?'}, ${schema.target ?? '?'}: ${fitText(schema)}`;
     case 'streams':
@@ -121,6 +121,12 @@ function schemaText(schema: StreamInfo['schema']): string {
     case undefined:
       return 'none';
   }
+}
+
+function othersText(others: (SchemaInfo & { origin: 'vmdesc' })['others']): string {
+  if (!others) return '';
+  const { sections, qemuVersion = '?', target = '?' } = others;
+  return `; ${sections} section${sections === 1 ? '' : 's'} by tables of QEMU ${qemuVersion}, ${target}`;
 }
 
 const pageSizeOrigin = {

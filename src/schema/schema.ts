@@ -12,6 +12,8 @@ export interface Schema {
   readonly configuration: StructSchema | undefined;
   /** In stream order. */
   readonly devices: readonly DeviceSchema[];
+  /** Descriptions of devices, not known how many, were lost. */
+  readonly isDamaged: boolean;
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -47,7 +49,8 @@ export interface FieldSchema {
 
 /**
  * The description of a section, or undefined. Real streams hold sections with the same idstr and instance id (two
- * IPMI simulators, isa-ide …): `occurrence` counts them from 0, in stream order.
+ * IPMI simulators, isa-ide …): `occurrence` counts them from 0, in stream order. For one too many the last description
+ * stands, unless some were lost; for an occurrence of infinity always.
  */
 export function findDevice(
   schema: Schema,
@@ -56,7 +59,8 @@ export function findDevice(
   occurrence = 0,
 ): DeviceSchema | undefined {
   const devices = deviceIndex(schema).get(deviceKey(idstr, instanceId));
-  return devices?.[occurrence] ?? devices?.at(-1);
+  const isLastMeant = !schema.isDamaged || occurrence === Number.POSITIVE_INFINITY;
+  return devices?.[occurrence] ?? (isLastMeant ? devices?.at(-1) : undefined);
 }
 
 function deviceKey(idstr: string, instanceId: number): string {

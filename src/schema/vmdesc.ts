@@ -1,6 +1,6 @@
 import { type Diagnostic, formatPath, type PathComponent, printable } from '../bytes/diagnostic.ts';
 import { DiagnosticList } from '../bytes/diagnostic-list.ts';
-import { excessOfJson } from '../bytes/json-excess.ts';
+import { eachMark, excessOfJson } from '../bytes/json-excess.ts';
 import type { Range } from '../bytes/range.ts';
 import type { DeviceSchema, FieldSchema, Schema, StructSchema } from './schema.ts';
 
@@ -45,13 +45,18 @@ export function parseVmdesc(
     return { vmdesc: undefined, diagnostics: diagnostics.list() };
   }
   let json: unknown;
+  let lostDevices: readonly LostDevice[] | undefined;
   try {
     json = JSON.parse(text);
   } catch (error) {
     const { value, lost } = salvage(text);
     json = value;
+    lostDevices = lost;
     const reason = printable(String(error instanceof Error ? error.message : error)).slice(0, 100);
-    const named = lost.slice(0, MAX_NAMED).map(printable).join(', ');
+    const named = lost
+      .slice(0, MAX_NAMED)
+      .map(({ name }) => printable(name))
+      .join(', ');
     const others = lost.length > MAX_NAMED ? ` and ${lost.length - MAX_NAMED} more` : '';
     const names = lost.length === 0 ? '' : `; no description of ${named}${others}`;
     report(`the vmdesc is not valid JSON (${reason})${names}`);
@@ -60,42 +65,48 @@ export function parseVmdesc(
     report('the vmdesc is not a JSON object');
     return { vmdesc: undefined, diagnostics: diagnostics.list() };
   }
-  const schema = new VmdescReader(range, diagnostics).read(json);
+  const schema = new VmdescReader(range, diagnostics, lostDevices).read(json);
   return { vmdesc: { json, schema }, diagnostics: schema.diagnostics };
 }
 
 /** Where the description of a device begins. An idstr has 255 bytes at most, each of which may be written `\uNNNN`. */
-const DEVICE_START = /\{\s*"name"\s*:\s*"((?:[^"\\]|\\.){0,1530})"\s*,\s*"instance_id"\s*:/g;
+const DEVICE_START =
+  /\{\s*"name"\s*:\s*"((?:[^"\\]|\\.){0,1530})"\s*,\s*"instance_id"\s*:\s*(-?[0-9]{0,10})/g;
+
+/** A device whose description is damaged, as far as it can be told which one it is. */
+interface LostDevice {
+  readonly name: string;
+  readonly instanceId: number;
+}
 
 /**
  * Reads a damaged blob device by device, so that only those are lost that the damage is in: each begins in a way that
  * nothing else in a blob does.
  */
-function salvage(text: string): { value: JsonObject; lost: readonly string[] } {
+function salvage(text: string): { value: JsonObject; lost: readonly LostDevice[] } {
   const starts = [...text.matchAll(DEVICE_START)];
   const devices: JsonValue[] = [];
-  const lost: string[] = [];
+  const lost: LostDevice[] = [];
   for (const [i, match] of starts.entries()) {
-    const next = starts[i + 1];
-    const chunk = withoutTail(text.slice(match.index, next?.index), next ? ',' : ']}');
-    try {
-      devices.push(JSON.parse(chunk));
-    } catch {
-      lost.push(match[1] ?? '');
-    }
+    const device = parseDevice(text.slice(match.index, starts[i + 1]?.index));
+    if (device === undefined) lost.push({ name: match[1] ?? '', instanceId: Number(match[2]) >>> 0 });
+    else devices.push(device);
   }
   const pageSize = /"page_size"\s*:\s*([0-9]{1,9})\b/.exec(text)?.[1];
   return { value: { ...(pageSize === undefined ? {} : { page_size: Number(pageSize) }), devices }, lost };
 }
 
-/** Text without the characters of `tail` at its end and the white space around them; as it is where they are not. */
-function withoutTail(text: string, tail: string): string {
-  let rest = text.trimEnd();
-  for (let i = tail.length - 1; i >= 0; i--) {
-    if (!rest.endsWith(tail[i]!)) return text;
-    rest = rest.slice(0, -1).trimEnd();
+/** The device that a piece of the text begins with, if it is whole; something else may follow it. */
+function parseDevice(text: string): JsonValue | undefined {
+  let end: number | undefined;
+  eachMark(text, (_, depth, offset) => {
+    if (depth === 0) end ??= offset + 1;
+  });
+  try {
+    return end === undefined ? undefined : JSON.parse(text.slice(0, end));
+  } catch {
+    return undefined;
   }
-  return rest;
 }
 
 function isObject(value: unknown): value is JsonObject {
@@ -123,10 +134,14 @@ class ShapeError extends Error {
 class VmdescReader {
   readonly #range: Range;
   readonly #diagnostics: DiagnosticList;
+  /** Undefined while nothing is known to be. */
+  #lost: LostDevice[] | undefined;
 
-  constructor(range: Range, diagnostics: DiagnosticList) {
+  /** `lost`: what could not be parsed, where the text is damaged. */
+  constructor(range: Range, diagnostics: DiagnosticList, lost: readonly LostDevice[] | undefined) {
     this.#range = range;
     this.#diagnostics = diagnostics;
+    this.#lost = lost && [...lost];
   }
 
   read(json: JsonObject): Schema {
@@ -139,19 +154,29 @@ class VmdescReader {
     }
     const devices = json['devices'];
     if (!Array.isArray(devices)) this.#report('"devices" is missing or not an array');
+    const read = (Array.isArray(devices) ? (devices as unknown[]) : []).flatMap((device, i) => {
+      const name =
+        isObject(device) && typeof device['name'] === 'string'
+          ? device['name'].slice(0, MAX_NAME)
+          : `devices[${i}]`;
+      const schema = this.#readTop(name, device, (value) => this.#device(value));
+      if (!schema) {
+        this.#lost ??= [];
+        const instanceId = isObject(device) ? Number(device['instance_id']) : 0;
+        this.#lost.push({ name, instanceId: instanceId >>> 0 });
+      }
+      return schema ?? [];
+    });
+    // Sections of one name and instance are told apart by their number, which is not known where one is lost.
+    const lost = new Set(this.#lost?.map(({ name, instanceId }) => `${instanceId} ${name}`));
     return {
       origin: 'vmdesc',
       pageSize: isCount(pageSize) && Number.isInteger(Math.log2(pageSize)) ? pageSize : undefined,
       configuration: this.#readTop('configuration', json['configuration'], (value) =>
         this.#struct(value, []),
       ),
-      devices: (Array.isArray(devices) ? (devices as unknown[]) : []).flatMap((device, i) => {
-        const name =
-          isObject(device) && typeof device['name'] === 'string'
-            ? device['name'].slice(0, MAX_NAME)
-            : `devices[${i}]`;
-        return this.#readTop(name, device, (value) => this.#device(value)) ?? [];
-      }),
+      devices: read.filter(({ idstr, instanceId }) => !lost.has(`${instanceId} ${idstr}`)),
+      isDamaged: this.#lost !== undefined || !Array.isArray(devices),
       diagnostics: this.#diagnostics.list(),
     };
   }

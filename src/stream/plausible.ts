@@ -46,7 +46,8 @@ function plausibleRecordAt(window: Window, pos: number, context: PlausibilityCon
     case QEMU_VM_EOF:
       if (remaining === 1) return 'yes';
       if (available >= 6 && bytes[pos + 1] === QEMU_VM_VMDESCRIPTION) {
-        // A vmdesc that is cut short is recognised by its text.
+        // A vmdesc that is cut short is recognised by its text, unless there is none.
+        if (remaining === 6) return 'weak';
         const fits = view.getUint32(pos + 2) <= remaining - 6;
         return fits || (available >= 7 && bytes[pos + 6] === OPENING_BRACE) ? 'yes' : 'no';
       }
