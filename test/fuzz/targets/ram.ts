@@ -75,7 +75,9 @@ async function judgeRam(main: Uint8Array, channels: readonly Uint8Array[] = []):
     for (const block of report?.blocks ?? []) {
       if (block.sentPages > block.pageCount) problems.push('a block has more pages sent than it has');
     }
-    const hashed = (report?.blocks ?? []).flatMap(({ idstr }) => [...hashes.chunkIndexes(idstr)].sort().join());
+    const hashed = (report?.blocks ?? []).flatMap(({ idstr }) =>
+      [...hashes.chunkIndexes(idstr)].sort().join(),
+    );
     return [...lines, ...messages, ...hashed].join('\n');
   });
   const decoded = await decode(main);
