@@ -137,7 +137,7 @@ function missingSections({ stream }: OpenedStream, { own }: Destination): Findin
   });
   if (elsewhere.length === 0) return findings;
   const list = elsewhere.map(({ idstr }) => printable(idstr)).join(', ');
-  const message = `the stream is the state of devices alone: ${list} of the destination come in another way`;
+  const message = `the stream is the state of devices alone; what the destination has beside it is not compared: ${list}`;
   return [...findings, { rule: 'not-checked', severity: 'note', message }];
 }
 
