@@ -137,9 +137,7 @@ async function scan(
     }));
   const extra = { ...(sink ? { sink } : {}), ...(channels ? { channels } : {}) };
   let ram: IterativeScanner | undefined;
-  const found = new DiagnosticList();
   const stream = await scanStream<IterativeScanner>(source, {
-    diagnostics: found,
     pageSize: schema?.pageSize,
     vmdescription,
     skipRam,
@@ -162,7 +160,7 @@ async function scan(
   const uuid = stream.configuration?.uuid;
   if (uuid !== undefined) channels?.checkUuid(uuid);
   for (const { scanner, unscanned } of stream.sections) if (!unscanned) await scanner?.finish?.();
-  diagnostics.addAll(found.list());
+  diagnostics.addAll(stream.diagnostics);
   return { ...stream, diagnostics: diagnostics.list() };
 }
 

@@ -99,8 +99,6 @@ export interface ScanOptions<Scanner extends SectionScanner = SectionScanner> {
   readonly vmdescription?: Range | undefined;
   /** Skips RAM and the like where the description tells where the device state behind them begins. */
   readonly skipRam?: SkipRam | undefined;
-  /** Takes what is found, also what scanners report after the scan; else it is in the result alone. */
-  readonly diagnostics?: DiagnosticList;
   /** Length of the body of a FULL section by its description, to be checked against the bytes. */
   bodyLength?(idstr: string, instanceId: number, occurrence: number): number | undefined;
   /** The scanner for an iterative section, or undefined where its format is not known. */
@@ -173,7 +171,7 @@ async function readHeader(window: Window): Promise<void> {
 class StreamScan<Scanner extends SectionScanner> {
   readonly #options: ScanOptions<Scanner>;
   readonly #source: ByteSource;
-  readonly #diagnostics: DiagnosticList;
+  readonly #diagnostics = new DiagnosticList();
   readonly #records: StreamRecord[] = [];
   readonly #sections: Section<Scanner>[] = [];
   readonly #byId = new Map<number, Section<Scanner>>();
@@ -196,11 +194,11 @@ class StreamScan<Scanner extends SectionScanner> {
     this.#window = window;
     this.#source = window.source;
     this.#options = options;
-    this.#diagnostics = options.diagnostics ?? new DiagnosticList();
     this.#records.push({ kind: 'header', range: { start: 0, end: window.offset } });
   }
 
   result(): Stream<Scanner> {
+    const found = this.#diagnostics;
     return {
       source: this.#source,
       records: this.#records,
@@ -208,7 +206,10 @@ class StreamScan<Scanner extends SectionScanner> {
       configuration: this.#configuration,
       vmdescription: this.#vmdescription,
       footers: this.#footers,
-      diagnostics: this.#diagnostics.list(),
+      // What scanners report when they finish is among them, too.
+      get diagnostics() {
+        return found.list();
+      },
     };
   }
 
