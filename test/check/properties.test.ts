@@ -17,8 +17,15 @@ const SMALL = 135_000;
 const own = fixtures.filter(
   ({ size, target, name }) => size < SMALL && target !== 'avr' && target !== 'i386' && !/postcopy/.test(name),
 );
-/** Not even loaded by the QEMU that wrote them: it aborts over their SD card, as `sd-spi-stellaris 10.0 to 10.0` has it. */
-const ABORTS: ReadonlySet<string> = new Set(['qemu-10.0-arm-lm3s6965evb']);
+/**
+ * What is to be said of the others: one is not even loaded by the QEMU that wrote it, which aborts over its SD card
+ * (`sd-spi-stellaris 10.0 to 10.0` of the recorded loads); one has its pages in channels that are not given here, and
+ * a QEMU without the capability loads it and leaves the memory empty.
+ */
+const FOUND: Readonly<Record<string, readonly string[]>> = {
+  'qemu-10.0-arm-lm3s6965evb': ['post-load sd-card'],
+  'qemu-11.1-multifd-zlib': ['capabilities ram'],
+};
 const versionOf = (text: string) => /^\d+\.\d+/.exec(text)![0];
 
 test.each(own.map((fixture) => [fixture.name, fixture] as const))(
@@ -33,7 +40,7 @@ test.each(own.map((fixture) => [fixture.name, fixture] as const))(
     const places = findings
       .filter(({ severity }) => severity !== 'note')
       .map(({ rule, section }) => `${rule} ${section}`);
-    expect(places).toEqual(ABORTS.has(name) ? ['post-load sd-card'] : []);
+    expect(places).toEqual(FOUND[name] ?? []);
     const tables = new Destination({ tables: await tablesOf(version, target) });
     expect(blocking(await checkStream(opened, tables))).toEqual([]);
   },
