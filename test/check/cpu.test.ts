@@ -120,6 +120,8 @@ describe('processor version of a POWER CPU', () => {
   ])('QEMU %s loads %s', async (qemu, version) => {
     const { verdict, findings } = await withVersion(qemu, version);
     expect(verdict).toBe('no blocker found');
-    expect(findings).toMatchObject([{ rule: 'post-load', severity: 'suspicious', section: 'cpu' }]);
+    // Recorded streams have no pages with content, of which a note says that they may be in channels.
+    const others = findings.filter(({ severity }) => severity !== 'note');
+    expect(others).toMatchObject([{ rule: 'post-load', severity: 'suspicious', section: 'cpu' }]);
   });
 });
