@@ -1,16 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DecodeError } from '../bytes/diagnostic.ts';
-import type { Profile } from '../check/profile.ts';
+import { type Profile, parseProfile, serializeProfile } from '../check/profile.ts';
 import { openStream } from '../layout/open.ts';
 import { withoutRamPages } from '../ops/without-ram-pages.ts';
-import { asArray, asBoolean, asInteger, asObject, asText } from '../schema/checked-json.ts';
+import { asInteger, asObject, asText } from '../schema/checked-json.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
+import { askDestination, type DestinationAnswers } from './ask-destination.ts';
 import { binaryOfProcess } from './binary-of-process.ts';
 import type { FileSource } from './file-source.ts';
-import { parseRamBlocks } from './monitor-text.ts';
 import { listenOnce, type OneConnection } from './one-connection.ts';
 import { type Qmp, QmpError } from './qmp.ts';
-import { readDevices } from './qom-devices.ts';
 import { extractSchemaOfFile } from './schema-file.ts';
 import { spoolToFile } from './spool.ts';
 import { PausedQemu, type StartOptions } from './start-qemu.ts';
@@ -19,8 +18,6 @@ import { withVirtioFeatures } from './virtio-status.ts';
 
 /** Bytes a second: as fast as can be. */
 const BANDWIDTH = 2 ** 40;
-/** More than any machine has. */
-const MAX_CPUS = 1 << 20;
 /** Milliseconds between two questions how far the migration is. */
 const POLL = 50;
 /** Capabilities that say what is in the stream, and stay; the others say how it is sent. */
@@ -55,42 +52,17 @@ export function captureProfile(command: readonly string[], options: CaptureOptio
   return PausedQemu.use(command, options, async (qemu) => {
     const { qmp } = qemu;
     const warnings = [...qemu.warnings];
-    const version = await qmp.execute('query-version', {}, readVersion);
-    const target = await qmp.execute('query-target', {}, (value, path) =>
-      asText(asObject(value, path)['arch'], 'arch'),
-    );
-    const kvm = await qmp.execute('query-kvm', {}, (value, path) =>
-      asBoolean(asObject(value, path)['enabled'], 'enabled'),
-    );
-    const uuid = await qmp.execute('query-uuid', {}, (value, path) =>
-      asText(asObject(value, path)['UUID'], 'UUID'),
-    );
-    const type = await qmp.execute('qom-get', { path: '/machine', property: 'type' }, asText);
-    const machineType = type.replace(/-machine$/, '');
-    if (machineType === 'none') throw new Error('a machine of type none has no state: give -M');
-    const capabilities = await qmp.execute('query-migrate-capabilities', {}, readCapabilities);
-    const ramBlocks = parseRamBlocks(await qmp.monitor('info ramblock'));
-    const possibleCpus = await readPossibleCpus(qmp);
-    const blockNodes = await readBlockNodes(qmp);
-    const devices = await readDevices(qmp);
-    const stream = await captureStream(qemu, capabilities, options);
+    const destination = await askDestination(qmp);
+    const stream = await captureStream(qemu, destination.capabilities, options);
     const schema = await extractSchema(qemu).catch((error: Error) => {
       warnings.push(`the tables of the QEMU that ran are not in the profile: ${error.message}`);
       return undefined;
     });
+    // QEMU has crashed here: nothing is asked of it afterwards.
+    const devices = await withVirtioFeatures(qmp, destination, warnings);
     const profile: Profile = {
-      qemu: { version: `${version.major}.${version.minor}.${version.micro}`, package: version.package },
-      target,
-      machineType,
-      kvm,
-      uuid: uuid.replaceAll('-', ''),
+      ...checkedAnswers({ ...destination, devices }),
       commandLine: command,
-      capabilities: Object.fromEntries(capabilities.map(({ capability, state }) => [capability, state])),
-      ramBlocks,
-      ...(possibleCpus === undefined ? {} : { possibleCpus }),
-      blockNodes,
-      // QEMU has crashed here: nothing is asked of it afterwards.
-      devices: await withVirtioFeatures(qmp, devices, version.major, warnings),
       messages: qemu.messages,
       schema,
       stream,
@@ -99,54 +71,16 @@ export function captureProfile(command: readonly string[], options: CaptureOptio
   });
 }
 
-/** VersionInfo of qapi/control.json. */
-function readVersion(value: unknown, path: string) {
-  const answer = asObject(value, path);
-  const triple = asObject(answer['qemu'], 'qemu');
-  const number = (name: string) => asInteger(triple[name], 0, 1000, `qemu.${name}`);
-  return {
-    major: number('major'),
-    minor: number('minor'),
-    micro: number('micro'),
-    package: asText(answer['package'], 'package'),
-  };
-}
-
-function readCapabilities(value: unknown, path: string) {
-  return asArray(value, path).map((element, i) => {
-    const { capability, state } = asObject(element, `[${i}]`);
-    return {
-      capability: asText(capability, `[${i}].capability`),
-      state: asBoolean(state, `[${i}].state`),
-    };
-  });
-}
-
-/** Machines that no CPU can be plugged into refuse to tell. */
-async function readPossibleCpus(qmp: Qmp): Promise<number | undefined> {
+/** What QEMU told, as a profile is read again. Throws Error where a profile cannot hold it. */
+export function checkedAnswers(answers: DestinationAnswers): DestinationAnswers {
+  const profile = { ...answers, commandLine: [], messages: [], schema: undefined, stream: new Uint8Array(0) };
   try {
-    return await qmp.execute('query-hotpluggable-cpus', {}, (value, path) =>
-      asArray(value, path).reduce<number>((sum, slot, i) => {
-        const cpus = asObject(slot, `[${i}]`)['vcpus-count'];
-        return sum + asInteger(cpus, 0, MAX_CPUS, `[${i}].vcpus-count`);
-      }, 0),
-    );
+    parseProfile(serializeProfile(profile));
+    return answers;
   } catch (error) {
-    if (error instanceof QmpError) return undefined;
-    throw error;
+    if (!(error instanceof DecodeError)) throw error;
+    throw new Error(`what QEMU tells makes no profile (${error.message})`);
   }
-}
-
-async function readBlockNodes(qmp: Qmp): Promise<string[]> {
-  const names = async (command: string, member: string) =>
-    qmp.execute(command, {}, (value, path) =>
-      asArray(value, path).map((node, i) => asText(asObject(node, `[${i}]`)[member] ?? '', member)),
-    );
-  const found = [
-    ...(await names('query-named-block-nodes', 'node-name')),
-    ...(await names('query-block', 'device')),
-  ];
-  return [...new Set(found)].filter((name) => name !== '');
 }
 
 async function extractSchema(qemu: PausedQemu): Promise<QemuSchema> {
@@ -156,12 +90,12 @@ async function extractSchema(qemu: PausedQemu): Promise<QemuSchema> {
 /** Lets QEMU send its state to a port of ours, over one plain connection, and takes the pages of RAM out. */
 async function captureStream(
   { qmp, limit }: PausedQemu,
-  capabilities: readonly { readonly capability: string; readonly state: boolean }[],
+  capabilities: Profile['capabilities'],
   { onProgress }: CaptureOptions,
 ): Promise<Uint8Array> {
-  const off = capabilities.filter(({ capability, state }) => state && !KEPT_CAPABILITIES.has(capability));
+  const off = Object.keys(capabilities).filter((name) => capabilities[name] && !KEPT_CAPABILITIES.has(name));
   await qmp.execute('migrate-set-capabilities', {
-    capabilities: off.map(({ capability }) => ({ capability, state: false })),
+    capabilities: off.map((capability) => ({ capability, state: false })),
   });
   await qmp.execute('migrate-set-parameters', { 'max-bandwidth': BANDWIDTH });
   // The vmdesc says what is in the stream better than anything else does; QEMU may have been told to leave it out.

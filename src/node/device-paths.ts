@@ -38,13 +38,13 @@ const NUMBERED_ROOTS: ReadonlySet<string> = new Set([
 /** hw/ppc/spapr_pci.c: the first bridge has it, the others add their index. */
 const SPAPR_PCI_BASE_BUID = 0x800000020000000n;
 /** SpaprVioDeviceClass.dt_name, by type. */
-const SPAPR_VIO_NAMES: Readonly<Record<string, string>> = {
-  'spapr-vscsi': 'v-scsi',
-  'spapr-vlan': 'l-lan',
-  'spapr-vty': 'vty',
-  'spapr-nvram': 'nvram',
-  'spapr-tpm-proxy': 'ibm,tpm',
-};
+const SPAPR_VIO_NAMES: ReadonlyMap<string, string> = new Map([
+  ['spapr-vscsi', 'v-scsi'],
+  ['spapr-vlan', 'l-lan'],
+  ['spapr-vty', 'vty'],
+  ['spapr-nvram', 'nvram'],
+  ['spapr-tpm-proxy', 'ibm,tpm'],
+]);
 
 class Places {
   readonly #devices: ReadonlyMap<string, QomDevice>;
@@ -100,7 +100,7 @@ class Places {
       case 'virtual-css-bus':
         return properties['dev_id'] ? `/${properties['dev_id']}` : undefined;
       case 'spapr-vio-bus': {
-        const name = SPAPR_VIO_NAMES[type];
+        const name = SPAPR_VIO_NAMES.get(type);
         return name && `${name}@${Number(properties['reg']).toString(16)}`;
       }
       default:
@@ -118,8 +118,12 @@ class Places {
     // Machine types before 1.7.
     if (properties['short_root_bus']) return '0000';
     if (NUMBERED_ROOTS.has(type)) return '0000:00';
-    if (type === 'spapr-pci-host-bridge')
-      return `pci@${(SPAPR_PCI_BASE_BUID + BigInt(properties['index'] ?? 0)).toString(16)}`;
+    if (type === 'spapr-pci-host-bridge') {
+      const { index = 0 } = properties;
+      return Number.isSafeInteger(index)
+        ? `pci@${(SPAPR_PCI_BASE_BUID + BigInt(index)).toString(16)}`
+        : undefined;
+    }
     const expander = this.#expanders.get(busName);
     if (!expander) return busName;
     // The bus of an expander is a root, and has a device that it is behind all the same.

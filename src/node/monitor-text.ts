@@ -1,19 +1,32 @@
-import type { ProfilePci, ProfilePciRegion, ProfileRamBlock } from '../check/profile.ts';
+import type { ProfilePci, ProfileRamBlock } from '../check/profile.ts';
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
+
+/** Characters of a line that is looked at; those of QEMU have some hundred. */
+const MAX_LINE = 1000;
+/** Regions of a device that are taken; real ones have a dozen. */
+const MAX_REGIONS = 1000;
 
 /**
  * What the monitor's `info ramblock` prints (softmmu or system/physmem.c, ram_block_format): name, page size, offset,
  * used and allocated length. Lines of another form are left out.
  */
 export function parseRamBlocks(text: string): ProfileRamBlock[] {
-  const row = /^ *(\S.*?) +([\d.]+) ([KMGTPE]iB|B) +0x[0-9a-f]+ 0x([0-9a-f]+) 0x([0-9a-f]+)/gm;
-  return [...text.matchAll(row)].map(([, name, size, unit, used, total]) => ({
-    name: name!,
-    pageSize: Number(size) * 1024 ** UNITS.indexOf(unit!),
-    usedLength: Number.parseInt(used!, 16),
-    maxLength: Number.parseInt(total!, 16),
-  }));
+  const row = /^ *(\S.*?)(?<! ) +(\d+(?:\.\d+)?) ([KMGTPE]iB|B) +0x[0-9a-f]+ 0x([0-9a-f]+) 0x([0-9a-f]+)/;
+  return linesOf(text).flatMap((line) => {
+    const [, name, size, unit, used, total] = row.exec(line) ?? [];
+    const block = {
+      name: name ?? '',
+      pageSize: Number(size) * 1024 ** UNITS.indexOf(unit ?? ''),
+      usedLength: Number.parseInt(used ?? '', 16),
+      maxLength: Number.parseInt(total ?? '', 16),
+    };
+    return [block.pageSize, block.usedLength, block.maxLength].every(Number.isSafeInteger) ? [block] : [];
+  });
+}
+
+function linesOf(text: string): string[] {
+  return text.split(/\r?\n/).filter(({ length }) => length <= MAX_LINE);
 }
 
 /** A device in what `info qtree` prints. */
@@ -41,7 +54,7 @@ export function parseQtree(text: string): QtreeDevice[] {
   const devices: QtreeDevice[] = [];
   /** By indentation: the device or bus whose lines are indented by more. */
   const open: { indent: number; device?: Growing<QtreeDevice>; bus?: string }[] = [];
-  for (const line of text.split(/\r?\n/)) {
+  for (const line of linesOf(text)) {
     const indent = line.search(/\S/);
     if (indent < 0) continue;
     while ((open.at(-1)?.indent ?? -1) >= indent) open.pop();
@@ -84,21 +97,22 @@ function readDetail(device: Growing<QtreeDevice>, line: string): void {
     device.pci = { vendorId, deviceId, subsystemVendorId, subsystemId, regions: [] };
     return;
   }
-  const region = /^ *bar (\d): (i\/o|mem) at 0x([0-9a-f]+) \[0x([0-9a-f]+)\]$/.exec(line);
+  const region = /^ *bar ([0-6]): (i\/o|mem) at 0x([0-9a-f]+) \[0x([0-9a-f]+)\]$/.exec(line);
   if (region && device.pci) {
     const [, bar, type, start, last] = region;
-    device.pci = {
-      ...device.pci,
-      regions: [...device.pci.regions, readRegion(Number(bar), type!, start!, last!)],
-    };
+    const { regions } = device.pci;
+    const size = regionSize(start!, last!);
+    if (!Number.isSafeInteger(size) || regions.length >= MAX_REGIONS) return;
+    const read = { bar: Number(bar), type: type === 'i/o' ? 'io' : 'memory', size } as const;
+    device.pci = { ...device.pci, regions: [...regions, read] };
     return;
   }
   const mmio = /^ *mmio ([0-9a-f]{16})\/[0-9a-f]{16}$/.exec(line);
-  if (mmio && mmio[1] !== 'f'.repeat(16)) device.mmio = [...device.mmio, BigInt(`0x${mmio[1]}`)];
+  if (mmio && mmio[1] !== 'f'.repeat(16) && device.mmio.length < MAX_REGIONS)
+    device.mmio = [...device.mmio, BigInt(`0x${mmio[1]}`)];
 }
 
 /** A region has its last address in the line, modulo 2^64; one that is not mapped starts at -1. */
-function readRegion(bar: number, type: string, start: string, last: string): ProfilePciRegion {
-  const size = BigInt.asUintN(64, BigInt(`0x${last}`) - BigInt(`0x${start}`) + 1n);
-  return { bar, type: type === 'i/o' ? 'io' : 'memory', size: Number(size) };
+function regionSize(start: string, last: string): number {
+  return Number(BigInt.asUintN(64, BigInt(`0x${last}`) - BigInt(`0x${start}`) + 1n));
 }

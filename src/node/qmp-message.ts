@@ -14,7 +14,8 @@ export class NoQmpMessage extends Error {}
 
 /** Puts the lines of a connection together, however it is cut. Time and memory grow with what came, and no faster. */
 export class QmpLines {
-  #pieces: Uint8Array[] = [];
+  /** A line that is not complete, and room for more of it: pieces may be of a byte each. */
+  #room = Buffer.alloc(0);
   #length = 0;
 
   /** The lines that are complete with these bytes, without those that are blank. Throws NoQmpMessage. */
@@ -22,17 +23,25 @@ export class QmpLines {
     for (let start = 0; start < bytes.length; ) {
       const newline = bytes.indexOf(NEWLINE, start);
       const end = newline < 0 ? bytes.length : newline;
-      this.#pieces.push(bytes.subarray(start, end));
-      this.#length += end - start;
-      if (this.#length > MAX_MESSAGE) throw new NoQmpMessage(`a line of more than ${MAX_MESSAGE} bytes`);
+      this.#append(bytes.subarray(start, end));
       if (newline < 0) return;
-      // A character may be in two pieces.
-      const line = Buffer.concat(this.#pieces, this.#length).toString().trim();
-      this.#pieces = [];
+      const line = this.#room.toString('utf8', 0, this.#length).trim();
       this.#length = 0;
       start = end + 1;
       if (line !== '') yield line;
     }
+  }
+
+  #append(piece: Uint8Array): void {
+    const length = this.#length + piece.length;
+    if (length > MAX_MESSAGE) throw new NoQmpMessage(`a line of more than ${MAX_MESSAGE} bytes`);
+    if (length > this.#room.length) {
+      const room = Buffer.allocUnsafe(Math.max(length, 2 * this.#room.length));
+      this.#room.copy(room, 0, 0, this.#length);
+      this.#room = room;
+    }
+    this.#room.set(piece, this.#length);
+    this.#length = length;
   }
 }
 
@@ -61,7 +70,7 @@ function quoteLargeIntegers(json: string): string {
     else if (!startsNumber(code)) i++;
     else {
       const end = endOfNumber(json, i);
-      if (isLargeInteger(json.slice(i, end))) {
+      if (isLargeInteger(json.slice(i, end)) && !isName(json, end)) {
         pieces.push(json.slice(copied, i), '"', json.slice(i, end), '"');
         copied = end;
       }
@@ -90,6 +99,13 @@ function endOfNumber(json: string, start: number): number {
 
 function startsNumber(code: number): boolean {
   return code === MINUS || (code >= 0x30 && code <= 0x39);
+}
+
+/** Whether what ends here is in the place of a name: a number is none, and quotes would make it one. */
+function isName(json: string, end: number): boolean {
+  let at = end;
+  while (' \t\r'.includes(json[at] ?? '-')) at++;
+  return json[at] === ':';
 }
 
 function isLargeInteger(text: string): boolean {

@@ -1,11 +1,17 @@
 import type { ProfileDevice, PropertyValue } from '../check/profile.ts';
-import { asArray, asObject, asText } from '../schema/checked-json.ts';
+import { asArray, asObject, asText, JsonProblem } from '../schema/checked-json.ts';
 import { devicePaths } from './device-paths.ts';
 import { parseQtree } from './monitor-text.ts';
 import { type Qmp, QmpError } from './qmp.ts';
 
 /** Objects of QEMU's tree that are looked at; the largest known machine has some 20,000. */
 const MAX_OBJECTS = 200_000;
+/** Characters of the path of an object; real ones have some hundred. */
+const MAX_PATH = 4096;
+/** Properties of an object: what a profile can have. */
+const MAX_PROPERTIES = 10_000;
+/** Characters of the values of all properties; a profile can have as many. */
+const MAX_VALUES = 64 << 20;
 /** Requests that are under way together. */
 const BATCH = 64;
 /** Objects that hold no device. */
@@ -35,9 +41,9 @@ export interface QomDevice extends Pick<ProfileDevice, 'path' | 'type' | 'bus' |
   readonly children: ReadonlyMap<string, string>;
 }
 
-/** The machine and all devices of a QEMU that is stopped, in the order of their paths. */
-export async function readDevices(qmp: Qmp): Promise<ProfileDevice[]> {
-  const devices = await readQomDevices(qmp);
+/** The machine, whose QOM type is known, and all devices of a QEMU that is stopped, in the order of their paths. */
+export async function readDevices(qmp: Qmp, machineType: string): Promise<ProfileDevice[]> {
+  const devices = await readQomDevices(qmp, machineType);
   const qtree = parseQtree(await qmp.monitor('info qtree').catch(ifRefused('')));
   const places = devicePaths(devices, qtree);
   return devices.map(({ path, type, bus, properties }) => {
@@ -54,13 +60,11 @@ export async function readDevices(qmp: Qmp): Promise<ProfileDevice[]> {
 }
 
 /** Walks the tree level by level, as many objects at a time as there are on it. */
-async function readQomDevices(qmp: Qmp): Promise<QomDevice[]> {
+async function readQomDevices(qmp: Qmp, machineType: string): Promise<QomDevice[]> {
   const devices: QomDevice[] = [];
-  const type = await qmp.execute<string>('qom-get', { path: '/machine', property: 'type' });
-  let level: { path: string; type: string }[] = [{ path: '/machine', type }];
-  for (let count = 0; level.length > 0; ) {
-    count += level.length;
-    if (count > MAX_OBJECTS) throw new Error(`QEMU has more than ${MAX_OBJECTS} objects`);
+  const values = new ValueBudget();
+  let level = [{ path: '/machine', type: machineType }];
+  for (let count = 1; level.length > 0; ) {
     const next: typeof level = [];
     await inBatches(level, async (object) => {
       const infos = await qmp
@@ -72,13 +76,17 @@ async function readQomDevices(qmp: Qmp): Promise<QomDevice[]> {
           ? []
           : [{ path: `${object.path}/${name}`, type: child }];
       });
+      count += children.length;
+      if (count > MAX_OBJECTS) throw new Error(`QEMU has more than ${MAX_OBJECTS} objects`);
+      if (children.some(({ path }) => path.length > MAX_PATH))
+        throw new Error(`QEMU has objects with paths of more than ${MAX_PATH} characters`);
       next.push(...children);
       // Buses have it, too; they are told apart by parent_bus, which all devices have, and no bus.
       const isDevice = infos.some(({ name }) => name === 'parent_bus');
       if (isDevice || object.path === '/machine')
         devices.push({
           ...object,
-          ...(await readProperties(qmp, object.path, infos)),
+          ...(await readProperties(qmp, object.path, infos, values)),
           children: new Map(children.map(({ path, type: childType }) => [path, childType])),
         });
     });
@@ -87,8 +95,21 @@ async function readQomDevices(qmp: Qmp): Promise<QomDevice[]> {
   return devices.sort((a, b) => a.path.localeCompare(b.path, 'en', { numeric: true }));
 }
 
+/** Bounds what properties of all objects take together. */
+class ValueBudget {
+  #left = MAX_VALUES;
+
+  spend(name: string, value: unknown): void {
+    this.#left -= name.length + String(value).length;
+    if (this.#left < 0) throw new Error(`QEMU has properties of more than ${MAX_VALUES} characters`);
+  }
+}
+
 function readPropertyInfos(value: unknown, path: string): PropertyInfo[] {
-  return asArray(value, path).map((element, i) => {
+  const infos = asArray(value, path);
+  if (infos.length > MAX_PROPERTIES)
+    throw new JsonProblem(`an object has ${infos.length} properties, more than ${MAX_PROPERTIES}`);
+  return infos.map((element, i) => {
     const { name, type } = asObject(element, `[${i}]`);
     return { name: asText(name, `[${i}].name`), type: asText(type, `[${i}].type`) };
   });
@@ -99,6 +120,7 @@ async function readProperties(
   qmp: Qmp,
   path: string,
   infos: readonly PropertyInfo[],
+  values: ValueBudget,
 ): Promise<Pick<QomDevice, 'bus' | 'properties'>> {
   const wanted = infos.filter(
     ({ name, type }) => !/^(child|link)</.test(type) && !NOT_CONFIGURATION.has(name),
@@ -106,7 +128,9 @@ async function readProperties(
   const found = new Map<string, PropertyValue>();
   await inBatches(wanted, async ({ name }) => {
     const value = await qmp.execute('qom-get', { path, property: name }).catch(ifRefused(undefined));
-    if (isPropertyValue(value)) found.set(name, value);
+    if (!isPropertyValue(value)) return;
+    values.spend(name, value);
+    found.set(name, value);
   });
   const properties = Object.fromEntries([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
   const bus = infos.some(({ name }) => name === 'parent_bus')

@@ -1,37 +1,33 @@
 import type { ProfileDevice, ProfileVirtio } from '../check/profile.ts';
 import { virtioFeatureBit } from '../layout/infos/virtio-features.ts';
+import {
+  asArray,
+  asInteger,
+  asObject,
+  asText,
+  type CheckedObject,
+  JsonProblem,
+  quoted,
+} from '../schema/checked-json.ts';
+import type { DestinationAnswers } from './ask-destination.ts';
 import { type Qmp, QmpClosed, QmpError } from './qmp.ts';
 
 /** From this version on QEMU aborts when it is asked (x-query-virtio-status, seen in 11.1.3). */
 const CRASHING_MAJOR = 11;
 
-/** VirtioStatus of qapi/virtio.json, as far as it is used. */
-interface VirtioStatus {
-  readonly 'device-id': number;
-  readonly 'num-vqs': number;
-  readonly 'host-features': {
-    /** `VIRTIO_NET_F_MAC: Device has given MAC address` */
-    readonly transports?: readonly string[];
-    readonly 'dev-features'?: readonly string[];
-    /** Bits that QEMU has no name for; decimal text when large. */
-    readonly 'unknown-dev-features'?: number | string;
-    readonly 'unknown-dev-features2'?: number | string;
-  };
-}
-
 /** Devices with what x-query-virtio-status tells of those that are virtio devices, from QEMU 7.2 on. */
 export async function withVirtioFeatures(
   qmp: Qmp,
-  devices: readonly ProfileDevice[],
-  major: number,
+  { qemu, devices }: Pick<DestinationAnswers, 'qemu' | 'devices'>,
   warnings: string[],
-): Promise<ProfileDevice[]> {
+): Promise<readonly ProfileDevice[]> {
   const found = new Map<string, ProfileVirtio>();
   try {
-    const list = await qmp.execute<{ path: string }[]>('x-query-virtio');
-    if (major >= CRASHING_MAJOR) return [...devices];
-    for (const { path } of list)
-      found.set(path, readStatus(await qmp.execute<VirtioStatus>('x-query-virtio-status', { path })));
+    const listed = await qmp.execute('x-query-virtio', {}, readPaths);
+    if (Number.parseInt(qemu.version, 10) >= CRASHING_MAJOR) return devices;
+    for (const { path } of devices) {
+      if (listed.has(path)) found.set(path, await qmp.execute('x-query-virtio-status', { path }, readStatus));
+    }
   } catch (error) {
     if (error instanceof QmpClosed)
       warnings.push(`features of virtio devices are not in the profile: ${error.message}`);
@@ -43,17 +39,48 @@ export async function withVirtioFeatures(
   });
 }
 
-function readStatus(status: VirtioStatus): ProfileVirtio {
-  const deviceId = status['device-id'];
-  const features = status['host-features'];
+/** VirtioInfo of qapi/virtio.json. */
+function readPaths(value: unknown, name: string): ReadonlySet<string> {
+  return new Set(
+    asArray(value, name).map((element, i) => asText(asObject(element, `[${i}]`)['path'], `[${i}].path`)),
+  );
+}
+
+/** VirtioStatus of qapi/virtio.json, as far as it is used. */
+function readStatus(value: unknown, name: string): ProfileVirtio {
+  const status = asObject(value, name);
+  const deviceId = asInteger(status['device-id'], 0, 0xffff, 'device-id');
+  const features = asObject(status['host-features'], 'host-features');
+  // Bits that QEMU has no name for.
   let hostFeatures =
-    BigInt(features['unknown-dev-features'] ?? 0) | (BigInt(features['unknown-dev-features2'] ?? 0) << 64n);
+    readBits(features, 'unknown-dev-features') | (readBits(features, 'unknown-dev-features2') << 64n);
   const unnumberedFeatures: string[] = [];
-  for (const text of [...(features.transports ?? []), ...(features['dev-features'] ?? [])]) {
-    const name = text.replace(/:.*/s, '');
-    const bit = virtioFeatureBit(deviceId, name);
-    if (bit === undefined) unnumberedFeatures.push(name);
+  // `VIRTIO_NET_F_MAC: Device has given MAC address`
+  for (const text of [...readTexts(features, 'transports'), ...readTexts(features, 'dev-features')]) {
+    const feature = text.replace(/:.*/s, '');
+    const bit = virtioFeatureBit(deviceId, feature);
+    if (bit === undefined) unnumberedFeatures.push(feature);
     else hostFeatures |= 1n << BigInt(bit);
   }
-  return { deviceId, queues: status['num-vqs'], hostFeatures, unnumberedFeatures };
+  return {
+    deviceId,
+    queues: asInteger(status['num-vqs'], 0, 0xffff, 'num-vqs'),
+    hostFeatures,
+    unnumberedFeatures,
+  };
+}
+
+/** A set of 64 bits, decimal text where it is large; empty where it is not told. */
+function readBits(features: CheckedObject, name: string): bigint {
+  const value = features[name] ?? 0;
+  const bits =
+    Number.isSafeInteger(value) || (typeof value === 'string' && /^\d{1,20}$/.test(value))
+      ? BigInt(value as number | string)
+      : -1n;
+  if (bits < 0n || bits >> 64n !== 0n) throw new JsonProblem(`${quoted(name)} is no set of 64 bits`);
+  return bits;
+}
+
+function readTexts(features: CheckedObject, name: string): string[] {
+  return asArray(features[name] ?? [], name).map((text, i) => asText(text, `${name}[${i}]`));
 }

@@ -3,6 +3,7 @@ import { elf, machineCode } from './targets/binaries.ts';
 import { check } from './targets/check.ts';
 import { commandLine } from './targets/command-line.ts';
 import { libvirt, qcow2, wrappers } from './targets/containers.ts';
+import { qmp, qmpMessages } from './targets/qmp.ts';
 import { channels, iterative, mappedRam, pages, postcopy, xbzrle } from './targets/ram.ts';
 import { diff, oracle, stream, tables, tail } from './targets/streams.ts';
 import { dumpVmstate, explain, profile, schema, selectors } from './targets/texts.ts';
@@ -29,6 +30,8 @@ export const targets: readonly Target[] = [
   schema,
   dumpVmstate,
   profile,
+  qmpMessages,
+  qmp,
   selectors,
   explain,
   commandLine,

@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
 import { Qmp, QmpClosed } from '../../src/node/qmp.ts';
-import { parseQmpMessage, QmpLines } from '../../src/node/qmp-message.ts';
+import { NoQmpMessage, parseQmpMessage, QmpLines } from '../../src/node/qmp-message.ts';
 
 /** Connects to a server that does this with the connection. */
 async function connected(serve: (socket: Socket) => void): Promise<Socket> {
@@ -63,6 +63,22 @@ test.each([
   ['{"a": "\\\\\\" 12345678901234567890"}', { a: '\\" 12345678901234567890' }],
 ])('%s', (line, value) => {
   expect(parseQmpMessage(line)).toEqual(value);
+});
+
+test.each(['{12345678901234567890: 1}', '{"a": {-12345678901234567890 : 1}}'])('%s is no message', (line) => {
+  expect(() => parseQmpMessage(line)).toThrow(NoQmpMessage);
+});
+
+test('a line of a byte at a time, up to the longest that there may be', () => {
+  const lines = new QmpLines();
+  const one = Uint8Array.of(0x61);
+  let count = 0;
+  for (let i = 0; i < 1 << 16; i++) count += [...lines.add(one)].length;
+  expect(count).toBe(0);
+  expect([...lines.add(Buffer.from('b\nc\n'))].map(({ length }) => length)).toEqual([(1 << 16) + 1, 1]);
+  expect(() => [...lines.add(new Uint8Array((16 << 20) + 1).fill(0x61))]).toThrow(
+    'a line of more than 16777216 bytes',
+  );
 });
 
 test('any JSON, with exact integers', () => {

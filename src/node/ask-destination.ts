@@ -1,0 +1,89 @@
+import type { Profile } from '../check/profile.ts';
+import { asArray, asBoolean, asInteger, asObject, asText } from '../schema/checked-json.ts';
+import { parseRamBlocks } from './monitor-text.ts';
+import { type Qmp, QmpError } from './qmp.ts';
+import { readDevices } from './qom-devices.ts';
+
+/** More than any machine has. */
+const MAX_CPUS = 1 << 20;
+
+/** What a QEMU whose machine is stopped tells of it over QMP. */
+export type DestinationAnswers = Omit<Profile, 'commandLine' | 'messages' | 'schema' | 'stream'>;
+
+/** Asks a QEMU all that a profile has, but for its state. Throws what Qmp.execute throws. */
+export async function askDestination(qmp: Qmp): Promise<DestinationAnswers> {
+  const qemu = await qmp.execute('query-version', {}, readVersion);
+  const target = await qmp.execute('query-target', {}, (value, path) =>
+    asText(asObject(value, path)['arch'], 'arch'),
+  );
+  const kvm = await qmp.execute('query-kvm', {}, (value, path) =>
+    asBoolean(asObject(value, path)['enabled'], 'enabled'),
+  );
+  const uuid = await qmp.execute('query-uuid', {}, (value, path) =>
+    asText(asObject(value, path)['UUID'], 'UUID'),
+  );
+  const type = await qmp.execute('qom-get', { path: '/machine', property: 'type' }, asText);
+  const machineType = type.replace(/-machine$/, '');
+  if (machineType === 'none') throw new Error('a machine of type none has no state: give -M');
+  const capabilities = await qmp.execute('query-migrate-capabilities', {}, readCapabilities);
+  const ramBlocks = parseRamBlocks(await qmp.monitor('info ramblock'));
+  const possibleCpus = await readPossibleCpus(qmp);
+  const blockNodes = await readBlockNodes(qmp);
+  return {
+    qemu,
+    target,
+    machineType,
+    kvm,
+    uuid: uuid.replaceAll('-', ''),
+    capabilities,
+    ramBlocks,
+    ...(possibleCpus === undefined ? {} : { possibleCpus }),
+    blockNodes,
+    devices: await readDevices(qmp, type),
+  };
+}
+
+/** VersionInfo of qapi/control.json. */
+function readVersion(value: unknown, path: string): Profile['qemu'] {
+  const answer = asObject(value, path);
+  const triple = asObject(answer['qemu'], 'qemu');
+  const numbers = ['major', 'minor', 'micro'].map((name) => asInteger(triple[name], 0, 1000, `qemu.${name}`));
+  return { version: numbers.join('.'), package: asText(answer['package'], 'package') };
+}
+
+/** MigrationCapabilityStatus of qapi/migration.json. */
+function readCapabilities(value: unknown, path: string): Profile['capabilities'] {
+  return Object.fromEntries(
+    asArray(value, path).map((element, i) => {
+      const { capability, state } = asObject(element, `[${i}]`);
+      return [asText(capability, `[${i}].capability`), asBoolean(state, `[${i}].state`)];
+    }),
+  );
+}
+
+/** Machines that no CPU can be plugged into refuse to tell. */
+async function readPossibleCpus(qmp: Qmp): Promise<number | undefined> {
+  try {
+    return await qmp.execute('query-hotpluggable-cpus', {}, (value, path) =>
+      asArray(value, path).reduce<number>((sum, slot, i) => {
+        const cpus = asObject(slot, `[${i}]`)['vcpus-count'];
+        return sum + asInteger(cpus, 0, MAX_CPUS, `[${i}].vcpus-count`);
+      }, 0),
+    );
+  } catch (error) {
+    if (error instanceof QmpError) return undefined;
+    throw error;
+  }
+}
+
+async function readBlockNodes(qmp: Qmp): Promise<string[]> {
+  const names = async (command: string, member: string) =>
+    qmp.execute(command, {}, (value, path) =>
+      asArray(value, path).map((node, i) => asText(asObject(node, `[${i}]`)[member] ?? '', member)),
+    );
+  const found = [
+    ...(await names('query-named-block-nodes', 'node-name')),
+    ...(await names('query-block', 'device')),
+  ];
+  return [...new Set(found)].filter((name) => name !== '');
+}
