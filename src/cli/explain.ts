@@ -5,9 +5,6 @@ import { explanationTable, explanationText } from '../render/explain-text.ts';
 import { jsonOption } from './options.ts';
 import { EXIT_TROUBLE, Output, say, styleFor, toJson } from './output.ts';
 
-/** Pages that are printed one behind the other; of more, their titles. */
-const MAX_PAGES = 2;
-
 export const explainCommand = new Command('explain')
   .description(
     'what a finding of check or compat, a problem in a stream, or an error message of QEMU or libvirt means',
@@ -27,7 +24,11 @@ Examples:
   .action(async (words, { json }) => {
     const all = await readExplanations();
     const wanted = words.join(' ');
-    const found = words.length === 0 ? all : find(all, wanted);
+    const named = all.filter(({ code }) => code === wanted);
+    const found = words.length === 0 ? all : named.length > 0 ? named : explainMessages(all, wanted);
+    // Of several that have a message, the best.
+    const [shown, others] =
+      words.length === 0 ? [[], all] : named.length > 0 ? [named, []] : [found.slice(0, 1), found.slice(1)];
     const output = new Output();
     const style = styleFor(process.stdout);
     if (found.length === 0) {
@@ -36,22 +37,17 @@ Examples:
     }
     if (json) {
       await output.line(toJson(found));
-    } else if (words.length === 0 || found.length > MAX_PAGES) {
-      for (const line of explanationTable(found, style)) await output.row(line);
     } else {
       for (const line of explainFeatures(wanted)) await output.row(line);
-      for (const [i, explanation] of found.entries()) {
+      for (const [i, explanation] of shown.entries()) {
         if (i > 0) await output.line('');
         for (const line of explanationText(explanation, style)) await output.row(line);
       }
+      if (shown.length > 0 && others.length > 0) await output.line('\nThese have such a message too:');
+      for (const line of explanationTable(others, style)) await output.row(line);
     }
     await output.flush();
   });
-
-function find(all: readonly Explanation[], wanted: string): readonly Explanation[] {
-  const named = all.filter(({ code }) => code === wanted);
-  return named.length > 0 ? named : explainMessages(all, wanted);
-}
 
 function nothingFound(all: readonly Explanation[], wanted: string): string {
   if (/\s/.test(wanted.trim()))

@@ -1,4 +1,5 @@
 import { appendTo } from '../bytes/append-to.ts';
+import { virtioTypeByName } from '../layout/infos/virtio.ts';
 import { refusedVirtioFeatures } from '../layout/infos/virtio-feature-properties.ts';
 
 /** What a page is about: findings and problems of vmwalk, or what QEMU and libvirt say at a step of their work. */
@@ -28,11 +29,14 @@ const MESSAGES_HEADING = /^## (?:What QEMU says|Messages)$/m;
 
 /**
  * What a message says about its page, by the words behind the fence of its code block: none, it is about the page;
- * `also`, other pages are likelier; `frame`, it stands around or behind another message that says more; `device`, it
- * says no more than where; `wrapper`, no more than that such messages follow.
+ * `also`, other pages are likelier; `around`, it follows a message that says more, and tells the subject; `frame`, it
+ * stands around or behind another message that says more; `device`, it says no more than where; `wrapper`, no more than
+ * that such messages follow.
  */
+const AROUND = 0.3;
 const WEIGHTS: Readonly<Record<string, number>> = {
   also: 0.95,
+  around: AROUND,
   frame: 0.005,
   device: 0.001,
   wrapper: 0.00001,
@@ -44,10 +48,19 @@ const AS_GOOD = 0.9;
 /** Letters that a message has to have to be found in the middle of a line; one with fewer is a whole line. */
 const MIN_LETTERS = 10;
 
-/** Of the pairs of words in a part of a message, those that the message must have. */
-const MIN_SHARED_PAIRS = 0.7;
-/** A part of a message that is on more pages than this says nothing. */
-const MAX_SHARED_PAGES = 4;
+/** Characters at its beginning that a message must have to be known by them where the rest was cut off. */
+const MIN_CUT_LENGTH = 20;
+/** How much less a message counts that was cut off. */
+const CUT = 0.8;
+
+/** Of the weight of the words of a text that no message has in whole, what one must have; less, if its page has more. */
+const MIN_SHARED = 0.5;
+const MIN_SHARED_BY_PAGE = 0.8;
+/** The least that the shared words must weigh, and how many they must be. */
+const MIN_SHARED_WEIGHT = 5.5;
+const MIN_SHARED_WORDS = 2;
+/** What a word weighs that no page has: most are names. */
+const UNKNOWN_WORD = 1;
 
 /** What is looked at of a text; a message is shorter, and so is what fits on a screen. */
 const MAX_LINES = 200;
@@ -81,92 +94,134 @@ export function explanationsOfProblems(markdown: string): Explanation[] {
 
 /** A message of a page. */
 interface Template {
-  /** What does not vary of it, in its order. */
+  /** What does not vary of it, in its order, in lower case. */
   readonly parts: readonly string[];
+  /** The words of these. */
+  readonly words: ReadonlySet<string>;
   readonly weight: number;
   /** Letters in `parts`. */
   readonly letters: number;
 }
 
 /**
- * What the messages in a text are about: the pages that have the most of it among theirs, the best first. A line that is
- * on many pages counts less. A text that has no message in whole is taken for a part of one.
+ * What the messages in a text are about: the pages that have the most telling of its lines, the best first. A line that
+ * is on many pages tells less. A text that has no message in whole is taken for a part of one, or for other words of one.
  */
 export function explainMessages(explanations: readonly Explanation[], text: string): Explanation[] {
-  const lines = text
+  const lines = unescaped(text)
+    .toLowerCase()
     .split('\n', MAX_LINES)
     .map((line) => singleSpaced(line.slice(0, MAX_LINE_LENGTH)))
     .filter((line) => line !== '');
   const candidates = explanations.map(templatesOf);
-  const scores = wholeScores(candidates, lines);
-  // A terminal or a mail has broken the line.
-  if (Math.max(...scores) < 1 && lines.length > 1)
-    for (const [i, score] of wholeScores(candidates, [lines.join(' ')]).entries())
-      scores[i] = Math.max(scores[i]!, score);
-  const best = Math.max(...scores);
-  if (best < 1) {
-    const unknown = lines.filter((line) => Math.max(...wholeScores(candidates, [line])) === 0);
-    const parts = partScores(candidates, unknown);
-    if (Math.max(0, ...parts) > 0) return byScore(explanations, parts);
+  const scores = candidates.map((): Score => ({ best: 0, sum: 0 }));
+  addScores(scores, candidates, lines);
+  // A terminal or a mail has broken a line, in two or in more.
+  addScores(scores, candidates, neighbours(lines));
+  if (bestOf(scores) < 1 && lines.length > 2) addScores(scores, candidates, [lines.join(' ')]);
+  if (bestOf(scores) < 1) {
+    const similar = similarTo(candidates, lines);
+    if (bestOf(similar) > 0) return byScore(explanations, similar);
   }
-  return best > 0 ? byScore(explanations, scores) : [];
+  return bestOf(scores) > 0 ? byScore(explanations, scores) : [];
 }
 
-function byScore(explanations: readonly Explanation[], scores: readonly number[]): Explanation[] {
-  const most = Math.max(...scores);
+/** Each line with the next. */
+function neighbours(lines: readonly string[]): string[] {
+  return lines.slice(1).map((line, i) => `${lines[i]} ${line}`);
+}
+
+/** What a page has of a text: its most telling line, and all. */
+interface Score {
+  best: number;
+  sum: number;
+}
+
+function bestOf(scores: readonly Score[]): number {
+  return Math.max(0, ...scores.map(({ best }) => best));
+}
+
+function byScore(explanations: readonly Explanation[], scores: readonly Score[]): Explanation[] {
+  const most = bestOf(scores);
   return explanations
-    .map((explanation, i) => ({ explanation, score: scores[i]! }))
-    .filter(({ score }) => score >= most * AS_GOOD)
-    .sort((a, b) => b.score - a.score)
+    .map((explanation, i) => ({ explanation, ...scores[i]! }))
+    .filter(({ best }) => best >= most * AS_GOOD)
+    .sort((a, b) => b.best - a.best || b.sum - a.sum)
     .map(({ explanation }) => explanation);
 }
 
-function wholeScores(candidates: readonly (readonly Template[])[], lines: readonly string[]): number[] {
-  const scores = candidates.map(() => 0);
+function addScores(
+  scores: readonly Score[],
+  candidates: readonly (readonly Template[])[],
+  lines: readonly string[],
+): void {
   for (const line of lines) {
     const words = withoutPrefixes(line);
     const lengths = candidates.map((templates) =>
       Math.max(0, ...templates.map((template) => matchLength(template, line, words))),
     );
     const matching = lengths.filter((length) => length >= 1).length || 1;
-    for (const [i, length] of lengths.entries()) if (length > 0) scores[i]! += length / matching;
+    for (const [i, score] of scores.entries()) {
+      score.best = Math.max(score.best, lengths[i]! / matching);
+      score.sum += lengths[i]! / matching;
+    }
+  }
+}
+
+/**
+ * Pages whose messages have most of a line's words, and one of them several: the rarer a word is among pages, the more it
+ * counts.
+ */
+function similarTo(candidates: readonly (readonly Template[])[], lines: readonly string[]): Score[] {
+  const pages = candidates.map((templates) => templates.filter(({ weight }) => weight >= AROUND));
+  const vocabularies = pages.map((templates) => new Set(templates.flatMap(({ words }) => [...words])));
+  const weights = new Map<string, number>();
+  const weightOf = (word: string): number => {
+    const known = weights.get(word);
+    if (known !== undefined) return known;
+    const having = vocabularies.filter((vocabulary) => vocabulary.has(word)).length;
+    const weight = having === 0 ? UNKNOWN_WORD : Math.log(pages.length / having);
+    weights.set(word, weight);
+    return weight;
+  };
+  const weigh = (words: Iterable<string>): number =>
+    [...words].reduce((sum, word) => sum + weightOf(word), 0);
+  const frames = candidates
+    .flat()
+    .filter(({ weight }) => weight < AROUND)
+    .sort((a, b) => b.letters - a.letters);
+  const scores = candidates.map((): Score => ({ best: 0, sum: 0 }));
+  for (const line of lines) {
+    const words = [...wordsOf([withoutFrames(frames, withoutPrefixes(line))])];
+    const all = weigh(words);
+    for (const [i, templates] of pages.entries()) {
+      const onPage = weigh(words.filter((word) => vocabularies[i]!.has(word)));
+      for (const template of templates) {
+        const shared = words.filter((word) => template.words.has(word));
+        const weight = weigh(shared);
+        if (shared.length < MIN_SHARED_WORDS || weight < MIN_SHARED_WEIGHT) continue;
+        if (weight < all * MIN_SHARED && onPage < all * MIN_SHARED_BY_PAGE) continue;
+        const likeness = (2 * weight) / (all + weigh(template.words));
+        scores[i]!.best = Math.max(scores[i]!.best, template.weight * (onPage / all + likeness));
+      }
+    }
   }
   return scores;
 }
 
-/** How much of a text's pairs of neighbouring words a message of each page has, where it is enough; else 0. */
-function partScores(candidates: readonly (readonly Template[])[], lines: readonly string[]): number[] {
-  let best = candidates.map(() => 0);
-  for (const line of lines) {
-    const pairs = wordPairs([withoutPrefixes(line)]);
-    if (pairs.size === 0) continue;
-    const scores = candidates.map((templates) =>
-      Math.max(
-        0,
-        ...templates.map(({ parts, weight }) => {
-          const others = wordPairs(parts);
-          const shared = [...pairs].filter((pair) => others.has(pair)).length;
-          if (shared < pairs.size * MIN_SHARED_PAIRS) return 0;
-          return (weight * 2 * shared) / (pairs.size + others.size);
-        }),
-      ),
-    );
-    const most = Math.max(...scores);
-    const count = scores.filter((score) => score >= most * AS_GOOD).length;
-    if (most > Math.max(...best) && count <= MAX_SHARED_PAGES) best = scores;
-  }
-  return best;
+/** A line without the messages in it that say no more than that others follow. */
+function withoutFrames(frames: readonly Template[], line: string): string {
+  let rest = line;
+  for (const frame of frames)
+    if (matchLength(frame, rest, rest) > 0) for (const part of frame.parts) rest = rest.replace(part, ' ');
+  return rest;
 }
 
-/** Words that stand side by side and do not vary: what is in quotes or has digits is left out, and parts a pair. */
-function wordPairs(parts: readonly string[]): Set<string> {
-  const pairs = new Set<string>();
-  for (const part of parts)
-    for (const run of part.toLowerCase().split(/'[^']*'|"[^"]*"|\S*\d\S*|[()=,;:]/)) {
-      const words = run.match(/\p{L}[\p{L}_'-]*/gu) ?? [];
-      for (let i = 1; i < words.length; i++) pairs.add(`${words[i - 1]} ${words[i]}`);
-    }
-  return pairs;
+/** The words of a text that do not vary: what is in quotes or has digits is left out. */
+function wordsOf(parts: readonly string[]): Set<string> {
+  return new Set(
+    parts.flatMap((part) => part.replace(/'[^']*'|"[^"]*"|\S*\d\S*/g, ' ').match(/\p{L}[\p{L}_-]+/gu) ?? []),
+  );
 }
 
 /** The messages that a page lists. */
@@ -181,11 +236,13 @@ function templatesOf(explanation: Explanation): readonly Template[] {
   if (known) return known;
   const made = messageBlocks(explanation.text).flatMap(({ lines, weight }) =>
     lines.map((line) => {
-      const parts = singleSpaced(line)
-        .toLowerCase()
+      const text = singleSpaced(line).toLowerCase();
+      const letters = text.replace(/[^\p{L}]/gu, '').length;
+      // What varies at the end can be missing, with the space before it.
+      const parts = (letters < MIN_LETTERS ? text : text.replace(/ …$/, ''))
         .split('…')
         .filter((part) => part !== '');
-      return { parts, weight, letters: parts.join('').replace(/[^\p{L}]/gu, '').length };
+      return { parts, words: wordsOf(parts), weight, letters };
     }),
   );
   templates.set(explanation, made);
@@ -209,23 +266,20 @@ function messageBlocks(page: string): { lines: string[]; weight: number }[] {
  */
 function matchLength({ parts, weight, letters }: Template, line: string, words: string): number {
   const [text, isWhole] = letters < MIN_LETTERS ? [words, true] : [line, false];
-  const lower = text.toLowerCase();
   let at = 0;
+  const canBeCut = !isWhole && weight >= AROUND;
+  let length = 0;
   for (const [i, part] of parts.entries()) {
-    const found = lower.indexOf(part, at);
-    if (
-      found < 0 ||
-      (isWhole &&
-        i === 0 &&
-        found > 0 &&
-        !/[:/] $/.test(lower.slice(0, found)) &&
-        !isVarying(lower.slice(0, found)))
-    )
-      return 0;
+    const found = text.indexOf(part, at);
+    if (found < 0)
+      return canBeCut && length >= MIN_CUT_LENGTH && isVarying(text.slice(at)) ? length * weight * CUT : 0;
+    const before = text.slice(0, found);
+    if (isWhole && i === 0 && found > 0 && !/[:/] $/.test(before) && !isVarying(before)) return 0;
     at = found + part.length;
+    length += part.length;
   }
-  if (isWhole && !isVarying(lower.slice(at))) return 0;
-  return parts.join('').length * weight;
+  if (isWhole && !isVarying(text.slice(at))) return 0;
+  return length * weight;
 }
 
 /** Whether a text can be what varies before or behind the words of a short message: a number, a name, nothing. */
@@ -233,18 +287,18 @@ function isVarying(text: string): boolean {
   return /^\S*$/.test(text.trim());
 }
 
-/** What programs and logs print before a message, one after the other. */
+/** What programs and logs print before a message, one after the other, in lower case. */
 const PREFIXES = [
   /^\w{3} +\d+ \d\d:\d\d:\d\d \S+ [\w@.-]+(?:\[\d+\])?: /,
-  /^\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?:? ?\]?:? ?/,
+  /^\[?\d{4}-\d\d-\d\d[t ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:z|[+-]\d\d:?\d\d)?:? ?\]?:? ?/,
   /^\d+: (?:error|warning|info|debug) : (?:\w+:\d+ : )?/,
   /^(?:\S*\/)?(?:qemu(?:-[\w-]+)?|kvm|virsh|libvirtd?|virtqemud)(?:\[\d+\])?: /,
   /^libvirt: .*?(?:error|warning) ?: /,
-  /^(?:error|warning|info|fatal|hint): /i,
-  /^(?:internal error|operation failed|unsupported configuration|requested operation is not valid): /i,
+  /^(?:error|warning|info|fatal|hint): /,
+  /^(?:internal error|operation failed|unsupported configuration|requested operation is not valid): /,
   /^-\w[\w-]*(?: [^ :]\S*)?: /,
-  /^unable to execute qemu command '[^']*': /i,
-  /^(?:qemu|process) (?:unexpectedly closed the monitor|exited while connecting to monitor)[^:]*: /i,
+  /^unable to execute qemu command '[^']*': /,
+  /^(?:qemu|process) (?:unexpectedly closed the monitor|exited while connecting to monitor)[^:]*: /,
 ];
 
 function withoutPrefixes(line: string): string {
@@ -258,6 +312,16 @@ function withoutPrefixes(line: string): string {
     }
   }
   return rest;
+}
+
+/** Without what JSON, YAML and word processors make of quotes and the ends of lines. */
+function unescaped(text: string): string {
+  return text
+    .replace(/\\n/g, '\n')
+    .replace(/\\(["'])/g, '$1')
+    .replace(/''/g, "'")
+    .replace(/[\u2018\u2019]/g, "'")
+    .replace(/[\u201c\u201d]/g, '"');
 }
 
 function singleSpaced(text: string): string {
@@ -285,16 +349,24 @@ function letterPairs(word: string): Set<string> {
 }
 
 /** Digits of the widest masks that QEMU prints: 128 bits. */
-const REFUSED_FEATURES = /Features 0x([\da-f]{1,32}) unsupported\. Allowed features: 0x([\da-f]{1,32})\b/gi;
+const REFUSED_FEATURES = /Features 0x([\da-f]{1,32}) unsupported\. Allowed\s+features: 0x([\da-f]{1,32})\b/gi;
 
-/** What a text with QEMU's two masks of virtio features says, a line for each device type that it can be about. */
+/**
+ * What a text with QEMU's two masks of virtio features says: a line for the device that is named behind them
+ * (`Failed to load virtio-net:virtio`, `device '0000:00:02.0/virtio-net'`), or else for each type that it can be about.
+ */
 export function explainFeatures(text: string): string[] {
-  return [...text.matchAll(REFUSED_FEATURES)].flatMap(([, accepted = '', offered = '']) =>
-    refusedVirtioFeatures(BigInt(`0x${accepted}`), BigInt(`0x${offered}`)).map(
+  const refusals = [...text.matchAll(REFUSED_FEATURES)];
+  return refusals.flatMap(({ index, 0: { length }, 1: accepted = '', 2: offered = '' }, i) => {
+    const behind = text.slice(index + length, refusals[i + 1]?.index);
+    const [named] = (behind.match(/[a-z][\w-]+/g) ?? [])
+      .map(virtioTypeByName)
+      .filter((type) => type !== undefined);
+    return refusedVirtioFeatures(BigInt(`0x${accepted}`), BigInt(`0x${offered}`), named).map(
       ({ device, names, settings }) => {
         const off = settings.length === 0 ? '' : `; switched off at both sides by ${settings.join(',')}`;
         return `refused: ${names.join(', ')}${device === undefined ? '' : ` of virtio ${device}`}${off}`;
       },
-    ),
-  );
+    );
+  });
 }

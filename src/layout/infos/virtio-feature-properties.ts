@@ -136,11 +136,11 @@ export interface RefusedFeatures {
 }
 
 /**
- * What QEMU's words `Features ACCEPTED unsupported. Allowed features: OFFERED` are about, which do not say of what
- * device type they are: one element for each type that has all of the features in both numbers, or else all that are
- * refused. Empty where nothing is refused: QEMU 10.2 and later leave that out of ACCEPTED.
+ * What QEMU's words `Features ACCEPTED unsupported. Allowed features: OFFERED` are about. They do not say of what device
+ * type they are: where `known` does not either, one element for each type that has all of the features in both numbers,
+ * or else all that are refused. Empty where nothing is refused: QEMU 10.2 and later leave that out of ACCEPTED.
  */
-export function refusedVirtioFeatures(accepted: bigint, offered: bigint): RefusedFeatures[] {
+export function refusedVirtioFeatures(accepted: bigint, offered: bigint, known?: number): RefusedFeatures[] {
   const refused = accepted & ~offered;
   const bits = setBits(refused);
   if (bits.length === 0) return [];
@@ -155,6 +155,7 @@ export function refusedVirtioFeatures(accepted: bigint, offered: bigint): Refuse
   });
   // Type 0 is none, and has the features of all.
   if (bits.every((bit) => virtioFeatureName(0, bit) !== undefined)) return [describe(undefined)];
+  if (known !== undefined) return [describe(known)];
   const [all, some] = [virtioTypesWith(accepted | offered), virtioTypesWith(refused)];
   return (all.length > 0 ? all : some).map(describe);
 }

@@ -36,6 +36,11 @@ const deviceTypes: ReadonlyMap<string, number> = new Map([
   ['virtio-vhost_vsock', 19],
 ]);
 
+/** Device type by the name that sections and messages of QEMU have for a device: `virtio-net`, `vhost-user-fs`. */
+export function virtioTypeByName(name: string): number | undefined {
+  return deviceTypes.get(name);
+}
+
 /** Features from bit 64 on (QEMU 10.2 and later). */
 export const UPPER_FEATURES = 'guest_features_ex[1]';
 
