@@ -58,6 +58,7 @@ function resolveFields(
   at: Range,
 ): number | undefined {
   const { fields } = struct;
+  const lengths = new FieldLengths(struct);
   let start = at.start;
   for (let i = 0; i < fields.length; ) {
     const left = at.end - start;
@@ -68,12 +69,12 @@ function resolveFields(
       i++;
       continue;
     }
-    const run = correctPointerRun(arrayRun(fields, i), struct, at);
+    const run = correctPointerRun(arrayRun(fields, i), lengths, at);
     const path = [...context.path, fields[i]!.name];
     const here = { ...context, path };
     const length = run.reduce((sum, field) => sum + field.size * (field.arrayLength ?? 1), 0);
     const pointers =
-      run.length === 1 ? pointerArrayRange(fields, i, struct, { start, end: at.end }) : undefined;
+      run.length === 1 ? pointerArrayRange(fields[i]!, lengths, i, { start, end: at.end }) : undefined;
     if (pointers) {
       children.push(...resolvePointerArray(here, struct, fields[i]!, pointers));
       start = pointers.end;
@@ -96,6 +97,38 @@ function resolveFields(
     i += run.length;
   }
   return start;
+}
+
+/** How many bytes a struct takes by its description, added up once, where that is asked for. */
+class FieldLengths {
+  readonly #struct: StructSchema;
+  #behind: Float64Array | undefined;
+
+  constructor(struct: StructSchema) {
+    this.#struct = struct;
+  }
+
+  /** All of it, with its subsections. */
+  get total(): number {
+    return this.behind(-1);
+  }
+
+  /** What is behind the field with an index. */
+  behind(index: number): number {
+    this.#behind ??= this.#addUp();
+    return this.#behind[index + 1]!;
+  }
+
+  #addUp(): Float64Array {
+    const { fields } = this.#struct;
+    const behind = new Float64Array(fields.length + 1);
+    behind[fields.length] = structLength({ ...this.#struct, fields: [] });
+    for (let i = fields.length - 1; i >= 0; i--) {
+      const { size, arrayLength = 1 } = fields[i]!;
+      behind[i] = behind[i + 1]! + size * arrayLength;
+    }
+    return behind;
+  }
 }
 
 /** A field that is one number, as most are: so it is told apart before there is a path, a context and a run for it. */
@@ -159,12 +192,12 @@ const NULL_POINTER_TYPES: ReadonlySet<string> = new Set(['nullptr', 'ptr-marker'
  */
 function correctPointerRun(
   run: readonly FieldSchema[],
-  struct: StructSchema,
+  lengths: FieldLengths,
   at: Range,
 ): readonly FieldSchema[] {
   const [first, ...others] = run;
   if (first?.arrayLength === undefined || !NULL_POINTER_TYPES.has(others[0]?.type ?? '')) return run;
-  const excess = structLength(struct) - (at.end - at.start);
+  const excess = lengths.total - (at.end - at.start);
   const counted = others.reduce((sum, field) => sum + (field.arrayLength ?? 1), 0);
   if (excess !== counted * first.size || counted >= first.arrayLength) return run;
   return [{ ...first, arrayLength: first.arrayLength - counted }, ...others];
@@ -293,20 +326,18 @@ function isNullPointer(section: SectionBytes, start: number, size: number): bool
  * by the first, as a struct without fields, whatever they are. Such an array ends where the fields behind it begin.
  */
 function pointerArrayRange(
-  fields: readonly FieldSchema[],
-  i: number,
-  parent: StructSchema,
+  field: FieldSchema,
+  lengths: FieldLengths,
+  index: number,
   at: Range,
 ): Range | undefined {
-  const field = fields[i]!;
   const isMislabelled =
     field.type === 'struct' &&
     field.arrayLength !== undefined &&
     field.size === 1 &&
     field.struct?.fields.length === 0;
   if (!isMislabelled) return undefined;
-  const behind = structLength({ ...parent, fields: fields.slice(i + 1) });
-  const end = at.end - behind;
+  const end = at.end - lengths.behind(index);
   return end - at.start >= field.arrayLength ? { start: at.start, end } : undefined;
 }
 

@@ -13,6 +13,13 @@ export interface JsonObject {
 /** Real blobs nest to about 30; each VMSD level takes three. */
 const MAX_DEPTH = 200;
 
+/**
+ * Nodes that arrays of a vmdesc may unfold to, beyond NODES_OF_A_BYTE for each byte of an element, and beyond the
+ * characters of the vmdesc. Real ones have hardly any.
+ */
+const MAX_BARE_NODES = 100_000;
+const NODES_OF_A_BYTE = 4;
+
 /** Devices that a message names. */
 const MAX_NAMED = 20;
 /** Characters of a name; that of a subsection has 255 at the most, and the others are C identifiers. */
@@ -65,7 +72,7 @@ export function parseVmdesc(
     report('the vmdesc is not a JSON object');
     return { vmdesc: undefined, diagnostics: diagnostics.list() };
   }
-  const schema = new VmdescReader(range, diagnostics, lostDevices).read(json);
+  const schema = new VmdescReader(range, diagnostics, lostDevices, MAX_BARE_NODES + text.length).read(json);
   return { vmdesc: { json, schema }, diagnostics: schema.diagnostics };
 }
 
@@ -131,17 +138,53 @@ class ShapeError extends Error {
   }
 }
 
+/**
+ * How many nodes the arrays of a struct unfold to beyond what the bytes of their elements account for: a section has as
+ * many of these at the most as it has bytes, whatever the description says.
+ */
+function bareNodes({ fields, subsections }: StructSchema): number {
+  let sum = 0;
+  for (const { size, arrayLength, struct } of fields) {
+    if (!struct) continue;
+    if (arrayLength === undefined) sum += bareNodes(struct);
+    else sum += arrayLength * Math.max(0, nodesOf(struct, size) - NODES_OF_A_BYTE * size);
+  }
+  for (const subsection of subsections) sum += bareNodes(subsection);
+  return sum;
+}
+
+/** Nodes of a struct of `room` bytes at the most, itself included. */
+function nodesOf({ fields, subsections }: StructSchema, room: number): number {
+  let nodes = 1;
+  for (const { size, arrayLength, struct } of fields) {
+    const inner = Math.min(size, room);
+    const element = struct ? nodesOf(struct, inner) : 1;
+    if (arrayLength === undefined) nodes += element;
+    else nodes += 1 + (inner === 0 ? 0 : Math.min(arrayLength, Math.floor(room / inner)) * element);
+  }
+  for (const subsection of subsections) nodes += 1 + nodesOf(subsection, room);
+  return nodes;
+}
+
 class VmdescReader {
   readonly #range: Range;
   readonly #diagnostics: DiagnosticList;
   /** Undefined while nothing is known to be. */
   #lost: LostDevice[] | undefined;
+  /** Nodes without bytes that are left. */
+  #bareNodes: number;
 
-  /** `lost`: what could not be parsed, where the text is damaged. */
-  constructor(range: Range, diagnostics: DiagnosticList, lost: readonly LostDevice[] | undefined) {
+  /** `lost`: what could not be parsed, where the text is damaged. `bareNodes`: see MAX_BARE_NODES. */
+  constructor(
+    range: Range,
+    diagnostics: DiagnosticList,
+    lost: readonly LostDevice[] | undefined,
+    bareNodes: number,
+  ) {
     this.#range = range;
     this.#diagnostics = diagnostics;
     this.#lost = lost && [...lost];
+    this.#bareNodes = bareNodes;
   }
 
   read(json: JsonObject): Schema {
@@ -204,7 +247,12 @@ class VmdescReader {
     if (typeof instanceId !== 'number' || !Number.isSafeInteger(instanceId)) {
       throw new ShapeError('"instance_id" is not an integer', []);
     }
-    return { idstr: name, instanceId: instanceId >>> 0, ...this.#struct(json, []) };
+    const struct = this.#struct(json, []);
+    const bare = bareNodes(struct);
+    if (bare > this.#bareNodes)
+      throw new ShapeError(`its arrays unfold to more than ${NODES_OF_A_BYTE} nodes for each byte`, []);
+    this.#bareNodes -= bare;
+    return { idstr: name, instanceId: instanceId >>> 0, ...struct };
   }
 
   #struct(json: JsonObject, path: readonly PathComponent[]): StructSchema {

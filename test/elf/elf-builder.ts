@@ -9,6 +9,8 @@ export interface ElfOptions {
   readonly symbolType?: number;
   readonly relocations?: RelocationForm;
   readonly buildId?: readonly number[];
+  /** Times the room for each of the parts. */
+  readonly scale?: number;
 }
 
 /** Where the parts lie, in the file and in memory alike; the headers and tables come first. */
@@ -27,18 +29,26 @@ export class ElfBuilder {
   readonly littleEndian: boolean;
   readonly base: number;
   readonly #options: ElfOptions;
-  readonly #bytes = new Uint8Array(END);
-  readonly #view = new DataView(this.#bytes.buffer);
+  readonly #scale: number;
+  readonly #bytes: Uint8Array<ArrayBuffer>;
+  readonly #view: DataView;
   readonly #relative: { readonly place: number; readonly target: number }[] = [];
   readonly #symbolic: { readonly place: number; readonly symbol: number; readonly addend: number }[] = [];
   readonly #symbols: { readonly name: string; readonly address: number | undefined }[] = [];
   readonly #strings = new Map<string, number>();
-  #nextString = STRINGS;
-  #nextCode = CODE;
-  #nextData = DATA;
+  #nextString: number;
+  #nextCode: number;
+  #nextData: number;
 
   constructor(options: ElfOptions = {}) {
+    const { scale = 1 } = options;
     this.#options = options;
+    this.#scale = scale;
+    this.#bytes = new Uint8Array(END * scale);
+    this.#view = new DataView(this.#bytes.buffer);
+    this.#nextString = STRINGS * scale;
+    this.#nextCode = CODE * scale;
+    this.#nextData = DATA * scale;
     this.littleEndian = options.littleEndian ?? true;
     this.base = options.relocations === 'none' ? BASE : 0;
   }
@@ -113,11 +123,19 @@ export class ElfBuilder {
     long(32, PROGRAM_HEADERS);
     half(52, 64);
     half(54, PROGRAM_HEADER_SIZE);
-    const headers: [type: number, flags: number, offset: number, size: number][] = [
+    const parts: [type: number, flags: number, offset: number, size: number][] = [
       [1, 4, TABLES, STRINGS],
       [1, 4, STRINGS, CODE - STRINGS],
       [1, 5, CODE, DATA - CODE],
       [1, 6, DATA, END - DATA],
+    ];
+    const headers = [
+      ...parts.map(([type, flags, offset, size]): (typeof parts)[number] => [
+        type,
+        flags,
+        offset * this.#scale,
+        size * this.#scale,
+      ]),
       ...tables,
     ];
     half(56, headers.length);

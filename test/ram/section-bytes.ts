@@ -25,7 +25,9 @@ export function u16(value: number): Uint8Array {
 }
 
 export function u32(value: number): Uint8Array {
-  return bytes(u16(value >>> 16), u16(value & 0xffff));
+  const result = new Uint8Array(4);
+  new DataView(result.buffer).setUint32(0, value);
+  return result;
 }
 
 export function u64(value: number | bigint): Uint8Array {
