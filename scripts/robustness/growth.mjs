@@ -31,7 +31,7 @@ const MAX_MEGABYTES = 300;
 const MAX_RATIO = 2.6;
 const SIGNIFICANT_SECONDS = 1;
 const SIGNIFICANT_MEGABYTES = 150;
-/** Seconds after which a command is ended. */
+/** Seconds of processor time after which a command is ended. */
 const LONGEST = 100;
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
@@ -92,7 +92,7 @@ async function measureInput(input) {
           .split(' ')
           .map((arg) => arg.replace(/^@([a-z]+)/, (_, name) => join(folder, name)).replace(/^%/, out));
         if (command.startsWith('extract') || command.startsWith('ram extract')) mkdirSync(out);
-        const run = await measure(['timeout', '-k', '5', String(LONGEST), process.execPath, main, ...args]);
+        const run = await measure(['prlimit', `--cpu=${LONGEST}`, process.execPath, main, ...args]);
         runs.push({ ...run, total });
         rmSync(out, { recursive: true, force: true });
       }

@@ -4,11 +4,23 @@ import type { ByteSource } from '../bytes/source.ts';
 /** Compression formats that a stream is kept in. */
 export type CompressionFormat = 'gzip' | 'bzip2' | 'xz' | 'lzop' | 'zstd';
 
+/** How many times its size compressed data may unpack to, beyond the first MAX_SMALL bytes. */
+export const MAX_UNPACKED_TIMES = 512;
+const MAX_SMALL = 256 << 20;
+
+/**
+ * Bytes that compressed data of a size may unpack to: memory that was never written to is a thousand times its compressed
+ * size, in a stream of mapped-ram, but not all memory is; what is made to fill a disk is far more.
+ */
+export function mostUnpacked(size: number): number {
+  return MAX_SMALL + MAX_UNPACKED_TIMES * size;
+}
+
 /** What a container needs from the platform that it runs on. */
 export interface ContainerEnvironment {
   /**
    * The decompressed content of a source, as a source of its own. Data that is cut or damaged gives what comes before
-   * the damage, and a diagnostic. Throws DecodeError `bad-container` where nothing comes before it, and `io` where the
+   * the damage, and a diagnostic; so does data that unpacks to more than `mostUnpacked`. Throws DecodeError `bad-container` where nothing comes before it, and `io` where the
    * platform has no decoder, naming what is missing.
    */
   decompress(format: CompressionFormat, source: ByteSource): Promise<Decompressed>;

@@ -1,7 +1,7 @@
 import { DecodeError, type Diagnostic, printable } from '../bytes/diagnostic.ts';
 import { hexOffset } from '../bytes/range.ts';
 import { type ByteSource, locate, readExactly } from '../bytes/source.ts';
-import type { ContainerEnvironment } from './container.ts';
+import { type ContainerEnvironment, mostUnpacked } from './container.ts';
 import { ClusterMap, type CompressedExtent, type Extent } from './qcow2-clusters.ts';
 import { imageError } from './qcow2-error.ts';
 import type { Qcow2Header } from './qcow2-header.ts';
@@ -90,6 +90,7 @@ class VmState {
     let length = 0;
     let zeros = 0;
     let used = 0;
+    let unpacked = 0;
     while (length < size) {
       const extent = await this.#extent(length, Math.min(size - length, MAX_ZEROS + 1));
       if (extent.kind === 'lost') return { length, problem: extent.problem };
@@ -98,6 +99,9 @@ class VmState {
       if (zeros > MAX_ZEROS) return { length, problem: 'more zeros follow than a stream has' };
       if (used > this.#file.size) return { length, problem: 'clusters of the file are in it several times' };
       if (extent.kind === 'compressed') {
+        unpacked += extent.length;
+        if (unpacked > mostUnpacked(this.#file.size))
+          return { length, problem: 'its compressed clusters unpack to more than can be in the file' };
         try {
           await this.#decompress(extent);
         } catch (error) {
