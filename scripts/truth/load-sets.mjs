@@ -347,6 +347,20 @@ const FIRMWARE_SETS = [
     ...unversioned,
     versions: ['7.2', '10.0', '11.1'],
   }),
+  // A CPU with two subsections of one name.
+  other('ppc-bamboo', 'ppc', 'bamboo', '-m 128 -nodefaults', {
+    ...unversioned,
+    versions: ['5.2', '7.2', '10.0'],
+    more: neverRuns,
+  }),
+  // A card with two subsections of one name.
+  other(
+    'q35-emmc',
+    'x86_64',
+    'pc-q35',
+    '-m 32 -nodefaults -drive if=none,id=d0,file=emmc.img,format=raw -device sdhci-pci -device emmc,drive=d0,rpmb-partition-size=2097152,boot-partition-size=1048576',
+    { pins: ['7.2'], versions: ['11.1'], more: { ...neverRuns, files: { 'emmc.img': 'zero:20M' } } },
+  ),
   other('ppc-g3beige', 'ppc', 'g3beige', '-m 32 -nodefaults', unversioned),
   other('ppc-mac99', 'ppc', 'mac99', '-m 64 -nodefaults', unversioned),
   other('mips-malta', 'mips', 'malta', '-m 32 -nodefaults -bios bios.img -device e1000,romfile=', {

@@ -1,4 +1,5 @@
 import { childNamed, integerOf, type StructNode } from '../layout/node.ts';
+import { type ArmRegister, armRegister, armRegisterName, qemuRegisterNumber } from './arm-registers.ts';
 import type { Destination } from './destination.ts';
 import type { Finding } from './finding.ts';
 import type { SectionValues } from './values.ts';
@@ -11,6 +12,33 @@ const VALUES = 'cpreg_vmstate_values';
 const COMPARES_ALL = [11, 1] as const;
 /** Registers that are named at the most. */
 const MAX_NAMED = 4;
+const SAYS = "error while loading state for instance 0x0 of device 'cpu'";
+const SAME_CPU = 'the same -cpu model and features at both sides';
+
+/** Registers that QEMU's CPUs have lost, and the last version seen to have them; no machine type keeps one. */
+const LOST: ReadonlyMap<bigint, readonly [major: number, minor: number]> = new Map([
+  // PAR of both banks, and ID_AA64ISAR0_EL1.
+  [0x4020_0000_000f_3a00n, [7, 2]],
+  [0x4020_0000_200f_3a00n, [7, 2]],
+  [0x6030_0000_0013_c030n, [10, 2]],
+]);
+
+/** What gives a CPU registers of a kind that it otherwise has not. */
+const FEATURES: readonly (readonly [setting: string, isOfIt: (register: ArmRegister) => boolean])[] = [
+  [
+    '-cpu …,pmu=on',
+    ({ op1, crn, crm }) => (crn === 9 ? crm >= 12 && crm <= 14 : crn === 14 && op1 === 3 && crm >= 8),
+  ],
+  [
+    '-cpu …,sve=on',
+    ({ isAarch64, op0, crn, crm, op2 }) => isAarch64 && op0 === 3 && crn === 1 && crm === 2 && op2 === 0,
+  ],
+  [
+    '-cpu …,pauth=on',
+    ({ isAarch64, op0, op1, crn, crm }) =>
+      isAarch64 && op0 === 3 && op1 === 0 && crn === 2 && crm >= 1 && crm <= 3,
+  ],
+];
 
 /**
  * target/arm/machine.c, cpu_post_load: system registers come as a sorted list of numbers and one of values. A number
@@ -23,16 +51,15 @@ export function checkCpuRegisters({ root, own, destination }: SectionValues): Fi
   const node = childNamed(root, INDEXES);
   const unknown = unknownRegisters(indexes, ownIndexes, destination);
   if (unknown.length > 0) {
-    const names = unknown.slice(0, MAX_NAMED).map(registerName);
     return [
       {
         rule: 'cpu-registers',
         severity: 'blocks',
         path: [INDEXES],
         ...(node ? { range: node } : {}),
-        message: `${unknown.length} registers that the CPU of the destination does not have: ${names.join(', ')}${unknown.length > MAX_NAMED ? ' …' : ''}`,
-        says: "error while loading state for instance 0x0 of device 'cpu'",
-        fix: 'the same -cpu model and features at both sides, and a machine type that both QEMUs have',
+        message: `the CPU of the destination does not have ${countText(unknown)}: ${namesText(unknown)}${lostText(unknown, destination)}`,
+        says: unknownWords(unknown[0]!, destination),
+        fix: unknownFix(unknown, destination),
       },
     ];
   }
@@ -40,7 +67,13 @@ export function checkCpuRegisters({ root, own, destination }: SectionValues): Fi
   const ownValues = integers(own, VALUES);
   if (!values || !ownValues) return [];
   const local = new Map(ownIndexes.map((index, i) => [index, ownValues[i]]));
-  const changed = indexes.filter((index, i) => isIdentification(index) && local.get(index) !== values[i]);
+  const changed = indexes.filter(
+    (index, i) =>
+      isIdentification(index) &&
+      values[i] !== undefined &&
+      local.has(index) &&
+      local.get(index) !== values[i],
+  );
   if (changed.length === 0) return missingConstants(indexes, local);
   const [first] = changed;
   return [
@@ -48,9 +81,9 @@ export function checkCpuRegisters({ root, own, destination }: SectionValues): Fi
       rule: 'cpu-register-value',
       severity: 'blocks',
       path: [VALUES],
-      message: `${changed.length} constant registers have other values at the destination: ${changed.slice(0, MAX_NAMED).map(registerName).join(', ')}; ${registerName(first!)} is 0x${values[indexes.indexOf(first!)]?.toString(16)}, and 0x${local.get(first!)?.toString(16)} there`,
-      says: "error while loading state for instance 0x0 of device 'cpu'",
-      fix: 'the same -cpu model and features at both sides',
+      message: `${changed.length} constant registers have other values at the destination: ${namesText(changed)}; ${armRegisterName(first!)} is 0x${values[indexes.indexOf(first!)]?.toString(16)}, and 0x${local.get(first!)?.toString(16)} there`,
+      says: SAYS,
+      fix: SAME_CPU,
     },
   ];
 }
@@ -73,11 +106,50 @@ function missingConstants(
       rule: 'cpu-register-value',
       severity: 'blocks',
       path: [VALUES],
-      message: `${missing.length} constant registers of the destination are not in the stream, and are set to no value: ${missing.slice(0, MAX_NAMED).map(registerName).join(', ')}`,
-      says: "error while loading state for instance 0x0 of device 'cpu'",
-      fix: 'the same -cpu model and features at both sides, and a machine type that both QEMUs have',
+      message: `${missing.length} constant registers of the destination are not in the stream, and are set to no value: ${namesText(missing)}`,
+      says: SAYS,
+      fix: `${SAME_CPU}, and the same version of QEMU: no machine type keeps them`,
     },
   ];
+}
+
+function countText({ length }: readonly bigint[]): string {
+  return length === 1 ? 'a register of the stream' : `${length} registers of the stream`;
+}
+
+function namesText(indexes: readonly bigint[]): string {
+  return `${indexes.slice(0, MAX_NAMED).map(armRegisterName).join(', ')}${indexes.length > MAX_NAMED ? ' …' : ''}`;
+}
+
+/** The last version of QEMU seen to have them, where later ones have lost all of them. */
+function lastWith(indexes: readonly bigint[], { qemuVersion }: Destination): string | undefined {
+  const versions = indexes.map((index) => LOST.get(index));
+  const [first] = [...versions].sort((a, b) => (a?.[0] ?? 0) - (b?.[0] ?? 0));
+  if (!first || qemuVersion === undefined || versions.includes(undefined)) return undefined;
+  const last = first.join('.');
+  const [major = 0, minor = 0] = qemuVersion.split('.').map(Number);
+  return isOlder(last, [major, minor]) ? last : undefined;
+}
+
+function lostText(indexes: readonly bigint[], destination: Destination): string {
+  const last = lastWith(indexes, destination);
+  return last === undefined ? '' : `, which QEMU ${last} had and later ones have lost`;
+}
+
+/** target/arm/machine.c, handle_cpreg_only_in_incoming_stream. */
+function unknownWords(index: bigint, { qemuVersion }: Destination): string {
+  if (qemuVersion === undefined || isOlder(qemuVersion, COMPARES_ALL)) return SAYS;
+  return `handle_cpreg_only_in_incoming_stream: system register ${qemuRegisterNumber(index)} in the incoming stream but unknown on the destination: fail migration`;
+}
+
+function unknownFix(indexes: readonly bigint[], destination: Destination): string {
+  const last = lastWith(indexes, destination);
+  if (last !== undefined)
+    return `QEMU ${last} or older at the destination: no -cpu and no machine type keeps them`;
+  const feature = FEATURES.find(([, isOfIt]) => indexes.every((index) => isOfIt(armRegister(index))));
+  if (feature)
+    return `at the destination ${feature[0]}, or off at both sides; otherwise, a CPU of the same model`;
+  return `${SAME_CPU} (of -machine virt also virtualization= and secure=), and a QEMU that is as new: no machine type keeps registers`;
 }
 
 /** Both lists are sorted. Up to 10.2, registers behind the last one of the destination are passed over. */
@@ -99,47 +171,22 @@ function integers(root: StructNode, name: string): bigint[] | undefined {
   return [...leaves].flatMap((leaf) => integerOf(leaf) ?? []);
 }
 
-/** KVM's numbers of registers (linux/include/uapi/asm/kvm.h): 0x60… is AArch64, 0x40… AArch32. */
-const AARCH64 = 0x6n;
-
-interface Register {
-  readonly is64: boolean;
-  readonly op0: number;
-  readonly op1: number;
-  readonly crn: number;
-  readonly crm: number;
-  readonly op2: number;
-}
-
-function register(index: bigint): Register {
-  const bits = (shift: number, mask: number) => Number((index >> BigInt(shift)) & BigInt(mask));
-  const is64 = index >> 60n === AARCH64;
-  return is64
-    ? { is64, op0: bits(14, 3), op1: bits(11, 7), crn: bits(7, 15), crm: bits(3, 15), op2: bits(0, 7) }
-    : { is64, op0: bits(16, 15), op1: bits(3, 15), crn: bits(11, 15), crm: bits(7, 15), op2: bits(0, 7) };
-}
-
 /**
  * Of group c0, which identifies the CPU (c0 with op1 2 and 4 are registers that are written), and L2CTLR, where the
  * number of cores is (target/arm/cortex-regs.c).
  */
 function isIdentification(index: bigint): boolean {
-  const { is64, op0, op1, crn, crm, op2 } = register(index);
-  const isL2Control = op1 === 1 && crm === 0 && op2 === 2 && crn === (is64 ? 11 : 9);
-  if (isL2Control && (is64 ? op0 === 3 : op0 === 15)) return true;
-  return crn === 0 && (op1 === 0 || op1 === 1 || op1 === 3) && (is64 ? op0 === 3 : op0 === 15);
+  const { isAarch64, op0, op1, crn, crm, op2 } = armRegister(index);
+  const isL2Control = op1 === 1 && crm === 0 && op2 === 2 && crn === (isAarch64 ? 11 : 9);
+  if (isL2Control && (isAarch64 ? op0 === 3 : op0 === 15)) return true;
+  return crn === 0 && (op1 === 0 || op1 === 1 || op1 === 3) && (isAarch64 ? op0 === 3 : op0 === 15);
 }
 
 /** Feature registers, RMR of each exception level, and of the debug interface what it is (DBGDEVID, DBGDEVID1). */
 function isConstant(index: bigint): boolean {
-  const { is64, op0, op1, crn, crm, op2 } = register(index);
-  const isSystem = op0 === (is64 ? 3 : 15);
+  const { isAarch64, op0, op1, crn, crm, op2 } = armRegister(index);
+  const isSystem = op0 === (isAarch64 ? 3 : 15);
   if (!isSystem)
-    return !is64 && op0 === 14 && op1 === 0 && crn === 7 && crm === 0 && (op2 === 1 || op2 === 2);
+    return !isAarch64 && op0 === 14 && op1 === 0 && crn === 7 && crm === 0 && (op2 === 1 || op2 === 2);
   return crn === 0 ? op1 === 0 && crm > 0 : crn === 12 && crm === 0 && op2 === 2;
-}
-
-function registerName(index: bigint): string {
-  const { is64, op0, op1, crn, crm, op2 } = register(index);
-  return is64 ? `S${op0}_${op1}_C${crn}_C${crm}_${op2}` : `p${op0},${op1},c${crn},c${crm},${op2}`;
 }

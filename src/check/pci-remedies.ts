@@ -29,13 +29,17 @@ interface Register {
   /** Only where one of these bits differs, of the number of up to 32 bits at `from`. */
   readonly bits?: number;
   readonly name: string;
-  /** Properties with the value that gives this number; the first that the device has is named. */
+  /** Properties with the value that gives this number; the first that the device has is named. None where none gives it. */
   settings?(value: number): readonly Settings[];
   /** What helps where no property is known. */
   readonly otherwise?: string;
 }
 
 const SPEEDS: Readonly<Record<number, string>> = { 1: '2_5', 2: '5', 3: '8', 4: '16', 5: '32', 6: '64' };
+/** Errors of which a guest writes the mask (hw/pci/pcie_aer.c, PCI_ERR_UNC_SUPPORTED). */
+const UNCORRECTABLE = 0x03ff_f030;
+const DAMAGED = 'no property gives the register this value: the stream is damaged, take another';
+const OR_DAMAGED = '; where both sides are set alike already, the stream is damaged';
 const MODEL = 'the same model of device in that slot';
 const MODES = 'the same disable-legacy= and disable-modern=, and a bus of the same kind (PCI or PCI Express)';
 
@@ -47,6 +51,15 @@ function flag(name: string, bit: number) {
 function speed(value: number): readonly Settings[] {
   const text = SPEEDS[value & 0xf];
   return text === undefined ? [] : [{ 'x-speed': text }];
+}
+
+/** A bit for each speed, from the lowest on without a gap. */
+function highestSpeed(bits: number): readonly Settings[] {
+  return bits & (bits + 1) ? [] : speed(32 - Math.clz32(bits));
+}
+
+function width(lanes: number): readonly Settings[] {
+  return [1, 2, 4, 8, 12, 16, 32].includes(lanes) ? [{ 'x-width': `${lanes}` }] : [];
 }
 
 /**
@@ -119,7 +132,7 @@ const REGISTERS: readonly Register[] = [
   {
     ...{ capability: 0x10, from: 0x0c, to: 0x10, bits: 0x3f0 },
     name: 'link width',
-    settings: (value) => [{ 'x-width': `${(value >>> 4) & 0x3f}` }],
+    settings: (value) => width((value >>> 4) & 0x3f),
   },
   {
     ...{ capability: 0x10, from: 0x0c, to: 0x10, bits: 0xff00_0000 },
@@ -151,7 +164,7 @@ const REGISTERS: readonly Register[] = [
   {
     ...{ capability: 0x10, from: 0x2c, to: 0x30 },
     name: 'link speeds',
-    settings: (value) => speed(32 - Math.clz32((value & 0xfe) >>> 1)),
+    settings: (value) => highestSpeed((value & 0xfe) >>> 1),
   },
   { capability: 0x10, from: 0x30, to: 0x32, bits: 0xf, name: 'target link speed', settings: speed },
   {
@@ -164,7 +177,8 @@ const REGISTERS: readonly Register[] = [
   {
     ...{ extended: true, capability: 0x01, from: 0x08, to: 0x0c },
     name: 'mask of uncorrectable errors',
-    settings: (value) => [{ 'x-pcie-err-unc-mask': value === 0 ? 'off' : 'on' }],
+    settings: (value) =>
+      value & ~UNCORRECTABLE ? [] : [{ 'x-pcie-err-unc-mask': value === 0 ? 'off' : 'on' }],
   },
   {
     ...{ extended: true, capability: 0x01, from: 0x18, to: 0x1c, bits: 0x200 },
@@ -229,11 +243,11 @@ export function pciRegister(
       (bits === undefined || ((number(stream, start + from) ^ number(own, start + from)) & bits) !== 0),
   );
   if (!found) return { name: capability ? 'capability' : 'header', fix: MODEL };
-  const there = (found.settings?.(number(stream, start + found.from)) ?? []).flatMap(
-    (settings) => settingsText(destination, idstr, settings) ?? [],
-  );
   const { name, otherwise = MODEL } = found;
-  if (there.length > 0) return { name, fix: `at the destination ${there[0]}` };
+  const given = found.settings?.(number(stream, start + found.from));
+  if (given?.length === 0) return { name, fix: DAMAGED };
+  const [there] = given?.flatMap((settings) => settingsText(destination, idstr, settings) ?? []) ?? [];
+  if (there !== undefined) return { name, fix: `at the destination ${there}${OR_DAMAGED}` };
   // The destination has no such property: what it has is what an older QEMU did always.
   const [source] = found.settings?.(number(own, start + found.from)) ?? [];
   return { name, fix: source && !found.otherwise ? atSource(source) : otherwise };
@@ -241,7 +255,7 @@ export function pciRegister(
 
 function atSource(settings: Settings): string {
   const text = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
-  return `for the device at the source ${text.join(',')}, from its start: the destination's device has no such property`;
+  return `for the device at the source ${text.join(',')}, from its start: the destination's device has no such property${OR_DAMAGED}`;
 }
 
 /** One side has capabilities that the other does not have. */
@@ -255,7 +269,7 @@ function capabilityRemedy(
       list.some((capability) => capability.isExtended && capability.id === id);
     if (has(stream) === has(own)) continue;
     const text = settingsText(destination, idstr, has(stream) ? on : off);
-    if (text !== undefined) return { name, fix: `at the destination ${text}` };
+    if (text !== undefined) return { name, fix: `at the destination ${text}${OR_DAMAGED}` };
     return { name, fix: has(stream) ? atSource(off) : MODEL };
   }
   return {

@@ -20,7 +20,8 @@ export async function checkSection(
   destination: Destination,
 ): Promise<Finding[]> {
   const place = placeOf(section);
-  const refused = checkVersion(section, own.section.versionId, destination);
+  const sharesMachine = sharesMachineType(opened, destination);
+  const refused = checkVersion(section, own.section.versionId, destination, sharesMachine);
   if (refused) return [{ ...place, ...refused }];
   const [record] = section.records;
   if (!record || section.scanner || own.section.scanner) return [];
@@ -33,7 +34,8 @@ export async function checkSection(
   let { root } = layout;
   if (load?.kind === 'loads') root = load.root;
   else if (load?.kind === 'fails' && (!isSame || load.certain)) {
-    findings.push(loadFailure(load, section, firstDifference(load.root, layout.root, ownLayout.root)));
+    const difference = firstDifference(load.root, layout.root, ownLayout.root);
+    findings.push(loadFailure(load, section, difference, sharesMachine));
   } else if (!isSame && load?.kind !== 'fails') {
     const difference = firstDifference(undefined, layout.root, ownLayout.root);
     if (difference) findings.push(untestedDifference(difference, destination));
@@ -79,11 +81,17 @@ export async function checkSectionByTables(
     return [{ ...place, rule: 'unknown-device', severity: 'blocks', message, says, fix }];
   }
   const { root } = await layoutOf(opened, section);
-  const failure = loadFailure(load, section, firstDifference(load.root, root, undefined));
+  const sharesMachine = sharesMachineType(opened, destination);
+  const failure = loadFailure(load, section, firstDifference(load.root, root, undefined), sharesMachine);
   const newest = Math.max(...target.memories.map(({ candidate }) => candidate.vmsd.versionId));
   // QEMU compares the version of a section before it looks into the section.
   return [
-    { ...place, ...failure, ...checkVersion(section, newest, destination), severity: failure.severity },
+    {
+      ...place,
+      ...failure,
+      ...checkVersion(section, newest, destination, sharesMachine),
+      severity: failure.severity,
+    },
   ];
 }
 
@@ -100,11 +108,26 @@ export function placeOf({
   return { section: idstr, instanceId, range: records[0]?.range };
 }
 
+/** Is the destination of the machine type of the stream already? Then no machine type helps against what differs. */
+function sharesMachineType({ stream }: OpenedStream, { own }: Destination): boolean {
+  const machineType = stream.configuration?.machineType;
+  return machineType !== undefined && machineType === own?.stream.configuration?.machineType;
+}
+
+const NEWER_QEMU = 'a QEMU at the destination that is as new as that of the source';
+
+function newerFix(sharesMachine: boolean): string {
+  return sharesMachine
+    ? `${NEWER_QEMU}; the machine type is the same already, and does not keep the older version`
+    : `a machine type that both QEMUs have, at both sides; or ${NEWER_QEMU}`;
+}
+
 /** migration/savevm.c, qemu_loadvm_section_start_full. */
 function checkVersion(
   { idstr, versionId }: Section,
   own: number,
   { qemuVersion }: Destination,
+  sharesMachine: boolean,
 ): Finding | undefined {
   if (versionId <= own) return undefined;
   return {
@@ -112,7 +135,7 @@ function checkVersion(
     severity: 'blocks',
     message: `version ${versionId}, and the destination loads no newer one than ${own}`,
     says: tooNewWords(idstr, versionId, own, qemuVersion),
-    fix: 'a machine type that both QEMUs have, at both sides; or a newer QEMU at the destination',
+    fix: newerFix(sharesMachine),
   };
 }
 
@@ -132,19 +155,21 @@ const refusalMessages = {
   'unknown-subsection': 'the VMSD at the destination has no such subsection',
 } as const;
 
-const refusalFixes = {
-  'null-pointer': 'the same configuration of the device at both sides',
-  'failed-validation': 'the same configuration of the device at both sides',
-  'too-new': 'a machine type that both QEMUs have, at both sides; or a newer QEMU at the destination',
-  'too-old': 'an older QEMU in between, which loads the one and writes the other',
-  'unknown-subsection':
-    'a machine type that both QEMUs have, at both sides; or the property off that makes the source send it',
-} as const;
+/** What helps, by why it is refused and whether both are of one machine type. */
+const refusalFixes: Readonly<Record<keyof typeof refusalRules, (sharesMachine: boolean) => string>> = {
+  'null-pointer': () => 'the same configuration of the device at both sides',
+  'failed-validation': () => 'the same configuration of the device at both sides',
+  'too-new': newerFix,
+  'too-old': () => 'an older QEMU in between, which loads the one and writes the other',
+  'unknown-subsection': (sharesMachine) =>
+    `the property off that makes the source send it; or ${newerFix(sharesMachine)}`,
+};
 
 function loadFailure(
   { refusal, why, offset, path, certain }: DryLoad & { kind: 'fails' },
   section: Section,
   difference: Difference | undefined,
+  sharesMachine: boolean,
 ): Finding {
   const end = section.records[0]?.body.end ?? offset;
   const severity = certain ? 'blocks' : 'suspicious';
@@ -157,14 +182,16 @@ function loadFailure(
       says: why,
       path,
       range,
-      fix: refusalFixes[refusal],
+      fix: refusalFixes[refusal](sharesMachine),
     };
   }
   const stop = stopText(why, path);
   const says = `Missing section footer for ${section.idstr}`;
   const fix =
     machineRemedy(section.idstr, difference?.path ?? path) ??
-    'the same configuration of the device at both sides, and a machine type that both QEMUs have';
+    (sharesMachine
+      ? 'the same configuration of the device at both sides; where it is the same already, a QEMU of the version of the source'
+      : 'the same configuration of the device at both sides, and a machine type that both QEMUs have');
   if (!difference) return { rule: 'section-layout', severity, message: stop, says, path, range, fix };
   return {
     rule: difference.kind === 'count' ? 'array-length' : 'section-layout',

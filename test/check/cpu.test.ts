@@ -18,8 +18,8 @@ async function checkChanged(id: string, change: (own: Buffer) => Promise<Uint8Ar
 
 describe('constant registers of an Arm CPU that the stream lacks', () => {
   test.each([
-    ['arm-sbsa 5.2 to 7.2', 'p14,0,c7,c0,1, p14,0,c7,c0,2'],
-    ['arm-ast2500 7.2 to 10.0', 'S3_6_C12_C0_2'],
+    ['arm-sbsa 5.2 to 7.2', 'DBGDEVID1 (p14,0,c7,c0,1), DBGDEVID (p14,0,c7,c0,2)'],
+    ['arm-ast2500 7.2 to 10.0', 'RMR_EL3 (S3_6_C12_C0_2)'],
   ])('%s: %s', async (id, registers) => {
     const load = recorded(id);
     expect(load.loaded).toBe(false);
@@ -46,10 +46,10 @@ describe('constant registers of an Arm CPU that the stream lacks', () => {
 
   // QEMU 7.2 refused these streams with SAYS, and loaded those of the next test, with the same bytes taken out.
   test.each([
-    ['S3_0_C0_C7_0', 0x603000000013c038n],
-    ['p15,0,c0,c1,4', 0x40200000200f0084n],
-    ['p14,0,c7,c0,1', 0x40200000200e3801n],
-    ['p14,0,c7,c0,2', 0x40200000200e3802n],
+    ['ID_AA64MMFR0_EL1 (S3_0_C0_C7_0)', 0x603000000013c038n],
+    ['ID_MMFR0 (p15,0,c0,c1,4)', 0x40200000200f0084n],
+    ['DBGDEVID1 (p14,0,c7,c0,1)', 0x40200000200e3801n],
+    ['DBGDEVID (p14,0,c7,c0,2)', 0x40200000200e3802n],
   ])('%s', async (register, index) => {
     const found = blocking(await lacking(index));
     expect(found).toMatchObject([{ rule: 'cpu-register-value', section: 'cpu', says: SAYS }]);
@@ -64,6 +64,37 @@ describe('constant registers of an Arm CPU that the stream lacks', () => {
     ['S3_3_C14_C0_0, which the guest writes', 0x603000000013df00n],
   ])('%s: QEMU loads it', async (_, index) => {
     expect(blocking(await lacking(index))).toEqual([]);
+  });
+});
+
+describe('registers of an Arm CPU that the destination does not have', () => {
+  // Both of the same command line, or of one that differs in the feature.
+  test.each([
+    [
+      'arm-virt-virtio@7.2 7.2 to 10.0',
+      'PAR (p15,0,c7,c4,0), which QEMU 7.2 had and later',
+      'QEMU 7.2 or older',
+    ],
+    [
+      'arm-virt-virtio@7.2 7.2 to 11.1',
+      'PAR (p15,0,c7,c4,0), ID_AA64ISAR0_EL1 (S3_0_C0_C6_0)',
+      'QEMU 7.2 or older',
+    ],
+    [
+      'arm-virt-virtio@7.2 10.0 to 11.1',
+      'ID_AA64ISAR0_EL1 (S3_0_C0_C6_0), which QEMU',
+      'or older at the destination',
+    ],
+    ['arm-sve ab 11.1 to 11.1', 'ZCR_EL1 (S3_0_C1_C2_0), ZCR_EL2', '-cpu …,sve=on'],
+  ])('%s', async (id, registers, fix) => {
+    const load = recorded(id);
+    expect(load.loaded).toBe(false);
+    const [finding] = blocking(await checkLoad(load));
+    expect(finding).toMatchObject({ rule: 'cpu-registers', section: 'cpu' });
+    expect(finding?.message).toContain(registers);
+    expect(finding?.fix).toContain(fix);
+    expect(finding?.fix).not.toContain('a machine type that both');
+    expect(hasSaid(load.words, finding!.says!), finding?.says).toBe(true);
   });
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { checkStream } from '../../src/check/check.ts';
 import type { Finding } from '../../src/check/finding.ts';
-import { blocking, checkLoad, destinationOf, hasSaid, openBytes, recorded } from './recorded.ts';
+import { blocking, checkLoad, destinationOf, hasSaid, loads, openBytes, recorded } from './recorded.ts';
 import { nodeNamed, patch, splice } from './splice.ts';
 
 /** Findings that block a stream that real QEMU loaded, when the first field of that name in a section is another. */
@@ -136,5 +136,24 @@ describe('SD cards over SPI', () => {
     const load = recorded(`sd-spi-${board} 5.2 to 5.2`);
     expect(load.loaded).toBe(true);
     expect(blocking(await checkLoad(load))).toEqual([]);
+  });
+});
+
+describe('engines of AHCI that are on without bus mastering', () => {
+  const engines = loads.filter(({ kind }) => kind === 'engines without bus mastering');
+
+  test('some are loaded and some are refused, by versions with one mapping and with bytes for them', () => {
+    const seen = new Set(engines.map(({ loaded, destination }) => `${destination.version} ${loaded}`));
+    for (const version of ['7.2', '10.0', '11.1'])
+      for (const loaded of [true, false]) expect([...seen]).toContain(`${version} ${loaded}`);
+  });
+
+  test.each(engines.map((load) => [load.id, load] as const))('%s', async (_, load) => {
+    const [finding] = blocking(await checkLoad(load));
+    expect(finding === undefined).toBe(load.loaded);
+    if (!finding) return;
+    expect(finding).toMatchObject({ rule: 'post-load' });
+    expect(finding.section?.endsWith('ich9_ahci')).toBe(true);
+    expect(hasSaid(load.words, finding.says!), finding.says).toBe(true);
   });
 });

@@ -212,3 +212,20 @@ describe('a QEMU of which nothing but its tables is known', () => {
     expect(report).toMatchObject({ verdict: 'cannot tell', reason: 'nothing is known of the destination' });
   });
 });
+
+describe('two subsections of one name, of which a load takes the first', () => {
+  test.each([
+    ['ppc-bamboo 5.2 to 7.2', 'cpu'],
+    ['ppc-bamboo 7.2 to 7.2', 'cpu'],
+    ['ppc-bamboo 7.2 to 10.0', 'cpu'],
+    ['q35-emmc@7.2 11.1 to 11.1', 'sd-card'],
+    // Each has a name of its own.
+    ['ppc-bamboo 10.0 to 10.0', undefined],
+  ])('%s', async (id, section) => {
+    const load = recorded(id);
+    expect(load.loaded).toBe(section === undefined);
+    const [finding] = blocking(await checkLoad(load));
+    expect(finding?.section).toBe(section);
+    if (finding) expect(hasSaid(load.words, finding.says!), finding.says).toBe(true);
+  });
+});

@@ -165,17 +165,28 @@ test('a field that a compat property decides about is a condition with that name
   });
 });
 
-test.each(['5.2-ppc64', '7.2-s390x', '10.0-ppc', '10.0-aarch64', '11.1-x86_64', '11.1-riscv64'])(
-  'tables of %s say nothing against themselves',
-  async (name) => {
+test.each([
+  ['5.2-ppc64', 'cpu/tlb6xx'],
+  ['7.2-s390x', undefined],
+  ['10.0-ppc', undefined],
+  ['10.0-aarch64', undefined],
+  // QEMU 11.1 refuses its own stream of an emmc with rpmb-partition-size=: "Section footer error".
+  ['11.1-x86_64', 'sd-card/ext_csd_modes-state'],
+  ['11.1-riscv64', 'sd-card/ext_csd_modes-state'],
+])(
+  'tables of %s say nothing against themselves, but for two subsections of one name: %s',
+  async (name, twice) => {
     const { compared, findings: found } = compareSides(await openWireSide(name), await openWireSide(name));
-    // These have two subsections of one name: of cards with RPMB, and of two kinds of MMU.
-    const others = found.filter(
-      ({ vmsd, conditions }) =>
-        vmsd !== 'sd-card/ext_csd_modes-state' && !/cpu\/tlb6xx/.test(`${vmsd} ${conditions}`),
-    );
-    expect(others).toEqual([]);
     expect(compared).toBeGreaterThan(50);
+    if (twice === undefined) {
+      expect(found).toEqual([]);
+      return;
+    }
+    const broken = found.filter(({ rank }) => rank !== 'cosmetic');
+    for (const direction of ['old-to-new', 'new-to-old'])
+      expect(broken.filter((one) => one.direction === direction)).not.toEqual([]);
+    for (const { conditions } of broken) expect(conditions[0]).toContain(`${twice} is sent`);
+    for (const { vmsd, rank } of found) if (rank === 'cosmetic') expect(vmsd?.startsWith(twice)).toBe(true);
   },
 );
 
