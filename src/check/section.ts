@@ -4,6 +4,7 @@ import { type DryLoad, dryLoad, targetOfTables } from '../layout/dry-load.ts';
 import type { StructNode } from '../layout/node.ts';
 import { layoutOf, type OpenedStream } from '../layout/open.ts';
 import { isSameShape } from '../layout/same-shape.ts';
+import type { SchemaTables } from '../layout/tables.ts';
 import type { Section } from '../stream/scan.ts';
 import type { Destination, OwnSection } from './destination.ts';
 import type { Finding } from './finding.ts';
@@ -35,7 +36,7 @@ export async function checkSection(
   if (load?.kind === 'loads') root = load.root;
   else if (load?.kind === 'fails' && (!isSame || load.certain)) {
     const difference = firstDifference(load.root, layout.root, ownLayout.root);
-    findings.push(loadFailure(load, section, difference, sharesMachine));
+    findings.push(loadFailure(load, section, difference, destination, sharesMachine));
   } else if (!isSame && load?.kind !== 'fails') {
     const difference = firstDifference(undefined, layout.root, ownLayout.root);
     if (difference) findings.push(untestedDifference(difference, destination));
@@ -82,7 +83,8 @@ export async function checkSectionByTables(
   }
   const { root } = await layoutOf(opened, section);
   const sharesMachine = sharesMachineType(opened, destination);
-  const failure = loadFailure(load, section, firstDifference(load.root, root, undefined), sharesMachine);
+  const difference = firstDifference(load.root, root, undefined);
+  const failure = loadFailure(load, section, difference, destination, sharesMachine);
   const newest = Math.max(...target.memories.map(({ candidate }) => candidate.vmsd.versionId));
   // QEMU compares the version of a section before it looks into the section.
   return [
@@ -169,6 +171,7 @@ function loadFailure(
   { refusal, why, offset, path, certain }: DryLoad & { kind: 'fails' },
   section: Section,
   difference: Difference | undefined,
+  { tables }: Destination,
   sharesMachine: boolean,
 ): Finding {
   const end = section.records[0]?.body.end ?? offset;
@@ -187,6 +190,12 @@ function loadFailure(
   }
   const stop = stopText(why, path);
   const says = `Missing section footer for ${section.idstr}`;
+  const twin = (difference?.path ?? path).find((name) => isTwin(String(name), tables));
+  if (twin !== undefined) {
+    const message = `${printable(String(twin))} is the name of two subsections, and a load takes the first for each; ${stop}`;
+    const fix = 'a source without what sends it, or a QEMU at both sides that has two names for them';
+    return { rule: 'section-layout', severity, message, says, path: [twin], range, fix };
+  }
   const fix =
     machineRemedy(section.idstr, difference?.path ?? path) ??
     (sharesMachine
@@ -202,6 +211,14 @@ function loadFailure(
     range: difference.range ?? range,
     fix,
   };
+}
+
+/** Does a VMSD have two subsections of that name (migration/vmstate.c, vmstate_get_subsection)? */
+function isTwin(name: string, tables: SchemaTables | undefined): boolean {
+  const vmsds = tables?.schema.vmsds ?? [];
+  return vmsds.some(
+    ({ subsections }) => subsections.filter((index) => vmsds[index]?.name === name).length > 1,
+  );
 }
 
 function stopText(why: string, path: readonly (string | number)[]): string {

@@ -215,17 +215,19 @@ describe('a QEMU of which nothing but its tables is known', () => {
 
 describe('two subsections of one name, of which a load takes the first', () => {
   test.each([
-    ['ppc-bamboo 5.2 to 7.2', 'cpu'],
-    ['ppc-bamboo 7.2 to 7.2', 'cpu'],
-    ['ppc-bamboo 7.2 to 10.0', 'cpu'],
-    ['q35-emmc@7.2 11.1 to 11.1', 'sd-card'],
+    ['ppc-bamboo 5.2 to 7.2', 'cpu', 'cpu/tlb6xx'],
+    ['ppc-bamboo 7.2 to 7.2', 'cpu', 'cpu/tlb6xx'],
+    ['ppc-bamboo 7.2 to 10.0', 'cpu', undefined],
+    // Both are sent.
+    ['q35-emmc@7.2 11.1 to 11.1', 'sd-card', 'sd-card/ext_csd_modes-state'],
     // Each has a name of its own.
-    ['ppc-bamboo 10.0 to 10.0', undefined],
-  ])('%s', async (id, section) => {
+    ['ppc-bamboo 10.0 to 10.0', undefined, undefined],
+  ])('%s', async (id, section, twin) => {
     const load = recorded(id);
     expect(load.loaded).toBe(section === undefined);
     const [finding] = blocking(await checkLoad(load));
     expect(finding?.section).toBe(section);
     if (finding) expect(hasSaid(load.words, finding.says!), finding.says).toBe(true);
+    if (twin) expect(finding?.message).toContain(`${twin} is the name of two subsections`);
   });
 });

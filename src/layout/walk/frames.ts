@@ -22,6 +22,8 @@ export interface SubsectionsFrame extends FrameBase {
   readonly kind: 'subsections';
   readonly vmsd: VmsdProgram;
   readonly place: Place;
+  /** The one that was loaded last. */
+  readonly last?: VmsdProgram;
 }
 
 export interface ElementsFrame extends FrameBase {

@@ -882,12 +882,15 @@ export class Machine {
       return { kind: 'dead', offset: run.offset, why, refusal: 'unknown-subsection' };
     }
     let subsection = named[0]!;
-    // target/ppc has two subsections of one name, for two kinds of MMU. A load takes the first (vmstate_get_subsection).
+    // Several of one name are sent in the order of the table (target/ppc, hw/sd). A load takes the first for each
+    // (vmstate_get_subsection).
     if (named.length > 1 && !this.#isLoad) {
-      const offset = CHOICE_GUESS - this.#objects.nameId(`subsection ${name} at ${place.offset}`);
+      const sent = frame.last ? named.indexOf(frame.last) + 1 : 0;
+      if (sent === named.length) return undefined;
+      const offset = CHOICE_GUESS - this.#objects.nameId(`subsection ${name} at ${place.offset}, ${sent}`);
       const guess = run.shadow.load(place.object, offset, 8);
       if (guess === undefined) {
-        const options = named.map((_, i) => ({ value: BigInt(i), cost: 1 }));
+        const options = named.flatMap((_, i) => (i < sent ? [] : { value: BigInt(i), cost: 1 }));
         const unknown = { object: place.object, offset, size: 8, question: 'reading' as const, field: name };
         return { kind: 'unknown', unknown: { ...unknown, options } };
       }
@@ -909,7 +912,7 @@ export class Machine {
       this.#bytes(run.offset, headerEnd - run.offset),
     );
     run.offset = headerEnd;
-    run.frame = this.#structFrame(frame, subsection, versionId, place, depth);
+    run.frame = this.#structFrame({ ...frame, last: subsection }, subsection, versionId, place, depth);
     return undefined;
   }
 
