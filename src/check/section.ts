@@ -1,7 +1,7 @@
 import { formatPath, printable } from '../bytes/diagnostic.ts';
 import { rangeLength } from '../bytes/range.ts';
 import { type DryLoad, dryLoad, targetOfTables } from '../layout/dry-load.ts';
-import type { StructNode } from '../layout/node.ts';
+import { type StructNode, walk } from '../layout/node.ts';
 import { layoutOf, type OpenedStream } from '../layout/open.ts';
 import { isSameShape } from '../layout/same-shape.ts';
 import type { SchemaTables } from '../layout/tables.ts';
@@ -168,7 +168,7 @@ const refusalFixes: Readonly<Record<keyof typeof refusalRules, (sharesMachine: b
 };
 
 function loadFailure(
-  { refusal, why, offset, path, certain }: DryLoad & { kind: 'fails' },
+  { root, refusal, why, offset, path, certain }: DryLoad & { kind: 'fails' },
   section: Section,
   difference: Difference | undefined,
   { tables }: Destination,
@@ -190,9 +190,9 @@ function loadFailure(
   }
   const stop = stopText(why, path);
   const says = `Missing section footer for ${section.idstr}`;
-  const twin = (difference?.path ?? path).find((name) => isTwin(String(name), tables));
+  const twin = twinIn(root, tables);
   if (twin !== undefined) {
-    const message = `${printable(String(twin))} is the name of two subsections, and a load takes the first for each; ${stop}`;
+    const message = `${printable(twin)} is the name of two subsections, and a load takes the first for each; ${stop}`;
     const fix = 'a source without what sends it, or a QEMU at both sides that has two names for them';
     return { rule: 'section-layout', severity, message, says, path: [twin], range, fix };
   }
@@ -213,12 +213,15 @@ function loadFailure(
   };
 }
 
-/** Does a VMSD have two subsections of that name (migration/vmstate.c, vmstate_get_subsection)? */
-function isTwin(name: string, tables: SchemaTables | undefined): boolean {
+/** A subsection of which the VMSD has two of that name (migration/vmstate.c, vmstate_get_subsection). */
+function twinIn(root: StructNode, tables: SchemaTables | undefined): string | undefined {
   const vmsds = tables?.schema.vmsds ?? [];
-  return vmsds.some(
-    ({ subsections }) => subsections.filter((index) => vmsds[index]?.name === name).length > 1,
-  );
+  for (const { node } of walk(root)) {
+    const isTwin = (index: number) => vmsds[index]?.name === node.name;
+    if (node.type === 'subsection' && vmsds.some(({ subsections }) => subsections.filter(isTwin).length > 1))
+      return String(node.name);
+  }
+  return undefined;
 }
 
 function stopText(why: string, path: readonly (string | number)[]): string {
