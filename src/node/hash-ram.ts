@@ -1,6 +1,4 @@
-import { closeSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readSync } from 'node:fs';
 import { inflateSync } from 'node:zlib';
 import type { Diagnostic } from '../bytes/diagnostic.ts';
 import type { ByteSource } from '../bytes/source.ts';
@@ -10,7 +8,7 @@ import type { PageKind, PageSink } from '../ram/page-sink.ts';
 import type { RamBlock } from '../ram/ram-block.ts';
 import { nodeInflater } from './inflater.ts';
 import { PageWriter } from './page-writer.ts';
-import { whenProcessEnds } from './process-end.ts';
+import { openNameless, temporaryFolder } from './spool.ts';
 
 /** A stream, and hashes of the pages of its RAM. */
 export interface HashedStream {
@@ -20,7 +18,7 @@ export interface HashedStream {
 
 /**
  * Opens a stream and hashes the last version of every page. Pages whose last version is an XBZRLE delta are put together
- * in temporary files, by a second scan.
+ * in a temporary file, by a second scan.
  */
 export async function openWithPageHashes(source: ByteSource, options: OpenOptions): Promise<HashedStream> {
   const pages = new PageHashes({
@@ -42,31 +40,29 @@ async function decodePages(
   options: OpenOptions,
   pages: PageHashes,
 ): Promise<readonly Diagnostic[]> {
-  let folder: string | undefined;
-  const remove = () => folder !== undefined && rmSync(folder, { recursive: true, force: true });
-  const done = whenProcessEnds(remove);
-  const made = mkdtempSync(join(tmpdir(), 'vmwalk-pages-'));
-  folder = made;
-  const files = new Map<string, { readonly block: RamBlock; readonly fd: number }>();
+  const file = await openNameless(await temporaryFolder());
+  const { fd } = file;
+  /** One block behind the other. */
+  const places = new Map<string, { readonly block: RamBlock; readonly start: number }>();
+  let end = 0;
   const writer = new PageWriter((block) => {
-    const fd = openSync(join(made, String(files.size)), 'wx+');
-    files.set(block.idstr, { block, fd });
-    return { fd, start: 0 };
+    const start = end;
+    end += block.length;
+    places.set(block.idstr, { block, start });
+    return { fd, start };
   });
   try {
     await openStream(source, { inflater: nodeInflater, ...options, sink: new UndecodedPages(pages, writer) });
     writer.flush();
     for (const { idstr, page, pageSize } of [...pages.undecoded()]) {
-      const file = files.get(idstr);
-      if (!file) continue;
+      const place = places.get(idstr);
+      if (!place) continue;
       const content = new Uint8Array(pageSize);
-      readSync(file.fd, content, 0, pageSize, page * pageSize);
-      pages.set(file.block, page, content, pageSize);
+      readSync(fd, content, 0, pageSize, place.start + page * pageSize);
+      pages.set(place.block, page, content, pageSize);
     }
   } finally {
-    for (const { fd } of files.values()) closeSync(fd);
-    remove();
-    done();
+    await file.close();
   }
   return writer.diagnostics;
 }
