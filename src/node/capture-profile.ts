@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DecodeError } from '../bytes/diagnostic.ts';
-import { type Profile, parseProfile, serializeProfile } from '../check/profile.ts';
+import { type Profile, type ProfileRamBlock, parseProfile, serializeProfile } from '../check/profile.ts';
 import { openStream } from '../layout/open.ts';
 import { withoutRamPages } from '../ops/without-ram-pages.ts';
 import { asInteger, asObject, asText } from '../schema/checked-json.ts';
@@ -11,13 +11,15 @@ import type { FileSource } from './file-source.ts';
 import { listenOnce, type OneConnection } from './one-connection.ts';
 import { type Qmp, QmpError } from './qmp.ts';
 import { extractSchemaOfFile } from './schema-file.ts';
-import { spoolToFile } from './spool.ts';
-import { PausedQemu, type StartOptions } from './start-qemu.ts';
+import { halfOfFreeSpace, type SpoolLimit, spoolToFile } from './spool.ts';
+import { PausedQemu, QemuEnded, type StartOptions } from './start-qemu.ts';
 import type { Step } from './step-limit.ts';
 import { withVirtioFeatures } from './virtio-status.ts';
 
 /** Bytes a second: as fast as can be. */
 const BANDWIDTH = 2 ** 40;
+/** Bytes that a state may have beside its RAM. */
+const MAX_DEVICE_STATE = 128 << 20;
 /** Milliseconds between two questions how far the migration is. */
 const POLL = 50;
 /** Capabilities that say what is in the stream, and stay; the others say how it is sent. */
@@ -49,11 +51,13 @@ interface MigrationStatus {
  * start, and an error with QEMU's words where its machine cannot be migrated.
  */
 export function captureProfile(command: readonly string[], options: CaptureOptions): Promise<Capture> {
+  let major = Number.POSITIVE_INFINITY;
   return PausedQemu.use(command, options, async (qemu) => {
     const { qmp } = qemu;
     const warnings = [...qemu.warnings];
     const destination = await askDestination(qmp);
-    const stream = await captureStream(qemu, destination.capabilities, options);
+    major = Number.parseInt(destination.qemu.version, 10);
+    const stream = await captureStream(qemu, destination, options);
     const schema = await extractSchema(qemu).catch((error: Error) => {
       warnings.push(`the tables of the QEMU that ran are not in the profile: ${error.message}`);
       return undefined;
@@ -68,7 +72,16 @@ export function captureProfile(command: readonly string[], options: CaptureOptio
       stream,
     };
     return { profile, removed: qemu.removed, warnings };
+  }).catch((error) => {
+    throw error instanceof QemuEnded && error.signal === 'SIGFPE' && major < 8 ? dividedByZero(error) : error;
   });
+}
+
+/** ram_save_host_page of migration/ram.c; QEMU 8.0 has mended it (https://gitlab.com/qemu-project/qemu/-/issues/1456). */
+function dividedByZero({ message, lines, signal }: QemuEnded): QemuEnded {
+  const why =
+    "QEMU 7.2 cannot save targets whose pages are larger than the host's (alpha, loongarch64, or1k, sparc64, tricore); 8.0 and later can";
+  return new QemuEnded(`${message}: ${why}`, lines, signal);
 }
 
 /** What QEMU told, as a profile is read again. Throws Error where a profile cannot hold it. */
@@ -90,7 +103,7 @@ async function extractSchema(qemu: PausedQemu): Promise<QemuSchema> {
 /** Lets QEMU send its state to a port of ours, over one plain connection, and takes the pages of RAM out. */
 async function captureStream(
   { qmp, limit }: PausedQemu,
-  capabilities: Profile['capabilities'],
+  { capabilities, ramBlocks }: DestinationAnswers,
   { onProgress }: CaptureOptions,
 ): Promise<Uint8Array> {
   const off = Object.keys(capabilities).filter((name) => capabilities[name] && !KEPT_CAPABILITIES.has(name));
@@ -100,11 +113,12 @@ async function captureStream(
   await qmp.execute('migrate-set-parameters', { 'max-bandwidth': BANDWIDTH });
   // The vmdesc says what is in the stream better than anything else does; QEMU may have been told to leave it out.
   await qmp.execute('qom-set', { path: '/machine', property: 'suppress-vmdesc', value: false });
+  const most = await mostOfStream(ramBlocks);
   const listener = await listenOnce();
   const sending = limit.begin('sending its state');
   let received: FileSource | undefined;
   const receiving = listener.connection.then(async (socket) => {
-    received = await spoolToFile(socket, 'the stream that QEMU sent');
+    received = await spoolToFile(socket, 'the stream that QEMU sent', { limit: most });
   });
   try {
     await qmp.execute('migrate', { uri: `tcp:127.0.0.1:${listener.port}` }).catch((error) => {
@@ -114,7 +128,13 @@ async function captureStream(
     const kept = receiving.catch((error) => {
       if (error instanceof DecodeError) throw error;
     });
-    await Promise.all([migrated(qmp, listener, sending, onProgress), kept]);
+    const done = migrated(qmp, listener, sending, onProgress).catch(async (error) => {
+      // It may have failed because we took no more.
+      listener.close();
+      await kept;
+      throw error;
+    });
+    await Promise.all([done, kept]);
     if (!received) throw new Error('the connection broke over which QEMU sent its state');
     return await withoutRamPages(await openStream(received));
   } finally {
@@ -123,6 +143,15 @@ async function captureStream(
     await receiving.catch(() => {});
     await received?.close();
   }
+}
+
+/** A machine that does not run sends each page once, or twice where QEMU itself writes to it meanwhile. */
+async function mostOfStream(ramBlocks: readonly ProfileRamBlock[]): Promise<SpoolLimit> {
+  const bytes = 2 * ramBlocks.reduce((sum, { usedLength }) => sum + usedLength, 0) + MAX_DEVICE_STATE;
+  const free = await halfOfFreeSpace();
+  return bytes < free.bytes
+    ? { bytes, reason: `twice the RAM of the machine and ${MAX_DEVICE_STATE} more` }
+    : free;
 }
 
 async function migrated(

@@ -24,6 +24,7 @@ export interface ProcessEnd {
   readonly message: string;
   /** False where the program could not be run. */
   readonly hasRun: boolean;
+  readonly signal?: string;
 }
 
 /** QEMU as a process, perhaps behind others that start it. It ends when this process does, however that ends. */
@@ -140,7 +141,7 @@ export class QemuProcess {
               ? /^setpriv: .*: (.*)$/.exec(this.lines.at(-1) ?? '')
               : undefined;
           const how = signal ? `was ended by ${signal}` : `ended with status ${status}`;
-          if (!refused) resolve({ message: `QEMU ${how}`, hasRun: true });
+          if (!refused) resolve({ message: `QEMU ${how}`, hasRun: true, ...(signal ? { signal } : {}) });
           else
             cannotRun(refused[1] === 'No such file or directory' ? 'there is no such program' : refused[1]!);
         };

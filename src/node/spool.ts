@@ -1,5 +1,5 @@
 import { createReadStream, fstatSync, ftruncateSync, rmSync } from 'node:fs';
-import { access, constants, type FileHandle, open, readFile, rm, stat } from 'node:fs/promises';
+import { access, constants, type FileHandle, open, readFile, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { DecodeError } from '../bytes/diagnostic.ts';
@@ -80,7 +80,7 @@ const TMPFILE = 0o20000000 | constants.O_DIRECTORY;
 const NO_TMPFILE: ReadonlySet<string> = new Set(['EISDIR', 'EOPNOTSUPP', 'ENOTSUP', 'EINVAL', 'ENOENT']);
 
 /** A new file for reading and writing that has no name, so that nothing can leave it behind. */
-async function openNameless(folder: string): Promise<FileHandle> {
+export async function openNameless(folder: string): Promise<FileHandle> {
   if (process.platform === 'linux') {
     try {
       return await open(folder, TMPFILE | constants.O_RDWR | constants.O_EXCL, 0o600);
@@ -119,6 +119,28 @@ const BEGINNING = 64 << 10;
 export interface SpoolOptions {
   /** Whether what begins so (with up to 64 KiB, less only where it ends) is to be read further; it is without this. */
   isOfUse?(beginning: Uint8Array): boolean;
+  /** What is longer is not read on. */
+  readonly limit?: SpoolLimit;
+}
+
+/** How much is taken, and what that much is: `half of …`. */
+export interface SpoolLimit {
+  readonly bytes: number;
+  readonly reason: string;
+}
+
+/** What leaves others as much room as it takes. */
+export async function halfOfFreeSpace(): Promise<SpoolLimit> {
+  const folder = await temporaryFolder();
+  try {
+    const { bavail, bsize } = await statfs(folder);
+    return {
+      bytes: Math.floor((bavail * bsize) / 2),
+      reason: `half of what is free in ${folder} ($TMPDIR names another folder)`,
+    };
+  } catch (error) {
+    throw spoolError(folder, error);
+  }
 }
 
 /**
@@ -128,7 +150,7 @@ export interface SpoolOptions {
 export async function spoolToFile(
   stream: Readable,
   name: string,
-  { isOfUse }: SpoolOptions = {},
+  { isOfUse, limit }: SpoolOptions = {},
 ): Promise<FileSource> {
   // It may fail before it is looked at.
   stream.on('error', () => {});
@@ -140,6 +162,10 @@ export async function spoolToFile(
     // Undefined once the stream has shown that it is of use.
     let beginning = isOfUse ? new Uint8Array(0) : undefined;
     for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+      if (limit && chunk.byteLength > limit.bytes - spool.size) {
+        const message = `cannot read ${name}: it has more than ${limit.bytes} bytes, which are ${limit.reason}`;
+        throw new DecodeError({ severity: 'error', code: 'io', message });
+      }
       spool.write(chunk);
       if (!beginning) continue;
       beginning = Buffer.concat([beginning, chunk]);

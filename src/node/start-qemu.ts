@@ -20,10 +20,13 @@ export class QemuEnded extends Error {
   override readonly name = 'QemuEnded';
   /** What it printed on standard error. */
   readonly lines: readonly string[];
+  /** Which it died of, by itself or by another's hand. */
+  readonly signal: string | undefined;
 
-  constructor(message: string, lines: readonly string[]) {
+  constructor(message: string, lines: readonly string[], signal?: string) {
     super(message);
     this.lines = lines;
+    this.signal = signal;
   }
 }
 
@@ -116,8 +119,10 @@ async function connect(
   stop: Stop,
 ): Promise<Qmp> {
   const starting = limit.begin('starting');
-  const ended = process.ended.then(({ message, hasRun }) => {
-    throw hasRun ? new QemuEnded(`${message} while starting`, process.lines) : new QemuEnded(message, []);
+  const ended = process.ended.then(({ message, hasRun, signal }) => {
+    throw hasRun
+      ? new QemuEnded(`${message} while starting`, process.lines, signal)
+      : new QemuEnded(message, []);
   });
   ended.catch(() => {});
   const socket = await Promise.race([listener.connection, ended, stop.stopped]);
@@ -130,8 +135,8 @@ async function connect(
 async function reasonOfClose(closed: QmpClosed, process: QemuProcess): Promise<QemuEnded> {
   if (!closed.byQemu || !(await settlesWithin(process.ended, DEATH_TIME)))
     return new QemuEnded(closed.message, process.lines);
-  const { message } = await process.ended;
-  return new QemuEnded(closed.step ? `${message} while ${closed.step}` : message, process.lines);
+  const { message, signal } = await process.ended;
+  return new QemuEnded(closed.step ? `${message} while ${closed.step}` : message, process.lines, signal);
 }
 
 /** What ends a run from outside: the first reason counts. */

@@ -1,7 +1,8 @@
 import { readdirSync, readlinkSync, statSync } from 'node:fs';
+import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { SpoolFile } from '../../src/node/spool.ts';
+import { SpoolFile, spoolToFile } from '../../src/node/spool.ts';
 import { readAll } from './environment.ts';
 
 it('holds what was written, whatever pieces it came in', async () => {
@@ -37,4 +38,26 @@ it.runIf(process.platform === 'linux')('has no name, and takes no room for zeros
   expect(size).toBe((64 << 20) + 1);
   expect(blocks * 512).toBeLessThan(1 << 20);
   await source.close();
+});
+
+it('takes no more of a stream than a limit, which may have no end', async () => {
+  const limit = { bytes: 3000, reason: 'what there is' };
+  const whole = await spoolToFile(Readable.from([Buffer.alloc(1000), Buffer.alloc(2000)]), 'pipe', { limit });
+  expect(whole.size).toBe(3000);
+  await whole.close();
+  let given = 0;
+  const endless = Readable.from(
+    (function* () {
+      for (;;) {
+        given++;
+        yield Buffer.alloc(1000);
+      }
+    })(),
+  );
+  await expect(spoolToFile(endless, 'pipe', { limit })).rejects.toMatchObject({
+    code: 'io',
+    message: 'cannot read pipe: it has more than 3000 bytes, which are what there is',
+  });
+  expect(endless.destroyed).toBe(true);
+  expect(given).toBeLessThan(100);
 });
