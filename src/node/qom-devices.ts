@@ -67,9 +67,9 @@ async function readQomDevices(qmp: Qmp, machineType: string): Promise<QomDevice[
   for (let count = 1; level.length > 0; ) {
     const next: typeof level = [];
     await inBatches(level, async (object) => {
-      const infos = await qmp
-        .execute('qom-list', { path: object.path }, readPropertyInfos)
-        .catch(ifRefused<PropertyInfo[]>([]));
+      const listed = qmp.execute('qom-list', { path: object.path }, readPropertyInfos);
+      // A path with a name in it that has a slash leads nowhere.
+      const infos = await (object.path === '/machine' ? listed : listed.catch(ifRefused<PropertyInfo[]>([])));
       const children = infos.flatMap(({ name, type: kind }) => {
         const child = /^child<(.*)>$/.exec(kind)?.[1];
         return child === undefined || NO_DEVICES.test(child)
