@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
 import { DecodeError } from '../bytes/diagnostic.ts';
 import type { InflatedPayloads, Inflater } from '../ram/multifd/inflater.ts';
+import { whyNotRun } from './run-decoder.ts';
 
 /** Node 22.15 and later. */
 const { createZstdDecompress } = zlib as { createZstdDecompress?: (options: zlib.ZlibOptions) => Transform };
@@ -112,13 +113,20 @@ class ProgramPayloads implements InflatedPayloads {
   #piece: Uint8Array = new Uint8Array(0);
   #content: Uint8Array = new Uint8Array(0);
   #stderr = '';
+  /** How the program ended, in words; undefined where it ended by itself. */
+  readonly #failure: Promise<string | undefined>;
 
   constructor(program: string, args: readonly string[], payloads: AsyncGenerator<Uint8Array>) {
     const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       if (this.#stderr.length < 1000) this.#stderr += text;
     });
-    child.on('error', (error) => child.stdout.destroy(error));
+    this.#failure = new Promise((resolve) => {
+      child.on('error', (error) => resolve(`the program ${program} ${whyNotRun(error, program)}`));
+      child.on('close', (_status, signal) =>
+        resolve(signal ? `the program ${program} was ended by ${signal}` : undefined),
+      );
+    });
     // The program ends early where the data is damaged; what it says of it is what counts.
     pipeline(Readable.from(payloads, { objectMode: true, highWaterMark: 1 }), child.stdin).catch(() => {});
     this.#output = child.stdout[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
@@ -134,8 +142,11 @@ class ProgramPayloads implements InflatedPayloads {
     for (let filled = 0; filled < length; ) {
       if (this.#piece.byteLength === 0) {
         const { value, done } = await this.#output.next();
-        if (done)
+        if (done) {
+          const failure = await this.#failure;
+          if (failure !== undefined) throw notDecoded(failure);
           throw new Error(this.#stderr.trim().split('\n')[0] || `it ends after ${filled} of ${length} bytes`);
+        }
         this.#piece = value;
       }
       const part = this.#piece.subarray(0, length - filled);
@@ -154,6 +165,15 @@ class ProgramPayloads implements InflatedPayloads {
       this.#stop();
     }
   }
+}
+
+/** The data may be whole. */
+function notDecoded(failure: string): DecodeError {
+  return new DecodeError({
+    severity: 'error',
+    code: 'io',
+    message: `pages that are not decompressed: ${failure}`,
+  });
 }
 
 /**

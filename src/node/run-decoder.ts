@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { DecodeError, printable } from '../bytes/diagnostic.ts';
 import { DamagedData, type Decoder, readChunks, writeAll } from './decoder.ts';
+import { failureReason } from './system-error.ts';
 
 /** Bytes of standard error that are kept: of the first line, which is shown. */
 const MAX_STDERR = 4 << 10;
@@ -20,6 +21,7 @@ export interface DecoderProgram {
 /** Decodes by a program that is found on PATH; it is ended with whatever ends the decoding. */
 export function programDecoder({ name, args, warningStatus = 0, packageName }: DecoderProgram): Decoder {
   return async (decoding) => {
+    const failed = (reason: string) => cannotDecode(decoding.source.name, name, reason);
     const child = spawn(name, args, { stdio: ['pipe', 'pipe', 'pipe'] });
     let stderr = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -40,11 +42,12 @@ export function programDecoder({ name, args, warningStatus = 0, packageName }: D
     try {
       await writeAll(child.stdout, decoding.write);
       const [status, signal] = await closed.catch((error: NodeJS.ErrnoException) => {
-        throw error.code === 'ENOENT' ? missing(decoding.source.name, name, packageName) : error;
+        throw failed(whyNotRun(error, packageName));
       });
       if (inputError) throw inputError;
       const said = firstLine(stderr, name);
-      if (signal) throw new DamagedData(`${name} was ended by ${signal}`);
+      // It says nothing of the data: somebody, or a lack of memory, ended it.
+      if (signal) throw failed(`was ended by ${signal}`);
       if (status !== 0 && status !== warningStatus)
         throw new DamagedData(said ?? `${name} ended with status ${status}`);
       return said;
@@ -55,9 +58,16 @@ export function programDecoder({ name, args, warningStatus = 0, packageName }: D
   };
 }
 
-function missing(source: string, name: string, packageName: string): DecodeError {
-  const message = `cannot read ${source}: it takes the program ${name}, which is not on PATH (install ${packageName})`;
+function cannotDecode(source: string, program: string, reason: string): DecodeError {
+  const message = `cannot read ${source}: it takes the program ${program}, which ${reason}`;
   return new DecodeError({ severity: 'error', code: 'io', message });
+}
+
+/** What is the matter with a program that could not be started, behind its name. */
+export function whyNotRun(error: NodeJS.ErrnoException, packageName: string): string {
+  return error.code === 'ENOENT'
+    ? `is not on PATH (install ${packageName})`
+    : `cannot be run: ${failureReason(error)}`;
 }
 
 /** What the program said, without its name and that of its input in front. */
