@@ -135,14 +135,14 @@ interface Opened {
 }
 
 async function open(
-  { source, channels, diagnostics }: StreamInput,
+  { source, openOptions, diagnostics }: StreamInput,
   { knowledge, place, fullScan, ram }: SideOptions,
 ): Promise<Opened> {
   const progress = progressLine(source.size);
   const options: OpenOptions = {
     ...(await openKnowledge(knowledge)),
     ...(ram ? {} : skipRam({ fullScan, offset: place.offset })),
-    ...(place.channel ? { channels } : {}),
+    ...openOptions,
     onProgress: progress.update,
   };
   const { opened, ...rest }: Opened = await (ram

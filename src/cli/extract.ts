@@ -41,12 +41,12 @@ Examples:
   )
   .action(async (file, { output: folder, force, channel, json, strict, offset, ...knowledge }) => {
     const openOptions = await openKnowledge(knowledge);
-    await withInput(file, { channel, offset }, async ({ source, channels, diagnostics: found }) => {
+    await withInput(file, { channel, offset }, async ({ source, openOptions: own, diagnostics: found }) => {
       const progress = progressLine(source.size);
       const extraction = await extractStream(source, folder, {
         ...openOptions,
         ...(force ? { force } : {}),
-        ...(channel ? { channels } : {}),
+        ...own,
         onProgress: progress.update,
       }).finally(progress.clear);
       const { files } = extraction;

@@ -1,6 +1,7 @@
 import { DecodeError, type Diagnostic } from '../bytes/diagnostic.ts';
 import type { ByteSource } from '../bytes/source.ts';
 import type { ContainerLayer } from '../containers/open.ts';
+import { profile as profileContainer } from '../containers/profile.ts';
 import { type OpenedStream, type OpenOptions, openStream, undescribedSections } from '../layout/open.ts';
 import { type Input, type InputOptions, openInput } from '../node/open-input.ts';
 import { formatSize } from '../render/size.ts';
@@ -20,7 +21,8 @@ export interface InputPlace {
 /** A stream as the commands take it: FILE, and the files of --channel. */
 export interface StreamInput {
   readonly source: ByteSource;
-  readonly channels: readonly ByteSource[];
+  /** How it is opened, by what is known of it from outside. */
+  readonly openOptions: Pick<OpenOptions, 'channels' | 'pagesLeftOut'>;
   /** Containers that the stream was in. */
   readonly layers: readonly ContainerLayer[];
   /** What was found on the way to the streams in the files. */
@@ -42,7 +44,10 @@ export async function withInput<T>(
     }
     return await use({
       source: input.source,
-      channels: channels.map(({ source }) => source),
+      openOptions: {
+        ...(channel ? { channels: channels.map(({ source }) => source) } : {}),
+        pagesLeftOut: input.layers.some(({ kind }) => kind === profileContainer.kind),
+      },
       layers: input.layers,
       diagnostics: [input, ...channels].flatMap(({ diagnostics }) => diagnostics),
     });
@@ -75,7 +80,7 @@ export function withStream<T>(
     const progress = progressLine(input.source.size);
     const opened = await openStream(input.source, {
       ...options,
-      ...(place.channel ? { channels: input.channels } : {}),
+      ...input.openOptions,
       onProgress: progress.update,
     }).finally(progress.clear);
     const diagnostics = [...input.diagnostics, ...opened.diagnostics];

@@ -48,14 +48,14 @@ Examples:
     const coreOptions = layout === undefined ? {} : { layout: parseLayoutOption(layout) };
     await withStream(
       file,
-      async (opened, { channels }) => {
+      async (opened, input) => {
         const { source } = opened;
         const plan = await planCore(opened, coreOptions);
         enforceStrict(strict, [...opened.diagnostics, ...plan.diagnostics]);
         const progress = progressLine(source.size);
         const written = await writeCore(source, plan, path, {
           ...openOptions,
-          ...(channel ? { channels } : {}),
+          ...input.openOptions,
           onProgress: progress.update,
         });
         progress.clear();

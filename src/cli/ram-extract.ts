@@ -28,11 +28,11 @@ Examples:
   vmwalk ram extract multifd.qevm --channel multifd.ch* -o ram`,
   )
   .action(async (file, { output: folder, force, channel, offset, json, strict }) => {
-    await withInput(file, { channel, offset }, async ({ source, channels, diagnostics: found }) => {
-      const size = [source, ...channels].reduce((sum, each) => sum + each.size, 0);
+    await withInput(file, { channel, offset }, async ({ source, openOptions, diagnostics: found }) => {
+      const size = [source, ...(openOptions.channels ?? [])].reduce((sum, each) => sum + each.size, 0);
       const progress = progressLine(size);
       const extraction = await extractRam(source, folder, {
-        ...(channel ? { channels } : {}),
+        ...openOptions,
         onProgress: progress.update,
         ...(force ? { force } : {}),
       }).finally(progress.clear);

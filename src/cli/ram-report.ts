@@ -49,11 +49,11 @@ Examples:
   });
 
 function readReport(file: string, usage: PageUsage, ranges: number, place: InputPlace): Promise<RamReport> {
-  return withInput(file, place, async ({ source, channels, diagnostics }) => {
+  return withInput(file, place, async ({ source, openOptions, diagnostics }) => {
     const progress = progressLine(source.size);
     const opened = await openStream(source, {
       sink: usage,
-      ...(place.channel ? { channels } : {}),
+      ...openOptions,
       onProgress: progress.update,
     }).finally(progress.clear);
     const report = ramReport(opened, usage, { ranges });

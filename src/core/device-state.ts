@@ -7,6 +7,8 @@ export interface DeviceState {
   /** Name of the machine type, with its version where it has one; undefined where the stream has no configuration. */
   readonly machineType: string | undefined;
   readonly blocks: readonly RamBlockSummary[];
+  /** The pages were taken out of the stream on purpose (a profile). */
+  readonly pagesLeftOut: boolean;
   /** The fields of the first section whose idstr is, or ends with `/` and, this name. */
   fields(name: string): Promise<Fields | undefined>;
   /** The same of all sections with this name, by instance id. */
@@ -19,12 +21,14 @@ export function deviceState(opened: OpenedStream): DeviceState {
     stream.sections.filter(
       ({ idstr, scanner }) => !scanner && (idstr === name || idstr.endsWith(`/${name}`)),
     );
+  const ram = stream.sections.flatMap(({ scanner }) => {
+    const summary = scanner?.summary();
+    return summary?.kind === 'ram' ? [summary] : [];
+  });
   return {
     machineType: stream.configuration?.machineType,
-    blocks: stream.sections.flatMap(({ scanner }) => {
-      const summary = scanner?.summary();
-      return summary?.kind === 'ram' ? summary.blocks : [];
-    }),
+    blocks: ram.flatMap(({ blocks }) => blocks),
+    pagesLeftOut: ram.some(({ pagesLeftOut }) => pagesLeftOut),
     async fields(name) {
       const [section] = named(name);
       return section && new Fields(await layoutOf(opened, section));

@@ -118,15 +118,19 @@ function notPlaced(blocks: Placement['leftOut']): readonly Diagnostic[] {
 }
 
 /** Blocks of which the stream has nothing at all: their pages are elsewhere. */
-function missingPages({ blocks }: DeviceState, shown: ReadonlyMap<string, number>): readonly Diagnostic[] {
+function missingPages(
+  { blocks, pagesLeftOut }: DeviceState,
+  shown: ReadonlyMap<string, number>,
+): readonly Diagnostic[] {
+  const why = pagesLeftOut
+    ? 'it was left out on purpose, as from every profile'
+    : 'it was left out (x-ignore-shared) or sent over other channels (multifd)';
   return blocks
     .filter(({ idstr, length, mapped }) => length > 0 && shown.has(idstr) && !mapped)
     .filter(({ pages }) => Object.values(pages).every(({ pages: count }) => count === 0))
     .map(({ idstr }) => ({
       severity: 'error',
       code: 'incomplete-core',
-      message:
-        `no page of RAMBlock ${printable(idstr)} is in the stream, so that it reads as zeros: ` +
-        'it was left out (x-ignore-shared) or sent over other channels (multifd)',
+      message: `no page of RAMBlock ${printable(idstr)} is in the stream, so that it reads as zeros: ${why}`,
     }));
 }

@@ -20,6 +20,8 @@ export interface OpenOptions {
   readonly sink?: PageSink;
   /** The further connections of the migration (multifd, postcopy preempt), in any order. */
   readonly channels?: readonly ByteSource[];
+  /** The stream had pages of RAM, and they were taken out on purpose: of a profile. */
+  readonly pagesLeftOut?: boolean;
   /** Decompresses multifd pages for the sink. */
   readonly inflater?: Inflater;
   /** VMSD tables of the QEMU that wrote the stream, for what its vmdesc does not describe. */
@@ -127,7 +129,7 @@ async function scan(
   schema: Schema | undefined,
   options: OpenOptions & Pick<ScanOptions, 'skipRam' | 'vmdescription'>,
 ): Promise<Stream<IterativeScanner>> {
-  const { sink, onProgress, skipRam, vmdescription } = options;
+  const { sink, onProgress, skipRam, vmdescription, pagesLeftOut = false } = options;
   const diagnostics = new DiagnosticList();
   const channels =
     options.channels &&
@@ -135,7 +137,7 @@ async function scan(
       inflater: options.inflater,
       report: (diagnostic) => diagnostics.add(diagnostic),
     }));
-  const extra = { ...(sink ? { sink } : {}), ...(channels ? { channels } : {}) };
+  const extra = { ...(sink ? { sink } : {}), ...(channels ? { channels } : {}), pagesLeftOut };
   let ram: IterativeScanner | undefined;
   const stream = await scanStream<IterativeScanner>(source, {
     pageSize: schema?.pageSize,

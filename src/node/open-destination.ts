@@ -48,7 +48,10 @@ export async function openDestination({
     const read = await readProfile(source, profile);
     await input.close();
     const tables = given ?? (read.schema && new SchemaTables(read.schema));
-    const own = await openStream(memorySource(read.stream, profile), tables ? { tables } : {});
+    const own = await openStream(memorySource(read.stream, profile), {
+      pagesLeftOut: true,
+      ...(tables ? { tables } : {}),
+    });
     const knowledge = {
       ...set,
       commandLine: read.commandLine,

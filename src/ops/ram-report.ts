@@ -35,8 +35,11 @@ export interface RamReport {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** In other channels of the migration, in shared memory (x-ignore-shared), or still to be sent when the stream ends. */
-export type Elsewhere = 'multifd' | 'ignore-shared' | 'cut';
+/**
+ * In other channels of the migration, in shared memory (x-ignore-shared), still to be sent when the stream ends, or left
+ * out of a profile.
+ */
+export type Elsewhere = 'multifd' | 'ignore-shared' | 'cut' | 'left-out';
 
 export interface RamBlockReport extends RamBlock {
   /** Pages that it consists of. */
@@ -230,6 +233,7 @@ class HottestRanges {
 }
 
 function elsewhere({ stream }: OpenedStream, summary: RamSummary): Elsewhere[] {
+  if (summary.pagesLeftOut) return ['left-out'];
   const found: Elsewhere[] = [];
   const sharing = stream.configuration?.capabilities?.includes('x-ignore-shared') ?? false;
   const mapped = summary.blocks.some((block) => block.mapped);

@@ -78,6 +78,8 @@ export interface RamSummary {
   readonly missing: readonly MissingPages[];
   /** The further connections, where they were given. Their pages are in no other count. */
   readonly channels?: readonly ChannelSummary[];
+  /** The stream had pages, and they were taken out on purpose: of a profile. */
+  readonly pagesLeftOut?: true;
 }
 
 /**
@@ -213,16 +215,17 @@ class RamScanner implements IterativeScanner {
 
   /** The first round sends every page, if only as zero; what is not here went another way. */
   #reportMissingPages(): void {
-    const { capabilities, report, sink } = this.#context;
+    const { capabilities, pagesLeftOut, report, sink } = this.#context;
     const { pages, multifdFlush } = this.summary();
     const { plain, zero, xbzrle, compressed, fill, mapped } = pages;
     const pageSize = this.#pageSize ?? this.#loop.pageSize;
     const isOtherwiseSent = plain.pages + xbzrle.pages + compressed.pages + fill.pages + mapped.pages > 0;
     const missing = this.#totalLength - zero.pages * pageSize;
     if (isOtherwiseSent || missing <= 0 || mappedBlocks(this.#loop.blocks)) return;
-    if (multifdFlush === 0 && capabilities.has('x-ignore-shared')) return;
-    const why =
-      multifdFlush > 0
+    if (!pagesLeftOut && multifdFlush === 0 && capabilities.has('x-ignore-shared')) return;
+    const why = pagesLeftOut
+      ? 'they were left out on purpose, as from every profile'
+      : multifdFlush > 0
         ? 'its pages went over multifd channels: give them with --channel'
         : 'it went over multifd channels, which are given with --channel, or it was shared with the destination (cpr)';
     const message = `${missing} of ${this.#totalLength} bytes of RAM are not in this stream; ${why}`;
@@ -300,6 +303,7 @@ class RamScanner implements IterativeScanner {
       eos,
       multifdFlush,
       hook,
+      ...(this.#context.pagesLeftOut ? { pagesLeftOut: true as const } : {}),
       sections: copyCounts(this.#sections),
       missing: this.#missing(),
       ...(this.#context.channels ? { channels: this.#context.channels.summaries() } : {}),

@@ -32,6 +32,8 @@ export interface IterativeContext {
   readonly sink?: PageSink;
   /** The further connections of the migration, where they are at hand. */
   readonly channels?: RamChannels;
+  /** The stream had pages of RAM, and they were taken out on purpose. */
+  readonly pagesLeftOut?: boolean;
 }
 
 /** Reads the records of one section without a VMSD, which belong together: START, PART …, END, or a lone FULL. */

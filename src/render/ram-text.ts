@@ -17,6 +17,7 @@ const remarks: Readonly<Record<Elsewhere, string>> = {
   multifd:
     'pages of this migration are in its other channels (multifd), not in this stream: counts are incomplete',
   'ignore-shared': 'shared memory is not in the stream (x-ignore-shared): its pages count as never sent',
+  'left-out': 'this is a profile: its pages of RAM were left out on purpose, and count as never sent',
   cut: 'the stream ends before the last pages: counts are incomplete',
 };
 

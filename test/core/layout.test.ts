@@ -213,6 +213,7 @@ describe('small blocks of devices', () => {
   async function place(...more: readonly (readonly [string, number])[]) {
     const blocks = [...board, ...more].map(([idstr, length]) => ({ idstr, length }) as RamBlockSummary);
     const state: DeviceState = {
+      pagesLeftOut: false,
       machineType: 'pc-q35-7.2',
       blocks,
       fields: () => Promise.resolve(undefined),

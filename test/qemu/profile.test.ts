@@ -90,7 +90,11 @@ describe('a VM with devices', () => {
     const theirs = await info(stream);
     const ours = await info(file);
     expect(ours.containers.map(({ kind }: { kind: string }) => kind)).toEqual(['gzip', 'profile']);
-    expect(ours.diagnostics.map(({ code }: { code: string }) => code)).toEqual(['missing-pages']);
+    expect(ours.diagnostics).toMatchObject([
+      { code: 'missing-pages', message: expect.stringContaining('left out on purpose') },
+    ]);
+    const ram = await vmwalk(['ram', '--json', file]);
+    expect([ram.status, JSON.parse(ram.stdout).elsewhere]).toEqual([0, ['left-out']]);
     expect(ours.configuration).toEqual(theirs.configuration);
     const shape = ({ idstr, instanceId, versionId, bodySize }: Record<string, unknown>) =>
       idstr === 'ram' ? [idstr] : [idstr, instanceId, versionId, bodySize];
