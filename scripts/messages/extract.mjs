@@ -4,18 +4,19 @@
  * tree. test/fixtures/messages.tsv has those that `vmwalk explain` has pages for, with their pages.
  */
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 
-const HELP = `Usage: node scripts/messages/extract.mjs TREE...
+const HELP = `Usage: node scripts/messages/extract.mjs TREE|BINARY...
 
-  TREE   an unpacked source tree of QEMU (qemu-10.0.0) or of libvirt (libvirt-11.3.0)
+  TREE     an unpacked source tree of QEMU (qemu-10.0.0) or of libvirt (libvirt-11.3.0)
+  BINARY   a program of QEMU, where there are no sources: its texts that are about saving and loading, of any function
 
 Prints a message a line, with tabs between: the tree's name, file, line, function, kind of call, message. In a message
 … stands for what varies. What a new version has that no page has yet:
 
-  node scripts/messages/extract.mjs TREE | cut -f6 | sort -u | grep -vxFf <(cut -f2 test/fixtures/messages.tsv)
+  node scripts/messages/extract.mjs TREE|BINARY | cut -f6 | sort -u | grep -vxFf <(cut -f2 test/fixtures/messages.tsv)
 `;
 
 const { values: options, positionals: trees } = parseArgs({
@@ -69,7 +70,20 @@ const LIBVIRT_SOME = [
 const LIBVIRT_FUNCTIONS =
   /migrat|Migrat|Snapshot|Save|Restore|Revert|Incoming|ABIStability|ABIUpdate|CheckABI|Tunnel|Postcopy|PostCopy|Dump(?!XML)|ManagedSave|CPUUpdate|CPUCompare|cpuCompare|UpdateLive|Moment|StartCPUs|StopCPUs/;
 
+/** Texts of a binary that are about it: those of its tracing and its help are not. */
+const ABOUT_IN_BINARY =
+  /migrat|snapshot|vmstate|savevm|loadvm|incoming|postcopy|multifd|ram ?block|ramblock|blocker|dirty|vfio|cpreg|post.load|stateblob|subsection|reservation key/i;
+const NOT_PRINTED = /^[a-z0-9]+(?:_[a-z0-9]+)+ |^<|^[ \t]/;
+
 for (const tree of trees) {
+  if (statSync(tree).isFile()) {
+    for (const text of new Set(textsOfBinary(readFileSync(tree))))
+      if (ABOUT_IN_BINARY.test(text) && !NOT_PRINTED.test(text))
+        process.stdout.write(
+          `${[tree.split('/').pop(), '', '', '', '', messageOfFormat(text)].join('\t')}\n`,
+        );
+    continue;
+  }
   const isLibvirt = /libvirt/.test(tree);
   const name = tree.replace(/\/+$/, '').split('/').pop();
   for (const path of sources(tree)) {
@@ -192,10 +206,19 @@ function messageOf(given) {
       piece[1] ??
       (/^PRI|^HWADDR_|^TARGET_FMT|_FMT|FMT_|_PRI|^VADDR|^RAM_ADDR/.test(piece[2] ?? '') ? 'd' : '…');
   }
-  return message
-    .replace(/\\n/g, ' ')
-    .replace(/\\"/g, '"')
-    .replace(/\\t/g, ' ')
+  return messageOfFormat(message.replace(/\\[nt]/g, ' ').replace(/\\"/g, '"'));
+}
+
+/** Runs of printable characters of which one is a word, as `strings` shows them. @param {Buffer} bytes */
+function textsOfBinary(bytes) {
+  return (bytes.toString('latin1').match(/[\x20-\x7e]{8,}/g) ?? []).filter((text) =>
+    /[a-z]{3,} [a-z%]/.test(text),
+  );
+}
+
+/** A format of printf with … for what varies. @param {string} format */
+function messageOfFormat(format) {
+  return format
     .replace(/%(?:\d+\$)?[-+ #0]*(?:\*|\d+)?(?:\.(?:\*|\d+))?(?:hh|h|ll|l|z|j|t)?[a-zA-Z]/g, '…')
     .replace(/%%/g, '%')
     .replace(/\s+/g, ' ')
