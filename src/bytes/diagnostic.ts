@@ -1,3 +1,4 @@
+import { moreLikeIt } from './bounded-list.ts';
 import { printable } from './printable.ts';
 import { hexOffset, type Range } from './range.ts';
 
@@ -111,5 +112,5 @@ export function formatDiagnostic(diagnostic: Diagnostic): string {
       : '',
     path && path.length > 0 ? `field ${printable(formatPath(path))}` : '',
   ].filter((part) => part !== '');
-  return `${place.length > 0 ? `${place.join(', ')}: ` : ''}${printable(diagnostic.message)}${more === undefined ? '' : ` (and ${more} more like it)`}`;
+  return `${place.length > 0 ? `${place.join(', ')}: ` : ''}${printable(diagnostic.message)}${moreLikeIt(more)}`;
 }

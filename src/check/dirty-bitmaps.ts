@@ -1,3 +1,4 @@
+import { appendTo } from '../bytes/append-to.ts';
 import { printable } from '../bytes/diagnostic.ts';
 import type { OpenedStream } from '../layout/open.ts';
 import type { Destination } from './destination.ts';
@@ -17,7 +18,9 @@ export function checkDirtyBitmaps({ stream }: OpenedStream, destination: Destina
   const summary = section?.scanner?.summary();
   if (!section || summary?.kind !== 'dirty-bitmap' || summary.bitmaps.length === 0) return [];
   const place = placeOf(section);
-  const names = [...new Set(summary.bitmaps.map(({ node }) => node))];
+  const bitmaps = new Map<string, string[]>();
+  for (const { node, name } of summary.bitmaps) appendTo(bitmaps, node, name);
+  const names = [...bitmaps.keys()];
   const nodes = destination.facts?.blockNodes;
   const mapping = destination.parameters[MAPPING];
   const mapped = mapping === undefined ? undefined : nodesOfMapping(mapping);
@@ -31,14 +34,13 @@ export function checkDirtyBitmaps({ stream }: OpenedStream, destination: Destina
     return found === undefined || (nodes !== undefined && !nodes.includes(found));
   });
   return missing.map((name) => {
-    const bitmaps = summary.bitmaps.filter((bitmap) => bitmap.node === name).map((bitmap) => bitmap.name);
     const target = node(name);
     const isAlias = mapped !== undefined && target === undefined;
     return {
       ...place,
       rule: 'dirty-bitmaps',
       severity: 'suspicious',
-      message: `the destination has no block node ${printable(target ?? name)} for dirty bitmap ${bitmaps.map(printable).join(', ')}: it loads the rest, and all dirty bitmaps are lost`,
+      message: `the destination has no block node ${printable(target ?? name)} for dirty bitmap ${(bitmaps.get(name) ?? []).map(printable).join(', ')}: it loads the rest, and all dirty bitmaps are lost`,
       says: isAlias
         ? `Error: Unknown node alias '${name}'`
         : missingNodeWords(mapped ? '' : name, target ?? name, destination),

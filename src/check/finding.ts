@@ -1,3 +1,4 @@
+import { BoundedList } from '../bytes/bounded-list.ts';
 import type { PathComponent } from '../bytes/diagnostic.ts';
 import type { Range } from '../bytes/range.ts';
 import type { FindingSeverity, RuleCode } from './rules.ts';
@@ -19,6 +20,15 @@ export interface Finding {
   readonly says?: string | undefined;
   /** What usually helps. */
   readonly fix?: string | undefined;
+  /** How many more of this severity and rule there were behind this one, the last that is kept. */
+  readonly more?: number;
+}
+
+/** Findings, of which so many of one severity and rule are kept. */
+export class FindingList extends BoundedList<Finding> {
+  constructor(findings: Iterable<Finding> = []) {
+    super(({ severity, rule }) => `${severity} ${rule}`, findings);
+  }
 }
 
 /** `no blocker found` is no promise: code of a device that runs after its load can still refuse. */
@@ -30,16 +40,18 @@ export interface CheckReport {
   readonly verdict: Verdict;
   /** Why it is `cannot tell`. */
   readonly reason: string | undefined;
-  /** Those that block first, else in stream order: QEMU stops at the first. */
+  /** Those that block first, else in stream order: QEMU stops at the first. Of many of one kind, the first. */
   readonly findings: readonly Finding[];
 }
 
 const ranks = { blocks: 0, suspicious: 1, note: 2 } as const;
 
 export function report(name: string, findings: readonly Finding[], reason: string | undefined): CheckReport {
-  const sorted = [...findings].sort(
-    (a, b) => ranks[a.severity] - ranks[b.severity] || (a.range?.start ?? 0) - (b.range?.start ?? 0),
-  );
+  const sorted = new FindingList(
+    [...findings].sort(
+      (a, b) => ranks[a.severity] - ranks[b.severity] || (a.range?.start ?? 0) - (b.range?.start ?? 0),
+    ),
+  ).list();
   if (sorted[0]?.severity === 'blocks')
     return { name, verdict: 'will be rejected', reason: undefined, findings: sorted };
   const verdict = reason === undefined ? 'no blocker found' : 'cannot tell';

@@ -5,7 +5,7 @@ import { checkAhci } from './ahci.ts';
 import { checkCpuHotplug } from './cpu-hotplug.ts';
 import { checkCpuRegisters } from './cpu-registers.ts';
 import type { Destination } from './destination.ts';
-import type { Finding } from './finding.ts';
+import { type Finding, FindingList } from './finding.ts';
 import { checkGlobalState } from './global-state.ts';
 import { checkPciConfig } from './pci-config.ts';
 import { checkPostLoad } from './post-load.ts';
@@ -31,30 +31,26 @@ export interface ValueInput extends SectionValues {
   readonly path: readonly PathComponent[];
 }
 
-/** Findings of a section that are kept: QEMU stops at the first. */
-const MAX_FINDINGS = 1000;
-
 /** Values that a load refuses, each rule for the infos or VMSDs that it knows. */
-export function checkValues(values: SectionValues): Finding[] {
-  const findings: Finding[] = [
+export function checkValues(values: SectionValues): readonly Finding[] {
+  const findings = new FindingList([
     ...checkCpuRegisters(values),
     ...checkPpcCpu(values),
     ...checkGlobalState(values),
     ...checkSpaprCapabilities(values),
     ...checkAhci(values),
     ...checkTpm(values),
-  ];
+  ]);
   for (const { node, own, path } of walkPairs(values.root, values.own)) {
-    if (findings.length >= MAX_FINDINGS) break;
     const input = { ...values, node, ownNode: own, path };
     const found = [
       ...(checks.get(node.type)?.(input) ?? []),
       ...checkPostLoad(input),
       ...checkCpuHotplug(input),
     ];
-    findings.push(...found.map((finding) => ({ path, range: node, ...finding })));
+    for (const finding of found) findings.add({ path, range: node, ...finding });
   }
-  return findings;
+  return findings.list();
 }
 
 /** Rules by the info or the kind of struct that they are for. */

@@ -1,3 +1,4 @@
+import { moreLikeIt } from '../bytes/bounded-list.ts';
 import type { CheckReport, Finding } from '../check/finding.ts';
 import { findingPlace } from './check-text.ts';
 import { xmlText } from './xml.ts';
@@ -41,10 +42,10 @@ function testCase(report: CheckReport): string[] {
 }
 
 function findingLine(finding: Finding): string {
-  const { rule, severity, message, says, fix } = finding;
+  const { rule, severity, message, says, fix, more } = finding;
   const place = findingPlace(finding);
   return [
-    `${severity} ${rule}${place === '' ? '' : `: ${place}`}: ${message}`,
+    `${severity} ${rule}${place === '' ? '' : `: ${place}`}: ${message}${moreLikeIt(more)}`,
     ...(says === undefined ? [] : [`QEMU says: ${says}`]),
     ...(fix === undefined ? [] : [`what helps: ${fix}`]),
   ].join('; ');

@@ -1,3 +1,4 @@
+import { moreLikeIt } from '../bytes/bounded-list.ts';
 import { formatPath } from '../bytes/diagnostic.ts';
 import type { CheckReport, Finding } from '../check/finding.ts';
 import { type RuleCode, rules } from '../check/rules.ts';
@@ -28,8 +29,8 @@ export function checkSarif(reports: readonly CheckReport[], version: string): ob
 }
 
 function result(name: string, finding: Finding, ruleIndex: number): object {
-  const { rule, severity, message, says, fix, range, section, instanceId, path } = finding;
-  const text = [message, says && `QEMU says: ${says}`, fix && `What helps: ${fix}`]
+  const { rule, severity, message, says, fix, range, section, instanceId, path, more } = finding;
+  const text = [message + moreLikeIt(more), says && `QEMU says: ${says}`, fix && `What helps: ${fix}`]
     .filter(Boolean)
     .join('. ');
   const field = path && path.length > 0 ? `/${formatPath(path)}` : '';

@@ -1,3 +1,4 @@
+import { moreLikeIt } from '../bytes/bounded-list.ts';
 import { formatPath, printable } from '../bytes/diagnostic.ts';
 import { hexOffset } from '../bytes/range.ts';
 import type { CheckReport, Finding } from '../check/finding.ts';
@@ -18,7 +19,7 @@ export function* checkText(report: CheckReport, { style, notes }: CheckTextOptio
   for (const finding of report.findings) {
     // What was not checked is part of what the verdict means.
     if (finding.severity === 'note' && finding.rule !== 'not-checked' && !notes) {
-      hidden++;
+      hidden += 1 + (finding.more ?? 0);
       continue;
     }
     yield '';
@@ -31,10 +32,10 @@ export function* checkText(report: CheckReport, { style, notes }: CheckTextOptio
 }
 
 function* findingText(finding: Finding, style: Style): Generator<string> {
-  const { rule, severity, message, says, fix } = finding;
+  const { rule, severity, message, says, fix, more } = finding;
   const place = findingPlace(finding);
   yield `${severityName(severity, style)} ${style.name(rule)}${place === '' ? '' : `  ${place}`}`;
-  yield `    ${printable(message)}`;
+  yield `    ${printable(message)}${moreLikeIt(more)}`;
   if (says !== undefined) yield `    ${style.faint('QEMU says:')} ${printable(says)}`;
   if (fix !== undefined) yield `    ${style.faint('what helps:')} ${printable(fix)}`;
 }
@@ -94,6 +95,10 @@ function rank({ verdict }: CheckReport): number {
   return ['will be rejected', 'cannot tell', 'no blocker found'].indexOf(verdict);
 }
 
+/** Those that are not kept, too. */
 function count({ findings }: CheckReport, severity: FindingSeverity): number {
-  return findings.filter((finding) => finding.severity === severity).length;
+  return findings.reduce(
+    (sum, finding) => (finding.severity === severity ? sum + 1 + (finding.more ?? 0) : sum),
+    0,
+  );
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
+import { MAX_OF_ONE_KIND } from '../../src/bytes/bounded-list.ts';
 import type { Diagnostic } from '../../src/bytes/diagnostic.ts';
-import { DiagnosticList, MAX_OF_ONE_KIND } from '../../src/bytes/diagnostic-list.ts';
+import { DiagnosticList } from '../../src/bytes/diagnostic-list.ts';
 
 const warning: Diagnostic = { severity: 'warning', code: 'bad-ram', message: 'x' };
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { CheckReport, Finding } from '../../src/check/finding.ts';
+import { MAX_OF_ONE_KIND } from '../../src/bytes/bounded-list.ts';
+import { type CheckReport, type Finding, report } from '../../src/check/finding.ts';
 import { rules } from '../../src/check/rules.ts';
 import { checkJunit } from '../../src/render/check-junit.ts';
 import { checkSarif } from '../../src/render/check-sarif.ts';
@@ -168,5 +169,38 @@ describe('text', () => {
       'no blocker found',
     ]);
     expect(lines[0]).toContain('worse');
+  });
+});
+
+describe('more findings of one kind than anyone reads', () => {
+  const blocking = Array.from({ length: 5 * MAX_OF_ONE_KIND }, (_, i): Finding => {
+    const start = 1_000_000 - i;
+    return { rule: 'unequal-field', severity: 'blocks', message: 'm', range: { start, end: start + 1 } };
+  });
+  const notes = Array.from(
+    { length: MAX_OF_ONE_KIND + 1 },
+    (): Finding => ({ ...blocking[0]!, severity: 'note' }),
+  );
+  const many = report('many', [...notes, ...blocking, finding, { ...finding, more: 7 }], undefined);
+
+  test('the first in the stream are kept, and those beyond are counted', () => {
+    const kept = many.findings.filter(
+      ({ rule, severity }) => rule === 'unequal-field' && severity === 'blocks',
+    );
+    expect(kept.length).toBe(MAX_OF_ONE_KIND);
+    expect(kept[0]?.range?.start).toBe(1_000_001 - blocking.length);
+    expect(kept.map(({ more }) => more).filter(Boolean)).toEqual([4 * MAX_OF_ONE_KIND]);
+    expect(many.findings.find(({ more, rule }) => more && rule === finding.rule)?.more).toBe(7);
+  });
+
+  test('text, the table, JUnit and SARIF say how many more there are', () => {
+    const text = [...checkText(many, { style, notes: false })];
+    expect(text).toContain('    m (and 400 more like it)');
+    expect(text.at(-1)).toContain('101 notes; --notes shows them');
+    expect(checkTable([many])[1]).toMatch(/^will be rejected +509 /);
+    const [suite] = readXml(checkJunit([many])).children;
+    expect(suite!.children[0]!.children[0]!.text).toContain(': m (and 400 more like it)');
+    const { results } = (checkSarif([many], '1.2.3') as Sarif).runs[0]!;
+    expect(results.map(({ message }) => message.text).join()).toContain('m (and 400 more like it)');
   });
 });
