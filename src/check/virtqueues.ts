@@ -10,6 +10,7 @@ import { PickedPages } from '../ram/picked-pages.ts';
 import type { Section } from '../stream/scan.ts';
 import type { Destination } from './destination.ts';
 import type { Finding } from './finding.ts';
+import { numberList } from './number-list.ts';
 import { placeOf } from './section.ts';
 import { isOlder } from './version.ts';
 import { elements, firstOfType, guestFeatures, integer } from './virtio.ts';
@@ -55,9 +56,9 @@ interface Place {
 }
 
 /**
- * Virtqueues of these sections, and how far guest and device have got by the rings in the guest's memory (hw/virtio/virtio.c, virtio_load).
- * Reads the stream once more, for the pages of the rings. Nothing is said of rings whose memory is not in the stream,
- * or of which it is not known where it is.
+ * Virtqueues of these sections, and how far guest and device have got by the rings in the guest's memory
+ * (hw/virtio/virtio.c, virtio_load). Reads the stream once more, for the pages of the rings. Nothing is said of rings of
+ * which it is not known where they are.
  */
 export async function checkVirtqueues(
   opened: OpenedStream,
@@ -76,14 +77,40 @@ export async function checkVirtqueues(
   for (const { available, used } of placed)
     for (const { block, offset } of [available, used]) pages.pick(block, offset);
   if (placed.length === 0) return [];
-  await openStream(opened.source, { sink: pages });
-  return placed.flatMap(({ queue, available, used }) => {
+  const { stream } = await openStream(opened.source, { sink: pages });
+  const ram = stream.sections.find(({ idstr }) => idstr === 'ram')?.scanner;
+  const unknown = new Map<Section, Unknown>();
+  const findings: Finding[] = [];
+  for (const { queue, available, used } of placed) {
+    const isDiscarded = [available, used].some(({ block, offset }) => ram?.isDiscarded?.(block, offset));
     const littleEndian = !queue.isLegacy || !memory.bigEndian;
     const index = ({ block, offset }: Place) => pages.uint16(block, offset, littleEndian);
     const [availableIndex, usedIndex] = [index(available), index(used)];
-    if (availableIndex === undefined || usedIndex === undefined) return [];
-    return checkQueue(queue, availableIndex, usedIndex, destination);
-  });
+    if (!isDiscarded && availableIndex !== undefined && usedIndex !== undefined) {
+      findings.push(...checkQueue(queue, availableIndex, usedIndex, destination));
+      continue;
+    }
+    const others = unknown.get(queue.section) ?? { indexes: [], isDiscarded: false };
+    others.indexes.push(queue.index);
+    others.isDiscarded ||= isDiscarded;
+    unknown.set(queue.section, others);
+  }
+  return [...findings, ...[...unknown].map(([section, which]) => notChecked(section, which))];
+}
+
+/** Queues of a device of which memory does not tell how far they are. */
+interface Unknown {
+  readonly indexes: number[];
+  isDiscarded: boolean;
+}
+
+function notChecked(section: Section, { indexes, isDiscarded }: Unknown): Finding {
+  const which = indexes.length === 1 ? 'virtqueue' : 'virtqueues';
+  const why = isDiscarded
+    ? 'were discarded by postcopy and did not come again in this stream'
+    : 'are not in this stream as they are (further channels are not looked into)';
+  const message = `how far the guest is with ${which} ${numberList(indexes)} is not compared with the device: pages of the rings ${why}`;
+  return { ...placeOf(section), rule: 'not-checked', severity: 'note', message };
 }
 
 function checkQueue(

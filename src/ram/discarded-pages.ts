@@ -18,6 +18,8 @@ export interface MissingPages {
 
 interface Discarded {
   readonly ranges: Range[];
+  /** In order and without overlaps, once they were asked for. */
+  merged?: readonly Range[] | undefined;
   /** A bit for each page that came after it; memory is taken by pages that are in the stream only. */
   readonly chunks: Map<number, Uint32Array>;
 }
@@ -38,6 +40,7 @@ export class DiscardedPages {
       discarded = { ranges: [], chunks: new Map() };
       this.#blocks.set(block.idstr, discarded);
     }
+    discarded.merged = undefined;
     const most = BigInt(block.length);
     for (const { start, length } of ranges) {
       const end = start + length < most ? start + length : most;
@@ -68,6 +71,21 @@ export class DiscardedPages {
     };
   }
 
+  /** Is the page of a byte of a RAMBlock missing so far? */
+  has(idstr: string, offset: number): boolean {
+    const discarded = this.#blocks.get(idstr);
+    if (!discarded || this.#cameAgain(discarded, offset)) return false;
+    discarded.merged ??= merge(discarded.ranges);
+    const { merged } = discarded;
+    let [from, to] = [0, merged.length];
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if (merged[middle]!.end <= offset) from = middle + 1;
+      else to = middle;
+    }
+    return (merged[from]?.start ?? Number.POSITIVE_INFINITY) <= offset;
+  }
+
   /** What is missing so far, without blocks that miss nothing. `pageSize` is for streams without a page behind. */
   missing(pageSize: number): MissingPages[] {
     const found: MissingPages[] = [];
@@ -83,6 +101,14 @@ export class DiscardedPages {
       if (bytes > 0) found.push({ block, pages: Math.ceil(bytes / unit), ranges: listed, rangeCount });
     }
     return found;
+  }
+
+  #cameAgain({ chunks }: Discarded, offset: number): boolean {
+    if (this.#pageSize === 0) return false;
+    const page = Math.floor(offset / this.#pageSize);
+    const chunk = chunks.get(Math.floor(page / CHUNK_PAGES));
+    const bit = page % CHUNK_PAGES;
+    return chunk !== undefined && ((chunk[bit >> 5]! >>> (bit & 31)) & 1) !== 0;
   }
 
   #put({ idstr }: RamBlock, offset: number, pageSize: number): void {

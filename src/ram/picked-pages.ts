@@ -4,14 +4,13 @@ import { applyXbzrle } from './xbzrle.ts';
 
 /**
  * Keeps the last version of the pages in which given offsets are, while a stream is scanned. Nothing is known of a page
- * that was not sent, whose last version cannot be decoded (zlib), or that may be sent elsewhere or later (multifd,
- * postcopy).
+ * that was not sent, whose last version cannot be decoded (zlib), or that may be sent elsewhere (multifd). Pages that
+ * postcopy takes back are kept: the scanner of the section knows them.
  */
 export class PickedPages implements PageSink {
   /** By idstr: offsets in bytes. */
   readonly #offsets = new Map<string, number[]>();
   readonly #blocks = new Map<string, PickedBlock>();
-  #hasPostcopy = false;
   #hasContent = false;
 
   /** Asks for the page of a byte; before the scan. */
@@ -25,15 +24,13 @@ export class PickedPages implements PageSink {
   uint16(idstr: string, offset: number, littleEndian: boolean): number | undefined {
     const block = this.#blocks.get(idstr);
     const content = block?.contents.get(Math.floor(offset / block.pageSize));
-    if (!block || !content || this.#hasPostcopy) return undefined;
+    // With mapped-ram a page without a bit is one of zeros.
+    if (block?.isMapped && !content) return 0;
+    if (!block || !content) return undefined;
     // With multifd, what is no zero page is in other channels: zeros here may be of an earlier round.
     if (!this.#hasContent) return undefined;
     const view = new DataView(content.buffer, content.byteOffset, content.byteLength);
     return view.getUint16(offset % block.pageSize, littleEndian);
-  }
-
-  postcopy(): void {
-    this.#hasPostcopy = true;
   }
 
   page(
@@ -73,14 +70,14 @@ export class PickedPages implements PageSink {
     }
   }
 
-  #blockOf({ idstr }: RamBlock, pageSize: number): PickedBlock | undefined {
+  #blockOf({ idstr, mapped }: RamBlock, pageSize: number): PickedBlock | undefined {
     const known = this.#blocks.get(idstr);
     if (known?.pageSize === pageSize) return known;
     const offsets = this.#offsets.get(idstr);
     if (!offsets) return undefined;
     // Where there is one already, the scan believed in another page size at first.
     const picked = new Set(offsets.map((offset) => Math.floor(offset / pageSize)));
-    const block = { pageSize, picked, contents: new Map() };
+    const block = { pageSize, picked, isMapped: mapped !== undefined, contents: new Map() };
     this.#blocks.set(idstr, block);
     return block;
   }
@@ -90,6 +87,7 @@ interface PickedBlock {
   /** TARGET_PAGE_SIZE, bytes. */
   readonly pageSize: number;
   readonly picked: ReadonlySet<number>;
+  readonly isMapped: boolean;
   readonly contents: Map<number, Uint8Array>;
 }
 

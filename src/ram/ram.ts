@@ -196,6 +196,10 @@ class RamScanner implements IterativeScanner {
     this.#discarded.discard(block, ranges);
   }
 
+  isDiscarded(idstr: string, offset: number): boolean {
+    return this.#discarded?.has(idstr, offset) ?? false;
+  }
+
   #missing(): readonly MissingPages[] {
     return this.#discarded?.missing(this.#pageSize ?? this.#loop.pageSize) ?? [];
   }

@@ -45,6 +45,8 @@ export interface IterativeScanner {
   scan(window: Window, type: SectionType): Promise<void>;
   /** Takes pages of a RAMBlock back that were sent: ranges in bytes. They have to come again. */
   discard?(block: string, ranges: readonly { readonly start: bigint; readonly length: bigint }[]): void;
+  /** Was the page of a byte of a RAMBlock taken back, and did it not come again? */
+  isDiscarded?(block: string, offset: number): boolean;
   /** Reads what does not come in records of the section. Called once, when the stream has ended. */
   finish?(): Promise<void>;
   /** What was seen so far. */
