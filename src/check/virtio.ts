@@ -194,21 +194,30 @@ function featureWords(
   return wordsOf(qemuVersion, words(1, accepted), words(32, accepted & ~refused));
 }
 
-/** Properties that the destination has and that are off; for the rest those that keep the source from offering it. */
+/**
+ * Properties that the destination has and that are off; for the rest those that keep the source from offering it. The
+ * destination's device may not have the property.
+ */
 function featureFix(type: number, refused: bigint, idstr: string, destination: Destination): string {
   const on: Record<string, string> = {};
   const off: string[] = [];
+  const offAtSource: string[] = [];
   const lacking: string[] = [];
   for (const bit of setBits(refused)) {
     const property = virtioFeatureProperty(type, bit);
     const value = property && propertyOf(destination, idstr, property.name);
     if (property && isOff(property, value)) on[property.name] = property.on;
-    else if (property) off.push(`${property.name}=${property.off}`);
+    else if (property) (value === undefined ? offAtSource : off).push(`${property.name}=${property.off}`);
     else lacking.push(virtioFeatureName(type, bit) ?? `bit ${bit}`);
   }
   const there = settingsText(destination, idstr, on);
   const parts: string[] = [];
-  if (there !== undefined) parts.push(`at the destination ${there}`);
+  if (there !== undefined)
+    parts.push(`at the destination ${there}${there.includes('…') ? ', as at the source' : ''}`);
+  if (offAtSource.length > 0)
+    parts.push(
+      `for the device at the source ${offAtSource.join(',')}, with the guest started anew, or a QEMU at the destination whose device has the property`,
+    );
   if (off.length > 0)
     parts.push(
       `for the device at both sides ${off.join(',')}, with the guest started anew at the source, or a QEMU and a back end at the destination that offer this`,
@@ -222,9 +231,9 @@ function featureFix(type: number, refused: bigint, idstr: string, destination: D
   return parts.join('; ');
 }
 
-function isOff({ on, off }: FeatureProperty, value: PropertyValue | undefined): boolean {
+function isOff({ off }: FeatureProperty, value: PropertyValue | undefined): boolean {
   if (typeof value === 'boolean') return value === (off === 'on');
-  return value !== undefined && on !== '…' && String(value) === off;
+  return value !== undefined && String(value) === off;
 }
 
 function checkVectors(input: ValueInput): Finding[] {

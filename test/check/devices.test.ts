@@ -1,9 +1,21 @@
 import { describe, expect, test } from 'vitest';
 import { memorySource } from '../../src/bytes/source.ts';
+import { checkStream } from '../../src/check/check.ts';
+import type { DestinationFacts } from '../../src/check/destination.ts';
 import type { CheckReport, Finding } from '../../src/check/finding.ts';
-import { childrenOf, type LayoutNode } from '../../src/layout/node.ts';
+import { childrenOf, type LayoutNode, walk } from '../../src/layout/node.ts';
 import { layoutOf, openStream } from '../../src/layout/open.ts';
-import { blocking, checkLoad, hasSaid, type Known, recorded } from './recorded.ts';
+import {
+  blocking,
+  checkLoad,
+  destinationOf,
+  hasSaid,
+  type Known,
+  NO_FACTS,
+  openBytes,
+  recorded,
+} from './recorded.ts';
+import { patch } from './splice.ts';
 
 async function first(
   id: string,
@@ -145,6 +157,37 @@ describe('virtio', () => {
     expect(hasSaid(load.words, finding!.says!), finding!.says).toBe(true);
     expect(blocking(await checkLoad(load, known(OFFERED | 0x8000000000n)))).toEqual([]);
     expect(blocking(await checkLoad(load))).toEqual([]);
+  });
+});
+
+describe('what helps against a feature', () => {
+  // Real QEMUs loaded such streams with it: 7.2 with the property on; from 11.1, which has in_order, without it.
+  test.each([
+    [34, { packed: false }, 'at the destination -device virtio-blk-pci,…,packed=on'],
+    [12, { 'num-queues': 1 }, 'at the destination -device virtio-blk-pci,…,num-queues=…, as at the source'],
+    [35, { packed: false }, 'for the device at the source in_order=off, with the guest started anew'],
+    [34, { packed: true }, 'for the device at both sides packed=off, with the guest started anew'],
+  ])('bit %i, where the device has %j', async (bit, properties, fix) => {
+    const load = recorded(`${ID} features-64-one`);
+    const bytes = load.stream();
+    const opened = await openBytes(bytes);
+    const section = opened.stream.sections.find(({ idstr }) => idstr.endsWith('/virtio-blk'))!;
+    const { root } = await layoutOf(opened, section);
+    const features = [...walk(root)].find(({ node }) => node.name === 'guest_features')!.node;
+    const accepted = 1n << BigInt(bit);
+    const facts: DestinationFacts = {
+      ...NO_FACTS,
+      devices: () => [{ type: 'virtio-blk-pci', isOnboard: false, properties }],
+      virtioFeatures: () => ({ offered: 1n << 32n, denied: ~(1n << 32n) }),
+    };
+    const changed = patch(bytes, features.start, accepted.toString(16).padStart(16, '0'));
+    const { version, target } = load.destination;
+    const destination = await destinationOf(load.profile(), version, target, { facts });
+    const findings = blocking(await checkStream(await openBytes(changed), destination));
+    const found = findings.find(
+      ({ section: at, rule }) => rule === 'virtio-features' && at === section.idstr,
+    );
+    expect(found?.fix).toContain(fix);
   });
 });
 
