@@ -161,7 +161,7 @@ describe('virtio', () => {
 });
 
 describe('what helps against a feature', () => {
-  // QEMU 7.2 and 10.0 load such streams with it: packed on there, or in_order, which 7.2 does not have, off in 11.1.
+  // Real QEMUs load such streams with it: packed and num-queues set there, in_order (7.2 has none) off in 11.1.
   test.each([
     [34, { packed: false }, 'at the destination -device virtio-blk-pci,…,packed=on'],
     [12, { 'num-queues': 1 }, 'at the destination -device virtio-blk-pci,…,num-queues=…, as at the source'],
