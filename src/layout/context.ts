@@ -28,7 +28,7 @@ export interface ResolveContext {
   report(diagnostic: Omit<Diagnostic, 'section' | 'instanceId'>): void;
   resolveStruct(context: ResolveContext, struct: StructSchema, at: NodePlace): StructNode;
   /** Opens up a field whose VMStateInfo writes what a reader of the walk can follow; undefined where none can. */
-  readInfo(at: NodePlace): LayoutNode | undefined;
+  readInfo(context: ResolveContext, at: NodePlace): LayoutNode | undefined;
 }
 
 /** A gap node over `[start, end)`, which lies within the section's bytes. */

@@ -135,24 +135,31 @@ export async function dryLoad(target: LoadTarget, input: SectionInput): Promise<
   if (rangeLength(record.body) > MAX_SECTION_LENGTH)
     return { kind: 'unknown', why: 'the section is too long' };
   const loader = await openLoader(target.tables, input, target.objects, true);
-  let furthest: (Failure & { readonly memory: Shadow }) | undefined;
+  let closest: (Failure & { readonly memory: Shadow }) | undefined;
   let certain = target.certain;
   for (const { candidate, shadow } of target.memories) {
     const refused = refusedVersion(candidate.vmsd, record.versionId, record.range.start);
     if (refused) {
-      furthest ??= { ...refused, candidate, shadow, guesses: [], memory: shadow };
+      closest ??= {
+        ...refused,
+        candidate,
+        shadow,
+        guesses: [],
+        cost: Number.POSITIVE_INFINITY,
+        memory: shadow,
+      };
       continue;
     }
     const result = search(loader.machine, record.versionId, [candidate], LOADING, shadow);
     const [best] = result.solutions;
     if (best) return { kind: 'loads', root: loader.build(best, shadow).root };
     certain &&= result.exhausted && !result.doubtful;
-    if (result.furthest && (!furthest || result.furthest.offset > furthest.offset))
-      furthest = { ...result.furthest, memory: shadow };
+    if (result.closest && (!closest || result.closest.cost < closest.cost))
+      closest = { ...result.closest, memory: shadow };
   }
-  if (!furthest) return { kind: 'unknown', why: 'the search for a reading was given up' };
-  const { offset, why, refusal } = furthest;
-  return { kind: 'fails', ...loader.build(furthest, furthest.memory), offset, why, refusal, certain };
+  if (!closest) return { kind: 'unknown', why: 'the search for a reading was given up' };
+  const { offset, why, refusal } = closest;
+  return { kind: 'fails', ...loader.build(closest, closest.memory), offset, why, refusal, certain };
 }
 
 async function openLoader(tables: SchemaTables, input: SectionInput, objects: Objects, isLoad: boolean) {

@@ -307,7 +307,7 @@ function resolveElement(
     if (node) return node;
     if (isVariable(field)) return { ...gap(context, 'undecoded', start, limit), name };
   }
-  const read = codec || size === 0 ? undefined : context.readInfo({ name, type, start, end });
+  const read = codec || size === 0 ? undefined : context.readInfo(context, { name, type, start, end });
   if (read) return read;
   const value = section.bytes.subarray(pos, pos + size);
   if (!codec && struct && structLength(struct) === size) {

@@ -10,7 +10,7 @@ import { gap, type ResolveContext, sectionBytes } from './context.ts';
 import type { GapNode, Layout, LayoutNode, StructNode } from './node.ts';
 import { resolveStruct } from './resolve.ts';
 import { resolveByTables, type SchemaTables } from './tables.ts';
-import { hasInfoReader, type InfoTables, readInfo } from './walk/read-info.ts';
+import { hasInfoReader, type InfoTables, type ReadInfo, readInfo } from './walk/read-info.ts';
 
 /** A gap of more bytes than this is not read. */
 const MAX_GAP_VALUE = 1 << 20;
@@ -151,14 +151,19 @@ async function resolveBody(
     path: [],
     report,
     resolveStruct,
-    readInfo(at) {
+    readInfo(here, at) {
       // Asked before the tables are: they may have to be loaded.
       if (!hasInfoReader(at.type)) return undefined;
+      let best: ReadInfo | undefined;
       for (const tables of infoTables) {
-        const node = readInfo(context, at, tables);
-        if (node) return node;
+        const read = readInfo(here, at, tables);
+        if (read && (!best || read.fits || read.offset > best.offset)) best = read;
+        if (read?.fits) break;
       }
-      return undefined;
+      // Without tables that a reader can fail is no fault of the bytes.
+      if (!best || (!best.fits && infoTables === WITHOUT_TABLES)) return undefined;
+      if (best.diagnostic) here.report(best.diagnostic);
+      return best.node;
     },
   };
   const end = body.start + bytes.byteLength;

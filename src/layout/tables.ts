@@ -14,7 +14,7 @@ import type { CountHints } from './walk/machine.ts';
 import { NodeBuilder } from './walk/nodes.ts';
 import type { FieldProgram, VmsdProgram } from './walk/program.ts';
 import type { InfoTables } from './walk/read-info.ts';
-import { choiceMessage, compareReadings, type Doubt } from './walk/readings.ts';
+import { choiceMessage, compareReadings, type Doubt, misfit } from './walk/readings.ts';
 import { type Candidate, search } from './walk/search.ts';
 import { Objects, type Shadow } from './walk/shadow.ts';
 
@@ -150,8 +150,8 @@ export async function resolveByTables(
     }
     return build(best.candidate.vmsd, best.shadow, doubt);
   }
-  const { furthest } = result;
-  if (!furthest) {
+  const { closest } = result;
+  if (!closest) {
     const message = `the search for a reading was given up after ${result.states} tries`;
     report({ severity: 'error', code: 'schema-mismatch', message, range: body });
     return new NodeBuilder(context, candidates[0]!.vmsd, versionId).finish(body.start, body.end);
@@ -159,14 +159,8 @@ export async function resolveByTables(
   report({
     severity: 'error',
     code: 'schema-mismatch',
-    message: `the tables of this QEMU do not fit: ${furthest.why}`,
-    range: { start: furthest.offset, end: body.end },
+    message: `the tables of this QEMU do not fit: ${closest.why}`,
+    range: { start: closest.offset, end: body.end },
   });
-  return build(furthest.candidate.vmsd, furthest.shadow, misfit(furthest.candidate.vmsd));
-}
-
-/** Where no reading fits, nothing is certain of the one that got furthest. */
-function misfit({ name }: VmsdProgram): Doubt {
-  const choice = { readings: 0, allTried: false, taken: `VMSD ${printable(name)}`, runnerUp: undefined };
-  return { choice, isCertain: () => false, isCutCertain: false };
+  return build(closest.candidate.vmsd, closest.shadow, misfit(closest.candidate.vmsd));
 }

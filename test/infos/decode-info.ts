@@ -31,7 +31,8 @@ export function decodeInfo(
   const codec = infoCodecs.get(type);
   if (!codec) {
     if (!hasInfoReader(type)) throw new Error(`nothing reads ${type}`);
-    return readInfo(context, place, tables);
+    const read = readInfo(context, place, tables);
+    return read?.fits ? read.node : undefined;
   }
   const field = {
     name: 'field',

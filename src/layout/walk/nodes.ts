@@ -107,7 +107,7 @@ export class NodeBuilder implements WalkSink {
     const opened = value instanceof Uint8Array ? this.#openInfo(name, type, start, end) : undefined;
     const leaf: LeafNode = { kind: 'leaf', name, type, start, end, value };
     const node = opened ?? (meaning === undefined ? leaf : { ...leaf, meaning });
-    this.#open.at(-1)!.children.push(this.#judged(node, 'leaf', type));
+    this.#open.at(-1)!.children.push(this.#judged(node, 'leaf', type, opened !== undefined));
   }
 
   /** A custom info whose bytes alone say what is in it. */
@@ -134,15 +134,23 @@ export class NodeBuilder implements WalkSink {
 
   close(end: number): void {
     const node = this.#open.pop()!;
-    this.#open.at(-1)!.children.push(this.#judged(this.#closed(node, end), node.kind, node.type));
+    const { name, type, start, kind } = node;
+    // Its reader has found where the info ends.
+    const isInfo = kind === 'struct' && !VMSD_TYPES.has(type);
+    const opened = isInfo ? this.#openInfo(name, type, start, end) : undefined;
+    const closed = opened ?? this.#closed(node, end);
+    this.#open.at(-1)!.children.push(this.#judged(closed, kind, type, opened !== undefined));
   }
 
-  /** A node, marked if not all readings have it; `kind` and `type` are those that it was announced with. */
-  #judged(node: LayoutNode, kind: 'leaf' | 'struct' | 'array', type: string): LayoutNode {
+  /**
+   * A node, marked if not all readings have it; `kind` and `type` are those that it was announced with, `isOpened` that
+   * a codec has made all that is in it.
+   */
+  #judged(node: LayoutNode, kind: 'leaf' | 'struct' | 'array', type: string, isOpened: boolean): LayoutNode {
     const doubt = this.#doubt;
     if (!doubt || doubt.isCertain(kind, node.name, type, node.start, node.end)) return node;
     // What a codec or a plain array makes of a value is as certain as the value.
-    const isValue = kind === 'leaf' || (node.kind === 'array' && !Array.isArray(node.children));
+    const isValue = kind === 'leaf' || isOpened || (node.kind === 'array' && !Array.isArray(node.children));
     return isValue ? chosenThroughout(node, doubt.choice) : { ...node, chosen: doubt.choice };
   }
 
@@ -157,9 +165,6 @@ export class NodeBuilder implements WalkSink {
     }
     const { bytes, base } = this.#context.section;
     if (VMSD_TYPES.has(type)) return { kind, name, type, start, end, vmsdName, versionId, children };
-    // Its reader has found where the info ends.
-    const closed = this.#openInfo(name, type, start, end);
-    if (closed) return closed;
     const value = bytes.subarray(start - base, end - base);
     const [only, second] = children;
     if (!only) return { kind: 'leaf', name, type, start, end, value };

@@ -1,3 +1,4 @@
+import { type Diagnostic, printable } from '../../bytes/diagnostic.ts';
 import { type NodePlace, type ResolveContext, type SectionBytes, sectionBytes } from '../context.ts';
 import type { LayoutNode } from '../node.ts';
 import { FixedLengths } from './fixed-length.ts';
@@ -5,9 +6,9 @@ import { Machine } from './machine.ts';
 import { NodeBuilder } from './nodes.ts';
 import type { FieldProgram, VmsdProgram } from './program.ts';
 import { infoReaders } from './readers/table.ts';
-import { choiceMessage, compareReadings } from './readings.ts';
+import { choiceMessage, compareReadings, type Doubt, misfit } from './readings.ts';
 import { search } from './search.ts';
-import { Objects } from './shadow.ts';
+import { Objects, type Shadow } from './shadow.ts';
 import { subsectionNames } from './subsection-names.ts';
 
 /** Far more than a field needs whose end is known. */
@@ -25,15 +26,25 @@ export function hasInfoReader(info: string): boolean {
   return infoReaders.has(info);
 }
 
+/** A field opened up by the reader of its VMStateInfo; or as far as the reader came, where it does not come out at its end. */
+export interface ReadInfo {
+  readonly node: LayoutNode;
+  /** How far into the field the reader came. */
+  readonly offset: number;
+  /** What the bytes are that the tables do not allow for, or what was guessed. */
+  readonly diagnostic: Omit<Diagnostic, 'section' | 'instanceId'> | undefined;
+  readonly fits: boolean;
+}
+
 /**
- * Opens up a field by the reader that its VMStateInfo has, where a description has told the field's range; undefined where
- * the reader does not come out at its end. What it had to guess is marked.
+ * Opens up a field by the reader that its VMStateInfo has, where a description has told the field's range. What it had
+ * to guess is marked, and all of it where the reader fails: undefined where that comes to nothing.
  */
 export function readInfo(
   context: ResolveContext,
   { name, type, start, end }: NodePlace,
   tables: InfoTables,
-): LayoutNode | undefined {
+): ReadInfo | undefined {
   const section = partOf(context.section, start, end);
   const headers = subsectionNames(section.bytes);
   const lengths = new FixedLengths((header) => headers.has(header));
@@ -51,23 +62,48 @@ export function readInfo(
     validations: [],
   };
   const result = search(machine, 0, [{ vmsd, cost: 0, types: [] }], LIMITS);
+  const build = (shadow: Shadow, doubt: Doubt | undefined) => {
+    const builder = new NodeBuilder({ ...context, section }, vmsd, 0, doubt);
+    const run = machine.start(vmsd, 0, shadow.branch());
+    machine.run(run, builder);
+    const path = [...context.path, ...builder.path.slice(1)];
+    const { children } = builder.finish(run.offset, end);
+    return { path, children };
+  };
   const [best] = result.solutions;
-  if (!best) return undefined;
-  const doubt = compareReadings(machine, result, 0, true);
-  if (doubt) {
-    const range = { start, end };
-    context.report({
-      severity: 'note',
-      code: 'chosen-reading',
+  if (best) {
+    const doubt = compareReadings(machine, result, 0, true);
+    const [node] = build(best.shadow, doubt).children;
+    if (!node) return undefined;
+    const { path } = context;
+    const diagnostic = doubt && {
+      severity: 'note' as const,
+      code: 'chosen-reading' as const,
       message: choiceMessage(doubt),
-      range,
-      path: context.path,
-    });
+      range: { start, end },
+      path,
+    };
+    return { node: { ...node, name }, offset: end, diagnostic, fits: true };
   }
-  const builder = new NodeBuilder({ ...context, section }, vmsd, 0, doubt);
-  machine.run(machine.start(vmsd, 0, best.shadow.branch()), builder);
-  const [node] = builder.finish(end, end).children;
-  return node && { ...node, name };
+  const { closest } = result;
+  if (!closest || closest.offset === start) return undefined;
+  const { path, children } = build(closest.shadow, misfit(vmsd));
+  const parts = children.flatMap((child) =>
+    child.kind === 'struct' && child.type === type ? child.children : child,
+  );
+  const nothing = { vmsdName: undefined, versionId: undefined };
+  return {
+    node: { kind: 'struct', name, type, start, end, ...nothing, value: section.bytes, children: parts },
+    offset: closest.offset,
+    diagnostic: {
+      severity: 'warning',
+      code: 'schema-mismatch',
+      message: `${printable(type)} cannot be read to its end: ${closest.why}`,
+      range: { start: closest.offset, end },
+      path,
+    },
+    fits: false,
+  };
 }
 
 const NONE: ReadonlySet<number> = new Set();

@@ -1,6 +1,7 @@
 import { printable } from '../../bytes/diagnostic.ts';
 import type { Choice } from '../node.ts';
 import type { Machine, WalkSink } from './machine.ts';
+import type { VmsdProgram } from './program.ts';
 import type { Candidate, Guess, SearchResult, Solution } from './search.ts';
 
 /** Readings that are compared with the best one. */
@@ -54,6 +55,12 @@ export function compareReadings(
     isCutCertain:
       allTried && isCutAlike([nodesOf(machine, best, versionId), ...different.map(({ nodes }) => nodes)]),
   };
+}
+
+/** Where no reading fits, nothing is certain of the one that came closest. */
+export function misfit({ name }: VmsdProgram): Doubt {
+  const choice = { readings: 0, allTried: false, taken: `VMSD ${printable(name)}`, runnerUp: undefined };
+  return { choice, isCertain: () => false, isCutCertain: false };
 }
 
 /** Where the first thing was guessed that another reading could have guessed otherwise. */

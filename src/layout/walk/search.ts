@@ -40,8 +40,8 @@ export interface SearchResult {
   readonly steps: number;
   /** A run came to bytes that no QEMU would have saved, and that one may load. */
   readonly doubtful: boolean;
-  /** The failure that got furthest, for when there is no solution. */
-  readonly furthest: Failure | undefined;
+  /** The failure that got closest, for when there is no solution. */
+  readonly closest: Failure | undefined;
 }
 
 /** A reading that came to an end before the section did. A run over its shadow fails at the same place. */
@@ -52,6 +52,8 @@ export interface Failure {
   readonly why: string;
   readonly refusal?: Refusal;
   readonly guesses: readonly Guess[];
+  /** Bits, those of what it leaves included: lower explains more. */
+  readonly cost: number;
 }
 
 export interface SearchLimits {
@@ -93,7 +95,7 @@ export function search(
   memory = Shadow.empty(),
 ): SearchResult {
   const expected = expectedCosts(machine);
-  // Of a section that is cut, a reading that gets further explains more.
+  // Of readings that do not come to the end, one that gets further explains more.
   const cutCost = (offset: number) =>
     (expected[offset - machine.section.base] ?? 0) + Math.log2(machine.end - offset + 1);
   const queue = new Heap();
@@ -104,7 +106,7 @@ export function search(
   const solutions: Solution[] = [];
   const budget = { steps: limits.steps };
   let states = 0;
-  let furthest: SearchResult['furthest'];
+  let closest: Failure | undefined;
   let doubtful = false;
   const finish = (exhausted: boolean): SearchResult => ({
     solutions: solutions.sort(compareSolutions),
@@ -113,7 +115,7 @@ export function search(
     states,
     steps: limits.steps - budget.steps,
     doubtful,
-    furthest,
+    closest,
   });
   let best = Number.POSITIVE_INFINITY;
   for (let entry = queue.pop(); entry; entry = queue.pop()) {
@@ -141,9 +143,10 @@ export function search(
       solutions.push({ candidate, shadow: run.shadow, cost, guesses: listGuesses(guesses) });
     } else if (outcome.kind === 'dead') {
       doubtful ||= outcome.doubtful === true;
-      if (!furthest || outcome.offset > furthest.offset) {
+      const cost = run.cost + candidate.cost + cutCost(outcome.offset);
+      if (!closest || cost < closest.cost) {
         const { kind: _, ...failure } = outcome;
-        furthest = { candidate, shadow: run.shadow, ...failure, guesses: listGuesses(guesses) };
+        closest = { candidate, shadow: run.shadow, ...failure, cost, guesses: listGuesses(guesses) };
       }
     } else {
       const [first] = outcome.unknown.options;
