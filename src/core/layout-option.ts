@@ -1,3 +1,4 @@
+import { printable } from '../bytes/diagnostic.ts';
 import { MAX_ADDRESS, type Mapping } from './physical-map.ts';
 
 const ENTRY = /^(?<block>.+)@(?<address>[^@:+]+):(?<length>[^@:+]+)(?:\+(?<offset>[^@:+]+))?$/;
@@ -14,7 +15,9 @@ export function parseLayoutOption(text: string): readonly Mapping[] {
   for (const [index, { block, address }] of byAddress.entries()) {
     const previous = byAddress[index - 1];
     if (previous && previous.address + previous.length > address) {
-      throw new Error(`--layout: ${previous.block} and ${block} overlap at 0x${address.toString(16)}`);
+      throw new Error(
+        `--layout: ${printable(previous.block)} and ${printable(block)} overlap at 0x${address.toString(16)}`,
+      );
     }
   }
   return mappings;
@@ -22,7 +25,8 @@ export function parseLayoutOption(text: string): readonly Mapping[] {
 
 function parseEntry(entry: string): Mapping {
   const parts = ENTRY.exec(entry)?.groups;
-  if (!parts) throw new Error(`--layout: '${entry}' is not block@address:size or block@address:size+offset`);
+  if (!parts)
+    throw new Error(`--layout: '${printable(entry)}' is not block@address:size or block@address:size+offset`);
   const { block = '', address = '', length = '', offset = '0' } = parts;
   const mapping = {
     block,
@@ -30,9 +34,9 @@ function parseEntry(entry: string): Mapping {
     length: parseNumber(length),
     offset: parseNumber(offset),
   };
-  if (mapping.length === 0) throw new Error(`--layout: '${entry}' has no size`);
+  if (mapping.length === 0) throw new Error(`--layout: '${printable(entry)}' has no size`);
   if (mapping.address + mapping.length > MAX_ADDRESS) {
-    throw new Error(`--layout: '${entry}' ends beyond the largest physical address`);
+    throw new Error(`--layout: '${printable(entry)}' ends beyond the largest physical address`);
   }
   return mapping;
 }
@@ -41,6 +45,7 @@ function parseNumber(text: string): number {
   const match = NUMBER.exec(text);
   const unit = match?.[2] ?? '';
   const value = match ? Number(match[1]) * 1024 ** (unit ? UNITS.indexOf(unit.toLowerCase()) + 1 : 0) : -1;
-  if (value < 0 || value > MAX_ADDRESS) throw new Error(`--layout: '${text}' is no address or size`);
+  if (value < 0 || value > MAX_ADDRESS)
+    throw new Error(`--layout: '${printable(text)}' is no address or size`);
   return value;
 }

@@ -3,6 +3,8 @@ import { elf, machineCode } from './targets/binaries.ts';
 import { check } from './targets/check.ts';
 import { commandLine } from './targets/command-line.ts';
 import { libvirt, qcow2, wrappers } from './targets/containers.ts';
+import { cut } from './targets/cut.ts';
+import { options } from './targets/options.ts';
 import { qmp, qmpMessages } from './targets/qmp.ts';
 import { channels, iterative, mappedRam, pages, postcopy, xbzrle } from './targets/ram.ts';
 import { diff, oracle, stream, tables, tail } from './targets/streams.ts';
@@ -14,6 +16,7 @@ export const targets: readonly Target[] = [
   tables,
   oracle,
   tail,
+  cut,
   diff,
   check,
   iterative,
@@ -33,6 +36,7 @@ export const targets: readonly Target[] = [
   qmpMessages,
   qmp,
   selectors,
+  options,
   explain,
   commandLine,
 ];
