@@ -27,13 +27,5 @@ export default defineConfig({
     hookTimeout: 900_000,
     teardownTimeout: 60_000,
     maxWorkers: 2,
-    coverage: {
-      provider: 'v8',
-      include: ['src/**/*.ts'],
-      // What only the command line runs is tested in processes of its own, which are not counted.
-      exclude: ['src/cli/**', 'src/**/index.ts'],
-      reporter: ['text-summary', 'json-summary'],
-      reportsDirectory: 'coverage',
-    },
   },
 });

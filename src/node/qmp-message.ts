@@ -1,3 +1,4 @@
+import { printableJson } from '../bytes/printable.ts';
 import { JsonProblem, parseCheckedJson } from '../schema/checked-json.ts';
 
 /** Bytes of one message; the longest known, the schema of QMP itself, has some 300,000. */
@@ -57,7 +58,7 @@ export function parseQmpMessage(line: string): Readonly<Record<string, unknown>>
   } catch (error) {
     if (!(error instanceof JsonProblem)) throw error;
   }
-  throw new NoQmpMessage(JSON.stringify(line.length > 60 ? `${line.slice(0, 60)}…` : line));
+  throw new NoQmpMessage(printableJson(JSON.stringify(line.length > 60 ? `${line.slice(0, 60)}…` : line)));
 }
 
 /** JSON with its integers of more than 53 bits in quotes; what is no JSON stays so. */

@@ -24,6 +24,10 @@ test.each(['null', '1', '[]', 'HTTP/1.1 200 OK', '{"QMP": 1.}'])(
   },
 );
 
+test('what is no QMP is quoted without what a terminal obeys', () => {
+  expect(() => parseQmpMessage('\u009b2J\u202e')).toThrow('"\\u009b2J\\u202e"');
+});
+
 test('a connection that ends before the greeting', async () => {
   await expect(Qmp.open(await connected((socket) => socket.end()))).rejects.toBeInstanceOf(QmpClosed);
 });
