@@ -1,18 +1,12 @@
 import { type Call, type CallEffect, type CallHandler, isNoReturn } from './calls.ts';
 import type { MachineImage } from './image.ts';
 import type { Flow, InstructionSet } from './instruction-set.ts';
-import type { Limits } from './limits.ts';
+import type { Effort, Limits } from './limits.ts';
 import { Memory } from './memory.ts';
 import { mergeOutcomes, type Outcome } from './merge.ts';
 import { append, copyState, type MachineState } from './state.ts';
 import type { Term } from './term.ts';
 import { Terms } from './terms.ts';
-
-/** What is left of the limits. */
-interface Budget {
-  instructions: number;
-  branches: number;
-}
 
 /** A function that is being followed. */
 interface Frame {
@@ -21,7 +15,7 @@ interface Frame {
   /** How many functions were entered to come here. */
   readonly depth: number;
   /** Its share, with all that it enters. */
-  readonly budget: Budget;
+  readonly budget: Effort;
   /** A path that gets lost makes all others worthless. */
   readonly whole: boolean;
 }
@@ -58,8 +52,8 @@ export class Explorer {
     this.#purpose = purpose;
   }
 
-  /** Follows the function at an address, called with these arguments. */
-  run(address: number, args: readonly Term[]): Outcome {
+  /** Follows the function at an address, called with these arguments, as far as there is effort left. */
+  run(address: number, args: readonly Term[], left: Effort = { ...this.#limits }): Outcome {
     const { terms } = this;
     const set = this.#set;
     const state: MachineState = {
@@ -75,13 +69,18 @@ export class Explorer {
     for (const [i, argument] of args.entries()) state.registers[set.argumentRegisters[i]!] = argument;
     const back = terms.symbol('return');
     set.enter(state, terms, back);
-    const budget = { instructions: this.#limits.instructions, branches: this.#limits.branches };
-    return this.#follow(state, address, {
+    const instructions = Math.min(this.#limits.instructions, left.instructions);
+    const branches = Math.min(this.#limits.branches, left.branches);
+    const budget = { instructions, branches };
+    const outcome = this.#follow(state, address, {
       back,
       depth: 0,
       budget,
       whole: this.#purpose.traces,
     });
+    left.instructions -= instructions - budget.instructions;
+    left.branches -= branches - budget.branches;
+    return outcome;
   }
 
   /** Follows one path from an address to the end of its function. */

@@ -1,4 +1,5 @@
 import type { LoadedProgram } from '../elf/load.ts';
+import { effortForTests, testLimits } from '../machine-code/limits.ts';
 import { loadInstructionSet } from '../machine-code/load.ts';
 import { programImage } from '../machine-code/program-image.ts';
 import { analyseTest } from '../machine-code/test-function.ts';
@@ -20,11 +21,12 @@ export async function readExpressions(
     if (callbacks.needed !== undefined) tests.add(callbacks.needed);
     for (const { fieldExists } of fields) if (fieldExists !== undefined) tests.add(fieldExists);
   }
+  const left = effortForTests();
   return [...tests].flatMap((index) => {
     const place = schema.functions[index];
     const object = place && program.objects[place.object];
     if (!object) return [];
-    const expression = analyseTest(image, set, object.base + place.address);
+    const expression = analyseTest(image, set, object.base + place.address, testLimits, left);
     // Nothing is gained by one that is unknown as a whole.
     return typeof expression === 'object' && expression[0] === 'unknown'
       ? []

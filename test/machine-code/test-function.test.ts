@@ -33,6 +33,15 @@ describe('a test function', () => {
     expect(analyseTest(recursive, set, 4096)).toMatchObject(['unknown', 'call']);
   });
 
+  test('is followed no farther than what is left for all functions', () => {
+    const image = codeImage({ memory: { 4096: '909090b801000000c3' } }); // three nops, return 1
+    const left = { instructions: 8, branches: 0 };
+    expect(analyseTest(image, set, 4096, testLimits, left)).toEqual(1);
+    expect(left.instructions).toBe(3);
+    for (let i = 0; i < 3; i++)
+      expect(analyseTest(image, set, 4096, testLimits, left)).toEqual(['unknown', 'limit']);
+  });
+
   test('outside the image, or of bytes that are no code', () => {
     expect(analyseTest(codeImage({ memory: {} }), set, 4096)).toEqual(['unknown', 'instruction']);
     expect(analyseTest(codeImage({ memory: { 4096: '06' } }), set, 4096)).toEqual(['unknown', 'instruction']);
