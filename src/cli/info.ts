@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import type { OpenedStream } from '../layout/open.ts';
+import { useBuiltinInfoTables } from '../node/builtin-schemas.ts';
 import { streamInfo } from '../ops/info.ts';
 import { infoText } from '../render/info-text.ts';
 import { openWithProgress, type StreamInput, withStream } from './input.ts';
@@ -64,7 +65,10 @@ Examples:
       for (const [i, file] of files.entries()) {
         const use = async (opened: OpenedStream, { layers }: StreamInput) => {
           enforceStrict(strict, opened.diagnostics);
-          const collected = await streamInfo(opened, { containers: layers, containerOffsets });
+          const collected = await streamInfo(useBuiltinInfoTables(opened), {
+            containers: layers,
+            containerOffsets,
+          });
           const info = { ...collected, diagnostics: judge(strictSchema, collected.diagnostics) };
           enforceStrict(strict, info.diagnostics);
           if (hasErrors(info.diagnostics)) process.exitCode = EXIT_DATA;
