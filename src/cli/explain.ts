@@ -25,7 +25,9 @@ Examples:
     const all = await readExplanations();
     const wanted = words.join(' ');
     const named = all.filter(({ code }) => code === wanted);
-    const found = words.length === 0 ? all : named.length > 0 ? named : explainMessages(all, wanted);
+    const isCode = words.length === 0 || named.length > 0;
+    const matched = isCode ? undefined : explainMessages(all, wanted);
+    const found = matched?.pages ?? (words.length === 0 ? all : named);
     // Of several that have a message, the best.
     const [shown, others] =
       words.length === 0 ? [[], all] : named.length > 0 ? [named, []] : [found.slice(0, 1), found.slice(1)];
@@ -35,6 +37,7 @@ Examples:
       say(nothingFound(all, wanted));
       process.exitCode = EXIT_TROUBLE;
     }
+    if (matched?.isGuess) say('no page has that message; by its words these are the nearest');
     if (json) {
       await output.line(toJson(found));
     } else {

@@ -103,11 +103,18 @@ interface Template {
   readonly letters: number;
 }
 
+/** Pages for a text, the best first. */
+export interface MessagePages {
+  readonly pages: readonly Explanation[];
+  /** No page has a message of the text: these have the most of its words, which is a guess. */
+  readonly isGuess: boolean;
+}
+
 /**
  * What the messages in a text are about: the pages that have the most telling of its lines, the best first. A line that
  * is on many pages tells less. A text that has no message in whole is taken for a part of one, or for other words of one.
  */
-export function explainMessages(explanations: readonly Explanation[], text: string): Explanation[] {
+export function explainMessages(explanations: readonly Explanation[], text: string): MessagePages {
   const lines = unescaped(text)
     .toLowerCase()
     .split('\n', MAX_LINES)
@@ -121,9 +128,9 @@ export function explainMessages(explanations: readonly Explanation[], text: stri
   if (bestOf(scores) < 1 && lines.length > 2) addScores(scores, candidates, [lines.join(' ')]);
   if (bestOf(scores) < 1) {
     const similar = similarTo(candidates, lines);
-    if (bestOf(similar) > 0) return byScore(explanations, similar);
+    if (bestOf(similar) > 0) return { pages: byScore(explanations, similar), isGuess: true };
   }
-  return bestOf(scores) > 0 ? byScore(explanations, scores) : [];
+  return { pages: bestOf(scores) > 0 ? byScore(explanations, scores) : [], isGuess: false };
 }
 
 /** Each line with the next. */

@@ -57,6 +57,15 @@ test('names the pages where a message is on several', async () => {
     expect(stdout).toMatch(new RegExp(`^${code} `, 'm'));
 });
 
+test.each([
+  ['Migration disabled: cpu does not support invtsc', true],
+  ['State blocked by non-migratable device 0000:00:03.0/e1000', false],
+])('says whether the page of %j is a guess', async (message, isGuess) => {
+  const { status, stdout, stderr } = await vmwalk(['explain', message]);
+  expect([status, stdout !== '']).toEqual([0, true]);
+  expect(stderr.includes('no page has that message')).toBe(isGuess);
+});
+
 test('--json has code, title and text', async () => {
   const { stdout } = await vmwalk(['explain', '--json', 'uuid']);
   const text = readFileSync(new URL('rules/uuid.md', docs), 'utf8');

@@ -232,7 +232,7 @@ const refusals: readonly (readonly [string, string, string, readonly string[]])[
 ];
 
 test.each(refusals)('QEMU %s, %s', (_version, _case, message, expected) => {
-  expect(explainMessages(explanations, message).map(({ code }) => code)).toEqual(expected);
+  expect(explainMessages(explanations, message).pages.map(({ code }) => code)).toEqual(expected);
 });
 
 /** Rows of a list of messages: pages that are right, with commas between (`-`: none), and a message. */
@@ -244,7 +244,7 @@ function messagesIn(file: string): [string, string][] {
 }
 
 function firstPage(text: string): string {
-  return explainMessages(explanations, text)[0]?.code ?? '-';
+  return explainMessages(explanations, text).pages[0]?.code ?? '-';
 }
 
 /** What QEMU 5.2 to 11.1 and libvirt print when a save, load or migration fails: pages and message (scripts/messages). */
@@ -286,7 +286,7 @@ test.each([
     'unknown-section',
   ],
 ])('a part of a message, %j', (part, expected) => {
-  expect(explainMessages(explanations, part)[0]?.code).toBe(expected);
+  expect(explainMessages(explanations, part).pages[0]?.code).toBe(expected);
 });
 
 test('both masks of virtio features name the features and the properties that switch them', () => {
@@ -294,7 +294,7 @@ test('both masks of virtio features name the features and the properties that sw
   expect(explainFeatures(message)).toEqual([
     'refused: GUEST_USO4, GUEST_USO6, HOST_USO of virtio network; switched off at both sides by guest_uso4=off,guest_uso6=off,host_uso=off',
   ]);
-  expect(explainMessages(explanations, message)[0]?.code).toBe('virtio-features');
+  expect(explainMessages(explanations, message).pages[0]?.code).toBe('virtio-features');
 });
 
 test.each([...['save', 'load', 'transport', 'libvirt']])(
@@ -310,8 +310,8 @@ test.each([...['save', 'load', 'transport', 'libvirt']])(
 );
 
 test('a message of something else has no page', () => {
-  expect(explainMessages(explanations, 'qemu-system-x86_64: terminating on signal 15')).toEqual([]);
-  expect(explainMessages(explanations, '')).toEqual([]);
+  expect(explainMessages(explanations, 'qemu-system-x86_64: terminating on signal 15').pages).toEqual([]);
+  expect(explainMessages(explanations, '').pages).toEqual([]);
 });
 
 test('whatever fills a template, its page is among those found', () => {
@@ -327,7 +327,7 @@ test('whatever fills a template, its page is among those found', () => {
           (other) => other !== page && messageTemplates(other.text).includes(template),
         );
         const found = explainMessages([page, ...others], template.replaceAll('…', filling));
-        expect(found).toContain(page);
+        expect(found.pages).toContain(page);
       },
     ),
   );

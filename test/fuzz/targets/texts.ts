@@ -245,7 +245,7 @@ export const explain: Target = {
   async judge(bytes) {
     const text = Buffer.from(bytes).toString('utf8').slice(0, MAX_TEXT);
     const explanations = await explained();
-    const found = explainMessages(explanations, text).map(({ code }) => code);
+    const found = explainMessages(explanations, text).pages.map(({ code }) => code);
     const near = nearCodes(
       explanations.map(({ code }) => code),
       text,
