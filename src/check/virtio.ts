@@ -213,7 +213,7 @@ function featureFix(type: number, refused: bigint, idstr: string, destination: D
   const there = settingsText(destination, idstr, on);
   const parts: string[] = [];
   if (there !== undefined)
-    parts.push(`at the destination ${there}${there.includes('…') ? ', as at the source' : ''}`);
+    parts.push(`at the destination ${there}${Object.values(on).includes('…') ? ', as at the source' : ''}`);
   if (offAtSource.length > 0)
     parts.push(
       `for the device at the source ${offAtSource.join(',')}, with the guest started anew, or a QEMU at the destination whose device has the property`,
