@@ -27,13 +27,15 @@ export interface Explanation {
 /** Headings of the part of a page whose code blocks hold messages, one a line, with `…` for what varies. */
 const MESSAGES_HEADING = /^## (?:What QEMU says|Messages)$/m;
 
+/** What one counts that follows a message which says more. */
+const AROUND = 0.3;
+
 /**
  * What a message says about its page, by the words behind the fence of its code block: none, it is about the page;
  * `also`, other pages are likelier; `around`, it follows a message that says more, and tells the subject; `frame`, it
  * stands around or behind another message that says more; `device`, it says no more than where; `wrapper`, no more than
  * that such messages follow.
  */
-const AROUND = 0.3;
 const WEIGHTS: Readonly<Record<string, number>> = {
   also: 0.95,
   around: AROUND,
@@ -224,11 +226,12 @@ function withoutFrames(frames: readonly Template[], line: string): string {
   return rest;
 }
 
-/** The words of a text that do not vary: what is in quotes or has digits is left out. */
+/** What is in quotes or has digits. A run without digits is gone through once: none begins within another. */
+const VARYING = /'[^']*'|"[^"]*"|(?<![^\s'"])[^\s\d]*\d\S*/g;
+
+/** The words of a text that do not vary. */
 function wordsOf(parts: readonly string[]): Set<string> {
-  return new Set(
-    parts.flatMap((part) => part.replace(/'[^']*'|"[^"]*"|\S*\d\S*/g, ' ').match(/\p{L}[\p{L}_-]+/gu) ?? []),
-  );
+  return new Set(parts.flatMap((part) => part.replace(VARYING, ' ').match(/\p{L}[\p{L}_-]+/gu) ?? []));
 }
 
 /** The messages that a page lists. */
