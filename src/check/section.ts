@@ -216,11 +216,14 @@ function loadFailure(
 /** A subsection of which the VMSD has two of that name (migration/vmstate.c, vmstate_get_subsection). */
 function twinIn(root: StructNode, tables: SchemaTables | undefined): string | undefined {
   const vmsds = tables?.schema.vmsds ?? [];
-  for (const { node } of walk(root)) {
-    const isTwin = (index: number) => vmsds[index]?.name === node.name;
-    if (node.type === 'subsection' && vmsds.some(({ subsections }) => subsections.filter(isTwin).length > 1))
-      return String(node.name);
+  const twins = new Set<string | number>();
+  for (const { subsections } of vmsds) {
+    const names = subsections.flatMap((index) => vmsds[index]?.name ?? []);
+    for (const [i, name] of names.entries()) if (names.indexOf(name) < i) twins.add(name);
   }
+  if (twins.size === 0) return undefined;
+  for (const { node } of walk(root))
+    if (node.type === 'subsection' && twins.has(node.name)) return String(node.name);
   return undefined;
 }
 

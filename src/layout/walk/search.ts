@@ -96,7 +96,7 @@ export function search(
 ): SearchResult {
   const expected = expectedCosts(machine);
   // Of readings that do not come to the end, one that gets further explains more.
-  const cutCost = (offset: number) =>
+  const restCost = (offset: number) =>
     (expected[offset - machine.section.base] ?? 0) + Math.log2(machine.end - offset + 1);
   const queue = new Heap();
   for (const candidate of candidates) {
@@ -138,12 +138,12 @@ export function search(
     states++;
     const outcome = machine.run(run, undefined, budget);
     if (outcome.kind === 'done' || outcome.kind === 'cut') {
-      const cost = run.cost + candidate.cost + (outcome.kind === 'cut' ? cutCost(run.offset) : 0);
+      const cost = run.cost + candidate.cost + (outcome.kind === 'cut' ? restCost(run.offset) : 0);
       best = Math.min(best, cost);
       solutions.push({ candidate, shadow: run.shadow, cost, guesses: listGuesses(guesses) });
     } else if (outcome.kind === 'dead') {
       doubtful ||= outcome.doubtful === true;
-      const cost = run.cost + candidate.cost + cutCost(outcome.offset);
+      const cost = run.cost + candidate.cost + restCost(outcome.offset);
       if (!closest || cost < closest.cost) {
         const { kind: _, ...failure } = outcome;
         closest = { candidate, shadow: run.shadow, ...failure, cost, guesses: listGuesses(guesses) };
