@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DecodeError } from '../bytes/diagnostic.ts';
 import { type Profile, type ProfileRamBlock, parseProfile, serializeProfile } from '../check/profile.ts';
+import { isOlder } from '../check/version.ts';
 import { openStream } from '../layout/open.ts';
 import { withoutRamPages } from '../ops/without-ram-pages.ts';
 import { asInteger, asObject, asText } from '../schema/checked-json.ts';
@@ -51,12 +52,12 @@ interface MigrationStatus {
  * start, and an error with QEMU's words where its machine cannot be migrated.
  */
 export function captureProfile(command: readonly string[], options: CaptureOptions): Promise<Capture> {
-  let major = Number.POSITIVE_INFINITY;
+  let version: string | undefined;
   return PausedQemu.use(command, options, async (qemu) => {
     const { qmp } = qemu;
     const warnings = [...qemu.warnings];
     const destination = await askDestination(qmp);
-    major = Number.parseInt(destination.qemu.version, 10);
+    version = destination.qemu.version;
     const stream = await captureStream(qemu, destination, options);
     const schema = await extractSchema(qemu).catch((error: Error) => {
       warnings.push(`the tables of the QEMU that ran are not in the profile: ${error.message}`);
@@ -73,14 +74,15 @@ export function captureProfile(command: readonly string[], options: CaptureOptio
     };
     return { profile, removed: qemu.removed, warnings };
   }).catch((error) => {
-    throw error instanceof QemuEnded && error.signal === 'SIGFPE' && major < 8 ? dividedByZero(error) : error;
+    if (!(error instanceof QemuEnded) || error.signal !== 'SIGFPE' || version === undefined) throw error;
+    throw isOlder(version, [8, 0]) ? dividedByZero(error, version) : error;
   });
 }
 
 /** ram_save_host_page of migration/ram.c; QEMU 8.0 has mended it (https://gitlab.com/qemu-project/qemu/-/issues/1456). */
-function dividedByZero({ message, lines, signal }: QemuEnded): QemuEnded {
-  const why =
-    "QEMU 7.2 cannot save targets whose pages are larger than the host's (alpha, loongarch64, or1k, sparc64, tricore); 8.0 and later can";
+function dividedByZero({ message, lines, signal }: QemuEnded, version: string): QemuEnded {
+  const release = version.split('.', 2).join('.');
+  const why = `QEMU ${release} cannot save targets whose pages are larger than the host's (alpha, loongarch64, or1k, sparc64, tricore); 8.0 and later can`;
   return new QemuEnded(`${message}: ${why}`, lines, signal);
 }
 
