@@ -20,8 +20,8 @@ export function mostUnpacked(size: number): number {
 export interface ContainerEnvironment {
   /**
    * The decompressed content of a source, as a source of its own. Data that is cut or damaged gives what comes before
-   * the damage, and a diagnostic; so does data that unpacks to more than `mostUnpacked`. Throws DecodeError `bad-container` where nothing comes before it, and `io` where the
-   * platform has no decoder, naming what is missing.
+   * the damage, and a diagnostic; so does data that unpacks to more than `mostUnpacked`. Throws DecodeError
+   * `bad-container` where nothing comes before it, and `io` where the platform has no decoder, naming what is missing.
    */
   decompress(format: CompressionFormat, source: ByteSource): Promise<Decompressed>;
   /**
