@@ -1,4 +1,4 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 
 /**
  * What property tests begin with. The same cases everywhere, so that a change is what makes a test fail;
@@ -16,9 +16,21 @@ declare module 'vitest' {
   }
 }
 
+/**
+ * Quick tests of what reads untrusted bytes, among them the kept and some new inputs of the fuzzer: `npm run coverage`
+ * runs them, and `npm test` these and then the others.
+ */
+export const COVERED = [
+  'test/{bytes,stream,ram,elf,machine-code,infos}/*.test.ts',
+  'test/fuzz/fuzz.test.ts',
+  'test/node/{qmp,ask-destination}.test.ts',
+  'test/walk/{readers,virtio}.test.ts',
+];
+
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    exclude: [...configDefaults.exclude, ...(process.env['VMWALK_TESTS'] === 'others' ? COVERED : [])],
     globalSetup: ['test/required-programs.ts', 'test/build-command-line.ts'],
     setupFiles: 'test/seed.ts',
     provide: { seed: seed() },
