@@ -45,6 +45,7 @@ export type DiagnosticCode =
   | 'incomplete-core' // a core lacks registers or memory that it should have
   | 'trailing-bytes' // bytes after the end of the stream
   | 'unsupported' // a valid encoding that this version does not read
+  | 'bad-argument' // what a caller asks for in words, such as a memory layout, cannot be
   | 'io'; // the source could not be read
 
 export type Severity = 'error' | 'warning' | 'note';
@@ -90,6 +91,11 @@ export class DecodeError extends Error {
   get path(): readonly PathComponent[] | undefined {
     return this.diagnostic.path;
   }
+}
+
+/** What a caller passed cannot be: `message` says what is wrong with it. */
+export function badArgument(message: string): DecodeError {
+  return new DecodeError({ severity: 'error', code: 'bad-argument', message });
 }
 
 /** `env.regs[3]`, `virtio/64bit_features/…`: a path for people. */

@@ -1,3 +1,5 @@
+import { badArgument } from '../bytes/diagnostic.ts';
+
 /** Migration capabilities of QEMU 5.2 to 11.1 (qapi/migration.json). */
 export const CAPABILITIES: ReadonlySet<string> = new Set([
   'auto-converge',
@@ -33,18 +35,18 @@ export const PARAMETERS: ReadonlySet<string> = new Set([
   'multifd-compression',
 ]);
 
-/** `NAME=on` or `NAME=off`. Throws what is wrong with it. */
+/** `NAME=on` or `NAME=off`. Throws DecodeError `bad-argument`. */
 export function parseCapability(text: string): readonly [name: string, isOn: boolean] {
   const [, name = '', value] = /^([^=]*)=(on|off)$/.exec(text) ?? [];
-  if (value === undefined) throw new Error('NAME=on or NAME=off is expected');
-  if (!CAPABILITIES.has(name)) throw new Error(`QEMU has none of these: ${[...CAPABILITIES].join(', ')}`);
+  if (value === undefined) throw badArgument('NAME=on or NAME=off is expected');
+  if (!CAPABILITIES.has(name)) throw badArgument(`QEMU has none of these: ${[...CAPABILITIES].join(', ')}`);
   return [name, value === 'on'];
 }
 
-/** `NAME=VALUE`. Throws what is wrong with it. */
+/** `NAME=VALUE`. Throws DecodeError `bad-argument`. */
 export function parseParameter(text: string): readonly [name: string, value: string] {
   const [, name = '', value] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
-  if (value === undefined) throw new Error('NAME=VALUE is expected');
-  if (!PARAMETERS.has(name)) throw new Error(`a load depends on these only: ${[...PARAMETERS].join(', ')}`);
+  if (value === undefined) throw badArgument('NAME=VALUE is expected');
+  if (!PARAMETERS.has(name)) throw badArgument(`a load depends on these only: ${[...PARAMETERS].join(', ')}`);
   return [name, value];
 }

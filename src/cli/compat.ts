@@ -48,6 +48,9 @@ Examples:
       say('nothing matches --only and --ignore');
       process.exitCode = EXIT_TROUBLE;
     }
+    const failing = compatRanks.slice(0, compatRanks.indexOf(failOn) + 1);
+    // Before it is printed: who reads may stop.
+    if (report.findings.some(({ rank }) => failing.includes(rank))) process.exitCode = EXIT_DATA;
     const output = new Output();
     if (json) await output.line(toJson(report));
     else {
@@ -55,6 +58,4 @@ Examples:
       for (const line of compatText(report, view)) await output.row(line);
     }
     await output.flush();
-    const failing = compatRanks.slice(0, compatRanks.indexOf(failOn) + 1);
-    if (report.findings.some(({ rank }) => failing.includes(rank))) process.exitCode = EXIT_DATA;
   });

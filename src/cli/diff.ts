@@ -177,6 +177,9 @@ async function show(a: Opened, b: Opened, options: ShowOptions): Promise<void> {
     ignoreVolatile,
     ...(a.pages && b.pages ? { pages: { a: a.pages, b: b.pages } } : {}),
   });
+  const damaged = sides.filter((side) => hasErrors(diff[side].diagnostics));
+  // Before it is printed: who reads may stop.
+  process.exitCode = exitStatus(diff, damaged);
   const output = new Output();
   if (json) await output.line(toJson(diffJson(diff)));
   else {
@@ -189,20 +192,16 @@ async function show(a: Opened, b: Opened, options: ShowOptions): Promise<void> {
       await (sideBySide ? output.line(line) : output.row(line));
   }
   await output.flush();
-  process.exitCode = finish(diff);
-  await reportUnmatched([a.opened, b.opened], only);
-  if (!diff.anySelected) process.exitCode = EXIT_TROUBLE;
-}
-
-/** Prints what is wrong with either stream, and says what all of it comes to. */
-function finish(diff: StreamDiff): number {
-  const damaged = sides.filter((side) => hasErrors(diff[side].diagnostics));
   for (const side of sides) printDiagnostics(diff[side].name, distinct(diff[side].diagnostics));
   if (damaged.length > 0) {
     const which = damaged.map((side) => side.toUpperCase()).join(' and ');
     say(`not all of ${which} could be decoded; the rest was compared`);
-    return EXIT_TROUBLE;
   }
+  await reportUnmatched([a.opened, b.opened], only);
+}
+
+function exitStatus(diff: StreamDiff, damaged: readonly Side[]): number {
+  if (damaged.length > 0 || !diff.anySelected) return EXIT_TROUBLE;
   return diff.verdict === 'same' ? EXIT_OK : EXIT_DIFFERENT;
 }
 

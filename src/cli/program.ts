@@ -2,6 +2,7 @@ import { Command, CommanderError, type CommandUnknownOpts } from '@commander-js/
 import { DecodeError } from '../bytes/diagnostic.ts';
 import { printable, printableLines } from '../bytes/printable.ts';
 import { failureReason, isSystemError } from '../node/system-error.ts';
+import { whenHeapEnds } from './heap-end.ts';
 import { EXIT_TROUBLE, say } from './output.ts';
 import { troubleText } from './trouble.ts';
 import { packageVersion } from './version.ts';
@@ -61,12 +62,15 @@ function showErrorsPrintable(command: CommandUnknownOpts): void {
 
 // A reader that has seen enough (head, less) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === 'EPIPE' ? undefined : exitStatus(error));
+  // The status that is set by then stands; with an argument, undefined as well, another one would.
+  if (error.code === 'EPIPE') process.exit();
+  process.exit(exitStatus(error));
 });
 
 /** Problems with the file as such, not with what is in it. */
 const troubleCodes: ReadonlySet<string> = new Set([
   'io',
+  'bad-argument',
   'not-a-stream',
   'no-snapshot',
   'not-elf',
@@ -76,6 +80,11 @@ const troubleCodes: ReadonlySet<string> = new Set([
 
 // Also of what nobody waits for. What must not be left behind is removed at the exit.
 process.on('uncaughtException', (error) => process.exit(exitStatus(error)));
+
+whenHeapEnds(() => {
+  say('there is not enough memory for this (NODE_OPTIONS=--max-old-space-size=MiB gives more)', 'error');
+  process.exit(EXIT_TROUBLE);
+});
 
 try {
   await program.parseAsync();

@@ -1,4 +1,4 @@
-import { printable } from '../bytes/diagnostic.ts';
+import { badArgument, printable } from '../bytes/diagnostic.ts';
 import { MAX_ADDRESS, type Mapping } from './physical-map.ts';
 
 const ENTRY = /^(?<block>.+)@(?<address>[^@:+]+):(?<length>[^@:+]+)(?:\+(?<offset>[^@:+]+))?$/;
@@ -7,7 +7,7 @@ const UNITS = 'kmgt';
 
 /**
  * Parses `block@address:size[+offset],…`: numbers are decimal, or hexadecimal with 0x, and may end in K, M, G or T.
- * Throws Error with one line that says what is wrong; whether the blocks exist is not known here.
+ * Throws DecodeError `bad-argument`, which says what is wrong; whether the blocks exist is not known here.
  */
 export function parseLayoutOption(text: string): readonly Mapping[] {
   const mappings = text.split(',').map(parseEntry);
@@ -15,7 +15,7 @@ export function parseLayoutOption(text: string): readonly Mapping[] {
   for (const [index, { block, address }] of byAddress.entries()) {
     const previous = byAddress[index - 1];
     if (previous && previous.address + previous.length > address) {
-      throw new Error(
+      throw badArgument(
         `--layout: ${printable(previous.block)} and ${printable(block)} overlap at 0x${address.toString(16)}`,
       );
     }
@@ -26,7 +26,9 @@ export function parseLayoutOption(text: string): readonly Mapping[] {
 function parseEntry(entry: string): Mapping {
   const parts = ENTRY.exec(entry)?.groups;
   if (!parts)
-    throw new Error(`--layout: '${printable(entry)}' is not block@address:size or block@address:size+offset`);
+    throw badArgument(
+      `--layout: '${printable(entry)}' is not block@address:size or block@address:size+offset`,
+    );
   const { block = '', address = '', length = '', offset = '0' } = parts;
   const mapping = {
     block,
@@ -34,9 +36,9 @@ function parseEntry(entry: string): Mapping {
     length: parseNumber(length),
     offset: parseNumber(offset),
   };
-  if (mapping.length === 0) throw new Error(`--layout: '${printable(entry)}' has no size`);
+  if (mapping.length === 0) throw badArgument(`--layout: '${printable(entry)}' has no size`);
   if (mapping.address + mapping.length > MAX_ADDRESS) {
-    throw new Error(`--layout: '${printable(entry)}' ends beyond the largest physical address`);
+    throw badArgument(`--layout: '${printable(entry)}' ends beyond the largest physical address`);
   }
   return mapping;
 }
@@ -46,6 +48,6 @@ function parseNumber(text: string): number {
   const unit = match?.[2] ?? '';
   const value = match ? Number(match[1]) * 1024 ** (unit ? UNITS.indexOf(unit.toLowerCase()) + 1 : 0) : -1;
   if (value < 0 || value > MAX_ADDRESS)
-    throw new Error(`--layout: '${printable(text)}' is no address or size`);
+    throw badArgument(`--layout: '${printable(text)}' is no address or size`);
   return value;
 }

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { DecodeError, printable } from '../bytes/diagnostic.ts';
+import { isChannel } from '../ram/channels.ts';
 import { type Input, openInput } from './open-input.ts';
 
 /**
@@ -13,7 +14,7 @@ export async function openChannels(patterns: readonly string[]): Promise<readonl
   try {
     for (const pattern of patterns) {
       for (const path of await matchingPaths(pattern))
-        inputs.push(await openInput(path, { anyContent: true }));
+        inputs.push(await openInput(path, { isOfUse: isChannel }));
     }
     return inputs;
   } catch (error) {

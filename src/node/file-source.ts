@@ -1,5 +1,6 @@
-import { readSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { channel } from 'node:diagnostics_channel';
+import { readSync, type Stats } from 'node:fs';
+import { constants, type FileHandle, open, readFile } from 'node:fs/promises';
 import { DecodeError } from '../bytes/diagnostic.ts';
 import type { ByteSource } from '../bytes/source.ts';
 import { failureReason } from './system-error.ts';
@@ -9,24 +10,45 @@ export interface FileSource extends ByteSource {
   close(): Promise<void>;
 }
 
-/** Opens a regular file or block device as a source. Throws DecodeError `io`. */
+/**
+ * Opens a regular file or block device as a source. Pipes and the like, which are read forward only, are for `openPath`.
+ * Throws DecodeError `io`.
+ */
 export async function openFile(path: string): Promise<FileSource> {
   let handle: FileHandle;
   try {
-    handle = await open(path, 'r');
+    // A pipe that nobody writes to, and a terminal, are not waited for.
+    handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   } catch (error) {
     throw readError(path, error);
   }
-  const stat = await handle.stat().catch(async (error) => {
+  try {
+    return handleSource(handle, path, await sizeInPlace(await handle.stat()));
+  } catch (error) {
     await handle.close();
     throw readError(path, error);
-  });
-  if (stat.isDirectory()) {
-    await handle.close();
-    throw readError(path, new Error('is a directory'));
   }
-  return handleSource(handle, path, stat.size);
 }
+
+/** Bytes of what can be read at any place. Throws Error for what cannot. */
+async function sizeInPlace(found: Stats): Promise<number> {
+  if (found.isDirectory()) throw new Error('is a directory');
+  if (found.isFile()) return found.size;
+  if (found.isBlockDevice()) return blockDeviceSize(found.rdev);
+  throw new Error('it is no regular file');
+}
+
+/** Linux counts sectors of 512 bytes, whatever those of the device are; stat says 0. */
+async function blockDeviceSize(device: number): Promise<number> {
+  // As makedev of glibc puts them together.
+  const major = (device >>> 8) & 0xfff;
+  const minor = (device & 0xff) | ((device >>> 12) & 0xfff00);
+  return 512 * Number(await readFile(`/sys/dev/block/${major}:${minor}/size`, 'utf8'));
+}
+
+/** Tells who subscribes (see node:diagnostics_channel) how many bytes are about to be read from a file. */
+export const READS_CHANNEL = 'vmwalk:read';
+const reads = channel(READS_CHANNEL);
 
 /** Bytes that are read at once rather than by another thread: from the disk cache that is done before a thread is awake. */
 const SMALL_READ = 256 << 10;
@@ -38,6 +60,7 @@ export function handleSource(handle: FileHandle, name: string, size: number): Fi
     size,
     async read(offset, length, into) {
       const wanted = Math.max(0, Math.min(length, size - offset));
+      if (reads.hasSubscribers) reads.publish(wanted);
       const buffer = into ?? new Uint8Array(wanted);
       let loaded = 0;
       try {
@@ -47,7 +70,7 @@ export function handleSource(handle: FileHandle, name: string, size: number): Fi
             left <= SMALL_READ
               ? readSync(handle.fd, buffer, loaded, left, offset + loaded)
               : (await handle.read(buffer, loaded, left, offset + loaded)).bytesRead;
-          if (bytesRead === 0) break;
+          if (bytesRead === 0) throw new Error(`it ends at ${offset + loaded}, and had ${size} bytes`);
           loaded += bytesRead;
         }
       } catch (error) {

@@ -16,6 +16,7 @@ export { type HashedStream, openWithPageHashes } from './hash-ram.ts';
 export { nodeInflater } from './inflater.ts';
 export { type DestinationFiles, type OpenedDestination, openDestination } from './open-destination.ts';
 export { type Input, type InputOptions, openInput } from './open-input.ts';
+export { OutputError } from './output.ts';
 export { compressProfile, openProfile, writeProfileFile } from './profile-file.ts';
 export { findQemuModules } from './qemu-modules.ts';
 export { extractSchemaOfFile, openSchema, openSchemaOrDump, writeSchemaFile } from './schema-file.ts';

@@ -5,7 +5,7 @@ import type { ByteSource } from '../bytes/source.ts';
 import { isContainer, type UnwrapOptions, type Unwrapped, unwrap } from '../containers/open.ts';
 import { QEMU_VM_FILE_MAGIC } from '../stream/records.ts';
 import { type DecompressionProgress, nodeEnvironment } from './decompress.ts';
-import { openPath, openStandardInput } from './spool.ts';
+import { openPath, openStandardInput, type SpoolOptions } from './spool.ts';
 
 /** A file as a user names it, and the stream in it. */
 export type Input = Unwrapped;
@@ -13,8 +13,8 @@ export type Input = Unwrapped;
 export interface InputOptions extends Pick<UnwrapOptions, 'stopAt' | 'isEnough'> {
   /** Where in the file the stream, or the container that it is in, begins. */
   readonly offset?: number | undefined;
-  /** Read a pipe to its end, whatever it begins with. Otherwise what begins as no stream and no container is not. */
-  readonly anyContent?: boolean | undefined;
+  /** Whether a pipe that begins so is read to its end. Without, one is that begins as a stream does. Containers are. */
+  readonly isOfUse?: ((beginning: Uint8Array) => boolean) | undefined;
   /** Called while a compressed container is opened. */
   readonly onProgress?: DecompressionProgress;
 }
@@ -24,9 +24,10 @@ export interface InputOptions extends Pick<UnwrapOptions, 'stopAt' | 'isEnough'>
  * a file; containers are opened by what they hold. Throws DecodeError.
  */
 export async function openInput(file: string, options: InputOptions = {}): Promise<Input> {
-  const { offset = 0, anyContent = false, onProgress, ...rest } = options;
+  const { offset = 0, isOfUse = isStream, onProgress, ...rest } = options;
   const { path, selector } = await splitSelector(file);
-  const spooling = offset > 0 || anyContent ? {} : { isOfUse: isStreamOrContainer };
+  const spooling: SpoolOptions =
+    offset > 0 ? {} : { isOfUse: (beginning) => isOfUse(beginning) || isContainer(beginning) };
   const source = path === '-' ? await openStandardInput(spooling) : await openPath(path, spooling);
   try {
     if (offset > source.size) throw pastTheEnd(source, offset);
@@ -45,11 +46,8 @@ export async function openInput(file: string, options: InputOptions = {}): Promi
   }
 }
 
-function isStreamOrContainer(beginning: Uint8Array): boolean {
-  const { buffer, byteOffset, byteLength } = beginning;
-  return (
-    new DataView(buffer, byteOffset, byteLength).getUint32(0) === QEMU_VM_FILE_MAGIC || isContainer(beginning)
-  );
+function isStream({ buffer, byteOffset, byteLength }: Uint8Array): boolean {
+  return new DataView(buffer, byteOffset, byteLength).getUint32(0) === QEMU_VM_FILE_MAGIC;
 }
 
 function pastTheEnd(source: ByteSource, offset: number): DecodeError {

@@ -46,13 +46,21 @@ const NO_LINKS: ReadonlySet<string> = new Set([
   'EXDEV',
 ]);
 
-/** An output that cannot be written, with the reason. */
+/** An output that cannot be written; the message has its name and the reason. */
 export class OutputError extends Error {
   override readonly name = 'OutputError';
+}
 
-  constructor(path: string, reason: string, cause?: unknown) {
-    super(`cannot write ${printable(path)}: ${reason}`, { cause });
-  }
+function cannotWrite(path: string, reason: string, cause?: unknown): OutputError {
+  return new OutputError(`cannot write ${printable(path)}: ${reason}`, { cause });
+}
+
+function alreadyExists(path: string, cause?: unknown): OutputError {
+  return new OutputError(`${printable(path)} exists already`, { cause });
+}
+
+function notEmpty(folder: string): OutputError {
+  return new OutputError(`${printable(folder)} is not empty`);
 }
 
 /**
@@ -62,17 +70,17 @@ export class OutputError extends Error {
 export function checkOutput(path: string, existing: Existing, seekable = false): void {
   if (!seekable && sequentialTarget(path) !== undefined) return;
   const found = lookUp(path);
-  if (found?.isDirectory()) throw new OutputError(path, 'it is a folder');
+  if (found?.isDirectory()) throw cannotWrite(path, 'it is a folder');
   if (found && (existing === 'keep' || !(found.isFile() || found.isSymbolicLink())))
-    throw new Error(`${printable(path)} exists already`);
+    throw alreadyExists(path);
   const folder = dirname(path);
   try {
-    if (!statSync(folder).isDirectory()) throw new OutputError(path, `${printable(folder)} is no folder`);
+    if (!statSync(folder).isDirectory()) throw cannotWrite(path, `${printable(folder)} is no folder`);
     accessSync(folder, constants.W_OK | constants.X_OK);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT')
-      throw new OutputError(path, `the folder ${printable(folder)} does not exist`, error);
-    throw error instanceof OutputError ? error : new OutputError(path, failureReason(error), error);
+      throw cannotWrite(path, `the folder ${printable(folder)} does not exist`, error);
+    throw error instanceof OutputError ? error : cannotWrite(path, failureReason(error), error);
   }
 }
 
@@ -100,7 +108,7 @@ export class OutputFile {
       this.fd = openSync(this.#temporary, newFile(), 0o666);
     } catch (error) {
       this.#done();
-      throw new OutputError(path, failureReason(error), error);
+      throw cannotWrite(path, failureReason(error), error);
     }
   }
 
@@ -225,20 +233,18 @@ export class OutputFolder {
     let isOurs = false;
     this.#done = whenProcessEnds(() => this.#remove(isOurs));
     try {
-      this.#made = mkdirSync(this.#folder, { recursive: true });
-      if (!force && readdirSync(this.#folder).length > 0)
-        throw new Error(`${printable(folder)} is not empty`);
+      this.#made = makeFolders(this.#folder);
+      if (!force && readdirSync(this.#folder).length > 0) throw notEmpty(folder);
       for (const each of folders) this.#checkFolder(each);
       mkdirSync(this.#partial, { mode: 0o700 });
       isOurs = true;
-      if (!force && readdirSync(this.#folder).length > 1)
-        throw new Error(`${printable(folder)} is not empty`);
+      if (!force && readdirSync(this.#folder).length > 1) throw notEmpty(folder);
       for (const each of folders) mkdirSync(join(this.#partial, each));
     } catch (error) {
       this.#remove(isOurs);
       this.#done();
       if ((error as NodeJS.ErrnoException).code === 'EEXIST' && !force && lookUp(this.#partial))
-        throw new Error(`${printable(folder)} is not empty: another process writes into it`, {
+        throw new OutputError(`${printable(folder)} is not empty: another process writes into it`, {
           cause: error,
         });
       throw outputFailure(folder, error);
@@ -304,12 +310,11 @@ export class OutputFolder {
     const path = join(this.#folder, name);
     const found = lookUp(path);
     if (found && !found.isDirectory())
-      throw new OutputError(path, found.isSymbolicLink() ? 'it is a link' : 'it is no folder');
+      throw cannotWrite(path, found.isSymbolicLink() ? 'it is a link' : 'it is no folder');
   }
 
   #checkFile(folder: string, name: string): void {
-    if (lookUp(join(folder, name))?.isDirectory())
-      throw new OutputError(join(folder, name), 'it is a folder');
+    if (lookUp(join(folder, name))?.isDirectory()) throw cannotWrite(join(folder, name), 'it is a folder');
   }
 
   #moveFolder(name: string, moved: string[]): void {
@@ -394,8 +399,26 @@ function newFile(): number {
 /** What is to be said of an error while `path` was written: the system's have no name in them that a user gave. */
 function outputFailure(path: string, error: unknown): unknown {
   if (!isSystemError(error)) return error;
-  if (error.code === 'EEXIST') return new Error(`${printable(path)} exists already`, { cause: error });
-  return new OutputError(path, failureReason(error), error);
+  if (error.code === 'EEXIST') return alreadyExists(path, error);
+  return cannotWrite(path, failureReason(error), error);
+}
+
+/**
+ * Makes a folder, and those that it is to be in. Returns the topmost that was made. (Node's own, `recursive`, says of a
+ * read-only file system that there is no such file.)
+ */
+function makeFolders(folder: string): string | undefined {
+  try {
+    mkdirSync(folder);
+    return folder;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' && statSync(folder).isDirectory()) return undefined;
+    if (code !== 'ENOENT' || dirname(folder) === folder) throw error;
+    const topmost = makeFolders(dirname(folder));
+    mkdirSync(folder);
+    return topmost ?? folder;
+  }
 }
 
 function lookUp(path: string): Stats | undefined {

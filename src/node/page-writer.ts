@@ -156,18 +156,16 @@ export class PageWriter implements PageSink {
     data: Uint8Array,
     pageSize: number,
   ): Uint8Array | undefined {
+    // The delta applies to the page as it was sent last, which may not be in the file yet.
+    const before = kind === 'xbzrle' ? this.#read(file, offset, pageSize) : undefined;
     try {
-      if (kind === 'compressed') {
+      if (!before) {
         const content = inflateSync(data, { maxOutputLength: pageSize });
         if (content.length !== pageSize) throw new Error(`it decompresses to ${content.length} bytes`);
         return content;
       }
-      // The delta applies to the page as it was sent last.
-      this.flush();
-      const content = new Uint8Array(pageSize);
-      readSync(file.fd, content, 0, pageSize, file.start + offset);
-      applyXbzrle(data, content);
-      return content;
+      applyXbzrle(data, before);
+      return before;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.#problem(
@@ -175,6 +173,13 @@ export class PageWriter implements PageSink {
       );
       return undefined;
     }
+  }
+
+  #read(file: WrittenBlock, offset: number, length: number): Uint8Array {
+    this.flush();
+    const bytes = new Uint8Array(length);
+    readSync(file.fd, bytes, 0, length, file.start + offset);
+    return bytes;
   }
 
   #problem(message: string): void {

@@ -13,11 +13,30 @@ import { schemaPath } from './builtin-schema-index.ts';
 import { type FileSource, openFile } from './file-source.ts';
 import { writeOutput } from './output.ts';
 import { findQemuModules } from './qemu-modules.ts';
+import { openPath, type SpoolOptions } from './spool.ts';
 
 /** Bytes of a schema file, and of the text in a compressed one. */
 const MAX_SCHEMA = 64 << 20;
+/** Bytes of a binary that comes through a pipe, with what debuggers want. */
+const MAX_BINARY = 1 << 30;
 const ELF_MAGIC = 0x7f454c46;
 const GZIP_MAGIC = 0x1f8b;
+/** The first character of JSON that is an object. */
+const OBJECT = /^\s*\{/;
+
+/** What is read of a pipe to its end: what begins as a binary or a schema. */
+const SPOOLING: SpoolOptions = {
+  limit: { bytes: MAX_BINARY, reason: 'the most that a QEMU binary is believed to have' },
+  isOfUse: (beginning) =>
+    magicOf(beginning) === ELF_MAGIC ||
+    magicOf(beginning) >>> 16 === GZIP_MAGIC ||
+    OBJECT.test(decodeText(beginning)),
+};
+
+/** The first four bytes; 0 where there are fewer. */
+function magicOf({ buffer, byteOffset, byteLength }: Uint8Array): number {
+  return byteLength < 4 ? 0 : new DataView(buffer, byteOffset, 4).getUint32(0);
+}
 
 /**
  * The schema of a file: a QEMU binary, with the modules beside it or those given, or a schema file (`.json`, or
@@ -39,10 +58,9 @@ export async function openSchemaOrDump(path: string): Promise<QemuSchema | DumpV
 /** The schema of a binary, or the text of another file. */
 async function openText(name: string, modules?: readonly string[]): Promise<QemuSchema | string> {
   const path = await schemaPath(name);
-  const source = await openFile(path);
+  const source = await openPath(path, SPOOLING);
   try {
-    const start = await source.read(0, 4);
-    const magic = start.length < 4 ? 0 : new DataView(start.buffer, start.byteOffset, 4).getUint32(0);
+    const magic = magicOf(await source.read(0, 4));
     if (magic === ELF_MAGIC) return await extractFrom(source, modules ?? (await findQemuModules(path)));
     return await readText(source, magic >>> 16 === GZIP_MAGIC);
   } finally {
@@ -52,7 +70,7 @@ async function openText(name: string, modules?: readonly string[]): Promise<Qemu
 
 /** The schema of a QEMU binary. Modules that are of another build are left out. */
 export async function extractSchemaOfFile(path: string, modules?: readonly string[]): Promise<QemuSchema> {
-  const source = await openFile(path);
+  const source = await openPath(path, SPOOLING);
   try {
     return await extractFrom(source, modules ?? (await findQemuModules(path)));
   } finally {

@@ -181,17 +181,24 @@ export async function spoolToFile(
   return spool.finish(name);
 }
 
-/** Opens a path: a regular file in place; a named pipe, a device or a socket's end is spooled. Throws DecodeError `io`. */
+/**
+ * Opens a path: a regular file or block device in place; a named pipe, another device or a socket's end is spooled, as
+ * are files that have no size, which those of /proc do not tell. A pipe that nobody writes to is waited for. Throws
+ * DecodeError `io`.
+ */
 export async function openPath(path: string, options?: SpoolOptions): Promise<FileSource> {
   const found = await stat(path).catch(() => undefined);
-  if (!found || found.isFile() || found.isDirectory()) return openFile(path);
-  return spoolToFile(createReadStream(path), path, options);
+  const isForward =
+    found && (found.isFile() ? found.size === 0 : !(found.isDirectory() || found.isBlockDevice()));
+  return isForward ? spoolToFile(createReadStream(path), path, options) : openFile(path);
 }
 
 /** Standard input as a source: read in place when it is a file from its beginning, otherwise spooled. */
 export async function openStandardInput(options?: SpoolOptions): Promise<FileSource> {
   const name = '<stdin>';
-  if (process.platform === 'linux' && fstatSync(0).isFile()) {
+  const found = fstatSync(0);
+  if (found.isDirectory()) throw readError(name, new Error('is a directory'));
+  if (process.platform === 'linux' && found.isFile() && found.size > 0) {
     // Another process may have read a header from it already.
     const atStart = /^pos:\s*0$/m.test(await readFile('/proc/self/fdinfo/0', 'utf8').catch(() => ''));
     if (atStart) return { ...(await openFile('/dev/stdin')), name };

@@ -1,3 +1,4 @@
+import { DecodeError } from '../bytes/diagnostic.ts';
 import { type Range, rangeLength } from '../bytes/range.ts';
 import { readExactly } from '../bytes/source.ts';
 import type { OpenedStream } from '../layout/open.ts';
@@ -29,7 +30,11 @@ export async function withoutRamPages({ source, stream }: OpenedStream): Promise
     piece instanceof Uint8Array ? piece.length : rangeLength(piece);
   const length = pieces.reduce((sum, piece) => sum + lengthOf(piece), 0);
   if (length > MAX_LENGTH)
-    throw new Error(`the device state of the stream has ${length} bytes, more than ${MAX_LENGTH}`);
+    throw new DecodeError({
+      severity: 'error',
+      code: 'unsupported',
+      message: `the device state of the stream has ${length} bytes, more than ${MAX_LENGTH}`,
+    });
   const bytes = new Uint8Array(length);
   let pos = 0;
   for (const piece of pieces) {

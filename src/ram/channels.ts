@@ -19,6 +19,16 @@ export interface ChannelOptions {
   report(diagnostic: Diagnostic): void;
 }
 
+/** Whether a connection that begins so, with more than a few bytes, is a channel. */
+export function isChannel(beginning: Uint8Array): boolean {
+  return magicOf(beginning) === MULTIFD_MAGIC || looksLikePreempt(beginning, beginning.byteLength);
+}
+
+/** The first four bytes; 0 where there are fewer. */
+function magicOf({ buffer, byteOffset, byteLength }: Uint8Array): number {
+  return byteLength < 4 ? 0 : new DataView(buffer, byteOffset, 4).getUint32(0);
+}
+
 /**
  * The further connections of a migration, read in step with its main stream.
  *
@@ -55,8 +65,7 @@ export class RamChannels {
     const preempt: ByteSource[] = [];
     for (const source of sources) {
       const head = await source.read(0, Math.min(INIT_SIZE, source.size));
-      const magic =
-        head.byteLength < 4 ? 0 : new DataView(head.buffer, head.byteOffset, head.byteLength).getUint32(0);
+      const magic = magicOf(head);
       if (magic === QEMU_VM_FILE_MAGIC) {
         problem(source, 'this is a main stream (it begins with QEVM), not a channel of one');
       } else if (magic === MULTIFD_MAGIC) {

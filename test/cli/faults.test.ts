@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
@@ -17,6 +18,7 @@ import { compileCacheFolder } from '../../src/cli/compile-cache.ts';
 import { main, temporaryFolder, vmwalk } from './run.ts';
 
 const stream = fileURLToPath(new URL('../../examples/pc.qevm', import.meta.url));
+const temporaryRoot = tmpdir();
 const ONE_ERROR = /^vmwalk: error: [^\n]+\n$/;
 
 describe('what cannot be read is status 2, and one line', () => {
@@ -35,6 +37,85 @@ describe('what cannot be read is status 2, and one line', () => {
     expect([status, stdout]).toEqual([2, '']);
     expect(stderr).toMatch(ONE_ERROR);
     expect(stderr).toContain('no such device or address');
+  });
+});
+
+describe('what is no regular file', () => {
+  const places: Readonly<Record<string, (path: string) => readonly string[]>> = {
+    'as a stream': (path) => ['info', path],
+    'as standard input': () => ['info', '-'],
+    'as a schema': (path) => ['dump', stream, '--schema', path],
+    'as a binary': (path) => ['dump', stream, '--qemu', path],
+    'by schema extract': (path) => ['schema', 'extract', path],
+    'by compat': (path) => ['compat', path, '7.2-x86_64'],
+    'as a profile': (path) => ['check', stream, '--profile', path],
+    'as a channel': (path) => ['ram', stream, '--channel', path],
+    'by scan': (path) => ['scan', path],
+  };
+  const run = (args: readonly string[], path: string) =>
+    spawnSync('sh', ['-c', 'exec "$0" "$@" <"$IN"', process.execPath, main, ...args], {
+      encoding: 'utf8',
+      env: { PATH: process.env['PATH'], IN: path },
+    });
+
+  describe.each(Object.entries(places))('%s', (place, args) => {
+    test.each([
+      ['/proc/self/mem', 'i/o error'],
+      [temporaryRoot, 'is a directory'],
+    ])('%s: %s', (path, reason) => {
+      // The memory that a shell hands on is that of the shell, of which nothing is left by then: it is empty.
+      const isGone = place === 'as standard input' && path === '/proc/self/mem';
+      const { status, stdout, stderr } = run(args(path), path);
+      expect([status, stdout]).toEqual([2, '']);
+      expect(stderr).toMatch(ONE_ERROR);
+      expect(stderr).toContain(isGone ? 'the file is empty' : reason);
+    });
+  });
+
+  test.each(Object.entries(places).filter(([place]) => place !== 'by scan'))(
+    'an endless device %s is not read to its end',
+    (_, args) => {
+      const { status, stderr } = run(args('/dev/zero'), '/dev/zero');
+      expect([1, 2]).toContain(status);
+      expect(stderr).toMatch(/^vmwalk: error: [^\n]*\n(?:vmwalk: [^\n]*\n)*$/);
+    },
+  );
+
+  test('a schema and a binary are read from a pipe as from a file', () => {
+    const schema = fileURLToPath(new URL('../../schemas/7.2-x86_64.json.gz', import.meta.url));
+    const script = '"$0" "$1" compat <(zcat "$2") <(cat "$2")';
+    const { status, stdout } = spawnSync('bash', ['-c', script, process.execPath, main, schema], {
+      encoding: 'utf8',
+    });
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/ devices compared: 0 break old → new, 0 break new → old\n/);
+  });
+
+  test('a file of /proc has a size only when it is read', async () => {
+    const { status, stderr } = await vmwalk(['info', '/proc/cpuinfo']);
+    expect([status, stderr]).toEqual([2, expect.stringMatching(/^vmwalk: error: .* this is text[^\n]*\n$/)]);
+  });
+});
+
+describe('a heap that is used up is status 2, and one line', () => {
+  // Takes all there is once something was read that is large for such a heap.
+  const hog = `
+    import { subscribe } from 'node:diagnostics_channel';
+    subscribe('vmwalk:read', (length) => {
+      if (length > 40_000) queueMicrotask(() => { for (const kept = []; ; ) kept.push([kept.length]); });
+    });`;
+  const node = ['--max-old-space-size=24', '--import', `data:text/javascript,${encodeURIComponent(hog)}`];
+
+  test.each([
+    ['dump', ['dump', stream]],
+    ['compat', ['compat', '10.0-x86_64', '7.2-x86_64']],
+    ['extract, which leaves nothing', ['extract', stream, '-o', 'out']],
+  ])('by %s', async (_, args) => {
+    const cwd = temporaryFolder();
+    const { status, stdout, stderr } = await vmwalk(args, { cwd, node });
+    expect([status, stdout, stderr]).toEqual([2, '', expect.stringMatching(ONE_ERROR)]);
+    expect(stderr).toContain('not enough memory');
+    expect(readdirSync(cwd)).toEqual([]);
   });
 });
 

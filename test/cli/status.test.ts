@@ -2,6 +2,7 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { fixtures, readFixture } from '../fixtures.ts';
 import { type ExpectedSection, readBlob, readByBlob } from '../layout/blob-reader.ts';
@@ -12,6 +13,7 @@ const ONE_ERROR = /^vmwalk: error: [^\n]+\n$/;
 const USAGE_ERROR =
   /^error: [^\n]+\n(?:\(Did you mean [^\n]+\?\)\n)?\(vmwalk [a-z ]*--help shows the usage\)\n$/;
 
+const example = fileURLToPath(new URL('../../examples/pc.qevm', import.meta.url));
 const [smallest] = [...fixtures].sort((a, b) => a.size - b.size);
 const bytes = readFixture(smallest!.name);
 
@@ -169,6 +171,22 @@ describe('a reader that stops', () => {
     expect([status, signal, stderr]).toEqual([0, null, '']);
   });
 
+  test.each([
+    ['diff', (folder: string) => ['diff', '--full', fixtureFile(described), otherStream(folder)], 1],
+    ['compat', () => ['compat', '7.2-x86_64', '10.0-x86_64', '--all'], 1],
+    ['check', () => ['check', '--notes', example, '--schema', '7.2-avr'], 1],
+  ] as const)('does not change what %s says by its status', async (_, make, expected) => {
+    const args = make(temporaryFolder());
+    const child = spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let stderr = '';
+    child.stderr.on('data', (text) => {
+      stderr += text;
+    });
+    child.stdout.destroy();
+    const [status] = await once(child, 'close');
+    expect([status, /error/.test(stderr)]).toEqual([expected, false]);
+  });
+
   test('ends dump early in a pipeline', () => {
     const large = [...fixtures].sort((a, b) => b.size - a.size)[0]!;
     const script = 'set -o pipefail; "$0" "$1" dump --ndjson "$2" | head -n 1';
@@ -179,6 +197,14 @@ describe('a reader that stops', () => {
     expect(JSON.parse(run.stdout).path).toEqual([]);
   });
 });
+
+/** A stream of another machine. */
+function otherStream(folder: string): string {
+  const other = [...fixtures].sort((a, b) => a.size - b.size).find(({ name }) => name !== described.name)!;
+  const path = join(folder, 'other.qevm');
+  writeFileSync(path, readFixture(other.name));
+  return path;
+}
 
 describe('help', () => {
   /** All commands, and those inside them. */

@@ -37,6 +37,7 @@ describe('--layout', () => {
     ['a@0:8K,b@4K:4K', 'a and b overlap at 0x1000'],
     ['a@0:4K,,b@4K:4K', 'is not block@address:size'],
   ])('%s: %s', (text, message) => {
+    expect(() => parseLayoutOption(text)).toThrow(DecodeError);
     expect(() => parseLayoutOption(text)).toThrow(message);
   });
 
