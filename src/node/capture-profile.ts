@@ -75,14 +75,14 @@ export function captureProfile(command: readonly string[], options: CaptureOptio
     return { profile, removed: qemu.removed, warnings };
   }).catch((error) => {
     if (!(error instanceof QemuEnded) || error.signal !== 'SIGFPE' || version === undefined) throw error;
-    throw isOlder(version, [8, 0]) ? dividedByZero(error, version) : error;
+    throw isOlder(version, [8, 0]) ? dividedByZero(error) : error;
   });
 }
 
 /** ram_save_host_page of migration/ram.c; QEMU 8.0 has mended it (https://gitlab.com/qemu-project/qemu/-/issues/1456). */
-function dividedByZero({ message, lines, signal }: QemuEnded, version: string): QemuEnded {
-  const release = version.split('.', 2).join('.');
-  const why = `QEMU ${release} cannot save targets whose pages are larger than the host's (alpha, loongarch64, or1k, sparc64, tricore); 8.0 and later can`;
+function dividedByZero({ message, lines, signal }: QemuEnded): QemuEnded {
+  const why =
+    "known of QEMU before 8.0 where the target's pages are larger than the host's (alpha, loongarch64, or1k, sparc64, tricore)";
   return new QemuEnded(`${message}: ${why}`, lines, signal);
 }
 

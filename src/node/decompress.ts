@@ -83,6 +83,6 @@ class ExcessiveData extends Error {}
 /** What is wrong with the data; undefined for an error that is none of it. */
 function problemOf(error: unknown, format: CompressionFormat): string | undefined {
   if (error instanceof ExcessiveData)
-    return `the ${format} data unpacks to more than ${MAX_UNPACKED_TIMES} times its size, and is not read further: what you trust, unpack yourself`;
+    return `the ${format} data unpacks to more than ${MAX_UNPACKED_TIMES} times the size of the file, and is not read further: what you trust, unpack yourself`;
   return error instanceof DamagedData ? `the ${format} data is cut or damaged (${error.message})` : undefined;
 }

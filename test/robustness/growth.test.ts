@@ -53,7 +53,7 @@ describe('compressed data that unpacks to far more than its size', () => {
       expect(source.size).toBeLessThanOrEqual(ROOM + 512 * bytes.length);
       expect(await source.read(ROOM - 10, 10)).toEqual(new Uint8Array(10));
       expect(diagnostics.map(({ severity, message }) => `${severity}: ${message}`)).toEqual([
-        `error: the ${format} data unpacks to more than 512 times its size, and is not read further: what you trust, unpack yourself; its content ends at 0x${source.size.toString(16)}`,
+        `error: the ${format} data unpacks to more than 512 times the size of the file, and is not read further: what you trust, unpack yourself; its content ends at 0x${source.size.toString(16)}`,
       ]);
     } finally {
       await close();
