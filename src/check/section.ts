@@ -159,7 +159,8 @@ const refusalMessages = {
 
 /** What helps, by why it is refused and whether both are of one machine type. */
 const refusalFixes: Readonly<Record<keyof typeof refusalRules, (sharesMachine: boolean) => string>> = {
-  'null-pointer': () => 'the same configuration of the device at both sides',
+  'null-pointer': (sharesMachine) =>
+    `the same configuration of the device at both sides${sharesMachine ? '; where it is the same already, a QEMU of the version of the source' : ''}`,
   'failed-validation': () => 'the same configuration of the device at both sides',
   'too-new': newerFix,
   'too-old': () => 'an older QEMU in between, which loads the one and writes the other',

@@ -18,9 +18,10 @@ const VIRTIO_QUEUE_MAX = 1024;
 const VIRTIO_NO_VECTOR = 0xffff;
 /** Bits 42 to 49 are no features (Virtio 1.3, 2.2): no device offers them. */
 const RESERVED_FEATURES = 0xffn << 42n;
-/** Device types of the specification whose queues have a size that can be set. */
+/** Device types of the specification whose queues have a size or number that can be set. */
 const VIRTIO_ID_NET = 1;
 const VIRTIO_ID_BLOCK = 2;
+const VIRTIO_ID_CONSOLE = 3;
 const VIRTIO_ID_SCSI = 8;
 const VIRTIO_ID_FS = 26;
 /** With most back ends (hw/net/virtio-net.c, virtio_net_max_tx_queue_size). */
@@ -37,6 +38,12 @@ interface QueueProblem {
   readonly text: string;
   readonly says?: string;
   readonly fix?: string | undefined;
+}
+
+interface LargeQueue extends QueueProblem {
+  readonly size: number;
+  /** The destination has none of that number, which is not a matter of its size. */
+  readonly isMissing: boolean;
 }
 
 /** hw/virtio/virtio.c, virtio_load, and what buses and devices add to it. */
@@ -77,7 +84,7 @@ function checkQueues(input: ValueInput): Finding[] {
     ownQueues.length > 0 && qemuVersion !== undefined && !isOlder(qemuVersion, LIMITS_QUEUES);
   const empty: QueueProblem[] = [];
   const advanced: QueueProblem[] = [];
-  const large: (QueueProblem & { readonly size: number })[] = [];
+  const large: LargeQueue[] = [];
   for (const [index, queue] of queues.entries()) {
     const last = integer(childNamed(queue, 'last_avail_idx')) ?? 0;
     const ring = integerOf(childNamed(queue, 'desc')) ?? 0n;
@@ -92,9 +99,12 @@ function checkQueues(input: ValueInput): Finding[] {
       advanced.push({ index, queue, text: `no ring, and an index of ${last}`, says });
     }
     if (size > room && limitsSizes) {
-      const text = `${size} entries, where the destination has room for ${room}`;
+      const text =
+        room === 0
+          ? `${size} entries, and the destination has no such queue`
+          : `${size} entries, where the destination has room for ${room}`;
       const says = `VQ ${index} vring.num ${size} exceeds allocated max ${room}`;
-      large.push({ index, queue, text, says, size });
+      large.push({ index, queue, text, says, size, isMissing: room === 0 });
     }
   }
   const fix = large.length > 0 ? queueSizeFix(input, large, queues.length) : undefined;
@@ -120,10 +130,42 @@ function queueFinding(problems: readonly QueueProblem[], fix?: string): Finding[
   ];
 }
 
-/** The properties that make the destination's queues as large as those of the stream, where there are such. */
-function queueSizeFix(
+/** The properties that make the destination's queues as many and as large as those of the stream, where there are such. */
+function queueSizeFix(input: ValueInput, large: readonly LargeQueue[], count: number): string {
+  const missing = large.some(({ isMissing }) => isMissing);
+  const small = large.filter(({ isMissing }) => !isMissing);
+  const parts = [
+    ...(missing ? [queueCountFix(input, count)] : []),
+    ...(small.length > 0 ? [smallQueueFix(input, small, count)] : []),
+  ];
+  return parts.join('; ');
+}
+
+/** By device type: what decides how many queues it has, and its value for so many. */
+const QUEUE_COUNTS: ReadonlyMap<number, { readonly property: string; of(queues: number): number }> = new Map([
+  [VIRTIO_ID_BLOCK, { property: 'num-queues', of: (queues: number) => queues }],
+  // Two for each port, and two for control.
+  [VIRTIO_ID_CONSOLE, { property: 'max_ports', of: (queues: number) => queues / 2 - 1 }],
+  // Those for control and events come on top.
+  [VIRTIO_ID_SCSI, { property: 'num_queues', of: (queues: number) => queues - 2 }],
+  // The one for what has priority comes on top.
+  [VIRTIO_ID_FS, { property: 'num-request-queues', of: (queues: number) => queues - 1 }],
+]);
+
+function queueCountFix({ node, section, destination }: ValueInput, count: number): string {
+  const type = node.kind === 'struct' ? virtioTypeOf(node, section.idstr) : undefined;
+  const counted = QUEUE_COUNTS.get(type ?? 0);
+  const setting =
+    counted && settingsText(destination, section.idstr, { [counted.property]: String(counted.of(count)) });
+  if (setting) return `at the destination ${setting}`;
+  return type === VIRTIO_ID_NET
+    ? 'as many queues at both sides: mq=on and a back end with the same queues='
+    : 'as many queues at both sides';
+}
+
+function smallQueueFix(
   { node, section, destination }: ValueInput,
-  large: readonly { readonly index: number; readonly size: number }[],
+  large: readonly LargeQueue[],
   count: number,
 ): string {
   const { idstr } = section;

@@ -126,6 +126,22 @@ describe('virtio', () => {
     expect(hasSaid(newer.words, finding!.says!), finding!.says).toBe(true);
   });
 
+  test('queues that the destination does not have are a matter of their number', async () => {
+    const load = recorded('count-serial-max-ports ab 11.1 to 11.1');
+    const finding = blocking(await checkLoad(load)).find(({ rule }) => rule === 'virtio-queues')!;
+    expect(finding.message).toBe(
+      'virtqueues 10 to 63 have 128 entries, and the destination has no such queue',
+    );
+    expect(finding.fix).toBe('as many queues at both sides');
+    expect(hasSaid(load.words, finding.says!), finding.says).toBe(true);
+    const facts: DestinationFacts = {
+      ...NO_FACTS,
+      devices: () => [{ type: 'virtio-serial-pci', isOnboard: false, properties: { max_ports: 4 } }],
+    };
+    const told = blocking(await checkLoad(load, { facts })).find(({ rule }) => rule === 'virtio-queues')!;
+    expect(load.source.args.join(' ')).toContain(`max_ports=${told.fix!.match(/max_ports=(\d+)$/)?.[1]}`);
+  });
+
   test.each([`${ID} features-64`, 'linux-pc-virtio@5.2 7.2 to 7.2 damaged virtio: features-one'])(
     'bits that are no features: %s',
     async (id) => {
