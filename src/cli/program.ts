@@ -64,7 +64,8 @@ function showErrorsPrintable(command: CommandUnknownOpts): void {
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   // The status that is set by then stands; with an argument, undefined as well, another one would.
   if (error.code === 'EPIPE') process.exit();
-  process.exit(exitStatus(error));
+  say(`cannot write standard output: ${failureReason(error)}`, 'error');
+  process.exit(EXIT_TROUBLE);
 });
 
 /** Problems with the file as such, not with what is in it. */

@@ -132,14 +132,9 @@ describe('virtio', () => {
     expect(finding.message).toBe(
       'virtqueues 10 to 63 have 128 entries, and the destination has no such queue',
     );
-    expect(finding.fix).toBe('as many queues at both sides');
+    const advised = finding.fix?.match(/^at the destination (max_ports=\d+)$/)?.[1];
+    expect(load.source.args.at(-1)).toBe(`virtio-serial-pci,${advised}`);
     expect(hasSaid(load.words, finding.says!), finding.says).toBe(true);
-    const facts: DestinationFacts = {
-      ...NO_FACTS,
-      devices: () => [{ type: 'virtio-serial-pci', isOnboard: false, properties: { max_ports: 4 } }],
-    };
-    const told = blocking(await checkLoad(load, { facts })).find(({ rule }) => rule === 'virtio-queues')!;
-    expect(load.source.args.join(' ')).toContain(`max_ports=${told.fix!.match(/max_ports=(\d+)$/)?.[1]}`);
   });
 
   test.each([`${ID} features-64`, 'linux-pc-virtio@5.2 7.2 to 7.2 damaged virtio: features-one'])(
