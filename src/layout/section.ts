@@ -157,13 +157,14 @@ async function resolveBody(
       let best: ReadInfo | undefined;
       for (const tables of infoTables) {
         const read = readInfo(here, at, tables);
-        if (read && (!best || read.fits || read.offset > best.offset)) best = read;
+        if (read && (!best || read.fits || read.cost < best.cost)) best = read;
         if (read?.fits) break;
       }
       // Without tables that a reader can fail is no fault of the bytes.
       if (!best || (!best.fits && infoTables === WITHOUT_TABLES)) return undefined;
-      if (best.diagnostic) here.report(best.diagnostic);
-      return best.node;
+      const opened = best.open();
+      if (opened?.diagnostic) here.report(opened.diagnostic);
+      return opened?.node;
     },
   };
   const end = body.start + bytes.byteLength;

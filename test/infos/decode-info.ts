@@ -32,7 +32,7 @@ export function decodeInfo(
   if (!codec) {
     if (!hasInfoReader(type)) throw new Error(`nothing reads ${type}`);
     const read = readInfo(context, place, tables);
-    return read?.fits ? read.node : undefined;
+    return read?.fits ? read.open()?.node : undefined;
   }
   const field = {
     name: 'field',

@@ -26,14 +26,19 @@ export function hasInfoReader(info: string): boolean {
   return infoReaders.has(info);
 }
 
-/** A field opened up by the reader of its VMStateInfo; or as far as the reader came, where it does not come out at its end. */
+/** What the reader of a field's VMStateInfo makes of its bytes by the tables of one QEMU. */
 export interface ReadInfo {
-  readonly node: LayoutNode;
-  /** How far into the field the reader came. */
-  readonly offset: number;
-  /** What the bytes are that the tables do not allow for, or what was guessed. */
-  readonly diagnostic: Omit<Diagnostic, 'section' | 'instanceId'> | undefined;
+  /** It comes out at the field's end. */
   readonly fits: boolean;
+  /** Bits, those of what it leaves included: lower explains more. */
+  readonly cost: number;
+  /** The field opened up, as far as the reader came, with what was guessed or why it stopped. */
+  open(): OpenedInfo | undefined;
+}
+
+export interface OpenedInfo {
+  readonly node: LayoutNode;
+  readonly diagnostic: Omit<Diagnostic, 'section' | 'instanceId'> | undefined;
 }
 
 /**
@@ -72,38 +77,40 @@ export function readInfo(
   };
   const [best] = result.solutions;
   if (best) {
-    const doubt = compareReadings(machine, result, 0, true);
-    const [node] = build(best.shadow, doubt).children;
-    if (!node) return undefined;
-    const { path } = context;
-    const diagnostic = doubt && {
-      severity: 'note' as const,
-      code: 'chosen-reading' as const,
-      message: choiceMessage(doubt),
-      range: { start, end },
-      path,
+    const open = (): OpenedInfo | undefined => {
+      const doubt = compareReadings(machine, result, 0, true);
+      const [node] = build(best.shadow, doubt).children;
+      const diagnostic = doubt && {
+        severity: 'note' as const,
+        code: 'chosen-reading' as const,
+        message: choiceMessage(doubt),
+        range: { start, end },
+        path: context.path,
+      };
+      return node && { node: { ...node, name }, diagnostic };
     };
-    return { node: { ...node, name }, offset: end, diagnostic, fits: true };
+    return { fits: true, cost: best.cost, open };
   }
   const { closest } = result;
   if (!closest || closest.offset === start) return undefined;
-  const { path, children } = build(closest.shadow, misfit(vmsd));
-  const parts = children.flatMap((child) =>
-    child.kind === 'struct' && child.type === type ? child.children : child,
-  );
-  const nothing = { vmsdName: undefined, versionId: undefined };
-  return {
-    node: { kind: 'struct', name, type, start, end, ...nothing, value: section.bytes, children: parts },
-    offset: closest.offset,
-    diagnostic: {
-      severity: 'warning',
-      code: 'schema-mismatch',
-      message: `${printable(type)} cannot be read to its end: ${closest.why}`,
-      range: { start: closest.offset, end },
-      path,
-    },
-    fits: false,
+  const open = (): OpenedInfo => {
+    const { path, children } = build(closest.shadow, misfit(vmsd));
+    const parts = children.flatMap((child) =>
+      child.kind === 'struct' && child.type === type ? child.children : child,
+    );
+    const nothing = { vmsdName: undefined, versionId: undefined };
+    return {
+      node: { kind: 'struct', name, type, start, end, ...nothing, value: section.bytes, children: parts },
+      diagnostic: {
+        severity: 'warning',
+        code: 'schema-mismatch',
+        message: `${printable(type)} cannot be read to its end: ${closest.why}`,
+        range: { start: closest.offset, end },
+        path,
+      },
+    };
   };
+  return { fits: false, cost: closest.cost, open };
 }
 
 const NONE: ReadonlySet<number> = new Set();
