@@ -28,9 +28,9 @@ Examples:
     const isCode = words.length === 0 || named.length > 0;
     const matched = isCode ? undefined : explainMessages(all, wanted);
     const found = matched?.pages ?? (words.length === 0 ? all : named);
-    // Of several that have a message, the best.
-    const [shown, others] =
-      words.length === 0 ? [[], all] : named.length > 0 ? [named, []] : [found.slice(0, 1), found.slice(1)];
+    // Of several that have a message, the best; of all that there are, none.
+    const shown = words.length === 0 ? [] : matched ? found.slice(0, 1) : found;
+    const others = found.slice(shown.length);
     const output = new Output();
     const style = styleFor(process.stdout);
     if (found.length === 0) {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { compress } from '../containers/environment.ts';
 import { readFixture } from '../fixtures.ts';
-import { memoryFixture, readChannels, readMain } from '../ram/memory-fixtures.ts';
+import { memoryFiles } from './memory-files.ts';
 import { described, temporaryFolder, vmwalk } from './run.ts';
 
 /** Makes a newer Node one without zstd. */
@@ -55,16 +55,8 @@ test.each([
   ['kill -KILL $$', 'was ended by SIGKILL'],
   ['head -c 1000 >&2; kill -SEGV $$', 'was ended by SIGSEGV'],
 ])('zstd of a channel: %s', async (script, how) => {
-  const fixture = memoryFixture('qemu-10.0-multifd-zstd-live');
-  const folder = temporaryFolder();
+  const { folder, main, channels } = memoryFiles('qemu-10.0-multifd-zstd-live');
   const env = withProgram(folder, 'zstd', script, 0o755);
-  const main = join(folder, 'vm.qevm');
-  writeFileSync(main, readMain(fixture));
-  const channels = readChannels(fixture).map((bytes, i) => {
-    const path = join(folder, `vm.ch${i}`);
-    writeFileSync(path, bytes);
-    return path;
-  });
   const args = ['ram', 'extract', main, '--channel', ...channels, '-o', join(folder, 'out')];
   const { status, stderr } = await vmwalk(args, { env, node: ['--import', WITHOUT_ZSTD] });
   expect(status).toBe(1);

@@ -4,13 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { extractRam } from '../../src/node/extract-ram.ts';
 import { openFile } from '../../src/node/file-source.ts';
 import { fixtures } from '../fixtures.ts';
-import {
-  memoryFixture,
-  memoryFixtures,
-  readChannels,
-  readMain,
-  wrongRanges,
-} from '../ram/memory-fixtures.ts';
+import { memoryFixtures, wrongRanges } from '../ram/memory-fixtures.ts';
+import { memoryFiles } from './memory-files.ts';
 import { described, fixtureFile, temporaryFile, temporaryFolder, vmwalk } from './run.ts';
 
 interface Block {
@@ -19,27 +14,13 @@ interface Block {
   readonly file?: string;
 }
 
-/** The files of a fixture, in a folder that lasts as long as the test. */
-function filesOf(name: string): { folder: string; main: string; channels: string[] } {
-  const fixture = memoryFixture(name);
-  const folder = temporaryFolder();
-  const main = join(folder, 'vm.qevm');
-  writeFileSync(main, readMain(fixture));
-  const channels = readChannels(fixture).map((bytes, i) => {
-    const path = join(folder, `vm.ch${i}`);
-    writeFileSync(path, bytes);
-    return path;
-  });
-  return { folder, main, channels };
-}
-
 function indexOf(folder: string): readonly Block[] {
   return JSON.parse(readFileSync(join(folder, 'index.json'), 'utf8'));
 }
 
 describe.each(memoryFixtures.filter(({ case: kind }) => !kind.includes('zstd')))('$name', (fixture) => {
   test('files hold what the QEMU had that loaded it', async () => {
-    const { folder, main, channels } = filesOf(fixture.name);
+    const { folder, main, channels } = memoryFiles(fixture.name);
     const out = join(folder, 'out');
     const args = channels.length > 0 ? ['--channel', join(folder, 'vm.ch*')] : [];
     const { status, stderr } = await vmwalk(['ram', 'extract', main, '-o', out, ...args]);
@@ -59,14 +40,14 @@ describe('channels', () => {
   const name = 'qemu-7.2-multifd-zlib-live';
 
   test('can be named one by one', async () => {
-    const { folder, main, channels } = filesOf(name);
+    const { folder, main, channels } = memoryFiles(name);
     const out = join(folder, 'out');
     const { status } = await vmwalk(['ram', 'extract', main, '--channel', ...channels, '-o', out]);
     expect(status).toBe(0);
   });
 
   test('that a pattern does not find are trouble', async () => {
-    const { folder, main } = filesOf(name);
+    const { folder, main } = memoryFiles(name);
     const out = join(folder, 'out');
     const { status, stderr } = await vmwalk(['ram', 'extract', main, '--channel', `${main}.no*`, '-o', out]);
     expect(status).toBe(2);
@@ -75,7 +56,7 @@ describe('channels', () => {
   });
 
   test('that are not given leave an error, and the rest is written', async () => {
-    const { folder, main } = filesOf(name);
+    const { folder, main } = memoryFiles(name);
     const out = join(folder, 'out');
     const { status, stderr } = await vmwalk(['ram', 'extract', main, '-o', out]);
     expect(status).toBe(1);
@@ -84,7 +65,7 @@ describe('channels', () => {
   });
 
   test('are listed by info, which names them when they are missing', async () => {
-    const { folder, main } = filesOf(name);
+    const { folder, main } = memoryFiles(name);
     const given = await vmwalk(['info', main, '--channel', join(folder, 'vm.ch?')]);
     expect(given.stdout).toMatch(/channel 0 .* pages in .* \(zlib\), .* syncs/);
     const missing = await vmwalk(['info', main]);
@@ -92,7 +73,7 @@ describe('channels', () => {
   });
 
   test('cannot stand for the stream', async () => {
-    const { channels } = filesOf(name);
+    const { channels } = memoryFiles(name);
     const { status, stderr } = await vmwalk(['info', channels[0]!]);
     expect(status).toBe(2);
     expect(stderr).toMatch(/multifd channel of a migration, not its main stream/);
