@@ -1,6 +1,6 @@
-import type { Place } from '../machine-code/evaluate.ts';
-import { constantValue, type Expression, hasUnknown, toConstant } from '../machine-code/expression.ts';
-import { simplify } from '../machine-code/term-expression.ts';
+import type { Place } from '../expressions/evaluate.ts';
+import { constantValue, type Expression, hasUnknown, toConstant } from '../expressions/expression.ts';
+import { simplify } from '../expressions/term-expression.ts';
 
 /** Characters of a condition; what is longer nobody reads. */
 const MAX_TEXT = 120;

@@ -1,4 +1,4 @@
-import type { Place } from '../machine-code/evaluate.ts';
+import type { Place } from '../expressions/evaluate.ts';
 import {
   type Property,
   type QemuSchema,

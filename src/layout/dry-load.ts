@@ -1,6 +1,6 @@
 import type { PathComponent } from '../bytes/diagnostic.ts';
 import { rangeLength } from '../bytes/range.ts';
-import type { Expression } from '../machine-code/expression.ts';
+import type { Expression } from '../expressions/expression.ts';
 import type { StructNode } from './node.ts';
 import { isSameShape } from './same-shape.ts';
 import { openSectionMachine, type SectionInput } from './section-machine.ts';

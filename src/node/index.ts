@@ -1,4 +1,4 @@
-export { extractSchema, type QemuSources } from '../schema/extract-schema.ts';
+export { extractSchema, type QemuSources } from '../extract/extract-schema.ts';
 export { builtinSchemas } from './builtin-schema-index.ts';
 export { useBuiltinTables } from './builtin-schemas.ts';
 export { type Capture, type CaptureOptions, captureProfile } from './capture-profile.ts';

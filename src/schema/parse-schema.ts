@@ -1,6 +1,6 @@
 import { DecodeError, printable } from '../bytes/diagnostic.ts';
-import { checkExpression } from '../machine-code/check-expression.ts';
-import { MAX_EXPRESSION_DEPTH } from '../machine-code/expression.ts';
+import { checkExpression } from '../expressions/check-expression.ts';
+import { MAX_EXPRESSION_DEPTH } from '../expressions/expression.ts';
 import {
   asArray,
   asInt32,

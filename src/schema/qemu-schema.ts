@@ -1,4 +1,4 @@
-import type { Expression } from '../machine-code/expression.ts';
+import type { Expression } from '../expressions/expression.ts';
 
 /** `format` of every published schema. */
 export const QEMU_SCHEMA_FORMAT = 'vmwalk-qemu-schema';

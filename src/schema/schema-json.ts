@@ -1,4 +1,4 @@
-import type { Expression } from '../machine-code/expression.ts';
+import type { Expression } from '../expressions/expression.ts';
 import type { QEMU_SCHEMA_FORMAT, QEMU_SCHEMA_FORMAT_VERSION, VmsdCallback } from './qemu-schema.ts';
 
 /**
@@ -18,7 +18,7 @@ export interface SchemaJson {
   readonly strings: readonly string[];
   /** Object, address. */
   readonly functions: readonly (readonly [number, number])[];
-  /** Index into `functions`, and what that function computes (docs: Expression of src/machine-code). */
+  /** Index into `functions`, and what that function computes (Expression of src/expressions). */
   readonly expressions?: readonly (readonly [number, Expression])[];
   /** See `infoColumns`. */
   readonly infos: readonly (readonly number[])[];

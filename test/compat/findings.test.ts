@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type CompatFinding, type CompatOptions, compareSides } from '../../src/compat/compat.ts';
 import { compatRules } from '../../src/compat/rules.ts';
-import type { Expression } from '../../src/machine-code/expression.ts';
+import type { Expression } from '../../src/expressions/expression.ts';
 import { side, type TableField, type TableVmsd } from './tables.ts';
 
 /** The findings as lines: rank, rule, fields, bytes. */

@@ -1,6 +1,6 @@
 import { wireOfSchema } from '../../src/compat/wire-of-schema.ts';
 import type { WireSide } from '../../src/compat/wire-vmsd.ts';
-import type { Expression } from '../../src/machine-code/expression.ts';
+import type { Expression } from '../../src/expressions/expression.ts';
 import {
   QEMU_SCHEMA_FORMAT,
   QEMU_SCHEMA_FORMAT_VERSION,

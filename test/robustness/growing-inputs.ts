@@ -2,11 +2,11 @@ import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { memorySource } from '../../src/bytes/source.ts';
 import { serializeProfile } from '../../src/check/profile.ts';
 import type { CompressionFormat } from '../../src/containers/container.ts';
-import { extractSchema } from '../../src/schema/extract-schema.ts';
+import { extractSchema } from '../../src/extract/extract-schema.ts';
 import { schemaToJson } from '../../src/schema/serialize-schema.ts';
 import { compress } from '../containers/environment.ts';
+import { FakeQemu, plainQemu, plainVmsds } from '../extract/fake-qemu.ts';
 import { bytes, footer, hex, text8, u8, u16, u32, u64 } from '../ram/section-bytes.ts';
-import { FakeQemu, plainQemu, plainVmsds } from '../schema-tables/fake-qemu.ts';
 
 /** An input that is made to be slow or to take memory, in any size, and the commands that read it. */
 export interface GrowingInput {

@@ -1,4 +1,4 @@
-import type { Expression } from '../../machine-code/expression.ts';
+import type { Expression } from '../../expressions/expression.ts';
 import {
   type QemuSchema,
   VMS_ALLOC,

@@ -1,6 +1,6 @@
-import { candidateValues } from '../../machine-code/candidates.ts';
-import { type Dependency, evaluate, type Place as MemoryPlace } from '../../machine-code/evaluate.ts';
-import type { KnownBits } from '../../machine-code/known-bits.ts';
+import { candidateValues } from '../../expressions/candidate-values.ts';
+import { type Dependency, evaluate, type Place as MemoryPlace } from '../../expressions/evaluate.ts';
+import type { KnownBits } from '../../expressions/known-bits.ts';
 import type { UnknownOption } from './machine.ts';
 import type { ExistenceTest } from './program.ts';
 import type { Place } from './reader.ts';

@@ -1,5 +1,5 @@
 import { decodeText } from '../../bytes/window.ts';
-import { evaluate } from '../../machine-code/evaluate.ts';
+import { evaluate } from '../../expressions/evaluate.ts';
 import { QEMU_VM_SUBSECTION } from '../../stream/records.ts';
 import type { SectionBytes } from '../context.ts';
 import type { LeafValue } from '../node.ts';

@@ -1,16 +1,16 @@
 import type { Range } from '../../../src/bytes/range.ts';
 import { memorySource } from '../../../src/bytes/source.ts';
-import { checkExpression } from '../../../src/machine-code/check-expression.ts';
-import { loadInstructionSet } from '../../../src/machine-code/load.ts';
-import { analysePut } from '../../../src/machine-code/put-function.ts';
-import { analyseTest } from '../../../src/machine-code/test-function.ts';
-import { extractSchema } from '../../../src/schema/extract-schema.ts';
+import { checkExpression } from '../../../src/expressions/check-expression.ts';
+import { loadInstructionSet } from '../../../src/extract/code/load-instruction-set.ts';
+import { analysePut } from '../../../src/extract/code/put-function.ts';
+import { analyseTest } from '../../../src/extract/code/test-function.ts';
+import { extractSchema } from '../../../src/extract/extract-schema.ts';
 import { parseSchema } from '../../../src/schema/parse-schema.ts';
 import { serializeSchema } from '../../../src/schema/serialize-schema.ts';
-import { DATA } from '../../elf/elf-builder.ts';
-import { codeImage } from '../../machine-code/code-image.ts';
-import { testSpecimens } from '../../machine-code/test-specimens.ts';
-import { plainQemu } from '../../schema-tables/fake-qemu.ts';
+import { codeImage } from '../../extract/code/code-image.ts';
+import { testSpecimens } from '../../extract/code/test-specimens.ts';
+import { DATA } from '../../extract/elf/elf-builder.ts';
+import { plainQemu } from '../../extract/fake-qemu.ts';
 import { orRefused } from '../failure.ts';
 import type { Target } from '../target.ts';
 

@@ -1,0 +1,120 @@
+import type { UnknownReason } from '../../expressions/expression.ts';
+import type { Term } from '../../expressions/term.ts';
+import type { Terms } from '../../expressions/terms.ts';
+import type { InstructionSet } from './instruction-set.ts';
+import { append, type MachineState, type PutCall, type PutFork, type Trace } from './state.ts';
+
+/** What following a function from one place to its end led to. */
+export type Outcome =
+  | { readonly kind: 'end'; readonly state: MachineState }
+  /** The program stops there: an assertion failed. */
+  | { readonly kind: 'dead' }
+  /** Following was given up. */
+  | { readonly kind: 'lost'; readonly reason: UnknownReason };
+
+/** What comes out where one of two outcomes happens: the first where the condition is 1. */
+export function mergeOutcomes(
+  terms: Terms,
+  set: InstructionSet,
+  condition: Term,
+  then: Outcome,
+  otherwise: Outcome,
+): Outcome {
+  if (then.kind === 'dead') return otherwise;
+  if (otherwise.kind === 'dead') return then;
+  if (then.kind === 'end' && otherwise.kind === 'end')
+    return { kind: 'end', state: mergeStates(terms, set, condition, then.state, otherwise.state) };
+  if (then.kind === 'end' && otherwise.kind === 'lost')
+    return { kind: 'end', state: mergeLost(terms, set, condition, then.state, otherwise.reason) };
+  if (then.kind === 'lost' && otherwise.kind === 'end')
+    return { kind: 'end', state: mergeLost(terms, set, terms.not(condition), otherwise.state, then.reason) };
+  return then;
+}
+
+function mergeStates(
+  terms: Terms,
+  set: InstructionSet,
+  condition: Term,
+  a: MachineState,
+  b: MachineState,
+): MachineState {
+  const vectors = new Map<number, readonly [Term, Term]>();
+  for (const [register, value] of a.vectors) {
+    const other = b.vectors.get(register);
+    if (other && value[0].id === other[0].id && value[1].id === other[1].id) vectors.set(register, value);
+  }
+  return {
+    registers: a.registers.map((term, i) => terms.if(condition, term, b.registers[i]!)),
+    vectors,
+    flags: set.unknownFlags(terms),
+    memory: a.memory.merge(condition, b.memory),
+    assumptions: new Map([...a.assumptions].filter(([id, holds]) => b.assumptions.get(id) === holds)),
+    bounds: new Map([...a.bounds].filter(([id, bound]) => b.bounds.get(id) === bound)),
+    visits: a.visits,
+    trace: mergeTraces(terms, condition, a.trace, b.trace),
+  };
+}
+
+/** The other path got lost: a function preserves the registers that it has to, all else may be anything. */
+function mergeLost(
+  terms: Terms,
+  set: InstructionSet,
+  condition: Term,
+  state: MachineState,
+  reason: UnknownReason,
+): MachineState {
+  for (const register of set.volatileRegisters)
+    state.registers[register] = terms.if(condition, state.registers[register]!, terms.unknown(reason));
+  state.vectors.clear();
+  state.flags = set.unknownFlags(terms);
+  state.memory.lose();
+  state.assumptions.clear();
+  state.bounds.clear();
+  state.trace = 'unclear';
+  return state;
+}
+
+type Item = PutCall | PutFork;
+
+function mergeTraces(
+  terms: Terms,
+  condition: Term,
+  a: MachineState['trace'],
+  b: MachineState['trace'],
+): MachineState['trace'] {
+  if (a === b) return a;
+  if (a === 'unclear' || b === 'unclear') return 'unclear';
+  const { shared, left, right } = sinceParted(a, b);
+  const pairs = left.map((item, i) => mergeItems(terms, condition, item, right[i]));
+  if (left.length === right.length && pairs.every((item) => item !== undefined))
+    return pairs.reduce((trace: Trace | undefined, item) => append(trace, item), shared);
+  return append(shared, { kind: 'fork', condition, whenTrue: chain(left), whenFalse: chain(right) });
+}
+
+/** What two paths wrote before they parted, and each since, first first. */
+function sinceParted(a: Trace | undefined, b: Trace | undefined) {
+  const left: Item[] = [];
+  const right: Item[] = [];
+  let x = a;
+  let y = b;
+  while (x !== y) {
+    if (x && (!y || x.length >= y.length)) {
+      left.push(x.item);
+      x = x.before;
+    } else if (y) {
+      right.push(y.item);
+      y = y.before;
+    }
+  }
+  return { shared: x, left: left.reverse(), right: right.reverse() };
+}
+
+function chain(items: readonly Item[]): Trace | undefined {
+  return items.reduce((trace: Trace | undefined, item) => append(trace, item), undefined);
+}
+
+/** One call for two of the same kind. */
+function mergeItems(terms: Terms, condition: Term, a: Item, b: Item | undefined): PutCall | undefined {
+  if (a.kind === 'fork' || a.kind !== b?.kind || a.size !== b.size) return undefined;
+  return { ...a, value: terms.if(condition, a.value, b.value) };
+}

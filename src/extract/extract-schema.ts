@@ -1,0 +1,94 @@
+import { DecodeError } from '../bytes/diagnostic.ts';
+import type { ByteSource } from '../bytes/source.ts';
+import { QEMU_SCHEMA_FORMAT, QEMU_SCHEMA_FORMAT_VERSION, type QemuSchema } from '../schema/qemu-schema.ts';
+import { vmsdGraphProblem } from '../schema/vmsd-graph.ts';
+import { type LoadedProgram, loadProgram } from './elf/load.ts';
+import { findEmbeddedOnly } from './embedded-only.ts';
+import { findInfos } from './find-infos.ts';
+import { withoutStrays } from './find-vmsds.ts';
+import { fitLayout } from './fit-layout.ts';
+import { readQemuTarget } from './qemu-target.ts';
+import { parseQemuVersion, readModuleStamp, readQemuVersion } from './qemu-version.ts';
+import { readExpressions } from './read-expressions.ts';
+import { readTables } from './read-tables.ts';
+import { findClasses, readTypes } from './read-types.ts';
+
+/** The smallest real system emulator (avr, 5.2) has 25. */
+const MIN_VMSDS = 5;
+
+/**
+ * The files of a QEMU: its binary, and modules that it may load (`hw-*.so`). Modules of another build are left out, as
+ * QEMU itself leaves them out.
+ */
+export interface QemuSources {
+  readonly binary: ByteSource;
+  readonly modules: readonly ByteSource[];
+}
+
+/**
+ * Reads the VMStateDescription tables out of a QEMU system emulator, stripped or not, which is never run. Throws
+ * DecodeError `bad-elf` for a file that is no 64-bit ELF binary or a damaged one, and `not-qemu` for one without such
+ * tables.
+ */
+export async function extractSchema(sources: QemuSources): Promise<QemuSchema> {
+  const program = await loadQemu(sources);
+  const schema = schemaOfProgram(program);
+  return { ...schema, expressions: await readExpressions(program, schema) };
+}
+
+/** Loads the files of a QEMU, for callers that need its code as well as its tables. */
+export async function loadQemu({ binary, modules }: QemuSources): Promise<LoadedProgram> {
+  const program = await loadProgram(binary, modules);
+  if (modules.length === 0) return program;
+  const stamp = readModuleStamp(program.image);
+  const own = modules.filter((_, i) => {
+    const symbols = program.objects[i + 1]?.symbols;
+    return stamp !== undefined && symbols?.find(stamp) !== undefined;
+  });
+  return own.length === modules.length ? program : loadProgram(binary, own);
+}
+
+/** The tables alone, without what is read from the code, of a program that is loaded already. */
+export function schemaOfProgram(program: LoadedProgram): QemuSchema {
+  const { image, objects } = program;
+  const name = objects[0]?.name ?? '';
+  const infos = findInfos(image);
+  const qemuVersion = readQemuVersion(image);
+  const fit = fitLayout(program, infos, parseQemuVersion(qemuVersion));
+  if (!fit || fit.vmsds.length < MIN_VMSDS) throw notQemu(name);
+  const { reader } = fit;
+  const types = findClasses(program, fit.vmsds);
+  const referenced = types.classes && new Set([...types.classes.values()].flatMap((data) => data.vmsds));
+  const vmsds = referenced ? withoutStrays(reader, fit.vmsds, referenced) : fit.vmsds;
+  const embeddedOnly = findEmbeddedOnly(program, reader, vmsds);
+  const tables = readTables(program, reader.layout, infos, vmsds, embeddedOnly);
+  const problem = vmsdGraphProblem(tables.vmsds);
+  if (problem !== undefined) {
+    throw new DecodeError({ severity: 'error', code: 'bad-schema', message: `${name}: its ${problem}` });
+  }
+  return {
+    format: QEMU_SCHEMA_FORMAT,
+    formatVersion: QEMU_SCHEMA_FORMAT_VERSION,
+    origin: 'binary',
+    qemuVersion,
+    target: readQemuTarget(program),
+    host: { machine: program.machine, byteOrder: image.littleEndian ? 'little' : 'big' },
+    layout: reader.layout.name,
+    objects: objects.map((object) => ({ name: fileName(object.name), buildId: object.buildId })),
+    ...tables,
+    expressions: [],
+    ...readTypes(program, types, new Map(vmsds.map(({ address }, i) => [address, i]))),
+  };
+}
+
+function fileName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+function notQemu(name: string): DecodeError {
+  return new DecodeError({
+    severity: 'error',
+    code: 'not-qemu',
+    message: `${name} is no QEMU system emulator: it has no VMStateDescription tables`,
+  });
+}
