@@ -1,16 +1,7 @@
 import type { BinaryOperator, UnknownReason } from './expression.ts';
 
 /** Names of values that a function starts with; `stack`, `canary` and `return` never leave the analysis. */
-export type SymbolName =
-  | 'version'
-  | 'opaque'
-  | 'field'
-  | 'size'
-  | 'file'
-  | 'global'
-  | 'stack'
-  | 'canary'
-  | 'return';
+export type SymbolName = 'version' | 'opaque' | 'field' | 'size' | 'global' | 'stack' | 'canary' | 'return';
 
 /**
  * A 64-bit value inside an analysis: like an Expression, but shared and numbered. Two terms with the same id are the

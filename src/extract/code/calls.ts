@@ -1,7 +1,7 @@
 import type { Term } from '../../expressions/term.ts';
 import type { Terms } from '../../expressions/terms.ts';
 import type { MachineImage } from './image.ts';
-import type { MachineState, PutCall } from './state.ts';
+import type { MachineState } from './state.ts';
 
 /** A call that is about to happen. */
 export interface Call {
@@ -18,12 +18,7 @@ export interface CallEffect {
   readonly result: Term;
   /** Whether objects and variables hold afterwards what they held before. */
   readonly keepsMemory: boolean;
-  /** What it writes to the stream. */
-  readonly put?: PutCall;
 }
-
-/** Decides what a call does without entering it; undefined to enter it. */
-export type CallHandler = (call: Call) => CallEffect | undefined;
 
 const noReturn: ReadonlySet<string> = new Set(
   [
@@ -77,15 +72,15 @@ export function isNoReturn(target: Term): boolean {
   return target.operator === 'symbol' && noReturn.has(target.name);
 }
 
-/** Calls of libraries, and QOM casts. */
-export const handleKnownCalls: CallHandler = (call) => {
+/** What a call of a library, or a QOM cast, does without being entered; undefined for one to enter. */
+export function effectOfKnownCall(call: Call): CallEffect | undefined {
   const { terms, target, args } = call;
   if (target.operator === 'symbol')
     return { result: terms.unknown('call'), keepsMemory: !writing.has(target.name) };
   if (target.operator !== 'constant') return { result: terms.unknown('call'), keepsMemory: false };
   if (isCast(call)) return { result: args[0]!, keepsMemory: true };
   return undefined;
-};
+}
 
 /**
  * Whether a call is a checked QOM cast, which returns its first argument or aborts: `object_dynamic_cast_assert(object,

@@ -1,12 +1,12 @@
 import type { Term } from '../../expressions/term.ts';
 import { Terms } from '../../expressions/terms.ts';
-import { type Call, type CallEffect, type CallHandler, isNoReturn } from './calls.ts';
+import { type Call, type CallEffect, effectOfKnownCall, isNoReturn } from './calls.ts';
 import type { MachineImage } from './image.ts';
 import type { Flow, InstructionSet } from './instruction-set.ts';
 import type { Effort, Limits } from './limits.ts';
 import { Memory } from './memory.ts';
 import { mergeOutcomes, type Outcome } from './merge.ts';
-import { append, copyState, type MachineState } from './state.ts';
+import { copyState, type MachineState } from './state.ts';
 
 /** A function that is being followed. */
 interface Frame {
@@ -16,18 +16,6 @@ interface Frame {
   readonly depth: number;
   /** Its share, with all that it enters. */
   readonly budget: Effort;
-  /** A path that gets lost makes all others worthless. */
-  readonly whole: boolean;
-}
-
-/** What is followed apart from a function's result. */
-export interface Purpose {
-  /** Decides about calls before they are entered. */
-  readonly handler: CallHandler;
-  /** Paths of the function with such a result are as if the program stopped there. */
-  readonly fails: (result: Term) => boolean;
-  /** What is written to the stream is wanted, on all paths. */
-  readonly traces: boolean;
 }
 
 const DEAD: Outcome = { kind: 'dead' };
@@ -42,14 +30,12 @@ export class Explorer {
   readonly #image: MachineImage;
   readonly #set: InstructionSet;
   readonly #limits: Limits;
-  readonly #purpose: Purpose;
 
-  constructor(image: MachineImage, set: InstructionSet, limits: Limits, purpose: Purpose) {
+  constructor(image: MachineImage, set: InstructionSet, limits: Limits) {
     this.terms = new Terms(limits.nodes);
     this.#image = image;
     this.#set = set;
     this.#limits = limits;
-    this.#purpose = purpose;
   }
 
   /** Follows the function at an address, called with these arguments, as far as there is effort left. */
@@ -64,7 +50,6 @@ export class Explorer {
       assumptions: new Map(),
       bounds: new Map(),
       visits: new Map(),
-      trace: undefined,
     };
     for (const [i, argument] of args.entries()) state.registers[set.argumentRegisters[i]!] = argument;
     const back = terms.symbol('return');
@@ -76,7 +61,6 @@ export class Explorer {
       back,
       depth: 0,
       budget,
-      whole: this.#purpose.traces,
     });
     left.instructions -= instructions - budget.instructions;
     left.branches -= branches - budget.branches;
@@ -95,9 +79,6 @@ export class Explorer {
       state.visits.set(address, visits);
       const flow = this.#set.step(state, this.terms, this.#image, address);
       if (this.#fillsCache(state)) return DEAD;
-      if (state.memory.takeTouchedFile()) state.trace = 'unclear';
-      // No later step can make clear what was written.
-      if (state.trace === 'unclear' && frame.whole) return { kind: 'lost', reason: 'call' };
       switch (flow.kind) {
         case 'next':
           address = flow.address;
@@ -123,7 +104,7 @@ export class Explorer {
         }
         case 'return':
           if (flow.target.id !== back.id) return { kind: 'lost', reason: 'memory' };
-          return this.#judged({ kind: 'end', state }, frame);
+          return { kind: 'end', state };
         case 'trap':
           return DEAD;
         case 'invalid':
@@ -158,7 +139,7 @@ export class Explorer {
   #either(
     state: MachineState,
     condition: Term,
-    { budget, whole }: Frame,
+    { budget }: Frame,
     then: (path: MachineState) => Outcome,
     otherwise: (path: MachineState) => Outcome,
   ): Outcome {
@@ -167,16 +148,8 @@ export class Explorer {
     this.#assume(state, condition, true);
     this.#assume(other, condition, false);
     const whenFalse = otherwise(other);
-    if (whole && whenFalse.kind === 'lost') return whenFalse;
     const whenTrue = then(state);
-    if (whole && whenTrue.kind === 'lost') return whenTrue;
     return mergeOutcomes(this.terms, this.#set, condition, whenTrue, whenFalse);
-  }
-
-  /** An end of the function that all is about may be a failure. */
-  #judged(outcome: Outcome, { depth }: Frame): Outcome {
-    if (depth > 0 || outcome.kind !== 'end') return outcome;
-    return this.#purpose.fails(outcome.state.registers[this.#set.resultRegister]!) ? DEAD : outcome;
   }
 
   /**
@@ -207,10 +180,7 @@ export class Explorer {
   /** A jump to a computed target; undefined for one to follow. */
   #jump(state: MachineState, target: Term, frame: Frame): Outcome | undefined {
     const condition = target.operator === 'constant' ? undefined : findCondition(target);
-    if (!condition) {
-      const outcome = this.#tailCall(state, target, frame);
-      return outcome && this.#judged(outcome, frame);
-    }
+    if (!condition) return this.#tailCall(state, target, frame);
     // One of several, as through the table of a switch.
     const follow = (path: MachineState, holds: boolean): Outcome => {
       const to = this.terms.given(target, condition, holds);
@@ -229,7 +199,7 @@ export class Explorer {
   #tailCall(state: MachineState, target: Term, { back }: Frame): Outcome | undefined {
     if (isNoReturn(target)) return DEAD;
     const leaves = this.#set.returnAddress(state).id === back.id;
-    const effect = leaves ? this.#purpose.handler(this.#describe(state, target)) : undefined;
+    const effect = leaves ? effectOfKnownCall(this.#describe(state, target)) : undefined;
     if (effect) {
       this.#apply(state, effect);
       this.#set.leave(state, this.terms);
@@ -242,10 +212,9 @@ export class Explorer {
   /** The state after a call; the state is used up. */
   #call(state: MachineState, target: Term, next: number, frame: Frame): Outcome {
     if (isNoReturn(target)) return DEAD;
-    const call = this.#describe(state, target);
-    const effect = this.#purpose.handler(call);
+    const effect = effectOfKnownCall(this.#describe(state, target));
     if (!effect && target.operator === 'constant' && frame.depth < this.#limits.callDepth) {
-      const outcome = this.#enter(state, Number(target.value), next, frame, call.args.some(isFile));
+      const outcome = this.#enter(state, Number(target.value), next, frame);
       if (outcome.kind !== 'lost') return outcome;
     }
     this.#apply(state, effect ?? { result: this.terms.unknown('call'), keepsMemory: false });
@@ -254,13 +223,7 @@ export class Explorer {
   }
 
   /** Follows a called function to its end; the state is left alone. */
-  #enter(
-    before: MachineState,
-    address: number,
-    next: number,
-    { depth, budget, whole }: Frame,
-    takesFile: boolean,
-  ): Outcome {
+  #enter(before: MachineState, address: number, next: number, { depth, budget }: Frame): Outcome {
     const share = {
       instructions: Math.floor(budget.instructions * CALL_SHARE),
       branches: Math.floor(budget.branches * CALL_SHARE),
@@ -270,20 +233,17 @@ export class Explorer {
       back: this.terms.constant(BigInt(next)),
       depth: depth + 1,
       budget: inner,
-      whole: whole && takesFile,
     });
     budget.instructions -= share.instructions - inner.instructions;
     budget.branches -= share.branches - inner.branches;
-    return outcome.kind === 'end' ? this.#resume(before, outcome.state, takesFile) : outcome;
+    return outcome.kind === 'end' ? this.#resume(before, outcome.state) : outcome;
   }
 
   /** Back from an entered function: what its caller knew of the path still holds. */
-  #resume(before: MachineState, after: MachineState, takesFile: boolean): Outcome {
+  #resume(before: MachineState, after: MachineState): Outcome {
     for (const [id, holds] of before.assumptions) after.assumptions.set(id, holds);
     for (const [id, bound] of before.bounds) after.bounds.set(id, bound);
-    // A function that does not get the stream does not write to it.
-    const trace = takesFile ? after.trace : before.trace;
-    return { kind: 'end', state: { ...after, visits: before.visits, trace } };
+    return { kind: 'end', state: { ...after, visits: before.visits } };
   }
 
   /** What a call that is not entered does to the state. */
@@ -292,13 +252,11 @@ export class Explorer {
     const set = this.#set;
     const args = set.argumentRegisters.map((register) => state.registers[register]!);
     if (!effect.keepsMemory) state.memory.lose();
-    if (!effect.put) state.memory.loseReachable(args);
+    state.memory.loseReachable(args);
     for (const register of set.volatileRegisters) state.registers[register] = terms.unknown('register');
     state.registers[set.resultRegister] = effect.result;
     state.vectors.clear();
     state.flags = set.unknownFlags(terms);
-    if (!effect.put && args.some(isFile)) state.trace = 'unclear';
-    if (effect.put && state.trace !== 'unclear') state.trace = append(state.trace, effect.put);
   }
 
   #describe(state: MachineState, target: Term): Call {
@@ -311,10 +269,6 @@ export class Explorer {
 function isUnset({ operator, parts: [pointer, zero] }: Term): boolean {
   if (operator !== 'eq' || zero?.operator !== 'constant' || zero.value !== 0n) return false;
   return pointer?.operator === 'load' && pointer.size === 8 && pointer.parts[0]!.name === 'global';
-}
-
-function isFile({ operator, name }: Term): boolean {
-  return operator === 'symbol' && name === 'file';
 }
 
 /** The condition of the first choice in a term. */

@@ -25,12 +25,3 @@ export function effortForTests(): Effort {
 
 /** Real tests take some 20 instructions; one that runs through casts, traces and helpers takes several hundred. */
 export const testLimits: Limits = { instructions: 4000, branches: 128, callDepth: 8, visits: 20, nodes: 600 };
-
-/** A put may go around a loop for each register of a file. */
-export const putLimits: Limits = {
-  instructions: 20_000,
-  branches: 64,
-  callDepth: 8,
-  visits: 1100,
-  nodes: 100,
-};

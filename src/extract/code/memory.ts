@@ -31,7 +31,6 @@ export class Memory {
   /** Something wrote to a place that is not known. */
   #lost = false;
   #globalStore: GlobalStore | undefined;
-  #touchedFile = false;
 
   constructor(terms: Terms, image: MachineImage) {
     this.#terms = terms;
@@ -58,7 +57,6 @@ export class Memory {
     if (base.operator === 'unknown') return this.#terms.unknown(base.name as UnknownReason);
     if (base.operator === 'symbol' && base.name === 'stack')
       return this.#find(this.#stack, offset, size) ?? this.#terms.unknown('register');
-    if (base.operator === 'symbol' && base.name === 'file') this.#touchedFile = true;
     if (!isObjectAddress(base) || offset >= FAR || offset < -FAR) return this.#terms.unknown('memory');
     return this.#loadObject(base.id, offset, size, () => this.#terms.load(base, offset, size));
   }
@@ -82,7 +80,6 @@ export class Memory {
       if (this.#stack.size < MAX_SLOTS) this.#stack.set(offset, { size, term, saved });
       return;
     }
-    if (base?.operator === 'symbol' && base.name === 'file') this.#touchedFile = true;
     if (base && !isObjectAddress(base)) {
       this.lose();
       return;
@@ -101,13 +98,6 @@ export class Memory {
     const store = this.#globalStore;
     this.#globalStore = undefined;
     return store;
-  }
-
-  /** Whether the inside of the stream's QEMUFile was looked at since this was asked: by what writes to it. */
-  takeTouchedFile(): boolean {
-    const touched = this.#touchedFile;
-    this.#touchedFile = false;
-    return touched;
   }
 
   /** Puts a return address or a register to preserve on the stack. */
@@ -198,7 +188,7 @@ const FAR = 1n << 20n;
 export function isObjectAddress(base: Term): boolean {
   switch (base.operator) {
     case 'symbol':
-      return base.name === 'opaque' || base.name === 'field';
+      return base.name === 'opaque';
     case 'load':
       return base.size === 8;
     case 'add':

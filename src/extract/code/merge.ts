@@ -2,7 +2,7 @@ import type { UnknownReason } from '../../expressions/expression.ts';
 import type { Term } from '../../expressions/term.ts';
 import type { Terms } from '../../expressions/terms.ts';
 import type { InstructionSet } from './instruction-set.ts';
-import { append, type MachineState, type PutCall, type PutFork, type Trace } from './state.ts';
+import type { MachineState } from './state.ts';
 
 /** What following a function from one place to its end led to. */
 export type Outcome =
@@ -51,7 +51,6 @@ function mergeStates(
     assumptions: new Map([...a.assumptions].filter(([id, holds]) => b.assumptions.get(id) === holds)),
     bounds: new Map([...a.bounds].filter(([id, bound]) => b.bounds.get(id) === bound)),
     visits: a.visits,
-    trace: mergeTraces(terms, condition, a.trace, b.trace),
   };
 }
 
@@ -70,51 +69,5 @@ function mergeLost(
   state.memory.lose();
   state.assumptions.clear();
   state.bounds.clear();
-  state.trace = 'unclear';
   return state;
-}
-
-type Item = PutCall | PutFork;
-
-function mergeTraces(
-  terms: Terms,
-  condition: Term,
-  a: MachineState['trace'],
-  b: MachineState['trace'],
-): MachineState['trace'] {
-  if (a === b) return a;
-  if (a === 'unclear' || b === 'unclear') return 'unclear';
-  const { shared, left, right } = sinceParted(a, b);
-  const pairs = left.map((item, i) => mergeItems(terms, condition, item, right[i]));
-  if (left.length === right.length && pairs.every((item) => item !== undefined))
-    return pairs.reduce((trace: Trace | undefined, item) => append(trace, item), shared);
-  return append(shared, { kind: 'fork', condition, whenTrue: chain(left), whenFalse: chain(right) });
-}
-
-/** What two paths wrote before they parted, and each since, first first. */
-function sinceParted(a: Trace | undefined, b: Trace | undefined) {
-  const left: Item[] = [];
-  const right: Item[] = [];
-  let x = a;
-  let y = b;
-  while (x !== y) {
-    if (x && (!y || x.length >= y.length)) {
-      left.push(x.item);
-      x = x.before;
-    } else if (y) {
-      right.push(y.item);
-      y = y.before;
-    }
-  }
-  return { shared: x, left: left.reverse(), right: right.reverse() };
-}
-
-function chain(items: readonly Item[]): Trace | undefined {
-  return items.reduce((trace: Trace | undefined, item) => append(trace, item), undefined);
-}
-
-/** One call for two of the same kind. */
-function mergeItems(terms: Terms, condition: Term, a: Item, b: Item | undefined): PutCall | undefined {
-  if (a.kind === 'fork' || a.kind !== b?.kind || a.size !== b.size) return undefined;
-  return { ...a, value: terms.if(condition, a.value, b.value) };
 }

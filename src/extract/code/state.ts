@@ -16,14 +16,6 @@ export interface Flags {
   belowOrEqual(): Term;
 }
 
-/** What was put into the stream, last first. */
-export interface Trace {
-  readonly before: Trace | undefined;
-  readonly item: PutCall | PutFork;
-  /** Items up to here. */
-  readonly length: number;
-}
-
 /** The machine at one place of one path. */
 export interface MachineState {
   /** General registers, numbered by the instruction set. */
@@ -38,30 +30,6 @@ export interface MachineState {
   readonly bounds: Map<number, bigint>;
   /** How often this path was at an address. */
   readonly visits: Map<number, number>;
-  /** What was put into the stream on this path; `unclear` where a function that is not followed may have written. */
-  trace: Trace | 'unclear' | undefined;
-}
-
-/** One call of a function that writes to the stream. */
-export interface PutCall {
-  readonly kind: 'integer' | 'bytes';
-  /** Bytes that it writes. */
-  readonly size: number;
-  /** What it writes, or for bytes their address. */
-  readonly value: Term;
-}
-
-/** Paths that met again and had written different amounts. */
-export interface PutFork {
-  readonly kind: 'fork';
-  readonly condition: Term;
-  /** What was written since the paths parted, where the condition is 1. */
-  readonly whenTrue: Trace | undefined;
-  readonly whenFalse: Trace | undefined;
-}
-
-export function append(trace: Trace | undefined, item: PutCall | PutFork): Trace {
-  return { before: trace, item, length: (trace?.length ?? 0) + 1 };
 }
 
 /** A copy that can go its own way. */
@@ -74,6 +42,5 @@ export function copyState(state: MachineState): MachineState {
     assumptions: new Map(state.assumptions),
     bounds: new Map(state.bounds),
     visits: new Map(state.visits),
-    trace: state.trace,
   };
 }

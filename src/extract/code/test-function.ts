@@ -1,6 +1,5 @@
 import type { Expression } from '../../expressions/expression.ts';
 import { toExpression } from '../../expressions/term-expression.ts';
-import { handleKnownCalls } from './calls.ts';
 import { Explorer } from './explore.ts';
 import type { MachineImage } from './image.ts';
 import type { InstructionSet } from './instruction-set.ts';
@@ -18,11 +17,7 @@ export function analyseTest(
   limits: Limits = testLimits,
   left?: Effort,
 ): Expression {
-  const explorer = new Explorer(image, set, limits, {
-    handler: handleKnownCalls,
-    fails: () => false,
-    traces: false,
-  });
+  const explorer = new Explorer(image, set, limits);
   const { terms } = explorer;
   const outcome = explorer.run(address, [terms.symbol('opaque'), terms.symbol('version')], left);
   if (outcome.kind === 'lost') return ['unknown', outcome.reason];

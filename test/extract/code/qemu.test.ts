@@ -8,8 +8,6 @@ import type { MachineImage } from '../../../src/extract/code/image.ts';
 import type { InstructionSet } from '../../../src/extract/code/instruction-set.ts';
 import { loadInstructionSet } from '../../../src/extract/code/load-instruction-set.ts';
 import { programImage } from '../../../src/extract/code/program-image.ts';
-import { analysePut, type PutPrimitives } from '../../../src/extract/code/put-function.ts';
-import { findPutPrimitives } from '../../../src/extract/code/put-primitives.ts';
 import { analyseTest } from '../../../src/extract/code/test-function.ts';
 import { type LoadedProgram, loadProgram } from '../../../src/extract/elf/load.ts';
 import { schemaOfProgram } from '../../../src/extract/extract-schema.ts';
@@ -20,7 +18,6 @@ const set = (await loadInstructionSet('x86_64')) as InstructionSet;
 let program: LoadedProgram;
 let schema: QemuSchema;
 let image: MachineImage;
-let primitives: PutPrimitives;
 
 beforeAll(async () => {
   const folders = (process.env['PATH'] ?? '').split(':');
@@ -29,11 +26,6 @@ beforeAll(async () => {
   program = await loadProgram(memorySource(readFileSync(path), path));
   schema = schemaOfProgram(program);
   image = programImage(program);
-  const puts = schema.infos.flatMap(({ name, put, save }) => {
-    const index = put ?? save;
-    return index === undefined ? [] : [{ name, put: addressOf(index) }];
-  });
-  primitives = findPutPrimitives(image, set, puts);
 });
 
 function addressOf(index: number): number {
@@ -73,20 +65,6 @@ function decidedBy(expression: Expression): Dependency {
   if (evaluation.known) throw new Error('nothing has to be known to decide it');
   expect(evaluation.hangsOn).toHaveLength(1);
   return evaluation.hangsOn[0]!;
-}
-
-function shapeOf(name: string, size?: number) {
-  const info = schema.infos.find((each) => each.name === name);
-  const put = info?.put ?? info?.save;
-  if (put === undefined) throw new Error(`no VMStateInfo ${name}`);
-  const isSave = info?.put === undefined;
-  return analysePut(
-    image,
-    set,
-    addressOf(put),
-    primitives,
-    size === undefined ? { isSave } : { isSave, size },
-  );
 }
 
 describe('the tests of qemu-system-x86_64', () => {
@@ -144,35 +122,5 @@ describe('the tests of qemu-system-x86_64', () => {
         if (hasUnknown(expression)) unclear.push(`${name}.${each.name}`);
       }
     expect(unclear).toEqual([]);
-  });
-});
-
-describe('the puts of qemu-system-x86_64', () => {
-  test('call five functions that write', () => {
-    expect([...primitives.values()].map(String).sort()).toEqual(['1', '2', '4', '8', 'buffer']);
-  });
-
-  test('of simple infos have a length', () => {
-    expect(shapeOf('uint32')).toEqual({
-      length: 4,
-      items: [{ kind: 'integer', size: 4, value: ['load', 'opaque', 0, 4] }],
-    });
-    expect(shapeOf('timer')?.length).toBe(8);
-    expect(shapeOf('pci irq state')?.items.map((item) => item.kind === 'integer' && item.size)).toEqual([
-      4, 4, 4, 4,
-    ]);
-  });
-
-  test('of a size that the field says have that', () => {
-    expect(shapeOf('pci config', 256)).toEqual({
-      length: 256,
-      items: [{ kind: 'bytes', size: 256, value: ['load', 'opaque', 0, 8] }],
-    });
-    expect(shapeOf('unused_buffer', 4099)?.length).toBe(4099);
-    expect(shapeOf('pci config')).toBeUndefined();
-  });
-
-  test('of lists have none', () => {
-    for (const name of ['qtailq', 'gtree', 'tmp', 'virtio']) expect(shapeOf(name)).toBeUndefined();
   });
 });

@@ -3,7 +3,6 @@ import { expect, test } from 'vitest';
 import { checkExpression } from '../../../src/expressions/check-expression.ts';
 import type { InstructionSet } from '../../../src/extract/code/instruction-set.ts';
 import { loadInstructionSet } from '../../../src/extract/code/load-instruction-set.ts';
-import { analysePut } from '../../../src/extract/code/put-function.ts';
 import { analyseTest } from '../../../src/extract/code/test-function.ts';
 import { codeImage } from './code-image.ts';
 import { testSpecimens } from './test-specimens.ts';
@@ -16,7 +15,6 @@ function analyse(code: Uint8Array): void {
   });
   const expression = analyseTest(image, set, 4096);
   expect(checkExpression(JSON.parse(JSON.stringify(expression)))).toEqual(expression);
-  analysePut(image, set, 4096, new Map([[4096 + 64, 4]]));
 }
 
 test('random bytes as code end in bounded steps and never throw', () => {

@@ -2,7 +2,6 @@ import type { Range } from '../../../src/bytes/range.ts';
 import { memorySource } from '../../../src/bytes/source.ts';
 import { checkExpression } from '../../../src/expressions/check-expression.ts';
 import { loadInstructionSet } from '../../../src/extract/code/load-instruction-set.ts';
-import { analysePut } from '../../../src/extract/code/put-function.ts';
 import { analyseTest } from '../../../src/extract/code/test-function.ts';
 import { extractSchema } from '../../../src/extract/extract-schema.ts';
 import { parseSchema } from '../../../src/schema/parse-schema.ts';
@@ -55,7 +54,7 @@ const CODE = 4096;
 
 export const machineCode: Target = {
   name: 'machine-code',
-  about: 'functions of x86-64 that tests and put callbacks are read from',
+  about: 'functions of x86-64 that tests are read from',
   seeds: () => testSpecimens.map(({ memory, at }) => Uint8Array.from(Buffer.from(memory[at] ?? '', 'hex'))),
   async judge(code) {
     const set = await loadInstructionSet('x86_64');
@@ -69,8 +68,7 @@ export const machineCode: Target = {
       JSON.stringify(checkExpression(JSON.parse(expression))) === expression
         ? []
         : ['an expression that is none'];
-    const put = analysePut(image, set, CODE, new Map([[CODE + 64, 4]]));
-    return { problems, result: `${expression} ${JSON.stringify(put)}` };
+    return { problems, result: expression };
   },
   testRuns: 40,
 };
