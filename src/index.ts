@@ -100,6 +100,7 @@ export {
 } from './ops/ram-report.ts';
 export { compileSelectors, pruneLayout, type Selection, selectNodes } from './ops/select.ts';
 export { type VolatileField, volatileFields, volatileTypes } from './ops/volatile-fields.ts';
+export { withVmdesc } from './ops/with-vmdesc.ts';
 export type { InflatedPayloads, Inflater, PayloadFormat } from './ram/multifd/inflater.ts';
 export { PageHashes, type PageHashesOptions } from './ram/page-hashes.ts';
 export type { PageKind, PageSink } from './ram/page-sink.ts';
@@ -124,4 +125,4 @@ export * from './schema/qemu-schema.ts';
 export type { DeviceSchema, FieldSchema, Schema, SchemaOrigin, StructSchema } from './schema/schema.ts';
 export { serializeSchema } from './schema/serialize-schema.ts';
 export type * from './stream/records.ts';
-export type { Section, Stream } from './stream/scan.ts';
+export type { Section, Stream } from './stream/stream.ts';

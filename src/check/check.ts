@@ -1,7 +1,7 @@
 import { printable } from '../bytes/diagnostic.ts';
 import type { OpenedStream } from '../layout/open.ts';
 import { GLOBAL_STATE } from '../ops/run-state.ts';
-import type { Section } from '../stream/scan.ts';
+import type { Section } from '../stream/stream.ts';
 import { checkCommands } from './commands.ts';
 import { checkConfiguration, isDeviceState } from './configuration.ts';
 import { checkDamage, endOfLoad } from './damage.ts';

@@ -3,7 +3,7 @@ import { type LoadTarget, targetOfSection } from '../layout/dry-load.ts';
 import type { Layout, StructNode } from '../layout/node.ts';
 import { layoutOf, type OpenedStream } from '../layout/open.ts';
 import type { SchemaTables } from '../layout/tables.ts';
-import type { Section } from '../stream/scan.ts';
+import type { Section } from '../stream/stream.ts';
 import { cpusOfCommandLine } from './cpus-of-command-line.ts';
 import type { PropertyValue } from './profile.ts';
 

@@ -1,7 +1,7 @@
 import type { OpenedStream } from '../layout/open.ts';
 import type { ChannelSummary } from '../ram/channels.ts';
 import type { IterativeScanner } from '../ram/iterative.ts';
-import type { Section } from '../stream/scan.ts';
+import type { Section } from '../stream/stream.ts';
 import type { Destination } from './destination.ts';
 import type { Finding } from './finding.ts';
 import { isOlder } from './version.ts';

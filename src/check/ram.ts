@@ -2,7 +2,7 @@ import { printable } from '../bytes/diagnostic.ts';
 import type { OpenedStream } from '../layout/open.ts';
 import type { IterativeScanner } from '../ram/iterative.ts';
 import type { RamBlock } from '../ram/ram-block.ts';
-import type { Section } from '../stream/scan.ts';
+import type { Section } from '../stream/stream.ts';
 import type { Destination } from './destination.ts';
 import type { Finding } from './finding.ts';
 import { checkRamRecords } from './ram-records.ts';

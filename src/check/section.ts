@@ -5,7 +5,7 @@ import { type StructNode, walk } from '../layout/node.ts';
 import { layoutOf, type OpenedStream } from '../layout/open.ts';
 import { isSameShape } from '../layout/same-shape.ts';
 import type { SchemaTables } from '../layout/tables.ts';
-import type { Section } from '../stream/scan.ts';
+import type { Section } from '../stream/stream.ts';
 import type { Destination, OwnSection } from './destination.ts';
 import type { Finding } from './finding.ts';
 import { machineRemedy } from './machine-remedies.ts';

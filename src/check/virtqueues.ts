@@ -7,7 +7,7 @@ import { legacyRings, vringLengths } from '../layout/infos/vring.ts';
 import { childNamed, integerOf, type LayoutNode } from '../layout/node.ts';
 import { layoutOf, type OpenedStream, openStream } from '../layout/open.ts';
 import { PickedPages } from '../ram/picked-pages.ts';
-import type { Section } from '../stream/scan.ts';
+import type { Section } from '../stream/stream.ts';
 import type { Destination } from './destination.ts';
 import type { Finding } from './finding.ts';
 import { numberList } from './number-list.ts';

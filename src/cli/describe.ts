@@ -1,8 +1,9 @@
 import { Command } from '@commander-js/extra-typings';
 import type { OpenedStream } from '../layout/open.ts';
-import { appendVmdesc } from '../node/append-vmdesc.ts';
-import { checkOutput } from '../node/output.ts';
+import { checkOutput, writeOutput } from '../node/output.ts';
+import { readRanges } from '../node/read-ranges.ts';
 import { describe } from '../ops/describe.ts';
+import { withVmdesc } from '../ops/with-vmdesc.ts';
 import type { JsonObject } from '../schema/vmdesc.ts';
 import { withStream } from './input.ts';
 import {
@@ -61,7 +62,8 @@ Examples:
 
 async function write(opened: OpenedStream, vmdesc: JsonObject, target: string | undefined): Promise<void> {
   if (target !== undefined) {
-    await appendVmdesc(opened, vmdesc, target);
+    const described = withVmdesc(opened, vmdesc);
+    await writeOutput(target, readRanges(described, [{ start: 0, end: described.size }]), 'keep');
     return;
   }
   const output = new Output();

@@ -2,7 +2,7 @@ import type { Diagnostic } from '../bytes/diagnostic.ts';
 import { rangeLength } from '../bytes/range.ts';
 import type { ByteSource } from '../bytes/source.ts';
 import type { SectionRecord } from '../stream/records.ts';
-import type { Section } from '../stream/scan.ts';
+import type { Section } from '../stream/stream.ts';
 import { type ResolveContext, sectionBytes } from './context.ts';
 import { resolveStruct } from './resolve.ts';
 import { FixedLengths } from './walk/fixed-length.ts';

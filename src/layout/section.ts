@@ -5,7 +5,7 @@ import type { ByteSource } from '../bytes/source.ts';
 import { configurationSchema } from '../schema/configuration.ts';
 import { findDevice, type Schema, type StructSchema, structLength } from '../schema/schema.ts';
 import type { BoundaryOrigin, ConfigurationRecord, SectionRecord } from '../stream/records.ts';
-import type { Section, Stream } from '../stream/scan.ts';
+import type { Section, Stream } from '../stream/stream.ts';
 import { gap, type ResolveContext, sectionBytes } from './context.ts';
 import type { GapNode, Layout, LayoutNode, StructNode } from './node.ts';
 import { resolveStruct } from './resolve.ts';

@@ -4,7 +4,7 @@ import { rangeLength } from '../bytes/range.ts';
 import type { ByteSource } from '../bytes/source.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
 import type { SectionRecord } from '../stream/records.ts';
-import type { Section } from '../stream/scan.ts';
+import type { Section } from '../stream/stream.ts';
 import type { StructNode } from './node.ts';
 import { openSectionMachine } from './section-machine.ts';
 import { CandidateFinder } from './walk/candidates.ts';

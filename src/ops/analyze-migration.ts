@@ -5,7 +5,7 @@ import type { ArrayNode, LayoutNode, LeafNode, StructNode } from '../layout/node
 import { layoutOf, type OpenedStream } from '../layout/open.ts';
 import type { RamSummary } from '../ram/ram.ts';
 import { findDevice, type Schema, structLength } from '../schema/schema.ts';
-import type { Section } from '../stream/scan.ts';
+import type { Section } from '../stream/stream.ts';
 
 /**
  * A value as QEMU's scripts/analyze-migration.py shows it: integers as text; whatever the script does not know as

@@ -6,7 +6,7 @@ import { layoutOf, type OpenedStream } from '../layout/open.ts';
 import { CONFIGURATION_SECTION, resolveConfiguration } from '../layout/section.ts';
 import type { IterativeScanner } from '../ram/iterative.ts';
 import type { PageHashes } from '../ram/page-hashes.ts';
-import type { Section } from '../stream/scan.ts';
+import type { Section } from '../stream/stream.ts';
 import { longestRise } from './align.ts';
 import { alignSequences } from './align-sequences.ts';
 import { compareBytes } from './compare-bytes.ts';

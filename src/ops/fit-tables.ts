@@ -3,7 +3,7 @@ import type { Layout } from '../layout/node.ts';
 import { layoutOf, type OpenedStream } from '../layout/open.ts';
 import type { SchemaTables } from '../layout/tables.ts';
 import type { JsonObject, JsonValue } from '../schema/vmdesc.ts';
-import type { Section } from '../stream/scan.ts';
+import type { Section } from '../stream/stream.ts';
 import { deviceEntry, vmdescForm } from './write-vmdesc.ts';
 
 /** Bytes of device state, and sections, whose layouts are kept; most streams have less. */

@@ -1,26 +1,47 @@
-import { DecodeError } from '../bytes/diagnostic.ts';
+import { ByteWriter } from '../bytes/byte-writer.ts';
+import { DecodeError, type Diagnostic } from '../bytes/diagnostic.ts';
 import type { Range } from '../bytes/range.ts';
+import { type Piece, pieceLength } from '../bytes/splice.ts';
 import type { Window } from '../bytes/window.ts';
-import { type CommandDetail, MIGRATION_COMMANDS, type MigrationCommand } from './records.ts';
-
-export interface CommandHeader {
-  readonly start: number;
-  readonly command: number;
-  readonly name: MigrationCommand | undefined;
-  readonly payload: Range;
-}
+import {
+  type CommandDetail,
+  type CommandRecord,
+  MIGRATION_COMMANDS,
+  type MigrationCommand,
+  QEMU_VM_COMMAND,
+} from './records.ts';
 
 /**
- * Reads a COMMAND record up to its payload; the window stands behind the type byte at `start + 1`.
+ * Reads the COMMAND record that begins at `start`; the window stands behind its type byte, and afterwards somewhere in it.
  * Wire form: u16 command, u16 length of the payload, both big endian (migration/savevm.c, qemu_savevm_command_send).
+ * Of a known command the payload is decoded, but for PACKAGED, which is left to the caller: its package follows the
+ * payload. Throws DecodeError `truncated`.
  */
-export async function readCommandHeader(window: Window, start: number): Promise<CommandHeader> {
+export async function readCommand(
+  window: Window,
+  start: number,
+  report: (diagnostic: Diagnostic) => void,
+): Promise<CommandRecord> {
   const command = await window.readU16('a COMMAND record');
   const length = await window.readU16('a COMMAND record');
   const payload = { start: window.offset, end: window.offset + length };
   if (length > window.remaining)
     throw window.error('truncated', 'the stream ends inside a command', window.end);
-  return { start, command, name: MIGRATION_COMMANDS[command], payload };
+  const name = MIGRATION_COMMANDS[command];
+  const range = { start, end: payload.end };
+  let detail: CommandDetail | undefined;
+  if (name === undefined) {
+    const message = `MIG_CMD number ${command} is not known; its ${length} bytes were skipped`;
+    report({ severity: 'warning', code: 'unknown-command', message, range });
+  } else {
+    try {
+      detail = await readCommandDetail(window, name, payload);
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      report(error.diagnostic);
+    }
+  }
+  return { kind: 'command', range, command, name, payload, detail };
 }
 
 /** Payload lengths that are fixed: what loadvm_process_command insists on. */
@@ -35,15 +56,12 @@ const FIXED_LENGTH: Partial<Record<MigrationCommand, number>> = {
   SWITCHOVER_START: 0,
 };
 
-/**
- * Decodes the payload of a known command; PACKAGED is left to the caller, as its package follows the payload.
- * Throws DecodeError `bad-command` when the payload cannot be.
- */
-export async function readCommandDetail(
+/** Decodes the payload of a known command. Throws DecodeError `bad-command` when it cannot be. */
+async function readCommandDetail(
   window: Window,
-  header: CommandHeader,
+  name: MigrationCommand,
+  payload: Range,
 ): Promise<CommandDetail | undefined> {
-  const { name, payload } = header;
   const length = payload.end - payload.start;
   const bad = (message: string) =>
     new DecodeError({
@@ -52,7 +70,6 @@ export async function readCommandDetail(
       message: `MIG_CMD_${name}: ${message}`,
       range: payload,
     });
-  if (name === undefined) return undefined;
   const fixed = FIXED_LENGTH[name];
   if (fixed !== undefined && fixed !== length) throw bad(`payload of ${length} bytes, expected ${fixed}`);
   switch (name) {
@@ -93,5 +110,36 @@ export async function readCommandDetail(
     }
     default:
       return undefined;
+  }
+}
+
+/** A COMMAND record by its number on the wire and its payload, of at most 65,535 bytes. */
+export function writeCommand(command: number, payload: readonly Piece[]): Piece[] {
+  const length = payload.reduce((sum, piece) => sum + pieceLength(piece), 0);
+  return [new ByteWriter(5).u8(QEMU_VM_COMMAND).u16(command).u16(length).finish(), ...payload];
+}
+
+/** What a command carries, for who writes one; of a package its length in bytes, as it follows the record. */
+export type CommandPayload =
+  | Exclude<CommandDetail, { readonly command: 'PACKAGED' }>
+  | { readonly command: 'PACKAGED'; readonly length: number };
+
+/** The payload that `readCommandDetail` reads. */
+export function commandPayload(detail: CommandPayload): Uint8Array {
+  const writer = new ByteWriter();
+  switch (detail.command) {
+    case 'PING':
+      return writer.u32(detail.value).finish();
+    case 'POSTCOPY_ADVISE':
+      return writer.u64(detail.pageSizeSummary).u64(detail.targetPageSize).finish();
+    case 'POSTCOPY_RAM_DISCARD': {
+      writer.u8(0).text8(detail.block).u8(0);
+      for (const { start, length } of detail.ranges) writer.u64(start).u64(length);
+      return writer.finish();
+    }
+    case 'PACKAGED':
+      return writer.u32(detail.length).finish();
+    case 'RECV_BITMAP':
+      return writer.text8(detail.block).finish();
   }
 }

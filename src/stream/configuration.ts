@@ -1,5 +1,12 @@
+import { ByteWriter, encodeText } from '../bytes/byte-writer.ts';
+import { badArgument } from '../bytes/diagnostic.ts';
 import { decodeText, type Window } from '../bytes/window.ts';
-import { type Configuration, QEMU_VM_SUBSECTION } from './records.ts';
+import {
+  type Configuration,
+  type ConfigurationRecord,
+  QEMU_VM_CONFIGURATION,
+  QEMU_VM_SUBSECTION,
+} from './records.ts';
 
 const MAX_MACHINE_NAME = 4096;
 /** QEMU has some thirty capabilities; a count beyond this is damage. */
@@ -8,15 +15,41 @@ const MAX_CAPABILITIES = 1024;
 const MAX_PAGE_BITS = 30;
 
 /**
+ * Reads the CONFIGURATION record that begins at `start`; the window stands behind its type byte. One with a subsection
+ * that is not known ends by its description, which says how long its body is. Throws DecodeError `bad-configuration` or
+ * `truncated`.
+ */
+export async function readConfigurationRecord(
+  window: Window,
+  start: number,
+  describedLength: number | undefined,
+): Promise<ConfigurationRecord> {
+  const bodyStart = window.offset;
+  const { complete, ...configuration } = await readConfiguration(window);
+  if (!complete) {
+    if (describedLength === undefined || bodyStart + describedLength < window.offset) {
+      throw window.error('bad-configuration', 'a configuration subsection that nothing describes');
+    }
+    window.seek(bodyStart);
+    window.skip(describedLength, 'the configuration');
+  }
+  const end = window.offset;
+  return {
+    kind: 'configuration',
+    ...configuration,
+    range: { start, end },
+    body: { start: bodyStart, end },
+  };
+}
+
+/**
  * Reads a CONFIGURATION record behind its type byte (migration/savevm.c, vmstate_configuration): u32 length and
  * machine type, then subsections. Throws DecodeError `bad-configuration` or `truncated`.
  *
  * An unknown subsection cannot be skipped, as nothing gives its length: it is left unread, and the caller finds the
  * next record.
  */
-export async function readConfiguration(
-  window: Window,
-): Promise<Configuration & { readonly complete: boolean }> {
+async function readConfiguration(window: Window): Promise<Configuration & { readonly complete: boolean }> {
   const length = await window.readU32('the configuration');
   if (length > MAX_MACHINE_NAME) {
     throw window.error('bad-configuration', `a machine type of ${length} bytes cannot be`);
@@ -57,4 +90,31 @@ export async function readConfiguration(
     }
   }
   return { machineType, capabilities, targetPageBits, uuid, complete: true };
+}
+
+/** Version of each subsection, of which there has been one only. */
+const SUBSECTION_VERSION = 1;
+
+/** A CONFIGURATION record with its type byte; subsections are in QEMU's order, and there where they have a value. */
+export function writeConfiguration({
+  machineType,
+  capabilities,
+  targetPageBits,
+  uuid,
+}: Configuration): Uint8Array {
+  const writer = new ByteWriter();
+  const name = encodeText(machineType);
+  writer.u8(QEMU_VM_CONFIGURATION).u32(name.length).bytes(name);
+  const subsection = (idstr: string) => writer.u8(QEMU_VM_SUBSECTION).text8(idstr).u32(SUBSECTION_VERSION);
+  if (targetPageBits !== undefined) subsection('configuration/target-page-bits').u32(targetPageBits);
+  if (capabilities) {
+    subsection('configuration/capabilities').u32(capabilities.length);
+    for (const capability of capabilities) writer.text8(capability);
+  }
+  if (uuid !== undefined) {
+    if (!/^[0-9a-f]{32}$/i.test(uuid)) throw badArgument(`'${uuid}' is no UUID of 32 hex digits`);
+    subsection('configuration/uuid');
+    for (let i = 0; i < uuid.length; i += 2) writer.u8(Number.parseInt(uuid.slice(i, i + 2), 16));
+  }
+  return writer.finish();
 }

@@ -9,10 +9,10 @@ import {
   QEMU_VM_SECTION_START,
   QEMU_VM_VMDESCRIPTION,
 } from './records.ts';
+import { FOOTER_LENGTH } from './section-header.ts';
 
 /** A section header is at most 1 + 4 + 1 + 255 + 4 + 4 bytes; nothing looks further ahead than this. */
 const LOOKAHEAD = 272;
-const FOOTER_LENGTH = 5;
 /** QEMU numbers sections from 0 up; a real VM has some hundreds. */
 const MAX_SECTION_ID = 1 << 20;
 const MAX_COMMAND = 0x40;

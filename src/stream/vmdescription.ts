@@ -1,6 +1,9 @@
+import { ByteWriter } from '../bytes/byte-writer.ts';
+import type { Diagnostic } from '../bytes/diagnostic.ts';
 import type { Range } from '../bytes/range.ts';
 import type { ByteSource } from '../bytes/source.ts';
-import { QEMU_VM_VMDESCRIPTION } from './records.ts';
+import type { Window } from '../bytes/window.ts';
+import { QEMU_VM_VMDESCRIPTION, type VmDescriptionRecord } from './records.ts';
 
 /** Larger blobs are refused: 1024 vCPUs make about 40 MiB, and parsing takes several times the size in memory. */
 export const MAX_VMDESC_LENGTH = 48 << 20;
@@ -42,4 +45,32 @@ async function checkHeader(source: ByteSource, offset: number): Promise<Range | 
       return { start, end: source.size };
   }
   return undefined;
+}
+
+/** Reads the VMDESCRIPTION record at whose type byte the window stands; one that is cut as far as it goes. */
+export async function readVmDescription(
+  window: Window,
+  report: (diagnostic: Diagnostic) => void,
+): Promise<VmDescriptionRecord | undefined> {
+  const start = window.offset;
+  const truncated = (message: string, range: Range) =>
+    report({ severity: 'error', code: 'truncated', message, range });
+  if (!(await window.ensure(VMDESC_HEADER_LENGTH))) {
+    truncated('the stream ends inside the header of the vmdesc', { start, end: start });
+    return undefined;
+  }
+  const length = window.view.getUint32(window.pos + 1);
+  const json = { start: start + VMDESC_HEADER_LENGTH, end: start + VMDESC_HEADER_LENGTH + length };
+  if (json.end > window.end) {
+    const message = `the vmdesc should be ${length} bytes long, but the stream ends ${json.end - window.end} bytes before`;
+    truncated(message, { start, end: window.end });
+    json.end = window.end;
+  }
+  window.seek(json.end);
+  return { kind: 'vmdescription', range: { start, end: json.end }, json };
+}
+
+/** What stands in front of the JSON text in a VMDESCRIPTION record: type byte and the text's length in bytes. */
+export function writeVmDescriptionHeader(length: number): Uint8Array {
+  return new ByteWriter(VMDESC_HEADER_LENGTH).u8(QEMU_VM_VMDESCRIPTION).u32(length).finish();
 }

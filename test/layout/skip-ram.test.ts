@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type OpenedStream, type OpenOptions, openStream } from '../../src/layout/open.ts';
-import type { Section, Stream } from '../../src/stream/scan.ts';
+import type { Section, Stream } from '../../src/stream/stream.ts';
 import { fixtures, openFixture, readFixture } from '../fixtures.ts';
 import { contents, type Decoded, decode, violations } from '../robustness/decode.ts';
 import { type Description, descriptionOf, withDescription } from '../robustness/description.ts';

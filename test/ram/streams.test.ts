@@ -11,7 +11,8 @@ import {
 import type { PageSink } from '../../src/ram/page-sink.ts';
 import type { RamSummary } from '../../src/ram/ram.ts';
 import { applyXbzrle } from '../../src/ram/xbzrle.ts';
-import { type Stream, scanStream } from '../../src/stream/scan.ts';
+import { scanStream } from '../../src/stream/scan.ts';
+import type { Stream } from '../../src/stream/stream.ts';
 
 const folder = new URL('../../fixtures/streams/', import.meta.url);
 const SUFFIX = '.qevm.gz';
