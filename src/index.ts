@@ -52,17 +52,15 @@ export { listSnapshots } from './containers/qcow2.ts';
 export type { Qcow2Snapshot, Qcow2SnapshotTable } from './containers/qcow2-snapshots.ts';
 export { parseLayoutOption } from './core/layout-option.ts';
 export { type CoreOptions, type CorePlan, type CoreSegment, planCore } from './core/plan.ts';
-export {
-  type ArrayNode,
-  childrenOf,
-  type GapNode,
-  type Layout,
-  type LayoutNode,
-  type LeafNode,
-  type LeafValue,
-  type StructNode,
-  type WalkStep,
-  walk,
+export { childrenOf, type WalkStep, walk } from './layout/children.ts';
+export type {
+  ArrayNode,
+  GapNode,
+  Layout,
+  LayoutNode,
+  LeafNode,
+  LeafValue,
+  StructNode,
 } from './layout/node.ts';
 export { layoutOf, layouts, type OpenedStream, type OpenOptions, openStream } from './layout/open.ts';
 export { SchemaTables } from './layout/tables.ts';

@@ -1,4 +1,5 @@
-import { childNamed, type LayoutNode } from '../layout/node.ts';
+import { childNamed } from '../layout/children.ts';
+import type { LayoutNode } from '../layout/node.ts';
 import type { Finding } from './finding.ts';
 import type { SectionValues } from './values.ts';
 import { isOlder } from './version.ts';

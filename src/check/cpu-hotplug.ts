@@ -1,4 +1,4 @@
-import { childrenOf } from '../layout/node.ts';
+import { childrenOf } from '../layout/children.ts';
 import type { Finding } from './finding.ts';
 import type { ValueInput } from './values.ts';
 

@@ -1,4 +1,5 @@
-import { childNamed, integerOf, type StructNode } from '../layout/node.ts';
+import { childNamed, childrenOf, integerOf } from '../layout/children.ts';
+import type { StructNode } from '../layout/node.ts';
 import { type ArmRegister, armRegister, armRegisterName, qemuRegisterNumber } from './arm-registers.ts';
 import type { Destination } from './destination.ts';
 import type { Finding } from './finding.ts';
@@ -167,7 +168,7 @@ function unknownRegisters(
 function integers(root: StructNode, name: string): bigint[] | undefined {
   const node = childNamed(root, name);
   if (!node) return undefined;
-  const leaves = node.kind === 'array' ? node.children : [node];
+  const leaves = node.kind === 'array' ? childrenOf(node) : [node];
   return [...leaves].flatMap((leaf) => integerOf(leaf) ?? []);
 }
 

@@ -1,4 +1,5 @@
-import { childNamed, type LayoutNode } from '../layout/node.ts';
+import { childNamed } from '../layout/children.ts';
+import type { LayoutNode } from '../layout/node.ts';
 import type { Destination } from './destination.ts';
 import type { Finding } from './finding.ts';
 import { RESIZABLE } from './ram.ts';

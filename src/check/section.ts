@@ -1,7 +1,8 @@
 import { formatPath, printable } from '../bytes/diagnostic.ts';
 import { rangeLength } from '../bytes/range.ts';
+import { walk } from '../layout/children.ts';
 import { type DryLoad, dryLoad, targetOfTables } from '../layout/dry-load.ts';
-import { type StructNode, walk } from '../layout/node.ts';
+import type { StructNode } from '../layout/node.ts';
 import { layoutOf, type OpenedStream } from '../layout/open.ts';
 import { isSameShape } from '../layout/same-shape.ts';
 import type { SchemaTables } from '../layout/tables.ts';

@@ -1,7 +1,8 @@
 import { formatPath, type PathComponent, printable } from '../bytes/diagnostic.ts';
 import type { Range } from '../bytes/range.ts';
 import { rangeLength } from '../bytes/range.ts';
-import { childrenOf, type LayoutNode } from '../layout/node.ts';
+import { childrenOf } from '../layout/children.ts';
+import type { LayoutNode } from '../layout/node.ts';
 
 /** Where a section first differs in form from what the destination has. */
 export interface Difference {
@@ -42,7 +43,7 @@ function compare(node: LayoutNode, own: LayoutNode, path: readonly PathComponent
   }
   if (node.kind === 'array') {
     const others = childrenOf(own)[Symbol.iterator]();
-    for (const child of node.children) {
+    for (const child of childrenOf(node)) {
       const other = others.next();
       if (other.done) return undefined;
       if (

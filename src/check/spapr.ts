@@ -1,4 +1,5 @@
-import { childrenOf, type LayoutNode, type StructNode } from '../layout/node.ts';
+import { childrenOf } from '../layout/children.ts';
+import type { LayoutNode, StructNode } from '../layout/node.ts';
 import type { Finding } from './finding.ts';
 import type { SectionValues } from './values.ts';
 

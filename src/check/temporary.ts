@@ -1,4 +1,4 @@
-import { childNamed, integerOf } from '../layout/node.ts';
+import { childNamed, integerOf } from '../layout/children.ts';
 import type { Finding } from './finding.ts';
 import type { ValueInput } from './values.ts';
 

@@ -1,5 +1,6 @@
 import type { PathComponent } from '../bytes/diagnostic.ts';
-import { type LayoutNode, type StructNode, walk } from '../layout/node.ts';
+import { walk } from '../layout/children.ts';
+import type { LayoutNode, StructNode } from '../layout/node.ts';
 import type { Section } from '../stream/stream.ts';
 import { checkAhci } from './ahci.ts';
 import { checkCpuHotplug } from './cpu-hotplug.ts';

@@ -1,5 +1,6 @@
 import type { PathComponent } from '../bytes/diagnostic.ts';
-import { childrenOf, type LayoutNode } from '../layout/node.ts';
+import { childrenOf, isUniform } from '../layout/children.ts';
+import type { LayoutNode } from '../layout/node.ts';
 
 /** Elements of an array that are compared. */
 const MAX_ELEMENTS = 4096;
@@ -21,11 +22,11 @@ export function* walkPairs(
 ): Generator<Pair> {
   yield { node, own, path };
   if (node.kind === 'array') {
-    // Plain values are made one by one when they are asked for.
-    if (!Array.isArray(node.children)) return;
-    const others = own?.kind === 'array' ? own.children[Symbol.iterator]() : undefined;
+    const { elements } = node;
+    if (isUniform(elements) && elements.shape.kind !== 'struct') return;
+    const others = own?.kind === 'array' ? childrenOf(own)[Symbol.iterator]() : undefined;
     let index = 0;
-    for (const child of node.children) {
+    for (const child of childrenOf(node)) {
       if (++index > MAX_ELEMENTS) return;
       yield* walkPairs(child, others?.next().value as LayoutNode | undefined, [...path, child.name]);
     }

@@ -1,5 +1,6 @@
 import type { PathComponent } from '../bytes/diagnostic.ts';
-import { childNamed, integerOf, type Layout, type LayoutNode, walk } from '../layout/node.ts';
+import { childNamed, childrenOf, integerOf, walk } from '../layout/children.ts';
+import type { Layout, LayoutNode } from '../layout/node.ts';
 
 /** The fields of one section, by name. Values are undefined where a field is missing or of another kind. */
 export class Fields {
@@ -27,7 +28,7 @@ export class Fields {
     const node = this.#find(path);
     if (node?.kind !== 'array') return undefined;
     const values: bigint[] = [];
-    for (const child of node.children) {
+    for (const child of childrenOf(node)) {
       const value = toInteger(child);
       if (value === undefined) return undefined;
       values.push(value);
@@ -40,7 +41,7 @@ export class Fields {
     const node = this.#find(path);
     if (node?.kind !== 'array') return undefined;
     const values: bigint[] = [];
-    for (const child of node.children) {
+    for (const child of childrenOf(node)) {
       const bytes = toBytes(child);
       if (!bytes) return undefined;
       values.push(bigEndian(bytes));

@@ -5,8 +5,9 @@ import type { StructNode } from './node.ts';
 import { isSameShape } from './same-shape.ts';
 import { openSectionMachine, type SectionInput } from './section-machine.ts';
 import type { SchemaTables } from './tables.ts';
-import { type Refusal, refusedVersion } from './walk/machine.ts';
+import { refusedVersion } from './walk/loading.ts';
 import { NodeBuilder } from './walk/nodes.ts';
+import type { Refusal } from './walk/outcome.ts';
 import type { VmsdProgram } from './walk/program.ts';
 import type { Place } from './walk/reader.ts';
 import {

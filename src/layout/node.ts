@@ -68,8 +68,10 @@ export interface ArrayNode extends NodeBase {
    * one with a marker for each element. Known for what was read by VMSD tables.
    */
   readonly described?: 'first' | 'each' | 'pointers' | 'markers';
-  /** Made on demand, and anew at each iteration: an array may have millions of elements. */
-  readonly children: Iterable<LayoutNode>;
+  /** The elements, or what they are made from when they are asked for: see `childrenOf` and `elementAt`. */
+  readonly elements: readonly LayoutNode[] | UniformElements;
+  /** What is left of an array of uniform elements whose end the walk did not reach. */
+  readonly rest?: readonly LayoutNode[];
 }
 
 /** Bytes that nobody can name. `type` says why, in a word or two. */
@@ -94,51 +96,44 @@ export interface Layout {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-export function childrenOf(node: LayoutNode): Iterable<LayoutNode> {
-  return node.kind === 'struct' || node.kind === 'array' ? node.children : [];
-}
-
-/** The first child of that name. */
-export function childNamed(node: LayoutNode | undefined, name: PathComponent): LayoutNode | undefined {
-  if (node) for (const child of childrenOf(node)) if (child.name === name) return child;
-  return undefined;
-}
-
-/** The value of an integer, unsigned, of as many bits as it has; undefined for all that is no integer. */
-export function integerOf(node: LayoutNode | undefined): bigint | undefined {
-  if (node?.kind !== 'leaf' || (typeof node.value !== 'bigint' && typeof node.value !== 'number'))
-    return undefined;
-  return BigInt.asUintN(8 * (node.end - node.start), BigInt(node.value));
-}
-
-/** A node and where it is in its section. */
-export interface WalkStep {
-  readonly node: LayoutNode;
-  /** Components from the section's root; empty for the root itself. The array is reused: copy it to keep it. */
-  readonly path: readonly PathComponent[];
-}
-
-/**
- * All nodes of a layout in stream order, a parent before its children. `enter` decides whether the children of a
- * node are visited.
- */
-export function* walk(
-  root: LayoutNode,
-  enter: (node: LayoutNode, path: readonly PathComponent[]) => boolean = () => true,
-): Generator<WalkStep> {
-  const path: PathComponent[] = [];
-  const stack: Iterator<LayoutNode>[] = [];
-  yield { node: root, path };
-  if (enter(root, path)) stack.push(childrenOf(root)[Symbol.iterator]());
-  for (let top = stack.at(-1); top; top = stack.at(-1)) {
-    const next = top.next();
-    if (next.done) {
-      stack.pop();
-      path.length = stack.length;
-      continue;
+/** What bytes are, where neither their length nor what is in them hangs on a value: inert data. */
+export type Shape =
+  /** A value of a base type; see `scalarTypes`. */
+  | { readonly kind: 'scalar'; readonly type: string; readonly size: number }
+  /** Bytes as they are. */
+  | { readonly kind: 'bytes'; readonly type: string; readonly size: number }
+  | {
+      readonly kind: 'struct';
+      readonly type: string;
+      readonly size: number;
+      readonly vmsdName: string | undefined;
+      readonly versionId: number | undefined;
+      readonly members: readonly ShapeMember[];
     }
-    path[stack.length - 1] = next.value.name;
-    yield { node: next.value, path };
-    if (enter(next.value, path)) stack.push(childrenOf(next.value)[Symbol.iterator]());
-  }
+  | {
+      readonly kind: 'array';
+      readonly size: number;
+      readonly length: number;
+      readonly described: ArrayNode['described'];
+      readonly element: Shape;
+    };
+
+export interface ShapeMember {
+  readonly name: string;
+  /** Bytes from the beginning of the struct. */
+  readonly pos: number;
+  readonly shape: Shape;
+}
+
+/** Elements that are all of one shape, as where they are. */
+export interface UniformElements {
+  readonly shape: Shape;
+  readonly count: number;
+  /** Offset of the first one, absolute in the stream. */
+  readonly start: number;
+  /** `bytes[pos]` is the first byte of the first one. */
+  readonly bytes: Uint8Array;
+  readonly pos: number;
+  /** Another reading of the section does not have them, or may not have them. */
+  readonly chosen?: Choice;
 }

@@ -41,7 +41,14 @@ export function resolvePointerArray(
   }
   if (start === at.end && children.length === arrayLength) {
     return [
-      { kind: 'array', name, type: children[0]?.type ?? 'struct', ...at, length: arrayLength, children },
+      {
+        kind: 'array',
+        name,
+        type: children[0]?.type ?? 'struct',
+        ...at,
+        length: arrayLength,
+        elements: children,
+      },
     ];
   }
   // Only the leading NULL elements are sure.
@@ -64,7 +71,7 @@ export function resolvePointerArray(
       start: at.start,
       end: keptEnd,
       length: kept.length,
-      children: kept,
+      elements: kept,
     });
   }
   if (keptEnd < at.end) nodes.push(gap(context, 'undescribed', keptEnd, at.end));

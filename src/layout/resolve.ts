@@ -10,9 +10,10 @@ import {
 import { QEMU_VM_SUBSECTION } from '../stream/records.ts';
 import { gap, type NodePlace, type ResolveContext, type SectionBytes } from './context.ts';
 import { infoCodecs } from './infos/table.ts';
-import type { ArrayNode, LayoutNode, LeafNode, StructNode } from './node.ts';
+import type { ArrayNode, LayoutNode, LeafNode, Shape, ShapeMember, StructNode } from './node.ts';
 import { NULL_POINTER_MARKER, OBJECT_POINTER_MARKER, resolvePointerArray } from './pointer-array.ts';
 import { scalarTypes } from './scalars.ts';
+import { infoReaders } from './walk/readers/table.ts';
 
 /**
  * Resolves a struct over `[start, end)` (absolute offsets within the section's bytes). Total: the result's leaves and
@@ -181,6 +182,8 @@ function arrayRun(fields: readonly FieldSchema[], i: number): readonly FieldSche
   return fields.slice(i, end);
 }
 
+const MAX_SHAPE_DEPTH = 16;
+
 /** The type of NULL elements where they are described as such: of QEMU 10, and of 11. */
 const NULL_POINTER_TYPES: ReadonlySet<string> = new Set(['nullptr', 'ptr-marker']);
 
@@ -237,7 +240,7 @@ function resolveRun(context: ResolveContext, run: readonly FieldSchema[], at: Ra
     start: at.start,
     end: start,
     length: index,
-    children,
+    elements: children,
   };
 }
 
@@ -246,28 +249,50 @@ function isObjectMarker(section: SectionBytes, { type, start }: LayoutNode): boo
   return type === 'ptr-marker' && section.bytes[start - section.base] === OBJECT_POINTER_MARKER;
 }
 
-/** An array of equal elements. The first is resolved now, so that problems of the description show; all on demand. */
+/** An array of equal elements. Problems of the description are told of the first one. */
 function resolveArray(context: ResolveContext, field: FieldSchema, length: number, start: number): ArrayNode {
   const { name, type, size } = field;
   // Without bytes there is nothing to show of elements, however many are claimed.
   const count = size === 0 ? 0 : length;
-  if (count > 0) resolveElement({ ...context, path: [...context.path, 0] }, field, 0, start, start + size);
-  const quiet = silent(context);
-  function* children(): Generator<LayoutNode> {
-    for (let i = 0; i < count; i++) {
-      const elementStart = start + i * size;
-      yield resolveElement(quiet, field, i, elementStart, elementStart + size);
-    }
+  const array = { kind: 'array', name, type, start, end: start + count * size, length } as const;
+  const shape = shapeOfField(field);
+  if (shape && count > 0) {
+    const { bytes, base } = context.section;
+    return { ...array, elements: { shape, count, start, bytes, pos: start - base } };
   }
-  return {
-    kind: 'array',
-    name,
-    type,
-    start,
-    end: start + count * size,
-    length,
-    children: { [Symbol.iterator]: children },
-  };
+  const elements: LayoutNode[] = [];
+  for (let i = 0; i < count; i++) {
+    const here = i === 0 ? { ...context, path: [...context.path, 0] } : silent(context);
+    elements.push(resolveElement(here, field, i, start + i * size, start + (i + 1) * size));
+  }
+  return { ...array, elements };
+}
+
+/** What all values of a field look like; undefined where bytes have a say in it, or the description is wrong. */
+function shapeOfField({ type, size, struct }: FieldSchema, depth = 0): Shape | undefined {
+  const scalar = scalarTypes.get(type);
+  if (scalar) return scalar.size === size ? { kind: 'scalar', type, size } : undefined;
+  if (type !== 'struct' || !struct || depth > MAX_SHAPE_DEPTH) {
+    const isOpened = struct !== undefined || infoCodecs.has(type) || infoReaders.has(type);
+    return isOpened || type === 'struct' || type === 'vstruct' ? undefined : { kind: 'bytes', type, size };
+  }
+  if (struct.subsections.length > 0 || struct.fields.length === 0) return undefined;
+  const members: ShapeMember[] = [];
+  let pos = 0;
+  for (const [i, field] of struct.fields.entries()) {
+    if (field.index !== undefined || struct.fields[i + 1]?.name === field.name) return undefined;
+    const element = shapeOfField(field, depth + 1);
+    if (!element) return undefined;
+    const { arrayLength: length } = field;
+    const isArray = length !== undefined;
+    const array = { kind: 'array', size: element.size * (length ?? 1), length: length ?? 1 } as const;
+    const shape: Shape = isArray ? { ...array, described: undefined, element } : element;
+    if (isArray && (element.size === 0 || length === 0)) return undefined;
+    members.push({ name: field.name, pos, shape });
+    pos += shape.size;
+  }
+  const { vmsdName, versionId } = struct;
+  return pos === size ? { kind: 'struct', type, size, vmsdName, versionId, members } : undefined;
 }
 
 /** One value or struct at `start`; for a type of variable length `limit` bounds it. */

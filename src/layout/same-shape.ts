@@ -1,4 +1,5 @@
-import { childrenOf, type LayoutNode } from './node.ts';
+import { childrenOf } from './children.ts';
+import type { LayoutNode } from './node.ts';
 
 /** Are two trees of the same nodes: names, kinds, types and lengths? Where they are and what values they have may differ. */
 export function isSameShape(a: LayoutNode, b: LayoutNode): boolean {

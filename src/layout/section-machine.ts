@@ -6,10 +6,11 @@ import type { Section } from '../stream/stream.ts';
 import { type ResolveContext, sectionBytes } from './context.ts';
 import { resolveStruct } from './resolve.ts';
 import { FixedLengths } from './walk/fixed-length.ts';
-import { type CountHints, Machine, type MachineMode } from './walk/machine.ts';
+import { Machine } from './walk/machine.ts';
 import type { VmsdProgram } from './walk/program.ts';
 import type { Objects } from './walk/shadow.ts';
 import { subsectionNames } from './walk/subsection-names.ts';
+import type { CountHints, MachineMode } from './walk/walk-context.ts';
 
 /** A section's bytes and what is around them. */
 export interface SectionInput {

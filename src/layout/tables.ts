@@ -10,13 +10,13 @@ import { openSectionMachine } from './section-machine.ts';
 import { CandidateFinder } from './walk/candidates.ts';
 import { VmsdCompiler } from './walk/compile.ts';
 import { countHints } from './walk/count-hints.ts';
-import type { CountHints } from './walk/machine.ts';
 import { NodeBuilder } from './walk/nodes.ts';
 import type { FieldProgram, VmsdProgram } from './walk/program.ts';
 import type { InfoTables } from './walk/read-info.ts';
 import { choiceMessage, compareReadings, type Doubt, misfit } from './walk/readings.ts';
 import { type Candidate, search } from './walk/search.ts';
 import { Objects, type Shadow } from './walk/shadow.ts';
+import type { CountHints } from './walk/walk-context.ts';
 
 /** A section of more bytes is not searched for a reading. */
 const MAX_SECTION_LENGTH = 64 << 20;

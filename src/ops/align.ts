@@ -1,5 +1,6 @@
 import type { PathComponent } from '../bytes/diagnostic.ts';
-import { childrenOf, type Layout, type LayoutNode, type StructNode } from '../layout/node.ts';
+import { childrenOf } from '../layout/children.ts';
+import type { Layout, LayoutNode, StructNode } from '../layout/node.ts';
 import { alignSequences } from './align-sequences.ts';
 import { hashNode } from './hash-node.ts';
 
@@ -71,8 +72,8 @@ export function* alignLayouts(
 export function alignChildren(a: LayoutNode, b: LayoutNode, inTurn = false): Iterable<AlignedChild> {
   if (a.kind === 'array' && b.kind === 'array')
     return inTurn || a.length === b.length
-      ? alignInTurn(a.children, b.children)
-      : alignByContent(a.children, b.children);
+      ? alignInTurn(childrenOf(a), childrenOf(b))
+      : alignByContent(childrenOf(a), childrenOf(b));
   if (a.kind !== 'struct' || b.kind !== 'struct') return [];
   return isList(a) || isList(b) ? alignLists(a, b, inTurn) : alignFields(a, b);
 }

@@ -1,5 +1,6 @@
 import { rangeLength } from '../bytes/range.ts';
 import type { ByteSource } from '../bytes/source.ts';
+import { childrenOf } from '../layout/children.ts';
 import { type SectionBytes, sectionBytes } from '../layout/context.ts';
 import type { ArrayNode, LayoutNode, LeafNode, StructNode } from '../layout/node.ts';
 import { layoutOf, type OpenedStream } from '../layout/open.ts';
@@ -97,7 +98,7 @@ function* elementValues(
   for (const node of nodes) {
     if (node.kind !== 'array') yield nodeValue(section, node);
     else if (node.start === node.end) yield* emptyElements(node);
-    else for (const element of node.children) yield nodeValue(section, element);
+    else for (const element of childrenOf(node)) yield nodeValue(section, element);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { PathComponent } from '../bytes/diagnostic.ts';
 import type { Range } from '../bytes/range.ts';
-import { type Layout, type LayoutNode, walk } from '../layout/node.ts';
+import { walk } from '../layout/children.ts';
+import type { Layout, LayoutNode } from '../layout/node.ts';
 import { compileSelectors, type Selection } from './select.ts';
 import { volatileFields, volatileTypes } from './volatile-fields.ts';
 

@@ -1,5 +1,6 @@
 import type { PathComponent } from '../bytes/diagnostic.ts';
-import { childrenOf, type Layout, type LayoutNode, type LeafValue } from '../layout/node.ts';
+import { childrenOf, isUniform } from '../layout/children.ts';
+import type { Layout, LayoutNode, LeafValue } from '../layout/node.ts';
 import { type AlignedChild, alignChildren, isPadding, leaves } from './align.ts';
 import type { DiffFilter } from './diff-filter.ts';
 
@@ -384,9 +385,10 @@ function sameLayers(a: LayoutNode, b: LayoutNode): boolean {
 /** Are there structs or arrays among the elements? */
 function hasStructs(node: LayoutNode): boolean {
   if (node.kind !== 'array') return false;
-  // Elements that are made on demand are all of one type.
-  if (!Array.isArray(node.children)) {
-    for (const child of node.children) return child.kind !== 'leaf' || child.type === 'nullptr';
+  const { elements } = node;
+  if (isUniform(elements)) {
+    const { kind } = elements.shape;
+    return elements.count > 0 && (kind === 'struct' || kind === 'array' || node.type === 'nullptr');
   }
   for (const child of childrenOf(node)) if (child.kind !== 'leaf') return true;
   return false;

@@ -1,4 +1,5 @@
-import { childrenOf, type LayoutNode, type LeafValue } from '../layout/node.ts';
+import { childrenOf } from '../layout/children.ts';
+import type { LayoutNode, LeafValue } from '../layout/node.ts';
 
 /** FNV-1a, 32 bits. */
 const BASIS = 0x811c9dc5;

@@ -3,6 +3,7 @@ import { DiagnosticList } from '../bytes/diagnostic-list.ts';
 import { type Range, rangeLength } from '../bytes/range.ts';
 import { type ByteSource, locate } from '../bytes/source.ts';
 import type { ContainerLayer } from '../containers/open.ts';
+import { childrenOf } from '../layout/children.ts';
 import type { LayoutNode } from '../layout/node.ts';
 import { layouts, type OpenedStream, undescribedSections } from '../layout/open.ts';
 import type { IterativeSummary } from '../ram/iterative.ts';
@@ -190,7 +191,7 @@ function withFileOffsets<T extends { readonly offset: number }>(
 function addLeaves(node: LayoutNode, count: { leaves: number; gapBytes: number }): void {
   if (node.kind === 'leaf') count.leaves++;
   else if (node.kind === 'gap') count.gapBytes += rangeLength(node);
-  else for (const child of node.children) addLeaves(child, count);
+  else for (const child of childrenOf(node)) addLeaves(child, count);
 }
 
 function total(ranges: readonly Range[]): number {

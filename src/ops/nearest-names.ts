@@ -1,7 +1,8 @@
 import leven from 'leven';
 import { formatPath } from '../bytes/diagnostic.ts';
 import { globPattern } from '../bytes/glob.ts';
-import { type Layout, walk } from '../layout/node.ts';
+import { walk } from '../layout/children.ts';
+import type { Layout } from '../layout/node.ts';
 import { layouts, type OpenedStream } from '../layout/open.ts';
 import { compileSelectors, sectionNames } from './select.ts';
 

@@ -1,4 +1,5 @@
 import { DecodeError, type Diagnostic, printable } from '../bytes/diagnostic.ts';
+import { childrenOf } from '../layout/children.ts';
 import type { ArrayNode, LayoutNode, LeafNode, StructNode } from '../layout/node.ts';
 import { layoutOf, type OpenedStream } from '../layout/open.ts';
 import { scalarTypes } from '../layout/scalars.ts';
@@ -153,7 +154,7 @@ class Observer {
     const elements: LayoutNode[] = [];
     // One value tells all of an array of plain ones.
     const enough = scalarTypes.has(node.type) ? 1 : MAX_ELEMENTS;
-    for (const child of node.children) {
+    for (const child of childrenOf(node)) {
       elements.push(child);
       if (elements.length >= enough) break;
     }

@@ -1,6 +1,7 @@
 import { formatPath, type PathComponent } from '../bytes/diagnostic.ts';
 import { type GlobPattern, globPattern } from '../bytes/glob.ts';
-import { childrenOf, type Layout, type LayoutNode, type WalkStep, walk } from '../layout/node.ts';
+import { childrenOf, type WalkStep, walk } from '../layout/children.ts';
+import type { Layout, LayoutNode } from '../layout/node.ts';
 
 /** Picks nodes by section and field. */
 export interface Selection {
@@ -90,5 +91,8 @@ function prune(
     const kept = prune(layout, selection, child, [...path, child.name]);
     if (kept) children.push(kept);
   }
-  return children.length > 0 ? { ...node, children } : undefined;
+  if (children.length === 0) return undefined;
+  if (node.kind === 'struct') return { ...node, children };
+  const { rest: _, ...array } = node;
+  return { ...array, elements: children };
 }

@@ -1,7 +1,8 @@
 import type { Diagnostic } from '../bytes/diagnostic.ts';
 import { DiagnosticList } from '../bytes/diagnostic-list.ts';
 import { rangeLength } from '../bytes/range.ts';
-import { type ArrayNode, childrenOf, type Layout, type LayoutNode, type StructNode } from '../layout/node.ts';
+import { childrenOf } from '../layout/children.ts';
+import type { ArrayNode, Layout, LayoutNode, StructNode } from '../layout/node.ts';
 import { layouts, type OpenedStream } from '../layout/open.ts';
 import { CONFIGURATION_SECTION } from '../layout/section.ts';
 import type { JsonObject, JsonValue } from '../schema/vmdesc.ts';
@@ -77,7 +78,7 @@ function fieldEntries(node: LayoutNode, form: VmdescForm): JsonObject[] {
   if (node.kind !== 'array') return [fieldEntry(String(node.name), {}, node, form)];
   const name = String(node.name);
   if (node.described === 'markers')
-    return [...node.children].map((child) => fieldEntry(name, {}, child, form));
+    return [...childrenOf(node)].map((child) => fieldEntry(name, {}, child, form));
   if (node.described === 'pointers' && form.nullPointer !== 'first-element') return pointerParts(node, form);
   const entries: JsonObject[] = [];
   for (const child of childrenOf(node)) {
@@ -97,7 +98,7 @@ function fieldEntries(node: LayoutNode, form: VmdescForm): JsonObject[] {
  * the element before the first for not NULL.
  */
 function pointerParts(node: ArrayNode, form: VmdescForm): JsonObject[] {
-  const elements = [...node.children];
+  const elements = [...childrenOf(node)];
   const isNull = (element: LayoutNode | undefined) =>
     element?.kind === 'leaf' && NULL_TYPES.has(element.type);
   const entries: JsonObject[] = [];

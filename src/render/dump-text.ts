@@ -1,7 +1,8 @@
 import { printable } from '../bytes/diagnostic.ts';
 import type { FileOffsets } from '../bytes/file-offsets.ts';
 import { hexOffset } from '../bytes/range.ts';
-import { childrenOf, type Layout, type LayoutNode, type LeafNode } from '../layout/node.ts';
+import { childrenOf } from '../layout/children.ts';
+import type { Layout, LayoutNode, LeafNode } from '../layout/node.ts';
 import { formatSize } from './size.ts';
 import { plainStyle, type TextOptions } from './style.ts';
 import { hexBytes } from './value.ts';
@@ -139,7 +140,7 @@ function leafValues(node: LayoutNode & { kind: 'array' }, options: DumpTextOptio
   const limit = options.full ? Number.POSITIVE_INFINITY : SHORT_VALUES;
   const words: string[] = [];
   let shown = 0;
-  for (const child of node.children) {
+  for (const child of childrenOf(node)) {
     if (child.kind !== 'leaf' || child.type !== node.type || child.meaning !== undefined) return undefined;
     if (shown === limit) {
       words.push(`… ${node.length - shown} more`);

@@ -1,6 +1,7 @@
 import type { PathComponent } from '../bytes/diagnostic.ts';
 import type { FileOffsets } from '../bytes/file-offsets.ts';
 import { printableJson } from '../bytes/printable.ts';
+import { childrenOf } from '../layout/children.ts';
 import { knowledgeOf, type Layout, type LayoutNode, type LeafValue } from '../layout/node.ts';
 import { hexBytes } from './value.ts';
 
@@ -93,7 +94,7 @@ export function* nodeJson(node: LayoutNode, places?: FileOffsets, separator = ''
   }
   yield* withValue(head, node, ',"children":[');
   let between = '';
-  for (const child of node.children) {
+  for (const child of childrenOf(node)) {
     // Most nodes are leaves: no generator for each of them.
     if (child.kind === 'leaf') yield* withValue(headJson(child, places, between), child, '}');
     else yield* nodeJson(child, places, between);

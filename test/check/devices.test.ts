@@ -3,7 +3,8 @@ import { memorySource } from '../../src/bytes/source.ts';
 import { checkStream } from '../../src/check/check.ts';
 import type { DestinationFacts } from '../../src/check/destination.ts';
 import type { CheckReport, Finding } from '../../src/check/finding.ts';
-import { childrenOf, type LayoutNode, walk } from '../../src/layout/node.ts';
+import { childrenOf, walk } from '../../src/layout/children.ts';
+import type { LayoutNode } from '../../src/layout/node.ts';
 import { layoutOf, openStream } from '../../src/layout/open.ts';
 import {
   blocking,

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { memorySource } from '../../src/bytes/source.ts';
 import { checkStream } from '../../src/check/check.ts';
 import type { Finding } from '../../src/check/finding.ts';
-import { walk } from '../../src/layout/node.ts';
+import { walk } from '../../src/layout/children.ts';
 import { layoutOf, openStream } from '../../src/layout/open.ts';
 import { blocking, checkLoad, destinationOf, hasSaid, openBytes, recorded } from './recorded.ts';
 import { splice } from './splice.ts';

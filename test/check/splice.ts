@@ -1,5 +1,6 @@
 import { memorySource } from '../../src/bytes/source.ts';
-import { type LayoutNode, walk } from '../../src/layout/node.ts';
+import { walk } from '../../src/layout/children.ts';
+import type { LayoutNode } from '../../src/layout/node.ts';
 import { layoutOf, openStream } from '../../src/layout/open.ts';
 import type { SectionRecord } from '../../src/stream/records.ts';
 

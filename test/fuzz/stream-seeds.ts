@@ -1,6 +1,6 @@
 import type { Range } from '../../src/bytes/range.ts';
 import { memorySource } from '../../src/bytes/source.ts';
-import { walk } from '../../src/layout/node.ts';
+import { walk } from '../../src/layout/children.ts';
 import { layouts, type OpenedStream, openStream } from '../../src/layout/open.ts';
 import type { SchemaTables } from '../../src/layout/tables.ts';
 import { withoutRamPages } from '../../src/ops/without-ram-pages.ts';

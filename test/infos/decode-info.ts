@@ -1,6 +1,7 @@
+import { childrenOf, walk } from '../../src/layout/children.ts';
 import { sectionBytes } from '../../src/layout/context.ts';
 import { infoCodecs } from '../../src/layout/infos/table.ts';
-import { childrenOf, type LayoutNode, type LeafNode, walk } from '../../src/layout/node.ts';
+import type { LayoutNode, LeafNode } from '../../src/layout/node.ts';
 import { hasInfoReader, type InfoTables, readInfo } from '../../src/layout/walk/read-info.ts';
 
 /** Where the field begins in its stream: not at 0, so that a mix-up of offsets shows. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { childrenOf } from '../../src/layout/children.ts';
 import type { LayoutNode } from '../../src/layout/node.ts';
-import { childrenOf } from '../../src/layout/node.ts';
 import { at, checkTree, decodeInfo, FIELD_START, leaf, meaning } from './decode-info.ts';
 import { ahci, e1000e, pciBridge, rootPort, virtioNet } from './pci-configs.ts';
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { memorySource } from '../../src/bytes/source.ts';
-import { childNamed, type LayoutNode, walk } from '../../src/layout/node.ts';
+import { childNamed, walk } from '../../src/layout/children.ts';
+import type { LayoutNode } from '../../src/layout/node.ts';
 import { layouts, openStream } from '../../src/layout/open.ts';
 import { useBuiltinInfoTables } from '../../src/node/builtin-schemas.ts';
 import { readFixture } from '../fixtures.ts';

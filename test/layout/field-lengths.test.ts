@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { memorySource } from '../../src/bytes/source.ts';
-import { walk } from '../../src/layout/node.ts';
+import { walk } from '../../src/layout/children.ts';
 import { layoutOf, openStream } from '../../src/layout/open.ts';
 import type { FieldSchema, Schema } from '../../src/schema/schema.ts';
 import { parseVmdesc } from '../../src/schema/vmdesc.ts';

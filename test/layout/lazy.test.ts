@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { walk } from '../../src/layout/children.ts';
 import { sectionBytes } from '../../src/layout/context.ts';
-import { type LayoutNode, walk } from '../../src/layout/node.ts';
+import type { LayoutNode } from '../../src/layout/node.ts';
 import { resolveStruct } from '../../src/layout/resolve.ts';
 import type { FieldSchema, StructSchema } from '../../src/schema/schema.ts';
 

@@ -1,4 +1,5 @@
-import { type LayoutNode, walk } from '../../src/layout/node.ts';
+import { walk } from '../../src/layout/children.ts';
+import type { LayoutNode } from '../../src/layout/node.ts';
 import { layoutOf, type OpenedStream, openStream } from '../../src/layout/open.ts';
 import { SchemaTables } from '../../src/layout/tables.ts';
 import { type LearnedSchema, learnSchema } from '../../src/ops/schema-learn.ts';

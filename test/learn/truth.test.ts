@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { walk } from '../../src/layout/node.ts';
+import { walk } from '../../src/layout/children.ts';
 import { layoutOf, openStream } from '../../src/layout/open.ts';
 import { SchemaTables } from '../../src/layout/tables.ts';
 import { builtinSchemas } from '../../src/node/builtin-schema-index.ts';

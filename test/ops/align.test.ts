@@ -86,7 +86,7 @@ const array = (name: PathComponent, children: readonly LayoutNode[]): LayoutNode
   start: 0,
   end: children.reduce((sum, { start, end }) => sum + end - start, 0),
   length: children.length,
-  children,
+  elements: children,
 });
 const names = (nodes: readonly LayoutNode[]) => nodes.map(({ name }) => name).join(' ');
 const summary = (a: LayoutNode, b: LayoutNode) =>

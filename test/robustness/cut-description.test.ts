@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { memorySource } from '../../src/bytes/source.ts';
-import { childrenOf, type LayoutNode } from '../../src/layout/node.ts';
+import { childrenOf } from '../../src/layout/children.ts';
+import type { LayoutNode } from '../../src/layout/node.ts';
 import { layoutOf, type OpenedStream, openStream, undescribedSections } from '../../src/layout/open.ts';
 import { useBuiltinInfoTables, useBuiltinTables } from '../../src/node/builtin-schemas.ts';
 import { describe as describeStream } from '../../src/ops/describe.ts';

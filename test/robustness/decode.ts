@@ -1,7 +1,8 @@
 import { DecodeError, type Diagnostic } from '../../src/bytes/diagnostic.ts';
 import type { Range } from '../../src/bytes/range.ts';
 import { memorySource } from '../../src/bytes/source.ts';
-import { type Layout, walk } from '../../src/layout/node.ts';
+import { walk } from '../../src/layout/children.ts';
+import type { Layout } from '../../src/layout/node.ts';
 import { layouts, type OpenedStream, type OpenOptions, openStream } from '../../src/layout/open.ts';
 import { hexBytes } from '../../src/render/value.ts';
 import type { StreamRecord } from '../../src/stream/records.ts';

@@ -1,4 +1,4 @@
-import { walk } from '../../src/layout/node.ts';
+import { walk } from '../../src/layout/children.ts';
 import { streamInfo } from '../../src/ops/info.ts';
 import { dumpText } from '../../src/render/dump-text.ts';
 import { infoText } from '../../src/render/info-text.ts';

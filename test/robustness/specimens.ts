@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { walk } from '../../src/layout/node.ts';
+import { walk } from '../../src/layout/children.ts';
 import { SchemaTables } from '../../src/layout/tables.ts';
 import { openSchema } from '../../src/node/schema-file.ts';
 import { type Fixture, fixtures, readFixture } from '../fixtures.ts';

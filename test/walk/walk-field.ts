@@ -1,6 +1,7 @@
 import { sectionBytes } from '../../src/layout/context.ts';
 import { FixedLengths } from '../../src/layout/walk/fixed-length.ts';
-import { Machine, type WalkSink } from '../../src/layout/walk/machine.ts';
+import { Machine } from '../../src/layout/walk/machine.ts';
+import type { WalkSink } from '../../src/layout/walk/outcome.ts';
 import type { FieldProgram, VmsdProgram } from '../../src/layout/walk/program.ts';
 import { search } from '../../src/layout/walk/search.ts';
 import { Objects } from '../../src/layout/walk/shadow.ts';
@@ -73,7 +74,7 @@ export function walkSection(
     leaf: (name, _type, start, end, value) => {
       leaves[[...path, name].join('/')] = value instanceof Uint8Array ? `${end - start} bytes` : value;
     },
-    leaves: (_type, _start, _size, count) => {
+    elements: ({ count }) => {
       leaves[path.join('/')] = `${count} values`;
     },
   };

@@ -1,4 +1,5 @@
-import { knowledgeOf, type LayoutNode, walk } from '../../src/layout/node.ts';
+import { walk } from '../../src/layout/children.ts';
+import { knowledgeOf, type LayoutNode } from '../../src/layout/node.ts';
 import { hexBytes } from '../../src/render/value.ts';
 
 /** What a node says, but for the names of what it is in. */

@@ -91,7 +91,7 @@ export class FieldReader {
       for (let i = 0; i < length && this.#ok; i++) read(i);
     });
     const type = children[0]?.type ?? 'struct';
-    this.#children.push({ kind: 'array', name, type, start, end: this.#offset, length, children });
+    this.#children.push({ kind: 'array', name, type, start, end: this.#offset, length, elements: children });
   }
 
   /** The field as a node with all that was taken below it; undefined unless that is exactly the field. */

@@ -1,4 +1,5 @@
-import { childrenOf, type LayoutNode, type LeafNode, type LeafValue, type StructNode } from '../node.ts';
+import { childrenOf } from '../children.ts';
+import type { LayoutNode, LeafNode, LeafValue, StructNode } from '../node.ts';
 import { bitsMeaning, flags, hex } from './bits.ts';
 import { VIRTIO_STATUS_BITS, virtioFeatureNames, virtioPciDeviceType } from './virtio-features.ts';
 import { legacyRings } from './vring.ts';
@@ -66,7 +67,7 @@ export function withVirtioMeanings(children: readonly LayoutNode[], idstr: strin
   };
   return children.map((child): LayoutNode => {
     if (child.name === 'vq' && child.kind === 'array' && !hasRings)
-      return { ...child, children: [...child.children].map(withRings) };
+      return { ...child, elements: [...childrenOf(child)].map(withRings) };
     if (child.name === 'virtio' && child.kind === 'struct') {
       const own = child.children.map((part) => mapLeaves(part, meaningOf));
       return { ...child, children: own };

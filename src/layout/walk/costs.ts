@@ -28,6 +28,26 @@ export function scalarCost(info: string, view: DataView, pos: number, size: numb
   return (32 - Math.clz32(value)) / 8;
 }
 
+/**
+ * Bits of `count` values, one every `stride` bytes from `pos` on; undefined where one of them cannot be.
+ */
+export function scalarsCost(
+  info: string,
+  view: DataView,
+  pos: number,
+  size: number,
+  count: number,
+  stride: number,
+): number | undefined {
+  let cost = 0;
+  for (let i = 0, at = pos; i < count; i++, at += stride) {
+    const one = scalarCost(info, view, at, size);
+    if (one === undefined) return undefined;
+    cost += one;
+  }
+  return cost;
+}
+
 /** Bits of a byte that is not zero where nothing is known of it; what a search expects of those still to come. */
 export const BUFFER_BYTE_COST = 0.8;
 

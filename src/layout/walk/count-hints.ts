@@ -1,5 +1,5 @@
 import type { QemuSchema } from '../../schema/qemu-schema.ts';
-import type { CountHints } from './machine.ts';
+import type { CountHints } from './walk-context.ts';
 
 const NOTHING: ReadonlySet<number> = new Set();
 /** Names that are as short are in too many other names. */

@@ -1,29 +1,21 @@
 import { candidateValues } from '../../expressions/candidate-values.ts';
 import { type Dependency, evaluate, type Place as MemoryPlace } from '../../expressions/evaluate.ts';
 import type { KnownBits } from '../../expressions/known-bits.ts';
-import type { UnknownOption } from './machine.ts';
+import type { UnknownOption } from './outcome.ts';
 import type { ExistenceTest } from './program.ts';
 import type { Place } from './reader.ts';
-import type { ObjectId, Objects, Shadow } from './shadow.ts';
+import type { Objects, Shadow, ShadowKey } from './shadow.ts';
 
 /** A test's answer, or what to guess next for it: a key into the shadow and the values that it could have. */
 export type Existence =
   | { readonly known: true; readonly exists: boolean }
   | {
       readonly known: false;
-      readonly object: ObjectId;
-      readonly offset: number;
-      readonly size: number;
+      readonly key: ShadowKey;
       readonly options: readonly UnknownOption[];
-      /** Where the answer is noted as well. */
-      readonly also?: Place;
+      /** A question that is answered with it. */
+      readonly also?: string;
     };
-
-/** Where guesses are kept that are no members: of single bits, and of what a test answers as a whole. */
-const BIT_SPACE = -10_000_000_000;
-const ANSWER_SPACE = -1_000_000_000;
-/** The same for a load, which may change what such an answer hangs on: what it was before is the likelier one. */
-const LOAD_ANSWER_SPACE = -40_000_000_000;
 
 /** Variables of the program. */
 const GLOBALS: Place = { object: -1, offset: 0 };
@@ -48,7 +40,7 @@ export function decideExistence(
   objects: Objects,
   isLoad = false,
 ): Existence {
-  if (test.expression === undefined) return askTest(test, place, shadow, objects, isLoad);
+  if (test.expression === undefined) return askTest(test, place, shadow, isLoad);
   const start = ({ root, path }: MemoryPlace): Place | undefined =>
     root === 'field' ? undefined : follow(root === 'global' ? GLOBALS : place, path, objects);
   const load = (memory: MemoryPlace): bigint | KnownBits | undefined => {
@@ -61,49 +53,38 @@ export function decideExistence(
     const at = start(dependency.place);
     if (!at) continue;
     const bit = singleBit(dependency);
-    if (bit !== undefined) {
-      return { known: false, object: at.object, offset: bitKey(at.offset, bit), size: 1, options: YES_OR_NO };
-    }
+    if (bit !== undefined) return { known: false, key: { kind: 'bit', ...at, bit }, options: YES_OR_NO };
     const { size } = dependency.place;
     if (shadow.load(at.object, at.offset, size) !== undefined) continue;
     const options = candidateValues(test.expression, dependency.place).map((value, i) => ({
       value,
       cost: 1 + i,
     }));
-    return { known: false, object: at.object, offset: at.offset, size, options };
+    return { known: false, key: { kind: 'member', ...at, size }, options };
   }
-  return askTest(test, place, shadow, objects, isLoad);
+  return askTest(test, place, shadow, isLoad);
 }
 
 /** The function as a whole is guessed, for each struct: mostly it says the same of all structs of a device. */
-function askTest(
-  test: ExistenceTest,
-  { object, offset }: Place,
-  shadow: Shadow,
-  objects: Objects,
-  isLoad: boolean,
-): Existence {
-  const key = (isLoad ? LOAD_ANSWER_SPACE : ANSWER_SPACE) - objects.nameId(`test ${test.id} at ${offset}`);
-  const guess = shadow.load(object, key, 1);
+function askTest(test: ExistenceTest, { object, offset }: Place, shadow: Shadow, isLoad: boolean): Existence {
+  // A load may change what such an answer hangs on: what it was before is the likelier one.
+  const to = `${isLoad ? 'test on load' : 'test'} ${test.id} of ${object} at ${offset}`;
+  const guess = shadow.answered(to);
   if (guess !== undefined) return { known: true, exists: guess !== 0n };
-  const also = { object: objects.root, offset: ANSWER_SPACE - objects.nameId(`test ${test.id}`) };
-  const usual = shadow.load(also.object, also.offset, 1);
+  const also = `test ${test.id}`;
+  const usual = shadow.answered(also);
   const options = [1n, 0n].map((value) => ({
     value,
     cost: usual === undefined ? 1 : value === usual ? 0 : UNUSUAL_TEST,
   }));
   if (usual === 0n) options.reverse();
-  return { known: false, object, offset: key, size: 1, options, also };
+  return { known: false, key: { kind: 'answer', to }, options, also };
 }
 
 function follow(place: Place, path: readonly number[], objects: Objects): Place {
   let at = { object: place.object, offset: place.offset + (path[0] ?? 0) };
   for (const step of path.slice(1)) at = { object: objects.behind(at.object, at.offset), offset: step };
   return at;
-}
-
-function bitKey(offset: number, bit: number): number {
-  return BIT_SPACE - offset * 8 - bit;
 }
 
 function singleBit({ mask }: Dependency): number | undefined {
@@ -131,7 +112,7 @@ function loadBits(shadow: Shadow, { object, offset }: Place, size: number): bigi
     }
   }
   for (let bit = 0; bit < size * 8; bit++) {
-    const guess = shadow.load(object, bitKey(offset, bit), 1);
+    const guess = shadow.bit(object, offset, bit);
     if (guess === undefined || (known >> BigInt(bit)) & 1n) continue;
     known |= 1n << BigInt(bit);
     if (guess !== 0n) value |= 1n << BigInt(bit);

@@ -30,7 +30,6 @@ export interface ElementsFrame extends FrameBase {
   readonly kind: 'elements';
   readonly field: FieldProgram;
   readonly versionId: number;
-  readonly place: Place;
   /** Object and offset of element 0 (or of the pointer to it). */
   readonly base: Place;
   readonly size: number;

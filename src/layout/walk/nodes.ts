@@ -1,10 +1,10 @@
 import type { PathComponent } from '../../bytes/diagnostic.ts';
+import { isUniform } from '../children.ts';
 import { gap, type ResolveContext } from '../context.ts';
 import { infoCodecs } from '../infos/table.ts';
 import { withVirtioMeanings } from '../infos/virtio.ts';
-import type { Choice, LayoutNode, LeafNode, LeafValue, StructNode } from '../node.ts';
-import { scalarTypes } from '../scalars.ts';
-import type { WalkSink } from './machine.ts';
+import type { Choice, LayoutNode, LeafNode, LeafValue, StructNode, UniformElements } from '../node.ts';
+import type { WalkSink } from './outcome.ts';
 import type { FieldProgram, VmsdProgram } from './program.ts';
 import type { Doubt } from './readings.ts';
 
@@ -19,7 +19,7 @@ interface OpenNode {
   readonly length: number;
   readonly described?: FieldProgram['described'] | undefined;
   children: LayoutNode[];
-  elements: Iterable<LayoutNode> | undefined;
+  elements: UniformElements | undefined;
 }
 
 /** Types of structs that are VMSDs, not infos. */
@@ -29,21 +29,13 @@ function chosenThroughout(node: LayoutNode, chosen: Choice): LayoutNode {
   if (node.kind === 'struct')
     return { ...node, chosen, children: node.children.map((child) => chosenThroughout(child, chosen)) };
   if (node.kind !== 'array') return { ...node, chosen };
-  const { children } = node;
-  function* marked(): Generator<LayoutNode> {
-    for (const child of children) yield chosenThroughout(child, chosen);
-  }
-  return { ...node, chosen, children: { [Symbol.iterator]: marked } };
-}
-
-/** The elements of an array of plain values, and behind them the gap where the walk did not get to its end. */
-function followed(elements: Iterable<LayoutNode> | undefined, rest: LayoutNode[]): Iterable<LayoutNode> {
-  if (!elements || rest.length === 0) return elements ?? rest;
+  const { elements, rest } = node;
+  const mark = (child: LayoutNode) => chosenThroughout(child, chosen);
   return {
-    *[Symbol.iterator]() {
-      yield* elements;
-      yield* rest;
-    },
+    ...node,
+    chosen,
+    elements: isUniform(elements) ? { ...elements, chosen } : elements.map(mark),
+    ...(rest ? { rest: rest.map(mark) } : {}),
   };
 }
 
@@ -52,11 +44,14 @@ export class NodeBuilder implements WalkSink {
   readonly #context: ResolveContext;
   readonly #open: OpenNode[] = [];
   readonly #doubt: Doubt | undefined;
+  /** Where readings differ, each node is judged for itself. */
+  readonly wantsEach: boolean;
 
   /** With a doubt, nodes that not all readings have are marked as chosen. */
   constructor(context: ResolveContext, vmsd: VmsdProgram, versionId: number, doubt?: Doubt) {
     this.#context = context;
     this.#doubt = doubt;
+    this.wantsEach = doubt !== undefined;
     this.open('', 'section', context.section.base, vmsd, versionId);
   }
 
@@ -120,16 +115,8 @@ export class NodeBuilder implements WalkSink {
     );
   }
 
-  leaves(type: string, start: number, size: number, count: number): void {
-    const { view, base } = this.#context.section;
-    const scalar = scalarTypes.get(type)!;
-    function* elements(): Generator<LeafNode> {
-      for (let i = 0; i < count; i++) {
-        const at = start + i * size;
-        yield { kind: 'leaf', name: i, type, start: at, end: at + size, value: scalar.read(view, at - base) };
-      }
-    }
-    this.#open.at(-1)!.elements = { [Symbol.iterator]: elements };
+  elements(elements: UniformElements): void {
+    this.#open.at(-1)!.elements = elements;
   }
 
   close(end: number): void {
@@ -150,7 +137,7 @@ export class NodeBuilder implements WalkSink {
     const doubt = this.#doubt;
     if (!doubt || doubt.isCertain(kind, node.name, type, node.start, node.end)) return node;
     // What a codec or a plain array makes of a value is as certain as the value.
-    const isValue = kind === 'leaf' || isOpened || (node.kind === 'array' && !Array.isArray(node.children));
+    const isValue = kind === 'leaf' || isOpened || (node.kind === 'array' && isUniform(node.elements));
     return isValue ? chosenThroughout(node, doubt.choice) : { ...node, chosen: doubt.choice };
   }
 
@@ -160,8 +147,9 @@ export class NodeBuilder implements WalkSink {
       const { described } = node;
       // Of an array of pointers, the first element may be a marker.
       const first = elements ? type : (children[0]?.type ?? type);
-      const array = { kind, name, type: first, start, end, length, children: followed(elements, children) };
-      return described ? { ...array, described } : array;
+      const array = { kind, name, type: first, start, end, length, elements: elements ?? children };
+      const rest = elements && children.length > 0 ? { rest: children } : {};
+      return { ...array, ...(described ? { described } : {}), ...rest };
     }
     const { bytes, base } = this.#context.section;
     if (VMSD_TYPES.has(type)) return { kind, name, type, start, end, vmsdName, versionId, children };

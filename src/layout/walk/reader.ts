@@ -1,4 +1,4 @@
-import type { UnknownOption } from './machine.ts';
+import type { UnknownOption } from './outcome.ts';
 import type { FieldProgram, VmsdProgram } from './program.ts';
 import type { ObjectId } from './shadow.ts';
 

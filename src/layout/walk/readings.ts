@@ -1,8 +1,11 @@
 import { printable } from '../../bytes/diagnostic.ts';
+import { shapeType } from '../children.ts';
 import type { Choice } from '../node.ts';
-import type { Machine, WalkSink } from './machine.ts';
+import type { Machine } from './machine.ts';
+import type { WalkSink } from './outcome.ts';
 import type { VmsdProgram } from './program.ts';
 import type { Candidate, Guess, SearchResult, Solution } from './search.ts';
+import { keyText } from './shadow.ts';
 
 /** Readings that are compared with the best one. */
 const MAX_COMPARED = 16;
@@ -105,10 +108,11 @@ function shapeOf(machine: Machine, { candidate, shadow }: Solution, versionId: n
     }
   };
   const sink: WalkSink = {
+    wantsEach: true,
     open: (name, type, start) => add(1, numberOf(name), numberOf(type), start),
     openArray: (name, type, start, length) => add(2, numberOf(name), numberOf(type), start, length),
     leaf: (name, type, start, end) => add(3, numberOf(name), numberOf(type), start, end),
-    leaves: (type, start, size, count) => add(4, numberOf(type), start, size, count),
+    elements: ({ shape, start, count }) => add(4, numberOf(shapeType(shape)), start, shape.size, count),
     close: (end) => add(5, end),
   };
   machine.run(machine.start(candidate.vmsd, versionId, shadow.branch()), sink);
@@ -127,6 +131,7 @@ function nodesOf(machine: Machine, { candidate, shadow }: Solution, versionId: n
   const cut: string[] = [];
   const open: { kind: NodeKind; name: string | number; type: string; start: number }[] = [];
   const sink: WalkSink = {
+    wantsEach: true,
     open(name, type, start) {
       open.push({ kind: 'struct', name, type, start });
     },
@@ -137,8 +142,8 @@ function nodesOf(machine: Machine, { candidate, shadow }: Solution, versionId: n
       keys.add(nodeKey('leaf', name, type, start, end));
       cut.push(`${type} ${start} ${end}`);
     },
-    leaves(type, start, size, count) {
-      cut.push(`${type} ${start} ${size} ${count}`);
+    elements({ shape, start, count }) {
+      cut.push(`${shapeType(shape)} ${start} ${shape.size} ${count}`);
     },
     close(end) {
       const { kind, name, type, start } = open.pop()!;
@@ -155,7 +160,7 @@ function nodeKey(kind: NodeKind, name: string | number, type: string, start: num
 
 /** In words, by what a reading was guessed that another one does not share. */
 function told({ guesses, candidate }: Solution, other: Solution | undefined): string {
-  const key = ({ unknown, value }: Guess) => `${unknown.object} ${unknown.offset} ${unknown.size} ${value}`;
+  const key = ({ unknown, value }: Guess) => `${keyText(unknown.key)} ${value}`;
   const shared = new Set(other?.guesses.map(key));
   const own = guesses.filter((guess) => !shared.has(key(guess)));
   const parts = own.map(

@@ -1,5 +1,6 @@
 import { BUFFER_BYTE_COST } from './costs.ts';
-import type { Machine, Refusal, Run, Unknown } from './machine.ts';
+import type { Machine } from './machine.ts';
+import type { Refusal, Run, Unknown } from './outcome.ts';
 import type { VmsdProgram } from './program.ts';
 import { Shadow } from './shadow.ts';
 
@@ -159,9 +160,9 @@ export function search(
   return finish(true);
 }
 
-function guess(shadow: Shadow, { object, offset, size, also }: Unknown, value: bigint): void {
-  shadow.guess(object, offset, size, value);
-  if (also) shadow.store(also.object, also.offset, size, value);
+function guess(shadow: Shadow, { key, also }: Unknown, value: bigint): void {
+  shadow.guess(key, value);
+  if (also !== undefined) shadow.answer(also, value);
 }
 
 /** What `memory` is with all guesses made beforehand: a run over it goes as the one that they were made in. */

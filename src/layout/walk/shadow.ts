@@ -1,3 +1,60 @@
+/** An object of the source QEMU: the device, or what a pointer in another object points to. */
+export type ObjectId = number;
+
+/** Where a value is kept: a member of an object, a bit of one, or the answer to a question that is about no member. */
+export type ShadowKey =
+  | { readonly kind: 'member'; readonly object: ObjectId; readonly offset: number; readonly size: number }
+  | { readonly kind: 'bit'; readonly object: ObjectId; readonly offset: number; readonly bit: number }
+  | { readonly kind: 'answer'; readonly to: string };
+
+/** Two keys of one text are the same key. */
+export function keyText(key: ShadowKey): string {
+  switch (key.kind) {
+    case 'member':
+      return `member ${key.object} ${key.offset} ${key.size}`;
+    case 'bit':
+      return `bit ${key.object} ${key.offset} ${key.bit}`;
+    case 'answer':
+      return key.to;
+  }
+}
+
+/** Equal integers at equal distances, kept as where they are in the stream. */
+export interface ShadowRange {
+  readonly object: ObjectId;
+  /** Of the first one. */
+  readonly offset: number;
+  /** Bytes from one to the next. */
+  readonly stride: number;
+  /** Bytes of one in memory. */
+  readonly size: number;
+  readonly count: number;
+  /** The unsigned value of one. */
+  read(index: number): bigint;
+}
+
+interface Guessed {
+  readonly object: ObjectId;
+  readonly offset: number;
+  readonly size: number;
+  readonly value: bigint;
+  readonly before: Guessed | undefined;
+}
+
+/** What is known of one object. */
+interface Members {
+  /** By place and size; `undefined` for one that was made unknown. */
+  readonly values: Map<number, number | bigint | undefined>;
+  /** By eight bytes of the object: which sizes there are values of, a bit for each. */
+  readonly sizes: Map<number, number>;
+  readonly ranges: ShadowRange[];
+}
+
+/** Bytes that members have. */
+const SIZES = [1, 2, 4, 8] as const;
+/** Bytes for which it is kept together which sizes there are. */
+const WORD = 8;
+
 /**
  * The memory that QEMU would have filled by loading: values that were in the stream so far, and guesses made for
  * values that are never sent, by the object they are in and their byte offset there.
@@ -7,9 +64,10 @@
  */
 export class Shadow {
   readonly #parent: Shadow | undefined;
-  readonly #values = new Map<ObjectId, Map<number, number | bigint | undefined>>();
-  /** Arrays of integers, kept as where they are in the stream. */
-  readonly #ranges = new Map<ObjectId, ShadowRange[]>();
+  readonly #members = new Map<ObjectId, Members>();
+  readonly #bits = new Map<ObjectId, Map<number, bigint>>();
+  readonly #answers = new Map<string, bigint>();
+  readonly #bytes = new Map<ObjectId, Uint8Array>();
   /** The guess that this shadow was branched for, and what its parents were. */
   #guess: Guessed | undefined;
   #sealed = false;
@@ -31,17 +89,12 @@ export class Shadow {
 
   /** Stores an unsigned value. */
   store(object: ObjectId, offset: number, size: number, value: number | bigint): void {
-    this.#valuesOf(object).set(key(offset, size), value);
+    this.#put(object, offset, size, value);
   }
 
-  #valuesOf(object: ObjectId): Map<number, number | bigint | undefined> {
-    if (this.#sealed) throw new Error('a shadow that was branched cannot be written');
-    let values = this.#values.get(object);
-    if (!values) {
-      values = new Map();
-      this.#values.set(object, values);
-    }
-    return values;
+  /** Makes a value unknown again. */
+  forget(object: ObjectId, offset: number, size: number): void {
+    this.#put(object, offset, size, undefined);
   }
 
   /**
@@ -49,8 +102,9 @@ export class Shadow {
    * are).
    */
   overwrite(object: ObjectId, offset: number, size: number, value: number | bigint): void {
+    const there = this.#sizesIn(object, offset, offset + size);
     for (const other of SIZES) {
-      if (other === size) continue;
+      if (other === size || (there & (1 << other)) === 0) continue;
       for (let at = Math.floor(offset / other) * other; at < offset + size; at += other) {
         const before = this.load(object, at, other);
         if (before === undefined) continue;
@@ -65,85 +119,174 @@ export class Shadow {
     this.store(object, offset, size, value);
   }
 
-  /** Makes a value unknown again. */
-  forget(object: ObjectId, offset: number, size: number): void {
-    this.#valuesOf(object).set(key(offset, size), undefined);
-  }
-
   /** Stores a value that was guessed, and not loaded. */
-  guess(object: ObjectId, offset: number, size: number, value: bigint): void {
-    this.store(object, offset, size, value);
-    this.#guess = { object, key: key(offset, size), value, before: this.#guess };
+  guess(key: ShadowKey, value: bigint): void {
+    if (key.kind === 'answer') this.answer(key.to, value);
+    else if (key.kind === 'bit') this.#putBit(key.object, key.offset, key.bit, value);
+    else {
+      const { object, offset, size } = key;
+      this.store(object, offset, size, value);
+      this.#guess = { object, offset, size, value, before: this.#guess };
+    }
   }
 
-  /** What was guessed for a place; undefined where nothing was. */
+  /** What was guessed for a member; undefined where nothing was. */
   guessed(object: ObjectId, offset: number, size: number): bigint | undefined {
-    if (!this.#guess) return undefined;
-    const name = key(offset, size);
     for (let guess: Guessed | undefined = this.#guess; guess; guess = guess.before)
-      if (guess.object === object && guess.key === name) return guess.value;
+      if (guess.object === object && guess.offset === offset && guess.size === size) return guess.value;
     return undefined;
   }
 
-  /** Stores an array of equal integers by a function that reads one of them. */
-  storeArray(range: ShadowRange): void {
-    if (this.#sealed) throw new Error('a shadow that was branched cannot be written');
-    const ranges = this.#ranges.get(range.object);
-    if (ranges) ranges.push(range);
-    else this.#ranges.set(range.object, [range]);
+  /** Stores equal integers by a function that reads one of them. */
+  storeRange(range: ShadowRange): void {
+    this.#open(range.object).ranges.push(range);
+  }
+
+  /**
+   * Can integers in `[start, end)` of an object be stored by these ranges, and no less known for it? Not where a guess
+   * lies that they have to agree with, nor where a value goes before them or holds some of their bytes.
+   */
+  isFree(
+    object: ObjectId,
+    start: number,
+    end: number,
+    ranges: readonly Omit<ShadowRange, 'read'>[],
+  ): boolean {
+    for (let guess: Guessed | undefined = this.#guess; guess; guess = guess.before)
+      if (guess.object === object && guess.offset < end && guess.offset + guess.size > start) return false;
+    for (let shadow: Shadow | undefined = this; shadow; shadow = shadow.#parent) {
+      const members = shadow.#members.get(object);
+      if (!members) continue;
+      for (const word of members.sizes.keys())
+        if (word * WORD < end && (word + 1) * WORD > start) return false;
+      for (const range of members.ranges) {
+        if (range.offset >= end || range.offset + range.stride * range.count <= start) continue;
+        const isSame = ({ offset, stride, size }: Omit<ShadowRange, 'read'>) =>
+          offset === range.offset && stride === range.stride && size === range.size;
+        if (shadow === this || !ranges.some(isSame)) return false;
+      }
+    }
+    return true;
   }
 
   /** The unsigned value of `size` bytes at an offset of an object; undefined when nothing stored it so. */
   load(object: ObjectId, offset: number, size: number): bigint | undefined {
-    const name = key(offset, size);
+    const name = memberKey(offset, size);
     for (let shadow: Shadow | undefined = this; shadow; shadow = shadow.#parent) {
-      const values = shadow.#values.get(object);
-      const value = values?.get(name);
+      const members = shadow.#members.get(object);
+      if (!members) continue;
+      const value = members.values.get(name);
       if (value !== undefined) return BigInt(value);
-      if (values?.has(name)) return undefined;
-      for (const range of shadow.#ranges.get(object) ?? NO_RANGES) {
+      if (members.values.has(name)) return undefined;
+      for (const range of members.ranges) {
         const at = offset - range.offset;
-        if (range.size !== size || at < 0) continue;
-        if (at % size === 0 && at / size < range.count) return range.read(at / size);
+        if (range.size !== size || at < 0 || at % range.stride !== 0) continue;
+        if (at / range.stride < range.count) return range.read(at / range.stride);
       }
     }
     return undefined;
   }
+
+  /** A bit of a member that was guessed; undefined where it was not. */
+  bit(object: ObjectId, offset: number, bit: number): bigint | undefined {
+    for (let shadow: Shadow | undefined = this; shadow; shadow = shadow.#parent) {
+      const value = shadow.#bits.get(object)?.get(bitKey(offset, bit));
+      if (value !== undefined) return value;
+    }
+    return undefined;
+  }
+
+  /** Notes what a question that is about no member was answered with. */
+  answer(to: string, value: bigint): void {
+    this.#requireOpen();
+    this.#answers.set(to, value);
+  }
+
+  /** What was answered to a question; undefined where nothing was. */
+  answered(to: string): bigint | undefined {
+    for (let shadow: Shadow | undefined = this; shadow; shadow = shadow.#parent) {
+      const value = shadow.#answers.get(to);
+      if (value !== undefined) return value;
+    }
+    return undefined;
+  }
+
+  /** Keeps bytes that an object has; what this shadow keeps for it already stays. */
+  keepBytes(object: ObjectId, bytes: Uint8Array): void {
+    this.#requireOpen();
+    if (!this.#bytes.has(object)) this.#bytes.set(object, bytes);
+  }
+
+  /** The bytes that were kept for an object. */
+  bytesOf(object: ObjectId): Uint8Array | undefined {
+    for (let shadow: Shadow | undefined = this; shadow; shadow = shadow.#parent) {
+      const bytes = shadow.#bytes.get(object);
+      if (bytes) return bytes;
+    }
+    return undefined;
+  }
+
+  #put(object: ObjectId, offset: number, size: number, value: number | bigint | undefined): void {
+    const { values, sizes } = this.#open(object);
+    const name = memberKey(offset, size);
+    if (!values.has(name)) {
+      for (let word = Math.floor(offset / WORD); word * WORD < offset + size; word++)
+        sizes.set(word, (sizes.get(word) ?? 0) | (1 << size));
+    }
+    values.set(name, value);
+  }
+
+  #putBit(object: ObjectId, offset: number, bit: number, value: bigint): void {
+    this.#requireOpen();
+    let bits = this.#bits.get(object);
+    if (!bits) {
+      bits = new Map();
+      this.#bits.set(object, bits);
+    }
+    bits.set(bitKey(offset, bit), value);
+  }
+
+  /** Sizes of the members that are in `[start, end)` of an object, or near: a bit for each. */
+  #sizesIn(object: ObjectId, start: number, end: number): number {
+    let found = 0;
+    for (let shadow: Shadow | undefined = this; shadow; shadow = shadow.#parent) {
+      const members = shadow.#members.get(object);
+      if (!members) continue;
+      for (let word = Math.floor(start / WORD); word * WORD < end; word++)
+        found |= members.sizes.get(word) ?? 0;
+      for (const { offset, stride, size, count } of members.ranges)
+        if (offset < end && offset + stride * count > start) found |= 1 << size;
+    }
+    return found;
+  }
+
+  #open(object: ObjectId): Members {
+    this.#requireOpen();
+    let members = this.#members.get(object);
+    if (!members) {
+      members = { values: new Map(), sizes: new Map(), ranges: [] };
+      this.#members.set(object, members);
+    }
+    return members;
+  }
+
+  #requireOpen(): void {
+    if (this.#sealed) throw new Error('a shadow that was branched cannot be written');
+  }
 }
-
-/** Bytes that members have. */
-const SIZES = [1, 2, 4, 8] as const;
-
-const NO_RANGES: readonly ShadowRange[] = [];
-
-interface Guessed {
-  readonly object: ObjectId;
-  readonly key: number;
-  readonly value: bigint;
-  readonly before: Guessed | undefined;
-}
-
-export interface ShadowRange {
-  readonly object: ObjectId;
-  readonly offset: number;
-  /** Bytes of one element in memory. */
-  readonly size: number;
-  readonly count: number;
-  read(index: number): bigint;
-}
-
-/** An object of the source QEMU: the device, or what a pointer in another object points to. */
-export type ObjectId = number;
 
 /** Sizes are 1 to 8. */
-function key(offset: number, size: number): number {
+function memberKey(offset: number, size: number): number {
   return offset * 16 + size;
+}
+
+function bitKey(offset: number, bit: number): number {
+  return offset * 64 + bit;
 }
 
 /** Gives objects their ids: the same pointer of the same object is the same object in every branch of a search. */
 export class Objects {
   readonly #ids = new Map<string, ObjectId>();
-  readonly #names = new Map<string, number>();
 
   /** The object that a section belongs to. */
   readonly root: ObjectId = 0;
@@ -155,16 +298,6 @@ export class Objects {
     if (id === undefined) {
       id = this.#ids.size + 1;
       this.#ids.set(name, id);
-    }
-    return id;
-  }
-
-  /** A number for a name: the same for the same name. */
-  nameId(name: string): number {
-    let id = this.#names.get(name);
-    if (id === undefined) {
-      id = this.#names.size;
-      this.#names.set(name, id);
     }
     return id;
   }

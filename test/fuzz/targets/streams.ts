@@ -1,5 +1,5 @@
 import { memorySource } from '../../../src/bytes/source.ts';
-import { walk } from '../../../src/layout/node.ts';
+import { walk } from '../../../src/layout/children.ts';
 import { layoutOf, type OpenOptions, openStream } from '../../../src/layout/open.ts';
 import { diffStreams } from '../../../src/ops/diff.ts';
 import { diffJson } from '../../../src/render/diff-json.ts';
