@@ -9,6 +9,9 @@ import { bytesAt, type WalkContext } from './walk-context.ts';
 /** Values in one element of a uniform array; more are not worth it. */
 const MAX_COLUMNS = 256;
 const MAX_DEPTH = 16;
+const UNUSED = 'unused_buffer';
+/** Infos that are as many bytes as the field has in memory, and nothing else. */
+const PLAIN_BYTES: ReadonlySet<string> = new Set(['buffer', UNUSED]);
 
 /** The same value of all elements: where it is in the first one, in the stream and in memory. */
 interface Column {
@@ -51,7 +54,7 @@ function shapeOfElement(
     return shapeOfStruct(element.type, element.vmsd, element.versionId, columns, pos, offset, depth);
   const { info } = element;
   const scalar = scalarTypes.get(info);
-  if (!scalar && info !== 'buffer') return undefined;
+  if (!scalar && !PLAIN_BYTES.has(info)) return undefined;
   const length = scalar?.size ?? size;
   columns.push({ info, pos, length, offset, size });
   return { kind: scalar ? 'scalar' : 'bytes', type: info, size: length };
@@ -125,9 +128,12 @@ export function loadUniform(
   if (!run.shadow.isFree(object, offset, offset + count * size, ranges)) return false;
   let cost = 0;
   for (const { info, pos, length: columnLength } of columns) {
-    if (info === 'buffer') {
+    if (PLAIN_BYTES.has(info)) {
+      let bytesCost = 0;
       for (let i = 0; i < count; i++)
-        cost += bufferCost(bytesAt(context, start + i * shape.size + pos, columnLength));
+        bytesCost += bufferCost(bytesAt(context, start + i * shape.size + pos, columnLength));
+      if (info === UNUSED && bytesCost > 0 && !context.mode.isLoad) return false;
+      cost += bytesCost;
       continue;
     }
     const columnCost = scalarsCost(info, view, first + pos, columnLength, count, shape.size);
