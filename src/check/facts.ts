@@ -1,6 +1,6 @@
 import { appendTo } from '../bytes/append-to.ts';
-import { virtioTypeOfName } from '../layout/infos/virtio.ts';
-import { deniedVirtioFeatures } from '../layout/infos/virtio-feature-properties.ts';
+import { deniedVirtioFeatures } from '../infos/virtio/feature-properties.ts';
+import { virtioTypeOfName } from '../infos/virtio/meanings.ts';
 import type { DestinationFacts } from './destination.ts';
 import type { Profile, ProfileDevice } from './profile.ts';
 

@@ -1,9 +1,9 @@
 import { appendTo } from '../bytes/append-to.ts';
 import type { PathComponent } from '../bytes/diagnostic.ts';
+import { type FeatureProperty, virtioFeatureProperty } from '../infos/virtio/feature-properties.ts';
+import { setBits, virtioFeatureName, virtioFeatureNames } from '../infos/virtio/features.ts';
+import { UPPER_FEATURES, virtioTypeOf } from '../infos/virtio/meanings.ts';
 import { childNamed, childrenOf, integerOf } from '../layout/children.ts';
-import { UPPER_FEATURES, virtioTypeOf } from '../layout/infos/virtio.ts';
-import { type FeatureProperty, virtioFeatureProperty } from '../layout/infos/virtio-feature-properties.ts';
-import { setBits, virtioFeatureName, virtioFeatureNames } from '../layout/infos/virtio-features.ts';
 import type { LayoutNode } from '../layout/node.ts';
 import type { Destination } from './destination.ts';
 import { propertyOf, settingsText } from './device-settings.ts';

@@ -1,4 +1,4 @@
-import { alternativeInfoLengths } from '../layout/walk/info-lengths.ts';
+import { alternativeInfoLengths } from '../infos/infos.ts';
 import { type AlignedPair, align } from './align.ts';
 import { compareVersions } from './compare-versions.ts';
 import {

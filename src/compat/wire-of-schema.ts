@@ -1,6 +1,6 @@
 import { evaluate } from '../expressions/evaluate.ts';
 import type { Expression } from '../expressions/expression.ts';
-import { fixedInfoLength } from '../layout/walk/info-lengths.ts';
+import { fixedInfoLength } from '../infos/infos.ts';
 import {
   type QemuSchema,
   VMS_ARRAY,

@@ -29,7 +29,8 @@ export function knowledgeOf(node: LayoutNode): Knowledge {
   return node.chosen ? 'chosen' : 'exact';
 }
 
-interface NodeBase {
+/** Name, type and place of a node. */
+export interface NodePlace {
   /** Field name, index in an array, or full name of a subsection; `''` for the root of a section. */
   readonly name: PathComponent;
   /** Name of the VMStateInfo, as the schema has it; see each kind for more. */
@@ -37,6 +38,9 @@ interface NodeBase {
   /** Absolute offsets in the stream, half open. */
   readonly start: number;
   readonly end: number;
+}
+
+interface NodeBase extends NodePlace {
   /** Another reading of the section does not have this node, or may not have it. */
   readonly chosen?: Choice;
 }

@@ -1,6 +1,7 @@
 import { type PathComponent, printable } from '../bytes/diagnostic.ts';
 import { hexOffset, type Range } from '../bytes/range.ts';
 import { decodeText } from '../bytes/window.ts';
+import type { DescribedElement, Infos } from '../infos/info.ts';
 import {
   type FieldSchema,
   type StructSchema,
@@ -8,12 +9,11 @@ import {
   subsectionHeaderLength,
 } from '../schema/schema.ts';
 import { QEMU_VM_SUBSECTION } from '../stream/records.ts';
-import { gap, type NodePlace, type ResolveContext, type SectionBytes } from './context.ts';
-import { infoCodecs } from './infos/table.ts';
-import type { ArrayNode, LayoutNode, LeafNode, Shape, ShapeMember, StructNode } from './node.ts';
+import { gap, type ResolveContext } from './context.ts';
+import type { ArrayNode, LayoutNode, LeafNode, NodePlace, Shape, ShapeMember, StructNode } from './node.ts';
 import { NULL_POINTER_MARKER, OBJECT_POINTER_MARKER, resolvePointerArray } from './pointer-array.ts';
 import { scalarTypes } from './scalars.ts';
-import { infoReaders } from './walk/readers/table.ts';
+import type { SectionBytes } from './section-bytes.ts';
 
 /**
  * Resolves a struct over `[start, end)` (absolute offsets within the section's bytes). Total: the result's leaves and
@@ -255,7 +255,7 @@ function resolveArray(context: ResolveContext, field: FieldSchema, length: numbe
   // Without bytes there is nothing to show of elements, however many are claimed.
   const count = size === 0 ? 0 : length;
   const array = { kind: 'array', name, type, start, end: start + count * size, length } as const;
-  const shape = shapeOfField(field);
+  const shape = shapeOfField(field, context.infos);
   if (shape && count > 0) {
     const { bytes, base } = context.section;
     return { ...array, elements: { shape, count, start, bytes, pos: start - base } };
@@ -269,11 +269,12 @@ function resolveArray(context: ResolveContext, field: FieldSchema, length: numbe
 }
 
 /** What all values of a field look like; undefined where bytes have a say in it, or the description is wrong. */
-function shapeOfField({ type, size, struct }: FieldSchema, depth = 0): Shape | undefined {
+function shapeOfField({ type, size, struct }: FieldSchema, infos: Infos, depth = 0): Shape | undefined {
   const scalar = scalarTypes.get(type);
   if (scalar) return scalar.size === size ? { kind: 'scalar', type, size } : undefined;
   if (type !== 'struct' || !struct || depth > MAX_SHAPE_DEPTH) {
-    const isOpened = struct !== undefined || infoCodecs.has(type) || infoReaders.has(type);
+    const info = infos.get(type);
+    const isOpened = struct !== undefined || info?.open || info?.read;
     return isOpened || type === 'struct' || type === 'vstruct' ? undefined : { kind: 'bytes', type, size };
   }
   if (struct.subsections.length > 0 || struct.fields.length === 0) return undefined;
@@ -281,7 +282,7 @@ function shapeOfField({ type, size, struct }: FieldSchema, depth = 0): Shape | u
   let pos = 0;
   for (const [i, field] of struct.fields.entries()) {
     if (field.index !== undefined || struct.fields[i + 1]?.name === field.name) return undefined;
-    const element = shapeOfField(field, depth + 1);
+    const element = shapeOfField(field, infos, depth + 1);
     if (!element) return undefined;
     const { arrayLength: length } = field;
     const isArray = length !== undefined;
@@ -326,9 +327,14 @@ function resolveElement(
     }
     if (struct) return resolveStruct(context, struct, { name, type, start, end });
   }
-  const codec = infoCodecs.get(type);
+  const codec = context.infos.get(type)?.open;
   if (codec) {
-    const node = codec(context, field, { name, start, end: isVariable(field) ? limit : end });
+    const at = { name, type, start, end: isVariable(field) ? limit : end };
+    const element: DescribedElement | undefined = struct && {
+      struct,
+      resolve: (path, place) => resolveStruct({ ...context, path }, struct, place),
+    };
+    const node = codec(context, at, element);
     if (node) return node;
     if (isVariable(field)) return { ...gap(context, 'undecoded', start, limit), name };
   }

@@ -1,10 +1,12 @@
 import type { Diagnostic } from '../bytes/diagnostic.ts';
 import { rangeLength } from '../bytes/range.ts';
 import type { ByteSource } from '../bytes/source.ts';
+import { builtInInfos } from '../infos/infos.ts';
 import type { SectionRecord } from '../stream/records.ts';
 import type { Section } from '../stream/stream.ts';
-import { type ResolveContext, sectionBytes } from './context.ts';
+import type { ResolveContext } from './context.ts';
 import { resolveStruct } from './resolve.ts';
+import { sectionBytes } from './section-bytes.ts';
 import { FixedLengths } from './walk/fixed-length.ts';
 import { Machine } from './walk/machine.ts';
 import type { VmsdProgram } from './walk/program.ts';
@@ -50,10 +52,23 @@ export async function openSectionMachine(
   const section = sectionBytes(await source.read(body.start, length, new Uint8Array(length)), body.start);
   const headers = subsectionNames(section.bytes);
   const lengths = new FixedLengths((name) => headers.has(name));
-  const surroundings = { idstr, vmsds: (name: string) => tables.vmsds(name), cpus: countCpus(sections) };
+  const surroundings = {
+    idstr,
+    vmsds: (name: string) => tables.vmsds(name),
+    cpus: countCpus(sections),
+    infos: builtInInfos,
+  };
   const machine = new Machine(section, body.end, objects, lengths, tables.hints, surroundings, mode);
   return {
     machine,
-    context: { section, idstr, path: [], report, resolveStruct, readInfo: () => undefined },
+    context: {
+      section,
+      idstr,
+      path: [],
+      report,
+      infos: builtInInfos,
+      resolveStruct,
+      readInfo: () => undefined,
+    },
   };
 }

@@ -2,15 +2,17 @@ import type { Diagnostic } from '../bytes/diagnostic.ts';
 import { DiagnosticList } from '../bytes/diagnostic-list.ts';
 import { rangeLength } from '../bytes/range.ts';
 import type { ByteSource } from '../bytes/source.ts';
+import { builtInInfos } from '../infos/infos.ts';
 import { configurationSchema } from '../schema/configuration.ts';
 import { findDevice, type Schema, type StructSchema, structLength } from '../schema/schema.ts';
 import type { BoundaryOrigin, ConfigurationRecord, SectionRecord } from '../stream/records.ts';
 import type { Section, Stream } from '../stream/stream.ts';
-import { gap, type ResolveContext, sectionBytes } from './context.ts';
+import { gap, type ResolveContext } from './context.ts';
 import type { GapNode, Layout, LayoutNode, StructNode } from './node.ts';
 import { resolveStruct } from './resolve.ts';
+import { sectionBytes } from './section-bytes.ts';
 import { resolveByTables, type SchemaTables } from './tables.ts';
-import { hasInfoReader, type InfoTables, type ReadInfo, readInfo } from './walk/read-info.ts';
+import { type InfoTables, type ReadInfo, readInfo } from './walk/read-info.ts';
 
 /** A gap of more bytes than this is not read. */
 const MAX_GAP_VALUE = 1 << 20;
@@ -150,10 +152,11 @@ async function resolveBody(
     idstr,
     path: [],
     report,
+    infos: builtInInfos,
     resolveStruct,
     readInfo(here, at) {
       // Asked before the tables are: they may have to be loaded.
-      if (!hasInfoReader(at.type)) return undefined;
+      if (!here.infos.get(at.type)?.read) return undefined;
       let best: ReadInfo | undefined;
       for (const tables of infoTables) {
         const read = readInfo(here, at, tables);

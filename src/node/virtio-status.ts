@@ -1,5 +1,5 @@
 import type { ProfileDevice, ProfileVirtio } from '../check/profile.ts';
-import { virtioFeatureBit } from '../layout/infos/virtio-features.ts';
+import { virtioFeatureBit } from '../infos/virtio/features.ts';
 import {
   asArray,
   asInteger,

@@ -1,9 +1,9 @@
 import { rangeLength } from '../bytes/range.ts';
 import type { ByteSource } from '../bytes/source.ts';
 import { childrenOf } from '../layout/children.ts';
-import { type SectionBytes, sectionBytes } from '../layout/context.ts';
 import type { ArrayNode, LayoutNode, LeafNode, StructNode } from '../layout/node.ts';
 import { layoutOf, type OpenedStream } from '../layout/open.ts';
+import { type SectionBytes, sectionBytes } from '../layout/section-bytes.ts';
 import type { RamSummary } from '../ram/ram.ts';
 import { findDevice, type Schema, structLength } from '../schema/schema.ts';
 import type { Section } from '../stream/stream.ts';

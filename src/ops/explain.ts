@@ -1,6 +1,6 @@
 import { appendTo } from '../bytes/append-to.ts';
-import { virtioTypeByName } from '../layout/infos/virtio.ts';
-import { refusedVirtioFeatures } from '../layout/infos/virtio-feature-properties.ts';
+import { refusedVirtioFeatures } from '../infos/virtio/feature-properties.ts';
+import { virtioTypeByName } from '../infos/virtio/meanings.ts';
 
 /** What a page is about: findings and problems of vmwalk, or what QEMU and libvirt say at a step of their work. */
 export const EXPLANATION_KINDS = {

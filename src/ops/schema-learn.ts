@@ -1,9 +1,9 @@
 import { DecodeError, type Diagnostic, printable } from '../bytes/diagnostic.ts';
+import { fixedInfoLength } from '../infos/infos.ts';
 import { childrenOf } from '../layout/children.ts';
 import type { ArrayNode, LayoutNode, LeafNode, StructNode } from '../layout/node.ts';
 import { layoutOf, type OpenedStream } from '../layout/open.ts';
 import { scalarTypes } from '../layout/scalars.ts';
-import { fixedInfoLength } from '../layout/walk/info-lengths.ts';
 import { NotLearnable, VmsdLearner } from '../schema/learn-vmsds.ts';
 import { learnedSchema } from '../schema/learned-schema.ts';
 import type { ObservedField, ObservedStruct } from '../schema/observed.ts';

@@ -1,8 +1,8 @@
+import { builtInInfos } from '../../src/infos/infos.ts';
 import { childrenOf, walk } from '../../src/layout/children.ts';
-import { sectionBytes } from '../../src/layout/context.ts';
-import { infoCodecs } from '../../src/layout/infos/table.ts';
 import type { LayoutNode, LeafNode } from '../../src/layout/node.ts';
-import { hasInfoReader, type InfoTables, readInfo } from '../../src/layout/walk/read-info.ts';
+import { sectionBytes } from '../../src/layout/section-bytes.ts';
+import { type InfoTables, readInfo } from '../../src/layout/walk/read-info.ts';
 
 /** Where the field begins in its stream: not at 0, so that a mix-up of offsets shows. */
 export const FIELD_START = 0x1234;
@@ -23,27 +23,20 @@ export function decodeInfo(
     idstr: 'device',
     path: ['field'],
     report: () => {},
+    infos: builtInInfos,
     resolveStruct: () => {
       throw new Error('no struct is described');
     },
     readInfo: () => undefined,
   };
   const place = { name: 'field', type, start: FIELD_START, end: FIELD_START + bytes.length };
-  const codec = infoCodecs.get(type);
-  if (!codec) {
-    if (!hasInfoReader(type)) throw new Error(`nothing reads ${type}`);
+  const info = builtInInfos.get(type);
+  if (!info?.open) {
+    if (!info?.read) throw new Error(`nothing reads ${type}`);
     const read = readInfo(context, place, tables);
     return read?.fits ? read.open()?.node : undefined;
   }
-  const field = {
-    name: 'field',
-    type,
-    size: bytes.length,
-    arrayLength: undefined,
-    index: undefined,
-    struct: undefined,
-  };
-  return codec(context, field, place);
+  return info.open(context, place);
 }
 
 export function decodeHex(type: string, hex: string, tables?: InfoTables): LayoutNode | undefined {

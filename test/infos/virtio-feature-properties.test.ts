@@ -3,7 +3,7 @@ import {
   deniedVirtioFeatures,
   refusedVirtioFeatures,
   virtioFeatureProperty,
-} from '../../src/layout/infos/virtio-feature-properties.ts';
+} from '../../src/infos/virtio/feature-properties.ts';
 import { tablesOf } from '../check/recorded.ts';
 
 const NET = 1;

@@ -3,7 +3,7 @@ import {
   virtioDeviceName,
   virtioFeatureNames,
   virtioPciDeviceType,
-} from '../../src/layout/infos/virtio-features.ts';
+} from '../../src/infos/virtio/features.ts';
 
 /**
  * Guest features of devices of QEMU 7.2.22 under Linux 6.1: the word in `virtio/64bit_features` of the stream, and what

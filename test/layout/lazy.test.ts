@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { builtInInfos } from '../../src/infos/infos.ts';
 import { walk } from '../../src/layout/children.ts';
-import { sectionBytes } from '../../src/layout/context.ts';
 import type { LayoutNode } from '../../src/layout/node.ts';
 import { resolveStruct } from '../../src/layout/resolve.ts';
+import { sectionBytes } from '../../src/layout/section-bytes.ts';
 import type { FieldSchema, StructSchema } from '../../src/schema/schema.ts';
 
 const LENGTH = 1 << 24;
@@ -31,6 +32,7 @@ describe.each(Object.entries(arrays))('an array of 16 million %s', (_, array) =>
         idstr: 'device',
         path: [],
         report: ({ message }) => expect.fail(message),
+        infos: builtInInfos,
         resolveStruct,
         readInfo: () => undefined,
       },

@@ -1,4 +1,5 @@
-import { sectionBytes } from '../../src/layout/context.ts';
+import { builtInInfos } from '../../src/infos/infos.ts';
+import { sectionBytes } from '../../src/layout/section-bytes.ts';
 import { FixedLengths } from '../../src/layout/walk/fixed-length.ts';
 import { Machine } from '../../src/layout/walk/machine.ts';
 import type { WalkSink } from '../../src/layout/walk/outcome.ts';
@@ -60,7 +61,7 @@ export function walkSection(
     new Objects(),
     new FixedLengths((name) => text.includes(name)),
     { defaults: () => new Set() },
-    { idstr, vmsds: (name) => others.filter((other) => other.name === name), cpus: 1 },
+    { idstr, vmsds: (name) => others.filter((other) => other.name === name), cpus: 1, infos: builtInInfos },
   );
   const result = search(machine, root.versionId, [{ vmsd: root, cost: 0, types: [] }], LIMITS);
   const [best] = result.solutions;

@@ -1,10 +1,5 @@
-import { CONFIG_HEADER_LENGTH, hasPcieCapability } from './readers/pci-config.ts';
-
 /** Bits that it costs to say a count that fills the section. */
 export const FILLING_COST = 2;
-/** Bits that it costs to say that a configuration space is of another length than its capabilities tell. */
-const SHORT_PCIE_CONFIG = 16;
-const LONG_PCI_CONFIG = 3;
 
 /** Bits that it costs to say a count, or a length. */
 export function countCost(value: number, isDefault: boolean): number {
@@ -55,11 +50,4 @@ export function bufferCost(bytes: Uint8Array): number {
   let cost = 0;
   for (const byte of bytes) if (byte !== 0) cost += BUFFER_BYTE_COST;
   return cost;
-}
-
-/** Devices with the PCI Express capability have 4096 bytes; some have them without it, on a conventional bus. */
-export function pciConfigCost(content: Uint8Array): number {
-  const isLong = content.length > CONFIG_HEADER_LENGTH;
-  if (hasPcieCapability(content)) return isLong ? 0 : SHORT_PCIE_CONFIG;
-  return isLong ? LONG_PCI_CONFIG : 0;
 }

@@ -1,9 +1,8 @@
 import { candidateValues } from '../../expressions/candidate-values.ts';
 import { type Dependency, evaluate, type Place as MemoryPlace } from '../../expressions/evaluate.ts';
 import type { KnownBits } from '../../expressions/known-bits.ts';
-import type { UnknownOption } from './outcome.ts';
+import type { ObjectPlace, UnknownOption } from '../../infos/reader.ts';
 import type { ExistenceTest } from './program.ts';
-import type { Place } from './reader.ts';
 import type { Objects, Shadow, ShadowKey } from './shadow.ts';
 
 /** A test's answer, or what to guess next for it: a key into the shadow and the values that it could have. */
@@ -18,7 +17,7 @@ export type Existence =
     };
 
 /** Variables of the program. */
-const GLOBALS: Place = { object: -1, offset: 0 };
+const GLOBALS: ObjectPlace = { object: -1, offset: 0 };
 
 /** Bits that it costs to say that a test answers otherwise than it did for another struct. */
 const UNUSUAL_TEST = 4;
@@ -35,13 +34,13 @@ const YES_OR_NO: readonly UnknownOption[] = [
 export function decideExistence(
   test: ExistenceTest,
   versionId: number,
-  place: Place,
+  place: ObjectPlace,
   shadow: Shadow,
   objects: Objects,
   isLoad = false,
 ): Existence {
   if (test.expression === undefined) return askTest(test, place, shadow, isLoad);
-  const start = ({ root, path }: MemoryPlace): Place | undefined =>
+  const start = ({ root, path }: MemoryPlace): ObjectPlace | undefined =>
     root === 'field' ? undefined : follow(root === 'global' ? GLOBALS : place, path, objects);
   const load = (memory: MemoryPlace): bigint | KnownBits | undefined => {
     const at = start(memory);
@@ -66,7 +65,12 @@ export function decideExistence(
 }
 
 /** The function as a whole is guessed, for each struct: mostly it says the same of all structs of a device. */
-function askTest(test: ExistenceTest, { object, offset }: Place, shadow: Shadow, isLoad: boolean): Existence {
+function askTest(
+  test: ExistenceTest,
+  { object, offset }: ObjectPlace,
+  shadow: Shadow,
+  isLoad: boolean,
+): Existence {
   // A load may change what such an answer hangs on: what it was before is the likelier one.
   const to = `${isLoad ? 'test on load' : 'test'} ${test.id} of ${object} at ${offset}`;
   const guess = shadow.answered(to);
@@ -81,7 +85,7 @@ function askTest(test: ExistenceTest, { object, offset }: Place, shadow: Shadow,
   return { known: false, key: { kind: 'answer', to }, options, also };
 }
 
-function follow(place: Place, path: readonly number[], objects: Objects): Place {
+function follow(place: ObjectPlace, path: readonly number[], objects: Objects): ObjectPlace {
   let at = { object: place.object, offset: place.offset + (path[0] ?? 0) };
   for (const step of path.slice(1)) at = { object: objects.behind(at.object, at.offset), offset: step };
   return at;
@@ -93,7 +97,11 @@ function singleBit({ mask }: Dependency): number | undefined {
 }
 
 /** A place's value when it was loaded as it is or in a larger member, else the bits of it that were guessed. */
-function loadBits(shadow: Shadow, { object, offset }: Place, size: number): bigint | KnownBits | undefined {
+function loadBits(
+  shadow: Shadow,
+  { object, offset }: ObjectPlace,
+  size: number,
+): bigint | KnownBits | undefined {
   for (let width = size; width <= 8; width *= 2) {
     const start = Math.floor(offset / width) * width;
     const value = shadow.load(object, start, width);

@@ -1,4 +1,5 @@
-import { alternativeInfoLengths, fixedInfoLength } from './info-lengths.ts';
+import type { Infos } from '../../infos/info.ts';
+import { alternativeInfoLengths, builtInInfos, fixedInfoLength } from '../../infos/infos.ts';
 import type { FieldProgram, VmsdProgram } from './program.ts';
 
 /** Bytes that something takes in the stream: at least `min`, and no other number when `exact`. */
@@ -16,14 +17,16 @@ const MAX_DEPTH = 32;
  */
 export class FixedLengths {
   readonly #sent: (subsection: string) => boolean;
+  readonly #infos: Infos;
   readonly #known = new Map<VmsdProgram, Map<number, StreamLength[]>>();
 
   /** What tests are taken to say; undefined while that is open. */
   readonly #tests: boolean | undefined;
   readonly #variants = new Map<boolean, FixedLengths>();
 
-  constructor(sent: (subsection: string) => boolean, tests?: boolean) {
+  constructor(sent: (subsection: string) => boolean, infos = builtInInfos, tests?: boolean) {
     this.#sent = sent;
+    this.#infos = infos;
     this.#tests = tests;
   }
 
@@ -31,7 +34,7 @@ export class FixedLengths {
   withTests(exist: boolean): FixedLengths {
     let variant = this.#variants.get(exist);
     if (!variant) {
-      variant = new FixedLengths(this.#sent, exist);
+      variant = new FixedLengths(this.#sent, this.#infos, exist);
       this.#variants.set(exist, variant);
     }
     return variant;
@@ -86,10 +89,10 @@ export class FixedLengths {
     const { element } = field;
     if (element.kind === 'struct') return this.rest(element.vmsd, element.versionId, 0, depth + 1);
     if (field.bufferSize) return { min: 0, exact: false };
-    const length = fixedInfoLength(element.info, field.size, field.name);
+    const length = fixedInfoLength(element.info, field.size, field.name, this.#infos);
     if (length !== undefined) return { min: length, exact: true };
     if (element.info === 'tmp' && element.vmsd) return this.rest(element.vmsd, field.versionId, 0, depth + 1);
-    const lengths = alternativeInfoLengths(element.info);
+    const lengths = alternativeInfoLengths(element.info, this.#infos);
     return { min: lengths ? Math.min(...lengths) : 0, exact: false };
   }
 }

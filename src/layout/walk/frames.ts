@@ -1,5 +1,11 @@
+import type {
+  InfoReader,
+  ObjectPlace,
+  ReaderAnswer,
+  ReaderArguments,
+  ReaderRequest,
+} from '../../infos/reader.ts';
 import type { FieldProgram, VmsdProgram } from './program.ts';
-import type { InfoReader, Place, ReaderAnswer, ReaderArguments, ReaderRequest } from './reader.ts';
 
 /** What is being loaded, innermost first. Frames are never changed: branches of a search share them. */
 export type Frame = StructFrame | SubsectionsFrame | ElementsFrame | ReaderFrame | CloseFrame;
@@ -13,7 +19,7 @@ export interface StructFrame extends FrameBase {
   readonly kind: 'struct';
   readonly vmsd: VmsdProgram;
   readonly versionId: number;
-  readonly place: Place;
+  readonly place: ObjectPlace;
   /** Number of the next field. */
   readonly field: number;
 }
@@ -21,7 +27,7 @@ export interface StructFrame extends FrameBase {
 export interface SubsectionsFrame extends FrameBase {
   readonly kind: 'subsections';
   readonly vmsd: VmsdProgram;
-  readonly place: Place;
+  readonly place: ObjectPlace;
   /** The one that was loaded last. */
   readonly last?: VmsdProgram;
 }
@@ -31,7 +37,7 @@ export interface ElementsFrame extends FrameBase {
   readonly field: FieldProgram;
   readonly versionId: number;
   /** Object and offset of element 0 (or of the pointer to it). */
-  readonly base: Place;
+  readonly base: ObjectPlace;
   readonly size: number;
   readonly index: number;
   readonly count: number;

@@ -1,9 +1,9 @@
 import { evaluate } from '../../expressions/evaluate.ts';
+import type { ObjectPlace as Place } from '../../infos/reader.ts';
 import { decideExistence } from './existence.ts';
 import type { StructFrame } from './frames.ts';
 import type { Outcome, Run } from './outcome.ts';
 import type { VmsdProgram } from './program.ts';
-import type { Place } from './reader.ts';
 import { dead, type WalkContext } from './walk-context.ts';
 
 /** What QEMU says before it ends, when it loads into a pointer that is NULL (migration/vmstate.c). */

@@ -1,13 +1,15 @@
 import { decodeText } from '../../bytes/window.ts';
+import type { ObjectPlace as Place, ReaderArguments } from '../../infos/reader.ts';
 import { QEMU_VM_SUBSECTION } from '../../stream/records.ts';
-import type { SectionBytes } from '../context.ts';
 import type { LeafValue, Shape } from '../node.ts';
 import { NULL_POINTER_MARKER, OBJECT_POINTER_MARKER } from '../pointer-array.ts';
 import { scalarTypes } from '../scalars.ts';
-import { bufferCost, pciConfigCost, scalarCost, scalarsCost } from './costs.ts';
+import type { SectionBytes } from '../section-bytes.ts';
+import { bufferCost, scalarCost, scalarsCost } from './costs.ts';
 import { decideExistence } from './existence.ts';
 import type { FixedLengths } from './fixed-length.ts';
 import type { ElementsFrame, Frame, LiveReader, StructFrame, SubsectionsFrame } from './frames.ts';
+import { infoMemory } from './info-memory.ts';
 import {
   failedValidation,
   loadIntoNull,
@@ -17,12 +19,9 @@ import {
   unknownSubsection,
 } from './loading.ts';
 import type { Outcome, Run, StepBudget, WalkSink } from './outcome.ts';
-import { loadPciConfig, storePciConfig } from './pci-config-memory.ts';
 import type { FieldProgram, VmsdProgram } from './program.ts';
 import { elementCount, infoLength, memorySize } from './questions.ts';
-import type { Place, ReaderArguments } from './reader.ts';
 import { stepReader, structFrame, valueCost } from './reader-step.ts';
-import { infoReaders } from './readers/table.ts';
 import type { ObjectId, Objects, Shadow } from './shadow.ts';
 import { loadUniform } from './uniform.ts';
 import {
@@ -358,7 +357,8 @@ export class Machine implements WalkContext {
       run.frame = structFrame(this, run.frame, vmsd, field.versionId, { object, offset: 0 }, depth);
       return undefined;
     }
-    const reader = infoReaders.get(info);
+    const known = this.surroundings.infos.get(info);
+    const reader = known?.read;
     if (reader) {
       sink?.open(name, info, start, undefined, 0);
       const args: ReaderArguments = { field, place, size, versionId: frame.versionId, ...this.surroundings };
@@ -371,39 +371,15 @@ export class Machine implements WalkContext {
     if (typeof length !== 'number') return length;
     if (start + length > this.end) return short(this, run.offset, field, start + length);
     const content = bytesAt(this, start, length);
-    const why = this.#fault(run, info, place, content);
+    const memory = infoMemory(run.shadow, place.object);
+    const why = this.mode.isLoad ? undefined : known?.fault?.(content, memory);
     if (why !== undefined) return dead(start, why);
-    if (info === 'pci config') {
-      storePciConfig(run.shadow, place.object, content);
-      run.cost += pciConfigCost(content);
-    }
+    known?.loaded?.(content, memory);
+    run.cost += known?.cost?.(content) ?? 0;
     run.cost += bufferCost(content);
     run.offset += length;
     sink?.leaf(name, info, start, run.offset, content);
     return undefined;
-  }
-
-  /** Why these cannot be the bytes of an info. */
-  #fault(run: Run, info: string, { object }: Place, content: Uint8Array): string | undefined {
-    if (this.mode.isLoad) return undefined;
-    switch (info) {
-      case 'unused_buffer':
-        return content.some((byte) => byte !== 0) ? 'an unused buffer that is not zero' : undefined;
-      // PCIDevice has two fields for its configuration space, of 256 and of 4096 bytes; one of them is there.
-      case 'pci config': {
-        const before = loadPciConfig(run.shadow, object);
-        return before?.some((byte, i) => byte !== content[i])
-          ? 'a second PCI configuration space'
-          : undefined;
-      }
-      case 'pci irq state':
-        if (!loadPciConfig(run.shadow, object)) return 'a PCI device without configuration space';
-        return content.some((byte, i) => byte > (i % 4 === 3 ? 1 : 0))
-          ? 'the level of an interrupt'
-          : undefined;
-      default:
-        return undefined;
-    }
   }
 
   #stepSubsections(run: Run, frame: SubsectionsFrame, sink: WalkSink | undefined): Outcome | undefined {

@@ -1,8 +1,6 @@
 import type { PathComponent } from '../../bytes/diagnostic.ts';
 import { isUniform } from '../children.ts';
 import { gap, type ResolveContext } from '../context.ts';
-import { infoCodecs } from '../infos/table.ts';
-import { withVirtioMeanings } from '../infos/virtio.ts';
 import type { Choice, LayoutNode, LeafNode, LeafValue, StructNode, UniformElements } from '../node.ts';
 import type { WalkSink } from './outcome.ts';
 import type { FieldProgram, VmsdProgram } from './program.ts';
@@ -107,12 +105,7 @@ export class NodeBuilder implements WalkSink {
 
   /** A custom info whose bytes alone say what is in it. */
   #openInfo(name: PathComponent, type: string, start: number, end: number): LayoutNode | undefined {
-    const nothing = { arrayLength: undefined, index: undefined, struct: undefined };
-    return infoCodecs.get(type)?.(
-      this.#context,
-      { name: String(name), type, size: end - start, ...nothing },
-      { name, start, end },
-    );
+    return this.#context.infos.get(type)?.open?.(this.#context, { name, type, start, end });
   }
 
   elements(elements: UniformElements): void {
@@ -158,8 +151,8 @@ export class NodeBuilder implements WalkSink {
     if (!only) return { kind: 'leaf', name, type, start, end, value };
     // An empty list is its end marker and nothing else.
     if (!second && only.kind === 'leaf' && only.name === '(more)') return { ...only, name, type, value };
-    const opened = type === 'virtio' ? withVirtioMeanings(children, this.#context.idstr) : children;
-    return { kind, name, type, start, end, vmsdName, versionId, value, children: opened };
+    const made: StructNode = { kind, name, type, start, end, vmsdName, versionId, value, children };
+    return this.#context.infos.get(type)?.explain?.(made, this.#context.idstr) ?? made;
   }
 
   /** The section's root; from `reached` to `end` is a gap, when the walk did not get further. */

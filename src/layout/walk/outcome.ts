@@ -1,3 +1,4 @@
+import type { UnknownOption } from '../../infos/reader.ts';
 import type { LeafValue, UniformElements } from '../node.ts';
 import type { Frame } from './frames.ts';
 import type { FieldProgram, VmsdProgram } from './program.ts';
@@ -12,12 +13,6 @@ export interface Unknown {
   readonly options: readonly UnknownOption[];
   /** A question that is then answered, too, for later ones of the kind. */
   readonly also?: string | undefined;
-}
-
-export interface UnknownOption {
-  readonly value: bigint;
-  /** Bits that it costs to say this value and not another one. */
-  readonly cost: number;
 }
 
 /** How a run ended. */

@@ -1,11 +1,11 @@
+import { alternativeInfoLengths, fixedInfoLength } from '../../infos/infos.ts';
+import type { ObjectPlace as Place, UnknownOption } from '../../infos/reader.ts';
 import { countCost, FILLING_COST } from './costs.ts';
 import { type CountContext, type CountRule, countRules } from './count-rules.ts';
 import { add, type FixedLengths, type StreamLength } from './fixed-length.ts';
 import type { ElementsFrame, Frame, StructFrame } from './frames.ts';
-import { alternativeInfoLengths, fixedInfoLength } from './info-lengths.ts';
-import type { Outcome, Run, Unknown, UnknownOption } from './outcome.ts';
+import type { Outcome, Run, Unknown } from './outcome.ts';
 import type { FieldProgram, MemberProgram } from './program.ts';
-import type { Place } from './reader.ts';
 import { dead, type WalkContext } from './walk-context.ts';
 
 /** Counts that are not tried beyond. */
@@ -189,11 +189,12 @@ function unknownSize(
   const left = context.end - run.offset - rest.min;
   if (left < 0) return dead(run.offset, NOTHING_FITS);
   const { object, offset } = frame.place;
-  const isBitmap = field.element.kind === 'info' && field.element.info === 'bitmap';
+  const info = field.element.kind === 'info' ? context.surroundings.infos.get(field.element.info) : undefined;
   const options = fittingLengths(left, rest.exact).flatMap((bytes) => {
-    if (isBitmap && bytes % 8 !== 0) return [];
-    const value = isBitmap ? bytes * 8 : bytes / member.factor;
-    return Number.isInteger(value) ? { value: BigInt(value), cost: countCost(value, false) } : [];
+    const value = info?.memorySize ? info.memorySize(bytes) : bytes / member.factor;
+    return value !== undefined && Number.isInteger(value)
+      ? { value: BigInt(value), cost: countCost(value, false) }
+      : [];
   });
   options.sort((a, b) => a.cost - b.cost);
   const key = { kind: 'member', object, offset: offset + member.offset, size: member.width } as const;
@@ -213,14 +214,14 @@ export function infoLength(
   { field, size }: ElementsFrame,
   info: string,
 ): number | Outcome {
-  if (info === 'bitmap') return Math.ceil(size / 64) * 8;
-  const fixed = fixedInfoLength(info, size, field.name);
+  const { infos } = context.surroundings;
+  const fixed = fixedInfoLength(info, size, field.name, infos);
   if (fixed !== undefined) return fixed;
   // All values of one info are taken to be of one length: elements of an array could else be cut in any way.
   const to = `length of ${info} ${size}`;
   const guess = run.shadow.answered(to);
   if (guess !== undefined) return Number(guess);
-  const options = alternativeInfoLengths(info)?.map((length) => ({ value: BigInt(length), cost: 1 }));
+  const options = alternativeInfoLengths(info, infos)?.map((length) => ({ value: BigInt(length), cost: 1 }));
   const unknown = { key: { kind: 'answer', to }, question: 'length', field: field.name } as const;
   if (options) return { kind: 'unknown', unknown: { ...unknown, options } };
   return unknownLength(context, run, unknown);

@@ -1,11 +1,11 @@
 import { type Diagnostic, printable } from '../../bytes/diagnostic.ts';
-import { type NodePlace, type ResolveContext, type SectionBytes, sectionBytes } from '../context.ts';
-import type { LayoutNode } from '../node.ts';
+import type { ResolveContext } from '../context.ts';
+import type { LayoutNode, NodePlace } from '../node.ts';
+import { type SectionBytes, sectionBytes } from '../section-bytes.ts';
 import { FixedLengths } from './fixed-length.ts';
 import { Machine } from './machine.ts';
 import { NodeBuilder } from './nodes.ts';
 import type { FieldProgram, VmsdProgram } from './program.ts';
-import { infoReaders } from './readers/table.ts';
 import { choiceMessage, compareReadings, type Doubt, misfit } from './readings.ts';
 import { search } from './search.ts';
 import { Objects, type Shadow } from './shadow.ts';
@@ -19,11 +19,6 @@ export interface InfoTables {
   vmsds(name: string): readonly VmsdProgram[];
   /** The field of a name and info; its VMSDs are those of the elements of a list or tree. */
   infoField(name: string, info: string): FieldProgram | undefined;
-}
-
-/** Is there a reader for a VMStateInfo? */
-export function hasInfoReader(info: string): boolean {
-  return infoReaders.has(info);
 }
 
 /** What the reader of a field's VMStateInfo makes of its bytes by the tables of one QEMU. */
@@ -52,8 +47,9 @@ export function readInfo(
 ): ReadInfo | undefined {
   const section = partOf(context.section, start, end);
   const headers = subsectionNames(section.bytes);
-  const lengths = new FixedLengths((header) => headers.has(header));
-  const surroundings = { idstr: context.idstr, vmsds: (vmsd: string) => tables.vmsds(vmsd), cpus: 1 };
+  const lengths = new FixedLengths((header) => headers.has(header), context.infos);
+  const { idstr, infos } = context;
+  const surroundings = { idstr, vmsds: (vmsd: string) => tables.vmsds(vmsd), cpus: 1, infos };
   const machine = new Machine(section, end, new Objects(), lengths, { defaults: () => NONE }, surroundings);
   const program = fieldProgram(String(name), type, tables);
   const vmsd: VmsdProgram = {

@@ -1,11 +1,12 @@
+import { meaningOf } from '../../infos/field-reader.ts';
+import type { ObjectPlace as Place, ReaderAnswer } from '../../infos/reader.ts';
 import { scalarTypes } from '../scalars.ts';
 import { bufferCost, scalarCost } from './costs.ts';
 import { advance, type Frame, type ReaderFrame } from './frames.ts';
+import { infoMemory } from './info-memory.ts';
 import type { Outcome, Run, WalkSink } from './outcome.ts';
-import { loadPciConfig, storePciConfig } from './pci-config-memory.ts';
 import type { VmsdProgram } from './program.ts';
 import { restLength } from './questions.ts';
-import type { Place, ReaderAnswer } from './reader.ts';
 import { bytesAt, dead, short, type WalkContext } from './walk-context.ts';
 
 /** The frame that walks a struct, to which a node was opened. */
@@ -62,17 +63,25 @@ export function stepReader(
       run.cost += cost;
       run.offset += type.size;
       const answer = BigInt.asUintN(type.size * 8, BigInt(value));
-      if (sink) sink.leaf(request.name, request.type, start, run.offset, value, request.meaning?.(answer));
+      if (sink)
+        sink.leaf(request.name, request.type, start, run.offset, value, meaningOf(answer, request.meaning));
       return answered(answer);
     }
     case 'bytes': {
       if (start + request.length > context.end)
         return short(context, run.offset, request, start + request.length);
       const content = bytesAt(context, start, request.length);
-      if (request.type === 'pci config') storePciConfig(run.shadow, frame.args.place.object, content);
       run.cost += bufferCost(content);
       run.offset += request.length;
-      if (sink) sink.leaf(request.name, request.type, start, run.offset, content, request.meaning?.(content));
+      if (sink)
+        sink.leaf(
+          request.name,
+          request.type,
+          start,
+          run.offset,
+          content,
+          meaningOf(content, request.meaning),
+        );
       return answered(content);
     }
     case 'struct': {
@@ -113,7 +122,7 @@ export function stepReader(
       else run.shadow.store(request.place.object, request.place.offset, request.size, request.value);
       return answered(undefined);
     case 'pciConfig':
-      return answered(loadPciConfig(run.shadow, request.object));
+      return answered(infoMemory(run.shadow, request.object).pciConfig());
     case 'choose': {
       // One choice is told from others by where in the section, and how far in its reader, it is made.
       const step = frame.answers?.count ?? 0;

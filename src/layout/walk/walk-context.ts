@@ -1,14 +1,16 @@
-import type { SectionBytes } from '../context.ts';
+import type { Infos } from '../../infos/info.ts';
+import type { ObjectPlace as Place, ReaderArguments } from '../../infos/reader.ts';
+import type { SectionBytes } from '../section-bytes.ts';
 import type { FixedLengths } from './fixed-length.ts';
 import type { Outcome } from './outcome.ts';
 import type { VmsdProgram } from './program.ts';
-import type { Place, ReaderArguments } from './reader.ts';
 import type { Objects } from './shadow.ts';
 
 /** What readers are told of the section and the schema. */
 export interface Surroundings extends Pick<ReaderArguments, 'idstr' | 'vmsds' | 'behind'> {
   /** CPUs of the machine, as far as the stream tells. */
   readonly cpus: number;
+  readonly infos: Infos;
 }
 
 /** What is known of a device's configuration from elsewhere. */

@@ -1,0 +1,148 @@
+import type { FieldProgram, VmsdProgram } from '../layout/walk/program.ts';
+import type { ObjectId } from '../layout/walk/shadow.ts';
+import type { Meaning } from './field-reader.ts';
+
+/** Where a struct is: an object of the source QEMU, and a byte offset in it. */
+export interface ObjectPlace {
+  readonly object: ObjectId;
+  readonly offset: number;
+}
+
+/** What a reader of a custom info knows when it begins. */
+export interface ReaderArguments {
+  readonly field: FieldProgram;
+  /** What the info's put function was given. */
+  readonly place: ObjectPlace;
+  /** Bytes of the field in memory. */
+  readonly size: number;
+  /** Version of the VMSD that has the field. */
+  readonly versionId: number;
+  readonly idstr: string;
+  /** VMSDs by name, in the order of the tables; there can be several of one name. */
+  vmsds(name: string): readonly VmsdProgram[];
+  /** What the pointer at an offset of an object points to: always the same object for the same pointer. */
+  behind(object: ObjectId, offset: number, index?: number): ObjectId;
+}
+
+/**
+ * What a reader asks of the walk, one thing at a time; the answer is what `yield` returns. Readers must be pure: when a
+ * search goes back to a choice, a reader is run anew with the same answers.
+ */
+export type ReaderRequest =
+  /** An integer of a base type (`uint32` …), big endian. Answer: its bits, unsigned. */
+  | {
+      readonly request: 'scalar';
+      readonly name: string | number;
+      readonly type: string;
+      readonly meaning?: Meaning<bigint> | undefined;
+    }
+  /** Bytes as they are. Answer: Uint8Array. */
+  | {
+      readonly request: 'bytes';
+      readonly name: string | number;
+      readonly type: string;
+      readonly length: number;
+      readonly meaning?: Meaning<Uint8Array> | undefined;
+    }
+  /** Fields and subsections of a VMSD, without a node of their own. */
+  | { readonly request: 'fields'; readonly vmsd: VmsdProgram; readonly place: ObjectPlace }
+  /** A VMSD with its subsections. */
+  | {
+      readonly request: 'struct';
+      readonly name: string | number;
+      readonly type: string;
+      readonly vmsd: VmsdProgram;
+      readonly versionId: number;
+      readonly place: ObjectPlace;
+    }
+  /** A node for what follows, up to `close`. */
+  | {
+      readonly request: 'open';
+      readonly name: string | number;
+      readonly type: string;
+      readonly vmsd?: VmsdProgram;
+    }
+  | { readonly request: 'openArray'; readonly name: string; readonly type: string; readonly length: number }
+  | { readonly request: 'close' }
+  /** The bytes at the present place, not consumed; fewer where the section ends. Answer: Uint8Array. */
+  | { readonly request: 'peek'; readonly length: number }
+  /** Bytes up to the end of the section, and how many of them belong to what comes behind at the least. */
+  | { readonly request: 'remaining' }
+  /** A member that has been loaded or guessed. Answer: bigint, undefined when it is not known. */
+  | { readonly request: 'load'; readonly place: ObjectPlace; readonly size: number }
+  /** A member whose value the stream tells in another way. */
+  | { readonly request: 'store'; readonly place: ObjectPlace; readonly size: number; readonly value: bigint }
+  /** PCI configuration space of an object, when it has been loaded. Answer: Uint8Array or undefined. */
+  | { readonly request: 'pciConfig'; readonly object: ObjectId }
+  /** Something that the stream does not say. Answer: the value of the option that is tried. */
+  | { readonly request: 'choose'; readonly question: string; readonly options: readonly UnknownOption[] }
+  /**
+   * No QEMU would have saved this. `load` is what one does that loads it: it refuses, or takes it as it is; without it
+   * that is not known.
+   */
+  | { readonly request: 'fail'; readonly why: string; readonly load?: 'refused' | 'taken' };
+
+/** A value that something could have which the stream does not say. */
+export interface UnknownOption {
+  readonly value: bigint;
+  /** Bits that it costs to say this value and not another one. */
+  readonly cost: number;
+}
+
+export interface Remaining {
+  /** Bytes up to the end of the section. */
+  readonly left: number;
+  /** Bytes that what is behind the field takes at the least. */
+  readonly behind: number;
+  /** `behind` is no estimate. */
+  readonly exact: boolean;
+}
+
+export type ReaderAnswer = bigint | Uint8Array | Remaining | undefined;
+
+/** Reads a field with a custom VMStateInfo. Its requests make the nodes inside the field's own node. */
+export type InfoReader = (args: ReaderArguments) => ReaderSteps<void>;
+
+/** A reader, or a part of one that comes to a result. */
+export type ReaderSteps<T> = Generator<ReaderRequest, T, ReaderAnswer>;
+
+/** An integer; `name` is that of its node. */
+export function* scalar(name: string | number, type: string, meaning?: Meaning<bigint>): ReaderSteps<bigint> {
+  return (yield { request: 'scalar', name, type, meaning }) as bigint;
+}
+
+/** An integer of up to 32 bits, as a number. */
+export function* integer(
+  name: string | number,
+  type: 'uint8' | 'uint16' | 'uint32',
+  meaning?: Meaning<bigint>,
+): ReaderSteps<number> {
+  return Number(yield* scalar(name, type, meaning));
+}
+
+export function* bytes(
+  name: string | number,
+  type: string,
+  length: number,
+  meaning?: Meaning<Uint8Array>,
+): ReaderSteps<Uint8Array> {
+  return (yield { request: 'bytes', name, type, length, meaning }) as Uint8Array;
+}
+
+export function* peek(length: number): ReaderSteps<Uint8Array> {
+  return (yield { request: 'peek', length }) as Uint8Array;
+}
+
+export function* remaining(): ReaderSteps<Remaining> {
+  return (yield { request: 'remaining' }) as Remaining;
+}
+
+/** One of several readings: the number of the option that is tried. */
+export function* choose(question: string, options: readonly UnknownOption[]): ReaderSteps<number> {
+  return Number((yield { request: 'choose', question, options }) as bigint);
+}
+
+/** A VMSD at the version that it is saved with. */
+export function* struct(name: string | number, vmsd: VmsdProgram, place: ObjectPlace): ReaderSteps<void> {
+  yield { request: 'struct', name, type: 'struct', vmsd, versionId: vmsd.versionId, place };
+}

@@ -1,7 +1,0 @@
-import { bytes, type InfoReader, integer } from '../reader.ts';
-
-/** QEMU 11, VMSTATE_GBYTEARRAY: a length and as many bytes. */
-export const readByteArray: InfoReader = function* () {
-  const length = yield* integer('length', 'uint32');
-  if (length > 0) yield* bytes('data', 'buffer', length);
-};
