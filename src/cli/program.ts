@@ -7,47 +7,55 @@ import { EXIT_TROUBLE, say } from './output.ts';
 import { troubleText } from './trouble.ts';
 import { packageVersion } from './version.ts';
 
-/** In the order of the help. Only the one that runs is loaded: to load them all takes longer than many of them run. */
-const commands = new Map<string, () => Promise<CommandUnknownOpts>>([
-  ['info', async () => (await import('./info.ts')).infoCommand],
-  ['dump', async () => (await import('./dump.ts')).dumpCommand],
-  ['diff', async () => (await import('./diff.ts')).diffCommand],
-  ['check', async () => (await import('./check.ts')).checkCommand],
-  ['profile', async () => (await import('./profile.ts')).profileCommand],
-  ['compat', async () => (await import('./compat.ts')).compatCommand],
-  ['describe', async () => (await import('./describe.ts')).describeCommand],
-  ['extract', async () => (await import('./extract.ts')).extractCommand],
-  ['ram', async () => (await import('./ram.ts')).ramCommand],
-  ['snapshots', async () => (await import('./snapshots.ts')).snapshotsCommand],
-  ['scan', async () => (await import('./scan.ts')).scanCommand],
-  ['explain', async () => (await import('./explain.ts')).explainCommand],
-  ['schema', async () => (await import('./schema.ts')).schemaCommand],
-]);
-
-const program = new Command('vmwalk')
-  .description('Look inside the state of a QEMU/KVM virtual machine.')
-  .version(packageVersion())
-  .exitOverride()
-  .showHelpAfterError('(vmwalk --help shows the usage)')
-  .addHelpText(
-    'after',
-    `
+/** Runs that of some commands that the arguments name, to its end. */
+export async function runProgram(commands: readonly CommandUnknownOpts[]): Promise<void> {
+  const program = new Command('vmwalk')
+    .description('Look inside the state of a QEMU/KVM virtual machine.')
+    .version(packageVersion())
+    .exitOverride()
+    .showHelpAfterError('(vmwalk --help shows the usage)')
+    .addHelpText(
+      'after',
+      `
 Exit status: 0 fine, 1 the data has problems (all that could be decoded is printed), 2 usage or I/O.
 
 Examples:
   vmwalk info vm.qevm
   vmwalk dump vm.qevm cpu
   zcat vm.qevm.gz | vmwalk dump -`,
-  );
-const wanted = commands.get(process.argv[2] ?? '');
-for (const load of wanted ? [wanted] : commands.values()) {
-  const command = await load();
-  program.addCommand(
-    command.exitOverride().showHelpAfterError(`(vmwalk ${command.name()} --help shows the usage)`),
-  );
-}
+    );
+  for (const command of commands)
+    program.addCommand(
+      command.exitOverride().showHelpAfterError(`(vmwalk ${command.name()} --help shows the usage)`),
+    );
+  showErrorsPrintable(program);
 
-showErrorsPrintable(program);
+  // A reader that has seen enough (head, less) is no error.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // The status that is set by then stands; with an argument, undefined as well, another one would.
+    if (error.code === 'EPIPE') process.exit();
+    say(`cannot write standard output: ${failureReason(error)}`, 'error');
+    process.exit(EXIT_TROUBLE);
+  });
+
+  // Also of what nobody waits for. What must not be left behind is removed at the exit.
+  process.on('uncaughtException', (error) => process.exit(exitStatus(error)));
+
+  whenHeapEnds(() => {
+    say('there is not enough memory for this (NODE_OPTIONS=--max-old-space-size=MiB gives more)', 'error');
+    process.exit(EXIT_TROUBLE);
+  });
+
+  // Nothing is left that could go on, but it has not come to its end.
+  const onStall = () => process.exit(exitStatus(new TypeError('it waits for what never comes')));
+  process.once('beforeExit', onStall);
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    process.exitCode = exitStatus(error);
+  }
+  process.off('beforeExit', onStall);
+}
 
 /** Errors of the command line quote what was given. Commander puts what it suggests on a line of its own. */
 function showErrorsPrintable(command: CommandUnknownOpts): void {
@@ -60,14 +68,6 @@ function showErrorsPrintable(command: CommandUnknownOpts): void {
   for (const nested of command.commands) showErrorsPrintable(nested);
 }
 
-// A reader that has seen enough (head, less) is no error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // The status that is set by then stands; with an argument, undefined as well, another one would.
-  if (error.code === 'EPIPE') process.exit();
-  say(`cannot write standard output: ${failureReason(error)}`, 'error');
-  process.exit(EXIT_TROUBLE);
-});
-
 /** Problems with the file as such, not with what is in it. */
 const troubleCodes: ReadonlySet<string> = new Set([
   'io',
@@ -78,20 +78,6 @@ const troubleCodes: ReadonlySet<string> = new Set([
   'not-qemu',
   'bad-profile',
 ]);
-
-// Also of what nobody waits for. What must not be left behind is removed at the exit.
-process.on('uncaughtException', (error) => process.exit(exitStatus(error)));
-
-whenHeapEnds(() => {
-  say('there is not enough memory for this (NODE_OPTIONS=--max-old-space-size=MiB gives more)', 'error');
-  process.exit(EXIT_TROUBLE);
-});
-
-try {
-  await program.parseAsync();
-} catch (error) {
-  process.exitCode = exitStatus(error);
-}
 
 function exitStatus(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_TROUBLE;

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 /** The version of this package. */
 export function packageVersion(): string {
   const manifest: { version: string } = JSON.parse(
-    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+    readFileSync(join(__dirname, '../../package.json'), 'utf8'),
   );
   return manifest.version;
 }

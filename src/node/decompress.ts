@@ -7,24 +7,27 @@ import {
   MAX_UNPACKED_TIMES,
   mostUnpacked,
 } from '../containers/container.ts';
-import { decompressCluster } from './cluster-decompress.ts';
 import { DamagedData, type Decoder } from './decoder.ts';
-import { gunzip } from './gunzip.ts';
-import { programDecoder } from './run-decoder.ts';
+import type { DecoderProgram } from './run-decoder.ts';
 import { SpoolFile } from './spool.ts';
-import { unzstd } from './unzstd.ts';
 
 /**
  * Of what Node does not decode, the formats' own programs do: they check every checksum, and are there where such files
  * are made. (The decoders on npm are slower, check less, or have had no release for years.)
  */
-const decoders: Record<CompressionFormat, Decoder> = {
-  gzip: gunzip,
-  bzip2: programDecoder({ name: 'bzip2', args: ['-dc'], packageName: 'bzip2' }),
-  xz: programDecoder({ name: 'xz', args: ['-dc'], warningStatus: 2, packageName: 'xz-utils' }),
-  lzop: programDecoder({ name: 'lzop', args: ['-dc'], warningStatus: 2, packageName: 'lzop' }),
-  zstd: unzstd ?? programDecoder({ name: 'zstd', args: ['-dc'], packageName: 'zstd' }),
+const programs: Record<Exclude<CompressionFormat, 'gzip'>, DecoderProgram> = {
+  bzip2: { name: 'bzip2', args: ['-dc'], packageName: 'bzip2' },
+  xz: { name: 'xz', args: ['-dc'], warningStatus: 2, packageName: 'xz-utils' },
+  lzop: { name: 'lzop', args: ['-dc'], warningStatus: 2, packageName: 'lzop' },
+  zstd: { name: 'zstd', args: ['-dc'], packageName: 'zstd' },
 };
+
+/** Loaded only here, with node:zlib or node:child_process: most files are not compressed. */
+async function decoderOf(format: CompressionFormat): Promise<Decoder> {
+  if (format === 'gzip') return (await import('./gunzip.ts')).gunzip;
+  const own = format === 'zstd' ? (await import('./unzstd.ts')).unzstd : undefined;
+  return own ?? (await import('./run-decoder.ts')).programDecoder(programs[format]);
+}
 
 /** Called with the number of compressed bytes read so far, and of all. */
 export type DecompressionProgress = (offset: number, size: number) => void;
@@ -34,7 +37,10 @@ export function nodeEnvironment(onProgress?: DecompressionProgress): ContainerEn
   // Of one file: what is compressed several times over may not unpack to more.
   let room: number | undefined;
   return {
-    decompressCluster,
+    async decompressCluster(...cluster) {
+      const { decompressCluster } = await import('./cluster-decompress.ts');
+      return decompressCluster(...cluster);
+    },
     async decompress(format, source): Promise<Decompressed> {
       const spool = await SpoolFile.create();
       const diagnostics: Diagnostic[] = [];
@@ -46,7 +52,8 @@ export function nodeEnvironment(onProgress?: DecompressionProgress): ContainerEn
         left -= bytes.byteLength;
       };
       try {
-        const warning = await decoders[format]({
+        const decode = await decoderOf(format);
+        const warning = await decode({
           source,
           write,
           onProgress: (offset) => onProgress?.(offset, source.size),

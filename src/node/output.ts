@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import {
   accessSync,
   closeSync,
@@ -51,6 +50,11 @@ export class OutputError extends Error {
   override readonly name = 'OutputError';
 }
 
+/** Of 16 digits. (To import node:crypto takes as long as many a command.) */
+function randomName(): string {
+  return Buffer.from(crypto.getRandomValues(new Uint8Array(8))).toString('hex');
+}
+
 function cannotWrite(path: string, reason: string, cause?: unknown): OutputError {
   return new OutputError(`cannot write ${printable(path)}: ${reason}`, { cause });
 }
@@ -101,7 +105,7 @@ export class OutputFile {
     checkOutput(path, existing, true);
     this.#path = path;
     this.#existing = existing;
-    this.#temporary = join(dirname(path), `.vmwalk-${randomBytes(8).toString('hex')}.partial`);
+    this.#temporary = join(dirname(path), `.vmwalk-${randomName()}.partial`);
     // Before there is a file: the process may end at any time.
     this.#done = whenProcessEnds(() => rmSync(this.#temporary, { force: true }));
     try {
@@ -228,7 +232,7 @@ export class OutputFolder {
   constructor(folder: string, { force, folders = [] }: { force: boolean; folders?: readonly string[] }) {
     this.#folder = resolve(folder);
     // One name, so that of several processes one alone fills an empty folder.
-    const name = force ? `.partial-${randomBytes(8).toString('hex')}` : '.partial';
+    const name = force ? `.partial-${randomName()}` : '.partial';
     this.#partial = join(this.#folder, name);
     let isOurs = false;
     this.#done = whenProcessEnds(() => this.#remove(isOurs));

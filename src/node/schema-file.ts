@@ -1,10 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
-import { gunzip, gunzipSync, gzip } from 'node:zlib';
 import { DecodeError } from '../bytes/diagnostic.ts';
 import type { ByteSource } from '../bytes/source.ts';
 import { decodeText } from '../bytes/window.ts';
-import { extractSchema } from '../extract/extract-schema.ts';
 import { type DumpVmstate, isDumpVmstate, parseDumpVmstate } from '../schema/dump-vmstate.ts';
 import { parseSchema } from '../schema/parse-schema.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
@@ -32,6 +30,11 @@ const SPOOLING: SpoolOptions = {
     magicOf(beginning) >>> 16 === GZIP_MAGIC ||
     OBJECT.test(decodeText(beginning)),
 };
+
+/** Loaded only where a schema is compressed. */
+function zlib() {
+  return process.getBuiltinModule('node:zlib');
+}
 
 /** The first four bytes; 0 where there are fewer. */
 function magicOf({ buffer, byteOffset, byteLength }: Uint8Array): number {
@@ -82,6 +85,7 @@ async function extractFrom(binary: ByteSource, paths: readonly string[]): Promis
   const modules: FileSource[] = [];
   try {
     for (const path of paths) modules.push(await openFile(path));
+    const { extractSchema } = await import('../extract/extract-schema.ts');
     return await extractSchema({ binary, modules });
   } finally {
     await Promise.all(modules.map((module) => module.close()));
@@ -93,7 +97,7 @@ async function readText(source: ByteSource, compressed: boolean): Promise<string
   let bytes = await source.read(0, source.size);
   if (compressed) {
     try {
-      bytes = await promisify(gunzip)(bytes, { maxOutputLength: MAX_SCHEMA });
+      bytes = await promisify(zlib().gunzip)(bytes, { maxOutputLength: MAX_SCHEMA });
     } catch (error) {
       throw badSchema(source.name, error instanceof Error ? error.message : String(error));
     }
@@ -103,7 +107,10 @@ async function readText(source: ByteSource, compressed: boolean): Promise<string
 
 /** The schema of a compressed schema file of this package. */
 export function readSchemaFileSync(path: string): QemuSchema {
-  return parseSchema(decodeText(gunzipSync(readFileSync(path), { maxOutputLength: MAX_SCHEMA })), path);
+  return parseSchema(
+    decodeText(zlib().gunzipSync(readFileSync(path), { maxOutputLength: MAX_SCHEMA })),
+    path,
+  );
 }
 
 function badSchema(name: string, reason: string): DecodeError {
@@ -117,6 +124,6 @@ function badSchema(name: string, reason: string): DecodeError {
 /** Writes a schema as JSON, compressed by gzip when the name ends in `.gz`. A file that exists is replaced. Throws OutputError. */
 export async function writeSchemaFile(path: string, schema: QemuSchema): Promise<void> {
   const text = serializeSchema(schema);
-  const content = path.endsWith('.gz') ? await promisify(gzip)(text, { level: 9 }) : text;
+  const content = path.endsWith('.gz') ? await promisify(zlib().gzip)(text, { level: 9 }) : text;
   await writeOutput(path, [content], 'replace');
 }

@@ -45,8 +45,7 @@ interface NodeModule {
 async function loadIced(): Promise<typeof Iced> {
   const module = (globalThis as NodeGlobals).process?.getBuiltinModule?.('node:module');
   if (!module) return import('iced-x86');
-  const { url } = import.meta as ImportMeta & { readonly url: string };
-  return module.createRequire(url)('iced-x86') as typeof Iced;
+  return module.createRequire((import.meta as { url?: string }).url ?? '')('iced-x86') as typeof Iced;
 }
 
 /** From the library's instructions to ours. */
