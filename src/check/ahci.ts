@@ -1,9 +1,8 @@
-import { childNamed } from '../layout/children.ts';
+import { childNamed, childrenOf, firstOfType, numberOf } from '../layout/children.ts';
 import type { LayoutNode } from '../layout/node.ts';
 import type { Finding } from './finding.ts';
-import type { SectionValues } from './values.ts';
+import type { SectionValues } from './value-input.ts';
 import { isOlder } from './version.ts';
-import { elements, firstOfType, integer } from './virtio.ts';
 
 const ICH9_AHCI = 'ich9_ahci';
 const PCI_COMMAND_MASTER = 4;
@@ -24,15 +23,15 @@ const BYTES = 4096;
 export function checkAhci({ root, destination }: SectionValues): Finding[] {
   const { qemuVersion } = destination;
   if (root.vmsdName !== ICH9_AHCI || qemuVersion === undefined) return [];
-  const command = integer(childNamed(firstOfType(root, 'pci config'), 'command'));
+  const command = numberOf(childNamed(firstOfType(root, 'pci config'), 'command'));
   if (command === undefined || (command & PCI_COMMAND_MASTER) !== 0) return [];
   const hasBytes = !isOlder(qemuVersion, HAS_BYTES);
   let left = hasBytes ? BYTES : 1;
-  const ports: readonly LayoutNode[] = elements(childNamed(childNamed(root, 'ahci'), 'dev'));
+  const ports: readonly LayoutNode[] = [...childrenOf(childNamed(childNamed(root, 'ahci'), 'dev'))];
   for (const [index, port] of ports.entries()) {
     const register = childNamed(port, 'port_regs.cmd');
     for (const { bit, bytes, words } of ENGINES) {
-      if (((integer(register) ?? 0) & bit) === 0) continue;
+      if (((numberOf(register) ?? 0) & bit) === 0) continue;
       left -= hasBytes ? bytes : 1;
       if (left >= 0) continue;
       return [

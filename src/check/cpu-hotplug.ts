@@ -1,6 +1,6 @@
-import { childrenOf } from '../layout/children.ts';
+import { childNamed } from '../layout/children.ts';
 import type { Finding } from './finding.ts';
-import type { ValueInput } from './values.ts';
+import type { ValueInput } from './value-input.ts';
 
 /** hw/acpi/cpu.c, vmstate_cpu_hotplug: one element for each CPU that can be in the machine. */
 const CPU_HOTPLUG = 'CPU hotplug state';
@@ -18,7 +18,7 @@ export function checkCpuHotplug({
   destination,
 }: ValueInput): readonly Finding[] {
   if (node.kind !== 'struct' || node.vmsdName !== CPU_HOTPLUG || ownNode) return [];
-  const devices = [...childrenOf(node)].find(({ name }) => name === DEVICES);
+  const devices = childNamed(node, DEVICES);
   const count = devices === undefined ? 0 : devices.kind === 'array' ? devices.length : 1;
   const possible = destination.possibleCpus;
   if (possible === count) return [];

@@ -3,7 +3,7 @@ import type { StructNode } from '../layout/node.ts';
 import { type ArmRegister, armRegister, armRegisterName, qemuRegisterNumber } from './arm-registers.ts';
 import type { Destination } from './destination.ts';
 import type { Finding } from './finding.ts';
-import type { SectionValues } from './values.ts';
+import type { SectionValues } from './value-input.ts';
 import { isOlder } from './version.ts';
 
 const INDEXES = 'cpreg_vmstate_indexes';

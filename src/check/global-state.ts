@@ -1,6 +1,6 @@
 import { GLOBAL_STATE, sentRunState } from '../ops/run-state.ts';
 import type { Finding } from './finding.ts';
-import type { SectionValues } from './values.ts';
+import type { SectionValues } from './value-input.ts';
 
 /** qapi/run-state.json, RunState. */
 const RUN_STATES: ReadonlySet<string> = new Set([

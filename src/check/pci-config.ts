@@ -1,6 +1,6 @@
 import type { Finding } from './finding.ts';
 import { type PciCapability, pciRegister } from './pci-remedies.ts';
-import type { ValueInput } from './values.ts';
+import type { ValueInput } from './value-input.ts';
 import { isOlder } from './version.ts';
 
 /** Offsets in the configuration space, and bits (PCI Local Bus 3.0; PCI Express Base). */

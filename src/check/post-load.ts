@@ -4,7 +4,7 @@ import type { Destination } from './destination.ts';
 import type { Finding } from './finding.ts';
 import { RESIZABLE } from './ram.ts';
 import type { RuleCode } from './rules.ts';
-import type { ValueInput } from './values.ts';
+import type { ValueInput } from './value-input.ts';
 import { isOlder } from './version.ts';
 
 /** Integers of a struct by the names of its fields; of an array nothing. */

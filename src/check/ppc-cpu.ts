@@ -1,7 +1,7 @@
 import { childNamed, integerOf } from '../layout/children.ts';
 import type { LayoutNode } from '../layout/node.ts';
 import type { Finding } from './finding.ts';
-import type { SectionValues } from './values.ts';
+import type { SectionValues } from './value-input.ts';
 import { isOlder } from './version.ts';
 
 const REGISTERS = 'env.spr';

@@ -1,7 +1,7 @@
 import { childrenOf } from '../layout/children.ts';
 import type { LayoutNode, StructNode } from '../layout/node.ts';
 import type { Finding } from './finding.ts';
-import type { SectionValues } from './values.ts';
+import type { SectionValues } from './value-input.ts';
 
 const PREFIX = 'spapr/cap/';
 

@@ -1,6 +1,6 @@
 import { childNamed, integerOf } from '../layout/children.ts';
 import type { Finding } from './finding.ts';
-import type { ValueInput } from './values.ts';
+import type { ValueInput } from './value-input.ts';
 
 /** A field of a struct that is made for loading only, and what its device does with it. */
 interface TemporaryRule {

@@ -1,5 +1,5 @@
 import type { Finding } from './finding.ts';
-import type { SectionValues } from './values.ts';
+import type { SectionValues } from './value-input.ts';
 
 /** backends/tpm/tpm_emulator.c, tpm_emulator_set_state_blobs: the blobs are handed to swtpm, which may refuse them. */
 export function checkTpm({ section }: SectionValues): readonly Finding[] {

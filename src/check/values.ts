@@ -1,11 +1,7 @@
-import type { PathComponent } from '../bytes/diagnostic.ts';
 import { walk } from '../layout/children.ts';
-import type { LayoutNode, StructNode } from '../layout/node.ts';
-import type { Section } from '../stream/stream.ts';
 import { checkAhci } from './ahci.ts';
 import { checkCpuHotplug } from './cpu-hotplug.ts';
 import { checkCpuRegisters } from './cpu-registers.ts';
-import type { Destination } from './destination.ts';
 import { type Finding, FindingList } from './finding.ts';
 import { checkGlobalState } from './global-state.ts';
 import { checkPciConfig } from './pci-config.ts';
@@ -14,23 +10,9 @@ import { checkPpcCpu } from './ppc-cpu.ts';
 import { checkSpaprCapabilities } from './spapr.ts';
 import { checkTemporary } from './temporary.ts';
 import { checkTpm } from './tpm.ts';
+import type { SectionValues, ValueInput } from './value-input.ts';
 import { checkVirtio } from './virtio.ts';
 import { walkPairs } from './walk-pairs.ts';
-
-/** A section as the destination reads it, and the destination's own one. */
-export interface SectionValues {
-  readonly section: Section;
-  readonly root: StructNode;
-  readonly own: StructNode;
-  readonly destination: Destination;
-}
-
-/** What a rule for values is asked about. */
-export interface ValueInput extends SectionValues {
-  readonly node: LayoutNode;
-  readonly ownNode: LayoutNode | undefined;
-  readonly path: readonly PathComponent[];
-}
 
 /** Values that a load refuses, each rule for the infos or VMSDs that it knows. */
 export function checkValues(values: SectionValues): readonly Finding[] {

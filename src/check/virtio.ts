@@ -3,14 +3,14 @@ import type { PathComponent } from '../bytes/diagnostic.ts';
 import { type FeatureProperty, virtioFeatureProperty } from '../infos/virtio/feature-properties.ts';
 import { setBits, virtioFeatureName, virtioFeatureNames } from '../infos/virtio/features.ts';
 import { UPPER_FEATURES, virtioTypeOf } from '../infos/virtio/meanings.ts';
-import { childNamed, childrenOf, integerOf } from '../layout/children.ts';
+import { childNamed, childrenOf, firstOfType, integerOf, numberOf } from '../layout/children.ts';
 import type { LayoutNode } from '../layout/node.ts';
 import type { Destination } from './destination.ts';
 import { propertyOf, settingsText } from './device-settings.ts';
 import type { Finding } from './finding.ts';
 import { numberList, sentenceList } from './number-list.ts';
 import type { PropertyValue } from './profile.ts';
-import type { ValueInput } from './values.ts';
+import type { ValueInput } from './value-input.ts';
 import { failedFieldWords, isOlder, wordsOf } from './version.ts';
 import { walkPairs } from './walk-pairs.ts';
 
@@ -58,13 +58,13 @@ export function checkVirtio(input: ValueInput): readonly Finding[] {
       ...(says === undefined ? {} : { says }),
     });
   const count = childNamed(node, 'num_queues');
-  const queues = integer(count);
+  const queues = numberOf(count);
   if (queues !== undefined && queues > VIRTIO_QUEUE_MAX) {
     const says = `Invalid number of virtqueues: 0x${queues.toString(16)}`;
     add(`${queues} virtqueues; a device has ${VIRTIO_QUEUE_MAX} at the most`, count, says);
   }
   const select = childNamed(node, 'queue_sel');
-  const selected = integer(select);
+  const selected = numberOf(select);
   if (selected !== undefined && selected >= VIRTIO_QUEUE_MAX)
     add(`virtqueue ${selected} is selected; a device has ${VIRTIO_QUEUE_MAX} at the most`, select);
   return [
@@ -78,8 +78,8 @@ export function checkVirtio(input: ValueInput): readonly Finding[] {
 
 function checkQueues(input: ValueInput): Finding[] {
   const { node, ownNode, destination } = input;
-  const queues = elements(childNamed(node, 'vq'));
-  const ownQueues = elements(childNamed(ownNode, 'vq'));
+  const queues = [...childrenOf(childNamed(node, 'vq'))];
+  const ownQueues = [...childrenOf(childNamed(ownNode, 'vq'))];
   const { qemuVersion } = destination;
   const limitsSizes =
     ownQueues.length > 0 && qemuVersion !== undefined && !isOlder(qemuVersion, LIMITS_QUEUES);
@@ -87,10 +87,10 @@ function checkQueues(input: ValueInput): Finding[] {
   const advanced: QueueProblem[] = [];
   const large: LargeQueue[] = [];
   for (const [index, queue] of queues.entries()) {
-    const last = integer(childNamed(queue, 'last_avail_idx')) ?? 0;
+    const last = numberOf(childNamed(queue, 'last_avail_idx')) ?? 0;
     const ring = integerOf(childNamed(queue, 'desc')) ?? 0n;
-    const size = integer(childNamed(queue, 'num')) ?? 0;
-    const room = integer(childNamed(ownQueues[index], 'num')) ?? 0;
+    const size = numberOf(childNamed(queue, 'num')) ?? 0;
+    const room = numberOf(childNamed(ownQueues[index], 'num')) ?? 0;
     if (ring !== 0n && size === 0) {
       const says = "address_space_cache_init: Assertion `len > 0' failed.";
       empty.push({ index, queue, text: 'a ring and no entries', says });
@@ -285,10 +285,10 @@ function checkVectors(input: ValueInput): Finding[] {
   if (vectors === undefined) return [];
   const users = [
     childNamed(childNamed(node, 'transport'), 'config_vector'),
-    ...elements(childNamed(node, 'vq')).map((queue) => childNamed(queue, 'vector')),
+    ...[...childrenOf(childNamed(node, 'vq'))].map((queue) => childNamed(queue, 'vector')),
   ];
   const beyond = users.flatMap((at) => {
-    const vector = integer(at);
+    const vector = numberOf(at);
     return at && vector !== undefined && vector !== VIRTIO_NO_VECTOR && vector >= vectors
       ? [{ at, vector }]
       : [];
@@ -350,7 +350,7 @@ function portWords(node: LayoutNode): number | undefined {
 
 /** It may be in the other byte order. */
 function portCount(node: LayoutNode): number | undefined {
-  const written = integer(node);
+  const written = numberOf(node);
   return written !== undefined && written > 0xffff ? written >>> 24 : written;
 }
 
@@ -369,21 +369,5 @@ export function guestFeatures(node: LayoutNode): bigint | undefined {
 
 function vectorCount(node: LayoutNode): number | undefined {
   const msix = firstOfType(node, MSIX);
-  return msix && elements(childNamed(msix, 'vectors')).length;
-}
-
-/** The first node with this type, in stream order. */
-export function firstOfType(node: LayoutNode | undefined, type: string): LayoutNode | undefined {
-  if (!node) return undefined;
-  for (const { node: at } of walkPairs(node, undefined)) if (at.type === type) return at;
-  return undefined;
-}
-
-export function elements(node: LayoutNode | undefined): readonly LayoutNode[] {
-  return node ? [...childrenOf(node)] : [];
-}
-
-/** Of an integer of up to 32 bits. */
-export function integer(node: LayoutNode | undefined): number | undefined {
-  return node?.kind === 'leaf' && typeof node.value === 'number' ? node.value : undefined;
+  return msix && [...childrenOf(childNamed(msix, 'vectors'))].length;
 }

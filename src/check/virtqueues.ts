@@ -2,9 +2,9 @@ import { DecodeError, type PathComponent } from '../bytes/diagnostic.ts';
 import { deviceState } from '../core/device-state.ts';
 import type { Mapping } from '../core/physical-map.ts';
 import { placeBlocks } from '../core/placement.ts';
-import { findArchitecture } from '../core/registers/table.ts';
+import { findArchitecture } from '../core/registers/architectures.ts';
 import { legacyRings, vringLengths } from '../infos/virtio/rings.ts';
-import { childNamed, integerOf } from '../layout/children.ts';
+import { childNamed, childrenOf, firstOfType, integerOf, numberOf } from '../layout/children.ts';
 import type { LayoutNode } from '../layout/node.ts';
 import { layoutOf, type OpenedStream, openStream } from '../layout/open.ts';
 import { PickedPages } from '../ram/picked-pages.ts';
@@ -14,7 +14,7 @@ import type { Finding } from './finding.ts';
 import { numberList } from './number-list.ts';
 import { placeOf } from './section.ts';
 import { isOlder } from './version.ts';
-import { elements, firstOfType, guestFeatures, integer } from './virtio.ts';
+import { guestFeatures } from './virtio.ts';
 import { walkPairs } from './walk-pairs.ts';
 
 const VIRTIO_DEVICE = /(^|\/)(virtio|vhost)[^/]*$/;
@@ -51,7 +51,7 @@ interface Queue {
 }
 
 /** A byte of a RAMBlock. */
-interface Place {
+interface RamPlace {
   readonly block: string;
   readonly offset: number;
 }
@@ -85,7 +85,7 @@ export async function checkVirtqueues(
   for (const { queue, available, used } of placed) {
     const isDiscarded = [available, used].some(({ block, offset }) => ram?.isDiscarded?.(block, offset));
     const littleEndian = !queue.isLegacy || !memory.bigEndian;
-    const index = ({ block, offset }: Place) => pages.uint16(block, offset, littleEndian);
+    const index = ({ block, offset }: RamPlace) => pages.uint16(block, offset, littleEndian);
     const [availableIndex, usedIndex] = [index(available), index(used)];
     if (!isDiscarded && availableIndex !== undefined && usedIndex !== undefined) {
       findings.push(...checkQueue(queue, availableIndex, usedIndex, destination));
@@ -158,11 +158,11 @@ function queuesOf(section: Section, device: LayoutNode, path: readonly PathCompo
   // The guest has another byte order than the target has at first.
   if (isLegacy && childNamed(subsections, 'virtio/device_endian')) return [];
   if (isCutOff(childNamed(device, 'transport'))) return [];
-  const rings = elements(childNamed(childNamed(subsections, 'virtio/virtqueues'), 'vq'));
-  return elements(childNamed(device, 'vq')).flatMap((node, index): Queue[] => {
-    const size = integer(childNamed(node, 'num'));
+  const rings = [...childrenOf(childNamed(childNamed(subsections, 'virtio/virtqueues'), 'vq'))];
+  return [...childrenOf(childNamed(device, 'vq'))].flatMap((node, index): Queue[] => {
+    const size = numberOf(childNamed(node, 'num'));
     const descriptors = integerOf(childNamed(node, 'desc'));
-    const lastAvailable = integer(childNamed(node, 'last_avail_idx'));
+    const lastAvailable = numberOf(childNamed(node, 'last_avail_idx'));
     if (!size || !descriptors || lastAvailable === undefined) return [];
     const align = integerOf(childNamed(node, 'align'));
     const available = integerOf(childNamed(rings[index], 'vring.avail'));
@@ -190,7 +190,7 @@ function queuesOf(section: Section, device: LayoutNode, path: readonly PathCompo
 /** Is it a PCI device that may not access memory? */
 function isCutOff(transport: LayoutNode | undefined): boolean {
   const config = firstOfType(transport, 'pci config');
-  return config !== undefined && ((integer(childNamed(config, 'command')) ?? 0) & PCI_COMMAND_MASTER) === 0;
+  return config !== undefined && ((numberOf(childNamed(config, 'command')) ?? 0) & PCI_COMMAND_MASTER) === 0;
 }
 
 interface Memory {
@@ -217,7 +217,7 @@ async function memoryOf(opened: OpenedStream): Promise<Memory | undefined> {
 function placeRings(
   { size, descriptors, available, used }: Queue,
   mappings: readonly Mapping[],
-): { readonly available: Place; readonly used: Place } | undefined {
+): { readonly available: RamPlace; readonly used: RamPlace } | undefined {
   const lengths = vringLengths(BigInt(size));
   const table = placeOfRange(descriptors, lengths.descriptors, mappings);
   const availableRing = placeOfRange(available, lengths.available, mappings);
@@ -226,11 +226,11 @@ function placeRings(
   return { available: indexIn(availableRing), used: indexIn(usedRing) };
 }
 
-function indexIn({ block, offset }: Place): Place {
+function indexIn({ block, offset }: RamPlace): RamPlace {
   return { block, offset: offset + RING_INDEX };
 }
 
-function placeOfRange(address: bigint, length: bigint, mappings: readonly Mapping[]): Place | undefined {
+function placeOfRange(address: bigint, length: bigint, mappings: readonly Mapping[]): RamPlace | undefined {
   if (address < LOW_MEMORY || address % 2n !== 0n || address + length > BigInt(Number.MAX_SAFE_INTEGER))
     return undefined;
   const start = Number(address);

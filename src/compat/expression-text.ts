@@ -1,4 +1,4 @@
-import type { Place } from '../expressions/evaluate.ts';
+import type { MemoryPlace } from '../expressions/evaluate.ts';
 import { constantValue, type Expression, hasUnknown, toConstant } from '../expressions/expression.ts';
 import { simplify } from '../expressions/term-expression.ts';
 
@@ -6,7 +6,7 @@ import { simplify } from '../expressions/term-expression.ts';
 const MAX_TEXT = 120;
 
 /** Names a place in memory, or the bits of it that a mask with one bit picks. */
-export type PlaceNamer = (place: Place, mask?: bigint) => string;
+export type PlaceNamer = (place: MemoryPlace, mask?: bigint) => string;
 
 /** What a test asks about a version, for people: `property x-bit`, `mode != 3 and not (status & 0x4)`. */
 export function expressionText(expression: Expression, versionId: number, name: PlaceNamer): string {
@@ -179,7 +179,7 @@ function singleBit(expression: Expression): bigint | undefined {
 }
 
 /** Where a load reads, if it is a way of pointers from the object or from a variable. */
-function placeOf(expression: Expression): Place | undefined {
+function placeOf(expression: Expression): MemoryPlace | undefined {
   if (typeof expression !== 'object' || expression[0] !== 'load') return undefined;
   const [, base, offset, size] = expression;
   if (base === 'opaque' || base === 'field' || base === 'global') return { root: base, path: [offset], size };

@@ -1,4 +1,4 @@
-import type { Place } from '../expressions/evaluate.ts';
+import type { MemoryPlace } from '../expressions/evaluate.ts';
 import {
   type Property,
   type QemuSchema,
@@ -53,7 +53,7 @@ export class MemberNames {
   }
 
   /** What a place is called that a function of a VMSD reads. */
-  name(vmsd: number, { root, path, size }: Place, mask?: bigint): string {
+  name(vmsd: number, { root, path, size }: MemoryPlace, mask?: bigint): string {
     const [offset = 0, ...behind] = path;
     const hex = (at: number) => (at < 0 ? `-0x${(-at).toString(16)}` : `0x${at.toString(16)}`);
     const rest = behind.map((step) => `->${hex(step)}`).join('');

@@ -1,7 +1,7 @@
 import { DecodeError, type Diagnostic, printable } from '../bytes/diagnostic.ts';
 import type { ByteSource } from '../bytes/source.ts';
 import type { Container, ContainerEnvironment, OwnedSource } from './container.ts';
-import { containers } from './table.ts';
+import { containers } from './known-containers.ts';
 
 /** Bytes by which a container is known. */
 const HEAD_LENGTH = 4096;

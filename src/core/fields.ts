@@ -1,5 +1,5 @@
 import type { PathComponent } from '../bytes/diagnostic.ts';
-import { childNamed, childrenOf, integerOf, walk } from '../layout/children.ts';
+import { childNamed, childrenOf, firstOfType, integerOf } from '../layout/children.ts';
 import type { Layout, LayoutNode } from '../layout/node.ts';
 
 /** The fields of one section, by name. Values are undefined where a field is missing or of another kind. */
@@ -56,8 +56,7 @@ export class Fields {
 
   /** The bytes of the first field with this type, wherever it is: a base class has its own place in each device. */
   bytesOfType(type: string): Uint8Array | undefined {
-    for (const { node } of walk(this.#layout.root)) if (node.type === type) return toBytes(node);
-    return undefined;
+    return toBytes(firstOfType(this.#layout.root, type));
   }
 
   has(...path: readonly PathComponent[]): boolean {

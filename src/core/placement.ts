@@ -1,8 +1,14 @@
 import { printable } from '../bytes/diagnostic.ts';
 import type { RamBlock } from '../ram/ram-block.ts';
 import type { DeviceState } from './device-state.ts';
-import { findMainRam, isGuestMemory, MainRam, memoryBlocks, unknownLayout } from './machines/machine.ts';
-import { findMachine, machineTypeOf } from './machines/table.ts';
+import { findMachine, machineTypeOf } from './machines/known-machines.ts';
+import {
+  findMainRam,
+  isGuestMemory,
+  MainRam,
+  memoryBlocks,
+  unknownLayout,
+} from './machines/machine-layout.ts';
 import { type Mapping, PhysicalMap } from './physical-map.ts';
 import type { Architecture } from './registers/architecture.ts';
 

@@ -3,12 +3,12 @@ import type { OpenedStream } from '../layout/open.ts';
 import { type DeviceState, deviceState } from './device-state.ts';
 import { coreHeaderLength, type LoadSegment } from './elf-core.ts';
 import type { Fields } from './fields.ts';
-import { unknownLayout } from './machines/machine.ts';
+import { unknownLayout } from './machines/machine-layout.ts';
 import type { Note } from './notes.ts';
 import type { Mapping } from './physical-map.ts';
 import { type Placement, placeBlocks } from './placement.ts';
 import { type Architecture, type CoreFormat, MissingRegister } from './registers/architecture.ts';
-import { architectureNames, findArchitecture } from './registers/table.ts';
+import { architectureNames, findArchitecture } from './registers/architectures.ts';
 import { type GuestNote, guestNote } from './vmcoreinfo.ts';
 
 /** A PT_LOAD, and which RAMBlock it shows. */

@@ -1,4 +1,4 @@
-import type { Place } from './evaluate.ts';
+import type { MemoryPlace } from './evaluate.ts';
 import { constantValue, type Expression, type Load } from './expression.ts';
 import { maskOf, wrap } from './term.ts';
 
@@ -10,7 +10,7 @@ const MAX_CANDIDATES = 16;
  * A search that does not know the place tries these; every other value gives the answer that one of them gives, for
  * a test that compares the place, or bits of it, with constants.
  */
-export function candidateValues(expression: Expression, { path, size }: Place): bigint[] {
+export function candidateValues(expression: Expression, { path, size }: MemoryPlace): bigint[] {
   const values = new Set<bigint>([0n, 1n]);
   collect(expression, path.at(-1) ?? 0, size, values);
   return [...values].sort((a, b) => (a < b ? -1 : 1)).slice(0, MAX_CANDIDATES);

@@ -15,7 +15,7 @@ import { ALL_ONES, bitLength, maskOf, signed, wrap } from './term.ts';
  * A place in the memory of QEMU: `path[0]` bytes after the root (for `global`, an address), or, where the path is
  * longer, at each step on to what the pointer there points to.
  */
-export interface Place {
+export interface MemoryPlace {
   readonly root: 'opaque' | 'field' | 'global';
   readonly path: readonly number[];
   readonly size: number;
@@ -30,12 +30,12 @@ export interface Environment {
    * What is known of a place: its value (little endian, without sign), some bits of it, or nothing. It must answer the
    * same for the same bits, whatever the size of the place.
    */
-  load(place: Place): bigint | KnownBits | undefined;
+  load(place: MemoryPlace): bigint | KnownBits | undefined;
 }
 
 /** Bits of a place whose values decide. */
 export interface Dependency {
-  readonly place: Place;
+  readonly place: MemoryPlace;
   readonly mask: bigint;
 }
 
@@ -55,12 +55,12 @@ export function evaluate(expression: Expression, environment: Environment): Eval
 }
 
 /** Where an address points: relative to a root, or unknown because of other parts. */
-type Address = { readonly root: Place['root']; readonly path: readonly number[] } | undefined;
+type Address = { readonly root: MemoryPlace['root']; readonly path: readonly number[] } | undefined;
 
 class Evaluator {
   readonly #environment: Environment;
   readonly #known = new Map<Expression, KnownBits>();
-  readonly #dependencies = new Map<string, { place: Place; mask: bigint }>();
+  readonly #dependencies = new Map<string, { place: MemoryPlace; mask: bigint }>();
   #unknowable = false;
 
   constructor(environment: Environment) {
@@ -128,7 +128,7 @@ class Evaluator {
     return { value: (answer?.value ?? 0n) & known, known: known | (ALL_ONES ^ mask) };
   }
 
-  #place([, base, offset, size]: Load): Place | undefined {
+  #place([, base, offset, size]: Load): MemoryPlace | undefined {
     if (base === 'global') return { root: 'global', path: [offset], size };
     const address = this.#address(base);
     if (!address) return undefined;

@@ -3,9 +3,9 @@ import type { ArrayNode, Choice, LayoutNode, Shape, StructNode, UniformElements 
 import { scalarTypes } from './scalars.ts';
 
 /** What a node consists of. Uniform elements of an array are made on demand, and anew at each iteration. */
-export function childrenOf(node: LayoutNode): Iterable<LayoutNode> {
-  if (node.kind === 'struct') return node.children;
-  if (node.kind !== 'array') return [];
+export function childrenOf(node: LayoutNode | undefined): Iterable<LayoutNode> {
+  if (node?.kind === 'struct') return node.children;
+  if (node?.kind !== 'array') return [];
   return isUniform(node.elements) ? uniformElements(node.elements, node.rest) : node.elements;
 }
 
@@ -21,7 +21,7 @@ export function isUniform(elements: ArrayNode['elements']): elements is UniformE
 
 /** The first child of that name. */
 export function childNamed(node: LayoutNode | undefined, name: PathComponent): LayoutNode | undefined {
-  if (node) for (const child of childrenOf(node)) if (child.name === name) return child;
+  for (const child of childrenOf(node)) if (child.name === name) return child;
   return undefined;
 }
 
@@ -30,6 +30,20 @@ export function integerOf(node: LayoutNode | undefined): bigint | undefined {
   if (node?.kind !== 'leaf' || (typeof node.value !== 'bigint' && typeof node.value !== 'number'))
     return undefined;
   return BigInt.asUintN(8 * (node.end - node.start), BigInt(node.value));
+}
+
+/** The value of an integer of up to 32 bits, as it is. */
+export function numberOf(node: LayoutNode | undefined): number | undefined {
+  return node?.kind === 'leaf' && typeof node.value === 'number' ? node.value : undefined;
+}
+
+/** The first node with this type, in stream order; elements of arrays of plain values are not looked at. */
+export function firstOfType(root: LayoutNode | undefined, type: string): LayoutNode | undefined {
+  if (!root) return undefined;
+  const enter = (node: LayoutNode) =>
+    node.kind !== 'array' || !isUniform(node.elements) || node.elements.shape.kind === 'struct';
+  for (const { node } of walk(root, enter)) if (node.type === type) return node;
+  return undefined;
 }
 
 /** A node and where it is in its section. */

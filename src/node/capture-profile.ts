@@ -14,7 +14,7 @@ import { type Qmp, QmpError } from './qmp.ts';
 import { extractSchemaOfFile } from './schema-file.ts';
 import { halfOfFreeSpace, type SpoolLimit, spoolToFile } from './spool.ts';
 import { PausedQemu, QemuEnded, type StartOptions } from './start-qemu.ts';
-import type { Step } from './step-limit.ts';
+import type { LimitedStep } from './step-limit.ts';
 import { withVirtioFeatures } from './virtio-status.ts';
 
 /** Bytes a second: as fast as can be. */
@@ -159,7 +159,7 @@ async function mostOfStream(ramBlocks: readonly ProfileRamBlock[]): Promise<Spoo
 async function migrated(
   qmp: Qmp,
   listener: OneConnection,
-  sending: Step,
+  sending: LimitedStep,
   onProgress: CaptureOptions['onProgress'],
 ): Promise<void> {
   for (let before = ''; ; await sleep(POLL)) {

@@ -1,6 +1,11 @@
-import type { ProfilePci } from '../check/profile.ts';
+import type { ProfileDevice, ProfilePci } from '../check/profile.ts';
 import type { QtreeDevice } from './monitor-text.ts';
-import type { QomDevice } from './qom-devices.ts';
+
+/** What QEMU's object tree has of a device. */
+export interface QomDevice extends Pick<ProfileDevice, 'path' | 'type' | 'bus' | 'properties'> {
+  /** QOM types of its children, the buses among them, by path. */
+  readonly children: ReadonlyMap<string, string>;
+}
 
 /** Where a device is, as far as it can be told. */
 export interface DevicePlace {

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { printable } from '../bytes/diagnostic.ts';
 import { JsonProblem } from '../schema/checked-json.ts';
 import { NoQmpMessage, parseQmpMessage, QmpLines } from './qmp-message.ts';
-import type { Step, StepLimit } from './step-limit.ts';
+import type { LimitedStep, StepLimit } from './step-limit.ts';
 
 /** Characters of an argument in the name of a step. */
 const MAX_ARGUMENT = 100;
@@ -37,7 +37,7 @@ export type ReadAnswer<Result> = (value: unknown, path: string) => Result;
 
 interface Waiting {
   readonly command: string;
-  readonly step: Step | undefined;
+  readonly step: LimitedStep | undefined;
   resolve(value: unknown): void;
   reject(error: Error): void;
 }
@@ -122,7 +122,7 @@ export class Qmp {
     this.#socket.destroy();
   }
 
-  #answer(id: unknown, command: string, step: Step | undefined): Promise<unknown> {
+  #answer(id: unknown, command: string, step: LimitedStep | undefined): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#closed) reject(this.#closed);
       else this.#waiting.set(id, { command, step, resolve, reject });

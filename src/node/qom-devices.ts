@@ -1,6 +1,6 @@
 import type { ProfileDevice, PropertyValue } from '../check/profile.ts';
 import { asArray, asObject, asText, JsonProblem } from '../schema/checked-json.ts';
-import { devicePaths } from './device-paths.ts';
+import { devicePaths, type QomDevice } from './device-paths.ts';
 import { parseQtree } from './monitor-text.ts';
 import { type Qmp, QmpError } from './qmp.ts';
 
@@ -33,12 +33,6 @@ interface PropertyInfo {
   readonly name: string;
   /** `bool`, `uint32`, `child<e1000>`, `link<bus>`, … */
   readonly type: string;
-}
-
-/** What the tree has of a device. */
-export interface QomDevice extends Pick<ProfileDevice, 'path' | 'type' | 'bus' | 'properties'> {
-  /** QOM types of its children, the buses among them, by path. */
-  readonly children: ReadonlyMap<string, string>;
 }
 
 /** The machine, whose QOM type is known, and all devices of a QEMU that is stopped, in the order of their paths. */

@@ -2,7 +2,7 @@
 const TICKS = 20;
 
 /** Something that is waited for. */
-export interface Step {
+export interface LimitedStep {
   /** It goes on: its time begins anew. */
   progress(): void;
   end(): void;
@@ -29,7 +29,7 @@ export class StepLimit {
   }
 
   /** Begins a step; `text` completes "while …". */
-  begin(text: string): Step {
+  begin(text: string): LimitedStep {
     const step = { text, ticks: 0 };
     this.#steps.add(step);
     return {

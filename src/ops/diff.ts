@@ -44,7 +44,7 @@ export async function diffStreams(
 /** Sections of one device that are looked at for the counterpart of one that only the other side has. */
 const MAX_CANDIDATES = 64;
 
-interface Place extends SectionName {
+interface SentSection extends SectionName {
   readonly occurrence: number;
   /** Undefined for the configuration. */
   readonly record: Section<IterativeScanner> | undefined;
@@ -137,7 +137,7 @@ class StreamComparison {
     };
   }
 
-  async #layout(opened: OpenedStream, { record }: Place, diagnostics: DiagnosticList): Promise<Layout> {
+  async #layout(opened: OpenedStream, { record }: SentSection, diagnostics: DiagnosticList): Promise<Layout> {
     const { configuration } = opened.stream;
     const layout =
       record || !configuration
@@ -149,7 +149,12 @@ class StreamComparison {
   }
 
   /** The differences of a section that both have; undefined where there are none. */
-  async #compare(placeA: Place, a: Layout, placeB: Place, b: Layout): Promise<SectionDiff | undefined> {
+  async #compare(
+    placeA: SentSection,
+    a: Layout,
+    placeB: SentSection,
+    b: Layout,
+  ): Promise<SectionDiff | undefined> {
     const isIterative = placeA.record?.scanner !== undefined && placeB.record?.scanner !== undefined;
     const diff = isIterative
       ? await this.#compareIterative(placeA.record, a, placeB.record, b)
@@ -324,7 +329,7 @@ function withoutFields(layout: Layout): Layout {
 /** A section that only one side has, and where it belongs among the sections of A. */
 interface OneSided {
   readonly at: number;
-  readonly place: Place;
+  readonly place: SentSection;
   readonly layout: Layout;
 }
 
@@ -333,8 +338,8 @@ function deviceName({ layout }: OneSided): string {
   return layout.root.vmsdName ?? layout.section.slice(layout.section.lastIndexOf('/') + 1);
 }
 
-function places({ stream }: OpenedStream): Place[] {
-  const sections = stream.sections.map((record): Place => {
+function places({ stream }: OpenedStream): SentSection[] {
+  const sections = stream.sections.map((record): SentSection => {
     const { idstr, instanceId, occurrence } = record;
     return { section: idstr, instanceId, occurrence, record };
   });
@@ -343,7 +348,7 @@ function places({ stream }: OpenedStream): Place[] {
   return [configuration, ...sections];
 }
 
-function keyOf({ section, instanceId, occurrence, record }: Place): string {
+function keyOf({ section, instanceId, occurrence, record }: SentSection): string {
   return `${record ? '' : 'CONFIGURATION '}${instanceId} ${occurrence} ${section}`;
 }
 

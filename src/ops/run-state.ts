@@ -1,4 +1,5 @@
 import { decodeText } from '../bytes/window.ts';
+import { childNamed } from '../layout/children.ts';
 import type { LayoutNode } from '../layout/node.ts';
 
 /** The section that says what the VM was doing (migration/global_state.c). */
@@ -12,8 +13,7 @@ export interface SentRunState {
 
 /** What is in the content of a section `globalstate`; undefined where that has no readable field for it. */
 export function sentRunState(root: LayoutNode): SentRunState | undefined {
-  if (root.kind !== 'struct') return undefined;
-  const node = root.children.find(({ name }) => name === 'runstate');
+  const node = childNamed(root, 'runstate');
   const bytes = node && node.kind !== 'array' ? node.value : undefined;
   if (!node || !(bytes instanceof Uint8Array)) return undefined;
   const end = bytes.indexOf(0);

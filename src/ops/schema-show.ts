@@ -32,8 +32,8 @@ export interface VmsdDescription {
   readonly earlySetup: boolean;
   readonly embeddedOnly: boolean;
   readonly priority: number;
-  readonly at: Place;
-  readonly callbacks: readonly { readonly name: string; readonly at: Place }[];
+  readonly at: BinaryAddress;
+  readonly callbacks: readonly { readonly name: string; readonly at: BinaryAddress }[];
   readonly fields: readonly FieldDescription[];
   readonly subsections: readonly SubsectionDescription[];
   /** QOM types whose class_init sets it. */
@@ -47,7 +47,7 @@ export interface VmsdDescription {
 }
 
 /** A place in one of the files of a schema. */
-export interface Place {
+export interface BinaryAddress {
   /** File name. */
   readonly file: string;
   readonly address: number;
@@ -68,7 +68,7 @@ export interface FieldDescription {
   readonly sizeAt: CounterDescription | undefined;
   readonly versionId: number;
   readonly structVersionId: number;
-  readonly fieldExists: Place | undefined;
+  readonly fieldExists: BinaryAddress | undefined;
   /** `VMS_SINGLE` and the like, without the prefix. */
   readonly flags: readonly string[];
   readonly start: number;
@@ -91,7 +91,7 @@ export interface SubsectionDescription {
   readonly index: number;
   readonly name: string | undefined;
   readonly versionId: number;
-  readonly needed: Place | undefined;
+  readonly needed: BinaryAddress | undefined;
 }
 
 const flagNames: readonly (readonly [number, string])[] = [
@@ -138,7 +138,7 @@ export function vmsdsOfType(schema: QemuSchema, name: string): readonly number[]
 
 function describe(schema: QemuSchema, index: number): VmsdDescription {
   const vmsd = schema.vmsds[index]!;
-  const place = (at: HostAddress | undefined): Place | undefined =>
+  const place = (at: HostAddress | undefined): BinaryAddress | undefined =>
     at && { file: schema.objects[at.object]?.name ?? '', address: at.address };
   const functionAt = (i: number | undefined) => (i === undefined ? undefined : place(schema.functions[i]));
   return {

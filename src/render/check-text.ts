@@ -4,7 +4,7 @@ import { hexOffset } from '../bytes/range.ts';
 import type { CheckReport, Finding } from '../check/finding.ts';
 import type { FindingSeverity } from '../check/rules.ts';
 import type { Style } from './style.ts';
-import { formatTable } from './table.ts';
+import { formatTable } from './text-table.ts';
 
 export interface CheckTextOptions {
   readonly style: Style;

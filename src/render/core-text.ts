@@ -2,7 +2,7 @@ import { printable } from '../bytes/diagnostic.ts';
 import { hexOffset } from '../bytes/range.ts';
 import type { CorePlan } from '../core/plan.ts';
 import { formatSize } from './size.ts';
-import { formatTable } from './table.ts';
+import { formatTable } from './text-table.ts';
 
 /** A core as data for JSON: addresses and lengths in bytes. */
 export function coreSummary({ architecture, format, vcpus, notes, segments, fileLength }: CorePlan) {

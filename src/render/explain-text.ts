@@ -1,6 +1,6 @@
 import { EXPLANATION_KINDS, type Explanation } from '../ops/explain.ts';
 import type { Style } from './style.ts';
-import { formatTable } from './table.ts';
+import { formatTable } from './text-table.ts';
 
 /** Lines of a code block that are shown; the rest is in the page's file. */
 const MAX_CODE_LINES = 25;

@@ -6,7 +6,7 @@ import type { ChannelSummary } from '../ram/channels.ts';
 import type { IterativeSummary } from '../ram/iterative.ts';
 import { formatShare, formatSize } from './size.ts';
 import type { Style, TextOptions } from './style.ts';
-import { formatTable } from './table.ts';
+import { formatTable } from './text-table.ts';
 
 export type SectionOrder = 'stream' | 'size' | 'name' | 'id';
 

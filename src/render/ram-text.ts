@@ -5,7 +5,7 @@ import type { ChannelSummary } from '../ram/channels.ts';
 import { type PageKind, pageKinds } from '../ram/page-sink.ts';
 import { formatShare, formatSize } from './size.ts';
 import type { Style } from './style.ts';
-import { type Column, formatTable } from './table.ts';
+import { type Column, formatTable } from './text-table.ts';
 
 /** Rounds that are shown: so many of the first, and of the last. */
 const SHOWN_ROUNDS = 8;

@@ -1,10 +1,15 @@
 import { printable } from '../bytes/diagnostic.ts';
 import type { SchemaMatch } from '../ops/schema-find.ts';
 import type { VmsdSummary } from '../ops/schema-list.ts';
-import type { CountDescription, FieldDescription, Place, VmsdDescription } from '../ops/schema-show.ts';
+import type {
+  BinaryAddress,
+  CountDescription,
+  FieldDescription,
+  VmsdDescription,
+} from '../ops/schema-show.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
 import type { TextOptions } from './style.ts';
-import { formatTable } from './table.ts';
+import { formatTable } from './text-table.ts';
 
 /** What a schema was made from, one fact a line. */
 export function* schemaFacts(schema: QemuSchema, { style }: TextOptions): Generator<string> {
@@ -190,7 +195,7 @@ function counterText({
 }
 
 /** An address, with the file where that is another one. */
-function placeText({ file, address }: Place, here: string): string {
+function placeText({ file, address }: BinaryAddress, here: string): string {
   return `0x${address.toString(16)}${file === here ? '' : ` in ${printable(file)}`}`;
 }
 

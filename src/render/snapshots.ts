@@ -1,7 +1,7 @@
 import { printable } from '../bytes/diagnostic.ts';
 import type { Qcow2Snapshot } from '../containers/qcow2-snapshots.ts';
 import { formatSize } from './size.ts';
-import { formatTable } from './table.ts';
+import { formatTable } from './text-table.ts';
 
 /** What `snapshots --json` prints of one. */
 export function snapshotData(snapshot: Qcow2Snapshot): Readonly<Record<string, unknown>> {

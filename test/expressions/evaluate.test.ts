@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { candidateValues } from '../../src/expressions/candidate-values.ts';
-import { type Dependency, evaluate, type Place } from '../../src/expressions/evaluate.ts';
+import { type Dependency, evaluate, type MemoryPlace } from '../../src/expressions/evaluate.ts';
 import { type Expression, hasUnknown } from '../../src/expressions/expression.ts';
 import { simplify } from '../../src/expressions/term-expression.ts';
 import { anyExpression } from './any-expression.ts';
@@ -14,7 +14,7 @@ function memory(seed: number, known: bigint) {
     // Small numbers are what tests look for.
     return BigInt((hash >>> 8) % 3 === 0 ? (hash >>> 16) & 0xff : (hash >>> 20) & 3);
   };
-  return ({ path, size, root }: Place) => {
+  return ({ path, size, root }: MemoryPlace) => {
     let value = 0n;
     const last = path.at(-1) ?? 0;
     for (let i = size - 1; i >= 0; i--)
@@ -29,7 +29,7 @@ describe('evaluate', () => {
   test('decides by what is known, and says which bits it hangs on otherwise', () => {
     const flags: Expression = ['load', 'opaque', 20, 4];
     const both: Expression = ['and', ['ne', ['and', flags, 8], 0], ['lts', 2, 'version']];
-    const place: Place = { root: 'opaque', path: [20], size: 4 };
+    const place: MemoryPlace = { root: 'opaque', path: [20], size: 4 };
     const none = () => undefined;
     expect(evaluate(both, { version: 2, load: none })).toEqual({ known: true, value: 0n });
     expect(evaluate(both, { version: 3, load: none })).toEqual({
@@ -45,13 +45,13 @@ describe('evaluate', () => {
   });
 
   test('follows pointers by their places, never by their values', () => {
-    const asked: Place[] = [];
-    const load = (place: Place) => {
+    const asked: MemoryPlace[] = [];
+    const load = (place: MemoryPlace) => {
       asked.push(place);
       return undefined;
     };
     const mode: Expression = ['load', ['load', ['add', 'opaque', ['shl', 'version', 3]], 8, 8], 16, 1];
-    const place: Place = { root: 'opaque', path: [24, 16], size: 1 };
+    const place: MemoryPlace = { root: 'opaque', path: [24, 16], size: 1 };
     expect(evaluate(['eq', mode, 7], { version: 2, load })).toMatchObject({
       hangsOn: [{ place, mask: 0xffn }],
     });
@@ -109,7 +109,7 @@ describe('evaluate', () => {
         }
         // With what it hangs on known as well, and nothing else, it hangs on less, in the end on nothing.
         const told: Dependency[] = [...partial.hangsOn];
-        const load = (place: Place) => {
+        const load = (place: MemoryPlace) => {
           const { value } = memory(seed, ALL)(place);
           let known = mask;
           for (const dependency of told)
@@ -129,7 +129,7 @@ describe('evaluate', () => {
   });
 
   test('candidates of a place decide a comparison both ways', () => {
-    const place: Place = { root: 'opaque', path: [624], size: 4 };
+    const place: MemoryPlace = { root: 'opaque', path: [624], size: 4 };
     const load: Expression = ['load', 'opaque', 624, 4];
     const tests: Expression[] = [
       ['ltu', load, 65],

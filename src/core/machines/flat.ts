@@ -1,4 +1,4 @@
-import type { Machine } from './machine.ts';
+import type { MachineLayout } from './machine-layout.ts';
 
 const GIB = 2 ** 30;
 
@@ -49,8 +49,8 @@ const flat: readonly Flat[] = [
   },
 ];
 
-export const flatMachines: readonly Machine[] = flat.map(
-  ({ machineType, architectures, ram: ramName, boardBlocks, address, roms = {} }): Machine => ({
+export const flatMachines: readonly MachineLayout[] = flat.map(
+  ({ machineType, architectures, ram: ramName, boardBlocks, address, roms = {} }): MachineLayout => ({
     machineType,
     architectures,
     ram: ramName,

@@ -1,7 +1,7 @@
 import type { DeviceState } from '../device-state.ts';
 import type { Fields } from '../fields.ts';
 import type { PhysicalMap } from '../physical-map.ts';
-import { type Machine, type MainRam, unknownLayout } from './machine.ts';
+import { type MachineLayout, type MainRam, unknownLayout } from './machine-layout.ts';
 import { hasVgaWindow, placeVideoMemory } from './video.ts';
 
 const KIB = 2 ** 10;
@@ -36,7 +36,11 @@ const ESMRAMC = 0x9e;
 const ESMRAMC_T_EN = 0x01;
 
 /** pc and q35, with and without PCI (isapc), as hw/i386/pc.c, pc_piix.c and pc_q35.c make them. */
-function pc(machineType: RegExp, bridge: HostBridge | undefined, lowest: (size: number) => number): Machine {
+function pc(
+  machineType: RegExp,
+  bridge: HostBridge | undefined,
+  lowest: (size: number) => number,
+): MachineLayout {
   return {
     machineType,
     architectures: ['x86'],
@@ -61,7 +65,7 @@ const belowI440fx = (size: number) => Math.min(size, size >= 0xe000_0000 ? 0xc00
 const belowQ35 = (size: number) => Math.min(size, size >= 0xb000_0000 ? 0x8000_0000 : 0xb000_0000);
 const belowMicrovm = (size: number) => Math.min(size, 0xc000_0000);
 
-export const pcMachines: readonly Machine[] = [
+export const pcMachines: readonly MachineLayout[] = [
   pc(/^pc(-i440fx-.*|-\d.*)?$/, I440FX, belowI440fx),
   pc(/^(pc-)?q35(-|$)/, MCH, belowQ35),
   pc(/^isapc$/, undefined, belowI440fx),

@@ -5,7 +5,7 @@ import type { MachineImage } from './image.ts';
 import type { Flow, InstructionSet } from './instruction-set.ts';
 import type { Effort, Limits } from './limits.ts';
 import { Memory } from './memory.ts';
-import { mergeOutcomes, type Outcome } from './merge.ts';
+import { mergeOutcomes, type PathOutcome } from './merge.ts';
 import { copyState, type MachineState } from './state.ts';
 
 /** A function that is being followed. */
@@ -18,7 +18,7 @@ interface Frame {
   readonly budget: Effort;
 }
 
-const DEAD: Outcome = { kind: 'dead' };
+const DEAD: PathOutcome = { kind: 'dead' };
 /** The part of what is left that one entered function may use up. */
 const CALL_SHARE = 0.5;
 /** Instructions in which a path that only sets a static variable is seen to do so. */
@@ -39,7 +39,7 @@ export class Explorer {
   }
 
   /** Follows the function at an address, called with these arguments, as far as there is effort left. */
-  run(address: number, args: readonly Term[], left: Effort = { ...this.#limits }): Outcome {
+  run(address: number, args: readonly Term[], left: Effort = { ...this.#limits }): PathOutcome {
     const { terms } = this;
     const set = this.#set;
     const state: MachineState = {
@@ -68,7 +68,7 @@ export class Explorer {
   }
 
   /** Follows one path from an address to the end of its function. */
-  #follow(start: MachineState, from: number, frame: Frame): Outcome {
+  #follow(start: MachineState, from: number, frame: Frame): PathOutcome {
     const { back, budget } = frame;
     let state = start;
     let address = from;
@@ -117,7 +117,7 @@ export class Explorer {
     state: MachineState,
     { condition, target, next }: Extract<Flow, { kind: 'branch' }>,
     frame: Frame,
-  ): Outcome {
+  ): PathOutcome {
     const then = (path: MachineState) => this.#follow(path, target, frame);
     const otherwise = (path: MachineState) => this.#follow(path, next, frame);
     if (!isUnset(condition) && !isUnset(this.terms.not(condition)))
@@ -140,9 +140,9 @@ export class Explorer {
     state: MachineState,
     condition: Term,
     { budget }: Frame,
-    then: (path: MachineState) => Outcome,
-    otherwise: (path: MachineState) => Outcome,
-  ): Outcome {
+    then: (path: MachineState) => PathOutcome,
+    otherwise: (path: MachineState) => PathOutcome,
+  ): PathOutcome {
     if (budget.branches-- <= 0) return { kind: 'lost', reason: 'limit' };
     const other = copyState(state);
     this.#assume(state, condition, true);
@@ -178,11 +178,11 @@ export class Explorer {
   }
 
   /** A jump to a computed target; undefined for one to follow. */
-  #jump(state: MachineState, target: Term, frame: Frame): Outcome | undefined {
+  #jump(state: MachineState, target: Term, frame: Frame): PathOutcome | undefined {
     const condition = target.operator === 'constant' ? undefined : findCondition(target);
     if (!condition) return this.#tailCall(state, target, frame);
     // One of several, as through the table of a switch.
-    const follow = (path: MachineState, holds: boolean): Outcome => {
+    const follow = (path: MachineState, holds: boolean): PathOutcome => {
       const to = this.terms.given(target, condition, holds);
       return this.#jump(path, to, frame) ?? this.#follow(path, Number(to.value), frame);
     };
@@ -196,7 +196,7 @@ export class Explorer {
   }
 
   /** A jump out of the function, to one that is not followed; undefined for a jump to follow. */
-  #tailCall(state: MachineState, target: Term, { back }: Frame): Outcome | undefined {
+  #tailCall(state: MachineState, target: Term, { back }: Frame): PathOutcome | undefined {
     if (isNoReturn(target)) return DEAD;
     const leaves = this.#set.returnAddress(state).id === back.id;
     const effect = leaves ? effectOfKnownCall(this.#describe(state, target)) : undefined;
@@ -210,7 +210,7 @@ export class Explorer {
   }
 
   /** The state after a call; the state is used up. */
-  #call(state: MachineState, target: Term, next: number, frame: Frame): Outcome {
+  #call(state: MachineState, target: Term, next: number, frame: Frame): PathOutcome {
     if (isNoReturn(target)) return DEAD;
     const effect = effectOfKnownCall(this.#describe(state, target));
     if (!effect && target.operator === 'constant' && frame.depth < this.#limits.callDepth) {
@@ -223,7 +223,7 @@ export class Explorer {
   }
 
   /** Follows a called function to its end; the state is left alone. */
-  #enter(before: MachineState, address: number, next: number, { depth, budget }: Frame): Outcome {
+  #enter(before: MachineState, address: number, next: number, { depth, budget }: Frame): PathOutcome {
     const share = {
       instructions: Math.floor(budget.instructions * CALL_SHARE),
       branches: Math.floor(budget.branches * CALL_SHARE),
@@ -240,7 +240,7 @@ export class Explorer {
   }
 
   /** Back from an entered function: what its caller knew of the path still holds. */
-  #resume(before: MachineState, after: MachineState): Outcome {
+  #resume(before: MachineState, after: MachineState): PathOutcome {
     for (const [id, holds] of before.assumptions) after.assumptions.set(id, holds);
     for (const [id, bound] of before.bounds) after.bounds.set(id, bound);
     return { kind: 'end', state: { ...after, visits: before.visits } };

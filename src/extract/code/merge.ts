@@ -5,7 +5,7 @@ import type { InstructionSet } from './instruction-set.ts';
 import type { MachineState } from './state.ts';
 
 /** What following a function from one place to its end led to. */
-export type Outcome =
+export type PathOutcome =
   | { readonly kind: 'end'; readonly state: MachineState }
   /** The program stops there: an assertion failed. */
   | { readonly kind: 'dead' }
@@ -17,9 +17,9 @@ export function mergeOutcomes(
   terms: Terms,
   set: InstructionSet,
   condition: Term,
-  then: Outcome,
-  otherwise: Outcome,
-): Outcome {
+  then: PathOutcome,
+  otherwise: PathOutcome,
+): PathOutcome {
   if (then.kind === 'dead') return otherwise;
   if (otherwise.kind === 'dead') return then;
   if (then.kind === 'end' && otherwise.kind === 'end')

@@ -14,7 +14,7 @@ import {
 } from './dynamic.ts';
 import { elfError } from './header.ts';
 import { type Image, markPointer, type Segment } from './image.ts';
-import { type Machine, machineOf } from './machine.ts';
+import { machineOf, type RelocationKinds } from './relocation-kinds.ts';
 
 const RELA_SIZE = 24;
 const REL_SIZE = 16;
@@ -30,12 +30,16 @@ export interface RelocationContext {
   readonly dynamic: Dynamic;
   /** The segments of this object, which alone may be written. */
   readonly segments: readonly Segment[];
-  readonly machine: Machine;
+  readonly machine: RelocationKinds;
   readonly resolve: ResolveSymbol;
 }
 
 /** The machine of an object, with the type of the relocations that DT_RELACOUNT counts where it is not known. */
-export function relocationMachine(elfMachine: number, image: Image, dynamic: Dynamic | undefined): Machine {
+export function relocationMachine(
+  elfMachine: number,
+  image: Image,
+  dynamic: Dynamic | undefined,
+): RelocationKinds {
   const rela = dynamic?.table(DT_RELA);
   const counted =
     rela !== undefined && dynamic !== undefined && dynamic.value(DT_RELACOUNT) > 0

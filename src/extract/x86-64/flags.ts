@@ -1,7 +1,7 @@
 import { maskOf, type Term } from '../../expressions/term.ts';
 import type { Terms } from '../../expressions/terms.ts';
 import type { Flags } from '../code/state.ts';
-import type { Condition } from './instruction.ts';
+import type { FlagCondition } from './instruction.ts';
 
 /** Flags of which nothing is known. */
 export function unknownFlags(terms: Terms): Flags {
@@ -59,7 +59,7 @@ function isNegative(terms: Terms, term: Term, bits: number): Term {
 }
 
 /** A condition code as a term that is 0 or 1. */
-export function conditionTerm(terms: Terms, flags: Flags, condition: Condition): Term {
+export function conditionTerm(terms: Terms, flags: Flags, condition: FlagCondition): Term {
   switch (condition) {
     case 'b':
       return terms.truth(flags.carry());

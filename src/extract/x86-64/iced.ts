@@ -1,5 +1,5 @@
 import type * as Iced from 'iced-x86';
-import type { Condition, DecodeInstruction, Instruction, Operand, Written } from './instruction.ts';
+import type { DecodeInstruction, FlagCondition, Instruction, Operand, Written } from './instruction.ts';
 
 /** Longest instruction of the architecture. */
 const MAX_LENGTH = 15;
@@ -169,7 +169,7 @@ function translator(
       condition:
         conditionCode === ConditionCode.None
           ? undefined
-          : (ConditionCode[conditionCode] as Condition | undefined),
+          : (ConditionCode[conditionCode] as FlagCondition | undefined),
       repeated: instruction.hasRepPrefix || instruction.hasRepnePrefix,
       goesOn: instruction.flowControl === iced.FlowControl.Next,
       next: address + length,

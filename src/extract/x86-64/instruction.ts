@@ -32,7 +32,7 @@ export interface MemoryOperand {
   readonly size: number;
 }
 
-export type Condition =
+export type FlagCondition =
   | 'o'
   | 'no'
   | 'b'
@@ -56,7 +56,7 @@ export interface Instruction {
   readonly mnemonic: string;
   readonly operands: readonly Operand[];
   /** Of a conditional jump, move or set. */
-  readonly condition: Condition | undefined;
+  readonly condition: FlagCondition | undefined;
   /** `rep` repeats the instruction rcx times. */
   readonly repeated: boolean;
   /** The next instruction follows it: it is no jump, call, return or trap. */

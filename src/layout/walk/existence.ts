@@ -1,5 +1,5 @@
 import { candidateValues } from '../../expressions/candidate-values.ts';
-import { type Dependency, evaluate, type Place as MemoryPlace } from '../../expressions/evaluate.ts';
+import { type Dependency, evaluate, type MemoryPlace } from '../../expressions/evaluate.ts';
 import type { KnownBits } from '../../expressions/known-bits.ts';
 import type { ObjectPlace, UnknownOption } from '../../infos/reader.ts';
 import type { ExistenceTest } from './program.ts';

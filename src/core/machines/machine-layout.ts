@@ -4,7 +4,7 @@ import type { DeviceState } from '../device-state.ts';
 import type { PhysicalMap } from '../physical-map.ts';
 
 /** A family of machine types that lay out their memory in the same way. */
-export interface Machine {
+export interface MachineLayout {
   /** The machine types of the family, as the configuration section has them: `pc-i440fx-10.0`, `pc-q35-rhel9.6.0`. */
   readonly machineType: RegExp;
   /** By name of the architecture: machine types called `virt` exist in several. */
@@ -53,7 +53,7 @@ const NUMA_NODE = /^(?:\/objects\/)?ram-node(\d+)$/;
 type Block = Pick<RamBlock, 'idstr' | 'length'>;
 
 /** The blocks that are memory of the guest's, by RAM itself or a memory backend, and no part of a device or the board. */
-export function memoryBlocks(blocks: readonly Block[], machine: Machine): readonly Block[] {
+export function memoryBlocks(blocks: readonly Block[], machine: MachineLayout): readonly Block[] {
   return blocks.filter(
     ({ idstr }) =>
       idstr === machine.ram ||
@@ -67,7 +67,7 @@ export function memoryBlocks(blocks: readonly Block[], machine: Machine): readon
  * one alone, or libvirt's `ram-node0`, `ram-node1` … in this order (migration sends the largest first). The others are
  * hot-plugged memory, of which the stream does not say where it is. Throws DecodeError `unknown-layout`.
  */
-export function findMainRam(blocks: readonly Block[], machine: Machine): readonly Block[] {
+export function findMainRam(blocks: readonly Block[], machine: MachineLayout): readonly Block[] {
   const memory = memoryBlocks(blocks, machine);
   const named = memory.filter(({ idstr }) => idstr === machine.ram);
   const nodes = memory.filter(({ idstr }) => NUMA_NODE.test(idstr)).toSorted(byNode);

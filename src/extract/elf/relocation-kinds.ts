@@ -1,5 +1,5 @@
 /** What the loader has to know of a host architecture: which relocation types put an address into a 64-bit word. */
-export interface Machine {
+export interface RelocationKinds {
   /** As `uname -m` says it. */
   readonly name: string;
   /** Load base plus addend. */
@@ -9,7 +9,7 @@ export interface Machine {
 }
 
 /** By e_machine. The numbers are those of each architecture's ELF supplement, as `elf.h` of glibc lists them. */
-const machines: ReadonlyMap<number, Machine> = new Map<number, Machine>([
+const machines: ReadonlyMap<number, RelocationKinds> = new Map<number, RelocationKinds>([
   // R_X86_64_RELATIVE; R_X86_64_64, R_X86_64_GLOB_DAT
   [62, { name: 'x86_64', relative: 8, symbolic: [1, 6] }],
   // R_AARCH64_RELATIVE; R_AARCH64_ABS64, R_AARCH64_GLOB_DAT
@@ -32,7 +32,7 @@ export function machineOf(
   elfMachine: number,
   littleEndian: boolean,
   commonRelative: number | undefined,
-): Machine {
+): RelocationKinds {
   const known = machines.get(elfMachine);
   if (known) return known.name === 'ppc64' && littleEndian ? { ...known, name: 'ppc64le' } : known;
   return { name: `machine-${elfMachine}`, relative: commonRelative ?? -1, symbolic: [] };
