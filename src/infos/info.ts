@@ -1,7 +1,6 @@
 import type { Diagnostic, PathComponent } from '../bytes/diagnostic.ts';
 import type { LayoutNode, NodePlace, StructNode } from '../layout/node.ts';
 import type { SectionBytes } from '../layout/section-bytes.ts';
-import type { StructSchema } from '../schema/schema.ts';
 import type { InfoReader } from './reader.ts';
 
 /**
@@ -21,7 +20,7 @@ export interface Info {
    * The node for the range of a field, opened up; its leaves tile the range. Undefined where the bytes are not what the
    * info writes: the field is then shown as bytes. Goes before the nodes that `read` makes.
    */
-  open?(context: InfoContext, place: NodePlace, element?: DescribedElement): LayoutNode | undefined;
+  open?(context: InfoContext, place: NodePlace): LayoutNode | undefined;
   /** The node that `read` has made, with what its values mean; `idstr` is that of the section. */
   explain?(node: StructNode, idstr: string): StructNode;
   /** Why no QEMU has saved these bytes, of a field with a `length`; a load takes them as they are. */
@@ -45,12 +44,6 @@ export interface InfoContext {
   /** Names of the nodes around the field, and its own. */
   readonly path: readonly PathComponent[];
   report(diagnostic: Omit<Diagnostic, 'section' | 'instanceId'>): void;
-}
-
-/** A vmdesc's description of what is in a field. */
-export interface DescribedElement {
-  readonly struct: StructSchema;
-  resolve(path: readonly PathComponent[], at: NodePlace): StructNode;
 }
 
 /** What was loaded into the object that a field is in. */

@@ -6,8 +6,8 @@ import type { StructNode } from './node.ts';
 import { isSameShape } from './same-shape.ts';
 import { openSectionMachine, type SectionInput } from './section-machine.ts';
 import type { SchemaTables } from './tables.ts';
+import { buildNodes } from './walk/build.ts';
 import { refusedVersion } from './walk/loading.ts';
-import { NodeBuilder } from './walk/nodes.ts';
 import type { Refusal } from './walk/outcome.ts';
 import type { VmsdProgram } from './walk/program.ts';
 import {
@@ -173,16 +173,19 @@ async function openLoader(tables: SchemaTables, input: SectionInput, objects: Ob
     { isLoad, onStruct: (vmsd, place) => structs?.push({ vmsd, place }) },
     () => {},
   );
-  const { body, versionId } = input.record;
+  const { versionId } = input.record;
   const build = (
     { candidate, guesses }: { candidate: Candidate; guesses: readonly Guess[] },
     memory: Shadow,
   ) => {
-    const builder = new NodeBuilder(context, candidate.vmsd, versionId);
-    const run = machine.start(candidate.vmsd, versionId, withGuesses(memory, guesses));
-    machine.run(run, builder);
-    const path = [...builder.path];
-    return { path, root: builder.finish(run.offset, body.end) };
+    const { path, root } = buildNodes(
+      machine,
+      context,
+      candidate.vmsd,
+      versionId,
+      withGuesses(memory, guesses),
+    );
+    return { path, root };
   };
   /** Memory as it was before it was prepared for the save: numbers that this may have changed are unknown. */
   const beforeSave = ({ candidate, shadow }: Solution): Shadow => {

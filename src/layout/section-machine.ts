@@ -5,7 +5,6 @@ import { builtInInfos } from '../infos/infos.ts';
 import type { SectionRecord } from '../stream/records.ts';
 import type { Section } from '../stream/stream.ts';
 import type { ResolveContext } from './context.ts';
-import { resolveStruct } from './resolve.ts';
 import { sectionBytes } from './section-bytes.ts';
 import { FixedLengths } from './walk/fixed-length.ts';
 import { Machine } from './walk/machine.ts';
@@ -61,14 +60,6 @@ export async function openSectionMachine(
   const machine = new Machine(section, body.end, objects, lengths, tables.hints, surroundings, mode);
   return {
     machine,
-    context: {
-      section,
-      idstr,
-      path: [],
-      report,
-      infos: builtInInfos,
-      resolveStruct,
-      readInfo: () => undefined,
-    },
+    context: { section, idstr, path: [], report, infos: builtInInfos },
   };
 }

@@ -7,12 +7,13 @@ import { configurationSchema } from '../schema/configuration.ts';
 import { findDevice, type Schema, type StructSchema, structLength } from '../schema/schema.ts';
 import type { BoundaryOrigin, ConfigurationRecord, SectionRecord } from '../stream/records.ts';
 import type { Section, Stream } from '../stream/stream.ts';
+import { compileVmdesc } from '../vmsd/compile-vmdesc.ts';
 import { gap, type ResolveContext } from './context.ts';
 import type { GapNode, Layout, LayoutNode, StructNode } from './node.ts';
-import { resolveStruct } from './resolve.ts';
 import { sectionBytes } from './section-bytes.ts';
 import { resolveByTables, type SchemaTables } from './tables.ts';
-import { type InfoTables, type ReadInfo, readInfo } from './walk/read-info.ts';
+import type { InfoTables } from './walk/bounded-info.ts';
+import { WITHOUT_TABLES, walkApplied } from './walk/walk-applied.ts';
 
 /** A gap of more bytes than this is not read. */
 const MAX_GAP_VALUE = 1 << 20;
@@ -31,8 +32,6 @@ export interface Knowledge {
   /** All of it: some sections tell what others are. */
   readonly stream: Pick<Stream, 'sections'>;
 }
-
-const WITHOUT_TABLES: readonly InfoTables[] = [{ vmsds: () => [], infoField: () => undefined }];
 
 /** How the end of a section that nothing describes was found. */
 const foundBy: Partial<Record<BoundaryOrigin, string>> = {
@@ -145,33 +144,11 @@ async function resolveBody(
   // Of a damaged stream's section that runs on for gigabytes, only what the description covers is read.
   const readable = rangeLength(body) - described > MAX_GAP_VALUE ? described : rangeLength(body);
   const bytes = await source.read(body.start, readable, new Uint8Array(readable));
-  const section = sectionBytes(bytes, body.start);
-  const idstr = 'idstr' in record ? record.idstr : CONFIGURATION_SECTION;
-  const context: ResolveContext = {
-    section,
-    idstr,
-    path: [],
-    report,
-    infos: builtInInfos,
-    resolveStruct,
-    readInfo(here, at) {
-      // Asked before the tables are: they may have to be loaded.
-      if (!here.infos.get(at.type)?.read) return undefined;
-      let best: ReadInfo | undefined;
-      for (const tables of infoTables) {
-        const read = readInfo(here, at, tables);
-        if (read && (!best || read.fits || read.cost < best.cost)) best = read;
-        if (read?.fits) break;
-      }
-      // Without tables that a reader can fail is no fault of the bytes.
-      if (!best || (!best.fits && infoTables === WITHOUT_TABLES)) return undefined;
-      const opened = best.open();
-      if (opened?.diagnostic) here.report(opened.diagnostic);
-      return opened?.node;
-    },
-  };
   const end = body.start + bytes.byteLength;
-  const root = resolveStruct(context, struct, { name: '', type: 'section', start: body.start, end });
+  const idstr = 'idstr' in record ? record.idstr : CONFIGURATION_SECTION;
+  const section = sectionBytes(bytes, body.start);
+  const context: ResolveContext = { section, idstr, path: [], report, infos: builtInInfos };
+  const root = walkApplied(context, compileVmdesc(struct, bytes.byteLength), infoTables);
   if (end === body.end) return root;
   report({
     severity: 'error',

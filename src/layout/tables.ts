@@ -7,12 +7,13 @@ import type { SectionRecord } from '../stream/records.ts';
 import type { Section } from '../stream/stream.ts';
 import type { StructNode } from './node.ts';
 import { openSectionMachine } from './section-machine.ts';
+import type { InfoTables } from './walk/bounded-info.ts';
+import { buildNodes } from './walk/build.ts';
 import { CandidateFinder } from './walk/candidates.ts';
 import { VmsdCompiler } from './walk/compile.ts';
 import { countHints } from './walk/count-hints.ts';
 import { NodeBuilder } from './walk/nodes.ts';
 import type { FieldProgram, VmsdProgram } from './walk/program.ts';
-import type { InfoTables } from './walk/read-info.ts';
 import { choiceMessage, compareReadings, type Doubt, misfit } from './walk/readings.ts';
 import { type Candidate, search } from './walk/search.ts';
 import { Objects, type Shadow } from './walk/shadow.ts';
@@ -118,19 +119,17 @@ export async function resolveByTables(
   });
   tables.onSearch({ section: idstr, length: rangeLength(body), states: result.states, steps: result.steps });
   const build = (vmsd: VmsdProgram, shadow: Shadow, doubt?: Doubt): StructNode => {
-    const builder = new NodeBuilder(context, vmsd, versionId, doubt);
-    const run = machine.start(vmsd, versionId, shadow.branch());
-    const outcome = machine.run(run, builder);
+    const { root, outcome, path } = buildNodes(machine, context, vmsd, versionId, shadow, doubt);
     if (outcome.kind === 'cut') {
       report({
         severity: 'error',
         code: 'truncated',
         message: 'the stream ends in this field',
         range: { start: outcome.offset, end: body.end },
-        path: [...builder.path, outcome.field].filter((name) => name !== ''),
+        path: [...path, outcome.field].filter((name) => name !== ''),
       });
     }
-    return builder.finish(run.offset, body.end);
+    return root;
   };
   const [best] = result.solutions;
   if (best) {

@@ -2,7 +2,7 @@ import { builtInInfos } from '../../src/infos/infos.ts';
 import { childrenOf, walk } from '../../src/layout/children.ts';
 import type { LayoutNode, LeafNode } from '../../src/layout/node.ts';
 import { sectionBytes } from '../../src/layout/section-bytes.ts';
-import { type InfoTables, readInfo } from '../../src/layout/walk/read-info.ts';
+import { type InfoTables, readBoundedInfo } from '../../src/layout/walk/bounded-info.ts';
 
 /** Where the field begins in its stream: not at 0, so that a mix-up of offsets shows. */
 export const FIELD_START = 0x1234;
@@ -24,16 +24,12 @@ export function decodeInfo(
     path: ['field'],
     report: () => {},
     infos: builtInInfos,
-    resolveStruct: () => {
-      throw new Error('no struct is described');
-    },
-    readInfo: () => undefined,
   };
   const place = { name: 'field', type, start: FIELD_START, end: FIELD_START + bytes.length };
   const info = builtInInfos.get(type);
   if (!info?.open) {
     if (!info?.read) throw new Error(`nothing reads ${type}`);
-    const read = readInfo(context, place, tables);
+    const read = readBoundedInfo(context, place, undefined, tables);
     return read?.fits ? read.open()?.node : undefined;
   }
   return info.open(context, place);

@@ -2,9 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { builtInInfos } from '../../src/infos/infos.ts';
 import { walk } from '../../src/layout/children.ts';
 import type { LayoutNode } from '../../src/layout/node.ts';
-import { resolveStruct } from '../../src/layout/resolve.ts';
 import { sectionBytes } from '../../src/layout/section-bytes.ts';
+import { WITHOUT_TABLES, walkApplied } from '../../src/layout/walk/walk-applied.ts';
 import type { FieldSchema, StructSchema } from '../../src/schema/schema.ts';
+import { compileVmdesc } from '../../src/vmsd/compile-vmdesc.ts';
 
 const LENGTH = 1 << 24;
 /** Its element `i` is `i` modulo 251. */
@@ -26,18 +27,16 @@ const arrays = {
 
 describe.each(Object.entries(arrays))('an array of 16 million %s', (_, array) => {
   const resolve = () =>
-    resolveStruct(
+    walkApplied(
       {
         section: sectionBytes(bytes, 0),
         idstr: 'device',
         path: [],
         report: ({ message }) => expect.fail(message),
         infos: builtInInfos,
-        resolveStruct,
-        readInfo: () => undefined,
       },
-      structOf(array),
-      { name: '', type: 'section', start: 0, end: LENGTH },
+      compileVmdesc(structOf(array), LENGTH),
+      WITHOUT_TABLES,
     );
 
   test('is made element by element, as far as it is walked', () => {

@@ -22,6 +22,12 @@ export interface StructFrame extends FrameBase {
   readonly place: ObjectPlace;
   /** Number of the next field. */
   readonly field: number;
+  /** Of an applied VMSD: where it ends, absolute in the stream. */
+  readonly end?: number;
+  /** What is wrong in it was reported with what it is in. */
+  readonly isQuiet?: boolean;
+  /** What is left of it cannot be placed. */
+  readonly isBroken?: boolean;
 }
 
 export interface SubsectionsFrame extends FrameBase {
@@ -30,6 +36,10 @@ export interface SubsectionsFrame extends FrameBase {
   readonly place: ObjectPlace;
   /** The one that was loaded last. */
   readonly last?: VmsdProgram;
+  /** Of an applied VMSD: the next one, and the same as of a struct. */
+  readonly index?: number;
+  readonly end?: number;
+  readonly isQuiet?: boolean;
 }
 
 export interface ElementsFrame extends FrameBase {
@@ -41,6 +51,13 @@ export interface ElementsFrame extends FrameBase {
   readonly size: number;
   readonly index: number;
   readonly count: number;
+  /** Of an applied VMSD: the same as of a struct, and where in which part of the array this is. */
+  readonly end?: number;
+  readonly isQuiet?: boolean;
+  readonly part?: number;
+  readonly ofPart?: number;
+  /** Elements may be NULL, which is a marker in their place. */
+  readonly isOfPointers?: boolean;
 }
 
 export interface ReaderFrame extends FrameBase {

@@ -1,10 +1,10 @@
-import { decodeText } from '../../bytes/window.ts';
 import type { ObjectPlace as Place, ReaderArguments } from '../../infos/reader.ts';
 import { QEMU_VM_SUBSECTION } from '../../stream/records.ts';
 import type { LeafValue, Shape } from '../node.ts';
-import { NULL_POINTER_MARKER, OBJECT_POINTER_MARKER } from '../pointer-array.ts';
+import { NULL_POINTER_MARKER, OBJECT_POINTER_MARKER } from '../pointer-markers.ts';
 import { scalarTypes } from '../scalars.ts';
 import type { SectionBytes } from '../section-bytes.ts';
+import { stepAppliedElements, stepAppliedStruct, stepAppliedSubsections } from './applied.ts';
 import { bufferCost, scalarCost, scalarsCost } from './costs.ts';
 import { decideExistence } from './existence.ts';
 import type { FixedLengths } from './fixed-length.ts';
@@ -23,6 +23,7 @@ import type { FieldProgram, VmsdProgram } from './program.ts';
 import { elementCount, infoLength, memorySize } from './questions.ts';
 import { stepReader, structFrame, valueCost } from './reader-step.ts';
 import type { ObjectId, Objects, Shadow } from './shadow.ts';
+import { readSubsectionHeader, SUBSECTION_HEADER } from './subsection-header.ts';
 import { loadUniform } from './uniform.ts';
 import {
   bytesAt,
@@ -34,7 +35,7 @@ import {
   type WalkContext,
 } from './walk-context.ts';
 
-const MAX_DEPTH = 64;
+const MAX_DEPTH = 128;
 /** So many bytes read at once count as one more step. */
 const BYTES_PER_STEP = 16;
 /** Steps of one run: a real section takes fewer than one for each byte. */
@@ -104,11 +105,17 @@ export class Machine implements WalkContext {
   #step(run: Run, frame: Frame, sink: WalkSink | undefined): Outcome | undefined {
     switch (frame.kind) {
       case 'struct':
-        return this.#stepStruct(run, frame, sink);
+        return frame.vmsd.applied
+          ? stepAppliedStruct(this, run, frame, sink)
+          : this.#stepStruct(run, frame, sink);
       case 'subsections':
-        return this.#stepSubsections(run, frame, sink);
+        return frame.vmsd.applied
+          ? stepAppliedSubsections(this, run, frame, sink)
+          : this.#stepSubsections(run, frame, sink);
       case 'elements':
-        return this.#stepElements(run, frame, sink);
+        return frame.field.applied
+          ? stepAppliedElements(this, run, frame, sink)
+          : this.#stepElements(run, frame, sink);
       case 'reader':
         return stepReader(this, run, frame, sink);
       case 'close':
@@ -384,16 +391,13 @@ export class Machine implements WalkContext {
 
   #stepSubsections(run: Run, frame: SubsectionsFrame, sink: WalkSink | undefined): Outcome | undefined {
     const { vmsd, place, parent, depth } = frame;
-    const { bytes, view, base } = this.section;
-    const pos = run.offset - base;
     run.frame = parent;
-    const isHeader = bytes[pos] === QEMU_VM_SUBSECTION;
-    const length = bytes[pos + 1] ?? 0;
-    const headerEnd = run.offset + 2 + length + 4;
-    if (this.mode.isCut && isHeader && headerEnd > this.end)
-      return short(this, run.offset, { name: 'subsection' }, headerEnd);
-    if (!isHeader || headerEnd > this.end) return undefined;
-    const name = decodeText(bytes.subarray(pos + 2, pos + 2 + length));
+    const header = readSubsectionHeader(this.section, run.offset, this.end);
+    if (!header) {
+      const isCutHere = this.mode.isCut && bytesAt(this, run.offset, 1)[0] === QEMU_VM_SUBSECTION;
+      return isCutHere ? short(this, run.offset, { name: 'subsection' }, this.end) : undefined;
+    }
+    const { name, end: headerEnd } = header;
     const named = vmsd.subsections.filter((candidate) => candidate.name === name);
     if (named.length === 0) return this.mode.isLoad ? unknownSubsection(vmsd, name, run.offset) : undefined;
     let subsection = named[0]!;
@@ -412,8 +416,7 @@ export class Machine implements WalkContext {
       subsection = named[Number(guess)]!;
     }
     // A load keeps its last byte only (migration/vmstate.c, vmstate_subsection_load).
-    const written = view.getUint32(pos + 2 + length);
-    const versionId = this.mode.isLoad ? written & 0xff : written;
+    const versionId = this.mode.isLoad ? header.versionId & 0xff : header.versionId;
     const refused = this.mode.isLoad && refusedVersion(subsection, versionId, run.offset);
     if (refused) return refused;
     if (this.mode.isLoad) {
@@ -422,7 +425,7 @@ export class Machine implements WalkContext {
     } else noteSubsection(run, place, subsection);
     sink?.open(name, 'subsection', run.offset, subsection, versionId);
     sink?.leaf(
-      '(header)',
+      SUBSECTION_HEADER,
       'subsection header',
       run.offset,
       headerEnd,

@@ -14,7 +14,7 @@ interface OpenNode {
   readonly start: number;
   readonly vmsdName: string | undefined;
   readonly versionId: number | undefined;
-  readonly length: number;
+  length: number;
   readonly described?: FieldProgram['described'] | undefined;
   children: LayoutNode[];
   elements: UniformElements | undefined;
@@ -70,8 +70,9 @@ export class NodeBuilder implements WalkSink {
       name,
       type,
       start,
-      vmsdName: vmsd?.name,
-      versionId: vmsd && versionId,
+      vmsdName: vmsd?.applied ? vmsd.applied.vmsdName : vmsd?.name,
+      // A subsection has its version in its header.
+      versionId: vmsd?.applied && type !== 'subsection' ? vmsd.applied.versionId : vmsd && versionId,
       length: 0,
       children: [],
       elements: undefined,
@@ -106,6 +107,19 @@ export class NodeBuilder implements WalkSink {
   /** A custom info whose bytes alone say what is in it. */
   #openInfo(name: PathComponent, type: string, start: number, end: number): LayoutNode | undefined {
     return this.#context.infos.get(type)?.open?.(this.#context, { name, type, start, end });
+  }
+
+  gap(type: string, start: number, end: number, name?: PathComponent): void {
+    const node = gap(this.#context, type, start, end);
+    this.node(name === undefined ? node : { ...node, name });
+  }
+
+  node(node: LayoutNode): void {
+    this.#open.at(-1)!.children.push(node);
+  }
+
+  setLength(length: number): void {
+    this.#open.at(-1)!.length = length;
   }
 
   elements(elements: UniformElements): void {

@@ -1,5 +1,5 @@
 import type { UnknownOption } from '../../infos/reader.ts';
-import type { LeafValue, UniformElements } from '../node.ts';
+import type { LayoutNode, LeafValue, UniformElements } from '../node.ts';
 import type { Frame } from './frames.ts';
 import type { FieldProgram, VmsdProgram } from './program.ts';
 import type { Shadow, ShadowKey } from './shadow.ts';
@@ -62,6 +62,14 @@ export interface WalkSink {
   /** All elements of the array that was opened last, which are all of one shape. */
   elements(elements: UniformElements): void;
   close(end: number): void;
+  /** What only a walk by an applied VMSD has to tell: bytes that nobody can name, */
+  gap?(type: string, start: number, end: number, name?: string | number): void;
+  /** a node that was made elsewhere, */
+  node?(node: LayoutNode): void;
+  /** and how many elements the array that was opened last turns out to have. */
+  setLength?(length: number): void;
+  /** Names of the nodes that are open, from the section's root. */
+  readonly path?: readonly (string | number)[];
 }
 
 /** One run of the machine: what has been loaded, and what is still to load. */

@@ -19,6 +19,29 @@ export interface VmsdProgram {
   needed: Expression | undefined;
   /** VMSTATE_VALIDATE: what a load insists on. */
   validations: readonly Validation[];
+  /** Set where it is no table, but what a vmdesc says of one that was saved. */
+  readonly applied?: AppliedVmsd;
+}
+
+/** A VMSD as it was applied when a stream was written: nothing in it is open. */
+export interface AppliedVmsd {
+  /** Undefined for a section of the old style, and for a NULL element of a pointer array. */
+  readonly vmsdName: string | undefined;
+  readonly versionId: number | undefined;
+  /** Bytes in the stream, those of its subsections and their headers included. */
+  readonly length: number;
+}
+
+/** What a vmdesc says of a field beyond its table. */
+export interface AppliedField {
+  /** Bytes of one element in the stream. */
+  readonly length: number;
+  /** Bytes that all behind the field takes in its struct. */
+  readonly behind: number;
+  /** An array that is described in parts: elements of the one, then of the next. */
+  readonly parts?: readonly FieldProgram[];
+  /** Of an array of pointers of which only the first element, which is NULL, is described: the others, if known. */
+  readonly nullFirst?: { readonly others: FieldProgram | undefined };
 }
 
 /** A test that must hold when its struct is loaded, with the name under which QEMU complains. */
@@ -51,10 +74,12 @@ export interface FieldProgram {
   /** What the marker of a NULL element is called: `nullptr`, from QEMU 11 on `ptr-marker`. */
   readonly nullType: string;
   /** How a vmdesc describes it, when it is an array. */
-  readonly described: 'first' | 'each' | 'pointers' | 'markers';
+  readonly described: 'first' | 'each' | 'pointers' | 'markers' | undefined;
   readonly exists: ExistsProgram;
   /** Version of the field; what `tmp` gives to its VMSD. */
   readonly versionId: number;
+  /** Set for fields of an applied VMSD. */
+  readonly applied?: AppliedField;
 }
 
 export type ElementProgram =

@@ -94,9 +94,20 @@ export function stepReader(
     case 'fields': {
       const { vmsd, place } = request;
       answered(undefined);
-      const { versionId } = vmsd;
+      const { versionId, applied } = vmsd;
+      const end = applied && start + applied.length;
+      if (end !== undefined && end > context.end) return short(context, start, { name: vmsd.name }, end);
       const parent = run.frame;
-      run.frame = { kind: 'struct', vmsd, versionId, place, field: 0, parent, depth: frame.depth + 1 };
+      const struct = {
+        kind: 'struct',
+        vmsd,
+        versionId,
+        place,
+        field: 0,
+        parent,
+        depth: frame.depth + 1,
+      } as const;
+      run.frame = end === undefined ? struct : { ...struct, end };
       return undefined;
     }
     case 'open':

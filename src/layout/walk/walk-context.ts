@@ -1,5 +1,7 @@
+import type { Diagnostic, PathComponent } from '../../bytes/diagnostic.ts';
 import type { Infos } from '../../infos/info.ts';
 import type { ObjectPlace as Place, ReaderArguments } from '../../infos/reader.ts';
+import type { LayoutNode, NodePlace } from '../node.ts';
 import type { SectionBytes } from '../section-bytes.ts';
 import type { FixedLengths } from './fixed-length.ts';
 import type { Outcome } from './outcome.ts';
@@ -29,6 +31,23 @@ export interface MachineMode {
   readonly isLoad?: boolean;
   /** Called with each struct that is walked, and where it is in memory. */
   onStruct?(vmsd: VmsdProgram, place: Place): void;
+  /** For applied VMSDs. */
+  readonly applied?: AppliedMode;
+}
+
+/** What a walk by applied VMSDs turns to. */
+export interface AppliedMode {
+  report(diagnostic: Omit<Diagnostic, 'section' | 'instanceId'>): void;
+  /**
+   * Opens up a field whose VMStateInfo is one to be read, and whose place is known; `vmsd` is that of its elements, as
+   * far as it is described. Undefined where nothing can read it.
+   */
+  readInfo(
+    at: NodePlace,
+    vmsd: VmsdProgram | undefined,
+    path: readonly PathComponent[],
+    isQuiet: boolean,
+  ): LayoutNode | undefined;
 }
 
 /** What all steps of a walk through a section go by. */

@@ -2,14 +2,15 @@ import { type Diagnostic, printable } from '../../bytes/diagnostic.ts';
 import type { ResolveContext } from '../context.ts';
 import type { LayoutNode, NodePlace } from '../node.ts';
 import { type SectionBytes, sectionBytes } from '../section-bytes.ts';
+import { buildNodes } from './build.ts';
 import { FixedLengths } from './fixed-length.ts';
 import { Machine } from './machine.ts';
-import { NodeBuilder } from './nodes.ts';
 import type { FieldProgram, VmsdProgram } from './program.ts';
-import { choiceMessage, compareReadings, type Doubt, misfit } from './readings.ts';
+import { choiceMessage, compareReadings, misfit } from './readings.ts';
 import { search } from './search.ts';
-import { Objects, type Shadow } from './shadow.ts';
+import { Objects } from './shadow.ts';
 import { subsectionNames } from './subsection-names.ts';
+import type { AppliedMode } from './walk-context.ts';
 
 /** Far more than a field needs whose end is known. */
 const LIMITS = { states: 400, steps: 2_000_000, margin: 4 };
@@ -22,7 +23,7 @@ export interface InfoTables {
 }
 
 /** What the reader of a field's VMStateInfo makes of its bytes by the tables of one QEMU. */
-export interface ReadInfo {
+export interface BoundedInfo {
   /** It comes out at the field's end. */
   readonly fits: boolean;
   /** Bits, those of what it leaves included: lower explains more. */
@@ -37,45 +38,33 @@ export interface OpenedInfo {
 }
 
 /**
- * Opens up a field by the reader that its VMStateInfo has, where a description has told the field's range. What it had
- * to guess is marked, and all of it where the reader fails: undefined where that comes to nothing.
+ * Reads a field by its VMStateInfo where its range is known: a search of its own, in these bytes. What it had to guess is
+ * marked, and all of it where the reader fails: undefined where that comes to nothing. `described` is the VMSD of its
+ * elements, where a description has told it.
  */
-export function readInfo(
+export function readBoundedInfo(
   context: ResolveContext,
   { name, type, start, end }: NodePlace,
+  described: VmsdProgram | undefined,
   tables: InfoTables,
-): ReadInfo | undefined {
+  applied?: AppliedMode,
+): BoundedInfo | undefined {
   const section = partOf(context.section, start, end);
   const headers = subsectionNames(section.bytes);
-  const lengths = new FixedLengths((header) => headers.has(header), context.infos);
   const { idstr, infos } = context;
+  const lengths = new FixedLengths((header) => headers.has(header), infos);
   const surroundings = { idstr, vmsds: (vmsd: string) => tables.vmsds(vmsd), cpus: 1, infos };
-  const machine = new Machine(section, end, new Objects(), lengths, { defaults: () => NONE }, surroundings);
-  const program = fieldProgram(String(name), type, tables);
-  const vmsd: VmsdProgram = {
-    name: '',
-    versionId: 0,
-    minimumVersionId: 0,
-    fields: [program],
-    subsections: [],
-    preparesSave: false,
-    needed: undefined,
-    validations: [],
-  };
+  const hints = { defaults: () => NONE };
+  const mode = applied ? { applied } : {};
+  const machine = new Machine(section, end, new Objects(), lengths, hints, surroundings, mode);
+  const vmsd = vmsdAround(fieldProgram(String(name), type, described, tables));
   const result = search(machine, 0, [{ vmsd, cost: 0, types: [] }], LIMITS);
-  const build = (shadow: Shadow, doubt: Doubt | undefined) => {
-    const builder = new NodeBuilder({ ...context, section }, vmsd, 0, doubt);
-    const run = machine.start(vmsd, 0, shadow.branch());
-    machine.run(run, builder);
-    const path = [...context.path, ...builder.path.slice(1)];
-    const { children } = builder.finish(run.offset, end);
-    return { path, children };
-  };
+  const here = { ...context, section };
   const [best] = result.solutions;
   if (best) {
     const open = (): OpenedInfo | undefined => {
       const doubt = compareReadings(machine, result, 0, true);
-      const [node] = build(best.shadow, doubt).children;
+      const [node] = buildNodes(machine, here, vmsd, 0, best.shadow, doubt).root.children;
       const diagnostic = doubt && {
         severity: 'note' as const,
         code: 'chosen-reading' as const,
@@ -90,19 +79,19 @@ export function readInfo(
   const { closest } = result;
   if (!closest || closest.offset === start) return undefined;
   const open = (): OpenedInfo => {
-    const { path, children } = build(closest.shadow, misfit(vmsd));
-    const parts = children.flatMap((child) =>
+    const { path, root } = buildNodes(machine, here, vmsd, 0, closest.shadow, misfit(vmsd));
+    const children = root.children.flatMap((child) =>
       child.kind === 'struct' && child.type === type ? child.children : child,
     );
     const nothing = { vmsdName: undefined, versionId: undefined };
     return {
-      node: { kind: 'struct', name, type, start, end, ...nothing, value: section.bytes, children: parts },
+      node: { kind: 'struct', name, type, start, end, ...nothing, value: section.bytes, children },
       diagnostic: {
         severity: 'warning',
         code: 'schema-mismatch',
         message: `${printable(type)} cannot be read to its end: ${closest.why}`,
         range: { start: closest.offset, end },
-        path,
+        path: [...context.path, ...path.slice(1)],
       },
     };
   };
@@ -115,8 +104,26 @@ function partOf({ bytes, base }: SectionBytes, start: number, end: number): Sect
   return sectionBytes(bytes.subarray(start - base, end - base), start);
 }
 
-function fieldProgram(name: string, info: string, tables: InfoTables): FieldProgram {
-  const known = tables.infoField(name, info);
+function vmsdAround(field: FieldProgram): VmsdProgram {
+  return {
+    name: '',
+    versionId: 0,
+    minimumVersionId: 0,
+    fields: [field],
+    subsections: [],
+    preparesSave: false,
+    needed: undefined,
+    validations: [],
+  };
+}
+
+function fieldProgram(
+  name: string,
+  info: string,
+  described: VmsdProgram | undefined,
+  tables: InfoTables,
+): FieldProgram {
+  const known = described ? undefined : tables.infoField(name, info);
   return {
     name,
     offset: 0,
@@ -127,7 +134,7 @@ function fieldProgram(name: string, info: string, tables: InfoTables): FieldProg
     allocated: false,
     pointers: false,
     marked: false,
-    element: known?.element ?? { kind: 'info', info, vmsd: undefined, key: undefined },
+    element: known?.element ?? { kind: 'info', info, vmsd: described, key: undefined },
     plain: undefined,
     nullType: '',
     described: 'each',
