@@ -100,7 +100,7 @@ async function chooseTables(
   let best: readonly ChosenTables[] = [];
   for (const tier of [entries.filter((entry) => !isSecond(entry)), entries.filter(isSecond)]) {
     best = await chooseOf(tier, opened, described, best, findAll);
-    if (best[0]?.fitting === best[0]?.sections) break;
+    if (best[0] && best[0].explained === best[0].sections) break;
   }
   return best;
 }
@@ -113,26 +113,38 @@ async function chooseOf(
   known: readonly ChosenTables[],
   findAll: boolean,
 ): Promise<readonly ChosenTables[]> {
-  const candidates = await Promise.all(entries.map((entry) => tryEntry(opened, entry)));
   const { machineType = '' } = opened.stream.configuration ?? {};
   const named = versionOf({ qemuVersion: /\d+\.\d+$/.exec(machineType)?.[0] ?? '' });
   const isNamed = (entry: BuiltinSchema) => Number(versionOf(entry) === named);
-  candidates.sort(
-    (a, b) =>
-      b.possible - a.possible ||
-      isNamed(b.entry) - isNamed(a.entry) ||
-      versionOf(b.entry) - versionOf(a.entry),
-  );
+  const inOrder = [...entries].sort((a, b) => isNamed(b) - isNamed(a) || versionOf(b) - versionOf(a));
+  const tried: TriedSchema[] = [];
+  for (const entry of inOrder) {
+    const candidate = await tryEntry(opened, entry);
+    tried.push(candidate);
+    if (findAll || candidate.possible < opened.stream.sections.filter(({ scanner }) => !scanner).length)
+      continue;
+    // The first that explains all is the one that would be found first among all, too: they need not be loaded.
+    candidate.fit = await fitTables(opened, candidate.tables, described);
+    if (candidate.fit.explained === candidate.fit.sections) return [chosenOf(candidate, candidate.fit)];
+  }
+  // The order is kept where as many can fit.
+  tried.sort((a, b) => b.possible - a.possible);
   let best = known;
-  for (const { entry, tables } of findAll ? candidates : candidates.slice(0, MAX_TRIED)) {
-    const chosen = { ...(await fitTables(opened, tables, described)), entry, tables };
+  for (const candidate of findAll ? tried : tried.slice(0, MAX_TRIED)) {
+    const least = best[0]?.fitting ?? 0;
+    const fit = candidate.fit ?? (await fitTables(opened, candidate.tables, described, least));
+    if (!fit) continue;
+    const chosen = chosenOf(candidate, fit);
     const [leader] = best;
     const lead = leader ? chosen.fitting - leader.fitting || chosen.alike - leader.alike : 1;
     if (lead > 0) best = [chosen];
     else if (lead === 0) best = [...best, chosen];
-    if (!findAll && best[0]?.fitting === best[0]?.sections) break;
   }
   return best;
+}
+
+function chosenOf({ entry, tables }: TriedSchema, fit: TablesFit): ChosenTables {
+  return { ...fit, entry, tables };
 }
 
 interface TriedSchema {
@@ -140,6 +152,8 @@ interface TriedSchema {
   readonly tables: SchemaTables;
   /** Sections that can fit. */
   readonly possible: number;
+  /** How well they do, once that was tried. */
+  fit?: TablesFit | undefined;
 }
 
 async function tryEntry(opened: OpenedStream, entry: BuiltinSchema): Promise<TriedSchema> {

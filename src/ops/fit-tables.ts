@@ -7,7 +7,7 @@ import type { Section } from '../stream/stream.ts';
 import { deviceEntry, vmdescForm } from './write-vmdesc.ts';
 
 /** Bytes of device state, and sections, whose layouts are kept; most streams have less. */
-const MAX_KEPT_BYTES = 256 << 10;
+const MAX_KEPT_BYTES = 1 << 20;
 const MAX_KEPT = 1000;
 /** Sections that are read; VMs with more have many of a kind. */
 const MAX_SECTIONS = 4000;
@@ -18,6 +18,8 @@ export interface TablesFit {
   readonly sections: number;
   /** Those that the tables explain to the last byte. */
   readonly fitting: number;
+  /** The same, with one that is cut off if they explain all that there is of it. */
+  readonly explained: number;
   /** Those of which the stream's own description says the same; none where it does not describe itself. */
   readonly alike: number;
   /** What the tables make of the first sections, so that the common stream need not be resolved twice. */
@@ -38,21 +40,42 @@ export function possibleFit({ stream }: OpenedStream, tables: SchemaTables): num
 }
 
 /** Was the section read to its last byte, as a QEMU of the version of the tables would have written it? */
-export function isExplained({ root, diagnostics }: Layout): boolean {
+export function isExplained({ root, diagnostics }: Pick<Layout, 'root' | 'diagnostics'>): boolean {
   return (
     root.vmsdName !== undefined &&
     !diagnostics.some(({ code, severity }) => severity === 'error' || code === 'schema-mismatch')
   );
 }
 
-/** Reads the sections by the tables. */
+/** Is it the cut, and nothing else, that keeps a section from being read to its last byte? */
+function isExplainedToCut({ root, diagnostics }: Layout): boolean {
+  const isCut = diagnostics.some(({ code }) => code === 'truncated');
+  const others = diagnostics.filter(({ code }) => code !== 'truncated');
+  return isCut && isExplained({ root, diagnostics: others });
+}
+
+/** Reads the sections by the tables. Undefined once less than `least` of them can still fit. */
 export async function fitTables(
   opened: OpenedStream,
   tables: SchemaTables,
   described: DescribedDevices,
-): Promise<TablesFit> {
+): Promise<TablesFit>;
+export async function fitTables(
+  opened: OpenedStream,
+  tables: SchemaTables,
+  described: DescribedDevices,
+  least: number,
+): Promise<TablesFit | undefined>;
+export async function fitTables(
+  opened: OpenedStream,
+  tables: SchemaTables,
+  described: DescribedDevices,
+  least = 0,
+): Promise<TablesFit | undefined> {
+  const all = Math.min(opened.stream.sections.filter(({ scanner }) => !scanner).length, MAX_SECTIONS);
   let sections = 0;
   let fitting = 0;
+  let explained = 0;
   let alike = 0;
   const form = vmdescForm(tables.schema.qemuVersion);
   let kept = 0;
@@ -65,10 +88,12 @@ export async function fitTables(
     kept += rangeLength(layout.root);
     if (kept <= MAX_KEPT_BYTES && layouts.size < MAX_KEPT) layouts.set(section, layout);
     if (isExplained(layout)) fitting++;
+    if (isExplained(layout) || isExplainedToCut(layout)) explained++;
+    if (fitting + all - sections < least) return undefined;
     const device = described.get(deviceKey(section));
     if (device !== undefined && device === JSON.stringify(deviceEntry(layout, form)[0])) alike++;
   }
-  return { sections, fitting, alike, layouts };
+  return { sections, fitting, explained, alike, layouts };
 }
 
 /** The entries of a stream's own vmdesc as text, by the sections that they are about; none where it has none. */
