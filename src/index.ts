@@ -9,17 +9,22 @@ export {
   type Severity,
 } from './bytes/diagnostic.ts';
 export { type FileOffsets, fileOffsets } from './bytes/file-offsets.ts';
+export { GrowingSource } from './bytes/growing-source.ts';
 export { hexOffset, type Range, rangeLength } from './bytes/range.ts';
 export { sliceSource } from './bytes/slice.ts';
 export {
   type BlobLike,
   type ByteSource,
   blobSource,
+  changedError,
+  type FinishedSource,
+  finished,
   locate,
   memorySource,
   type Place,
 } from './bytes/source.ts';
 
+export { type AbortSignalLike, type Watch, watchedSource } from './bytes/watched-source.ts';
 export { checkStream } from './check/check.ts';
 export {
   Destination,

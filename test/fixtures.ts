@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import { type ByteSource, memorySource } from '../src/bytes/source.ts';
+import { type FinishedSource, memorySource } from '../src/bytes/source.ts';
 
 const folder = new URL('../fixtures/', import.meta.url);
 
@@ -38,6 +38,6 @@ export function readFixture(name: string): Uint8Array {
   return gunzipSync(readFileSync(new URL(`streams/${name}.qevm.gz`, folder)));
 }
 
-export function openFixture(name: string): ByteSource {
+export function openFixture(name: string): FinishedSource {
   return memorySource(readFixture(name), name);
 }

@@ -46,6 +46,7 @@ export type DiagnosticCode =
   | 'trailing-bytes' // bytes after the end of the stream
   | 'unsupported' // a valid encoding that this version does not read
   | 'bad-argument' // what a caller asks for in words, such as a memory layout, cannot be
+  | 'changed' // what is read is not what it was when reading began
   | 'io'; // the source could not be read
 
 export type Severity = 'error' | 'warning' | 'note';
@@ -91,6 +92,12 @@ export class DecodeError extends Error {
   get path(): readonly PathComponent[] | undefined {
     return this.diagnostic.path;
   }
+}
+
+/** A caught error as what it says of the bytes. Throws it where it is none of that: the source cannot be read, or is another. */
+export function problemIn(error: unknown): DecodeError {
+  if (error instanceof DecodeError && error.code !== 'io' && error.code !== 'changed') return error;
+  throw error;
 }
 
 /** What a caller passed cannot be: `message` says what is wrong with it. */

@@ -1,5 +1,5 @@
 import { type Range, rangeLength } from './range.ts';
-import { type ByteSource, locate, type Place } from './source.ts';
+import { type ByteSource, type FinishedSource, locate, type Place } from './source.ts';
 
 /** What a spliced source consists of: bytes of its own, and ranges of another source. */
 export type Piece = Uint8Array | Range;
@@ -9,7 +9,7 @@ export function pieceLength(piece: Piece): number {
 }
 
 /** A source put together of parts of another one and of new bytes: an edited copy, of which nothing is copied. */
-export function splicedSource(source: ByteSource, pieces: readonly Piece[]): ByteSource {
+export function splicedSource(source: ByteSource, pieces: readonly Piece[]): FinishedSource {
   const starts: number[] = [];
   let size = 0;
   for (const piece of pieces) {
@@ -31,6 +31,7 @@ export function splicedSource(source: ByteSource, pieces: readonly Piece[]): Byt
   return {
     name: source.name,
     size,
+    end: () => Promise.resolve(size),
     async read(offset, length, into) {
       const wanted = Math.max(0, Math.min(length, size - offset));
       const bytes = into ? into.subarray(0, wanted) : new Uint8Array(wanted);

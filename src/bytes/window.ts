@@ -34,8 +34,8 @@ interface Read {
  */
 export class Window {
   readonly source: ByteSource;
-  /** Absolute offset after the last byte that may be read. */
-  readonly end: number;
+  /** Where the range ends that may be read, if that is before the end of the source. */
+  readonly #end: number;
   bytes: Uint8Array = new Uint8Array(0);
   view: DataView = new DataView(new ArrayBuffer(0));
   /** Next byte to read, and the end of what is loaded: relative to `bytes`. */
@@ -51,10 +51,15 @@ export class Window {
   /** Windows loaded since the last jump. */
   #loads = 0;
 
-  constructor(source: ByteSource, start = 0, end = source.size) {
+  constructor(source: ByteSource, start = 0, end = Number.POSITIVE_INFINITY) {
     this.source = source;
-    this.end = Math.min(end, source.size);
+    this.#end = end;
     this.#base = start;
+  }
+
+  /** Absolute offset after the last byte that may be read; infinite while the source grows and nothing else limits it. */
+  get end(): number {
+    return Math.min(this.#end, this.source.size ?? Number.POSITIVE_INFINITY);
   }
 
   /** Absolute offset of the next byte to read. */
@@ -65,6 +70,13 @@ export class Window {
   /** Bytes left up to `end`. */
   get remaining(): number {
     return this.end - this.offset;
+  }
+
+  /** Are there bytes up to an absolute offset? Waits for them where the source grows; the window stays as it is. */
+  async reaches(offset: number): Promise<boolean> {
+    if (offset <= this.#base + this.limit) return true;
+    if (this.source.size === undefined && offset <= this.#end) await this.source.read(offset - 1, 1);
+    return offset <= this.end;
   }
 
   /** Makes at least `length` bytes readable at `pos`. False, with all there is loaded, when the range ends before. */
@@ -85,7 +97,8 @@ export class Window {
     this.pos = 0;
     this.limit = kept + loaded;
     this.#loads++;
-    if (this.#loads > 2) this.#readAhead(offset + loaded);
+    // What grows gives what it has: there is nothing ahead.
+    if (this.#loads > 2 && this.source.size !== undefined) this.#readAhead(offset + loaded);
     return this.limit >= length;
   }
 
@@ -94,19 +107,19 @@ export class Window {
     const offset = this.offset + kept;
     if (missing > READ_SIZE || kept > HEADROOM) {
       this.#ahead = [];
-      return this.#startRead(offset, missing, new Uint8Array(kept + missing), kept);
+      return this.#startRead(offset, missing, missing, new Uint8Array(kept + missing), kept);
     }
     const ahead = this.#ahead.shift();
     if (ahead?.offset === offset) return ahead;
     this.#ahead = [];
-    return this.#startRead(offset, this.#loads === 0 ? Math.max(FIRST_READ, missing) : READ_SIZE);
+    return this.#startRead(offset, missing, this.#loads === 0 ? Math.max(FIRST_READ, missing) : READ_SIZE);
   }
 
   #readAhead(offset: number): void {
     let next = offset;
     for (const read of this.#ahead) next = read.offset + read.length;
     while (this.#ahead.length < READS_AHEAD && next < this.end) {
-      const read = this.#startRead(next, READ_SIZE);
+      const read = this.#startRead(next, READ_SIZE, READ_SIZE);
       // Who takes the read sees its failure; when nobody does, nobody needs the bytes.
       read.loaded.catch(() => {});
       this.#ahead.push(read);
@@ -116,12 +129,13 @@ export class Window {
 
   #startRead(
     offset: number,
+    atLeast: number,
     atMost: number,
     buffer = this.#free.pop() ?? new Uint8Array(BUFFER_SIZE),
     start = HEADROOM,
   ): Read {
     const length = Math.min(atMost, this.end - offset);
-    const loaded = readInto(this.source, offset, buffer.subarray(start, start + length));
+    const loaded = readInto(this.source, offset, buffer.subarray(start, start + length), atLeast);
     return { offset, length, buffer, start, loaded };
   }
 
@@ -145,8 +159,9 @@ export class Window {
   }
 
   /** Skips `length` bytes. Throws `truncated` when the range ends before. */
-  skip(length: number, what: string): void {
-    if (length > this.remaining) throw this.error('truncated', `the stream ends inside ${what}`, this.end);
+  async skip(length: number, what: string): Promise<void> {
+    if (!(await this.reaches(this.offset + length)))
+      throw this.error('truncated', `the stream ends inside ${what}`, this.end);
     this.seek(this.offset + length);
   }
 
@@ -192,10 +207,15 @@ export class Window {
   }
 }
 
-/** Fills `into` from the source; how many bytes came. */
-async function readInto(source: ByteSource, offset: number, into: Uint8Array): Promise<number> {
+/** Reads at least so many bytes from the source, and `into` full at most; how many came. */
+async function readInto(
+  source: ByteSource,
+  offset: number,
+  into: Uint8Array,
+  atLeast: number,
+): Promise<number> {
   let loaded = 0;
-  while (loaded < into.byteLength) {
+  while (loaded < into.byteLength && (loaded < atLeast || source.size !== undefined)) {
     const part = into.subarray(loaded);
     const read = await source.read(offset + loaded, part.byteLength, part);
     if (read.byteLength === 0) break;

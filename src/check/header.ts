@@ -1,4 +1,4 @@
-import type { ByteSource } from '../bytes/source.ts';
+import type { FinishedSource } from '../bytes/source.ts';
 import { QEMU_VM_FILE_MAGIC, QEMU_VM_FILE_VERSION } from '../stream/records.ts';
 import { type CheckReport, report } from './finding.ts';
 
@@ -9,7 +9,7 @@ const RECOGNIZED = 5;
 const MAX_SHIFT = 4096;
 
 /** The report on a source that is no stream only because its beginning is damaged; undefined for anything else. */
-export async function checkHeader(source: ByteSource): Promise<CheckReport | undefined> {
+export async function checkHeader(source: FinishedSource): Promise<CheckReport | undefined> {
   const wanted = new DataView(new ArrayBuffer(HEADER_LENGTH));
   wanted.setUint32(0, QEMU_VM_FILE_MAGIC);
   wanted.setUint32(4, QEMU_VM_FILE_VERSION);

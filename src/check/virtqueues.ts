@@ -1,4 +1,4 @@
-import { DecodeError, type PathComponent } from '../bytes/diagnostic.ts';
+import { type PathComponent, problemIn } from '../bytes/diagnostic.ts';
 import { deviceState } from '../core/device-state.ts';
 import type { Mapping } from '../core/physical-map.ts';
 import { placeBlocks } from '../core/placement.ts';
@@ -208,8 +208,8 @@ async function memoryOf(opened: OpenedStream): Promise<Memory | undefined> {
     const { mappings } = await placeBlocks(state, architecture);
     return { mappings, bigEndian: BIG_ENDIAN_TARGETS.has(architecture.name) };
   } catch (error) {
-    if (error instanceof DecodeError) return undefined;
-    throw error;
+    problemIn(error);
+    return undefined;
   }
 }
 

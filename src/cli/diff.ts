@@ -1,6 +1,6 @@
 import { Command, Option } from '@commander-js/extra-typings';
 import { type Diagnostic, printable } from '../bytes/diagnostic.ts';
-import type { ByteSource } from '../bytes/source.ts';
+import type { FinishedSource } from '../bytes/source.ts';
 import { type OpenedStream, type OpenOptions, openStream } from '../layout/open.ts';
 import { useBuiltinInfoTables } from '../node/builtin-schemas.ts';
 import { type HashedStream, openWithPageHashes } from '../node/hash-ram.ts';
@@ -212,7 +212,7 @@ function distinct(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
 const ELF_MAGIC = '\u007fELF';
 
 /** Binaries and schema files have a command of their own. */
-async function refuseSchemas(...sources: readonly ByteSource[]): Promise<void> {
+async function refuseSchemas(...sources: readonly FinishedSource[]): Promise<void> {
   const isSchema = await Promise.all(
     sources.map(async (source) => {
       const start = String.fromCharCode(...(await source.read(0, 4)));

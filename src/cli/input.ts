@@ -1,5 +1,5 @@
 import { DecodeError, type Diagnostic } from '../bytes/diagnostic.ts';
-import type { ByteSource } from '../bytes/source.ts';
+import type { FinishedSource } from '../bytes/source.ts';
 import type { ContainerLayer } from '../containers/open.ts';
 import { profile as profileContainer } from '../containers/profile.ts';
 import { type OpenedStream, type OpenOptions, openStream, undescribedSections } from '../layout/open.ts';
@@ -20,7 +20,7 @@ export interface InputPlace {
 
 /** A stream as the commands take it: FILE, and the files of --channel. */
 export interface StreamInput {
-  readonly source: ByteSource;
+  readonly source: FinishedSource;
   /** How it is opened, by what is known of it from outside. */
   readonly openOptions: Pick<OpenOptions, 'channels' | 'pagesLeftOut'>;
   /** Containers that the stream was in. */

@@ -71,6 +71,7 @@ function showErrorsPrintable(command: CommandUnknownOpts): void {
 /** Problems with the file as such, not with what is in it. */
 const troubleCodes: ReadonlySet<string> = new Set([
   'io',
+  'changed',
   'bad-argument',
   'not-a-stream',
   'no-snapshot',

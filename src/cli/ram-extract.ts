@@ -29,7 +29,7 @@ Examples:
   )
   .action(async (file, { output: folder, force, channel, offset, json, strict }) => {
     await withInput(file, { channel, offset }, async ({ source, openOptions, diagnostics: found }) => {
-      const size = [source, ...(openOptions.channels ?? [])].reduce((sum, each) => sum + each.size, 0);
+      const size = [source, ...(openOptions.channels ?? [])].reduce((sum, each) => sum + (each.size ?? 0), 0);
       const progress = progressLine(size);
       const extraction = await extractRam(source, folder, {
         ...openOptions,

@@ -1,5 +1,5 @@
 import type { Diagnostic } from '../bytes/diagnostic.ts';
-import type { ByteSource } from '../bytes/source.ts';
+import type { FinishedSource } from '../bytes/source.ts';
 
 /** Compression formats that a stream is kept in. */
 export type CompressionFormat = 'gzip' | 'bzip2' | 'xz' | 'lzop' | 'zstd';
@@ -23,7 +23,7 @@ export interface ContainerEnvironment {
    * the damage, and a diagnostic; so does data that unpacks to more than `mostUnpacked`. Throws DecodeError
    * `bad-container` where nothing comes before it, and `io` where the platform has no decoder, naming what is missing.
    */
-  decompress(format: CompressionFormat, source: ByteSource): Promise<Decompressed>;
+  decompress(format: CompressionFormat, source: FinishedSource): Promise<Decompressed>;
   /**
    * The `size` bytes of a compressed qcow2 cluster: raw deflate (`zlib`) or zstd, perhaps with bytes behind it that do not
    * belong to it. Throws DecodeError `bad-container` where they are not had from it, and `unsupported`.
@@ -37,7 +37,7 @@ export interface Decompressed {
 }
 
 /** A source that holds something (a temporary file, a process) until it is closed. */
-export interface OwnedSource extends ByteSource {
+export interface OwnedSource extends FinishedSource {
   close(): Promise<void>;
 }
 
@@ -50,7 +50,7 @@ export interface ContainerOptions {
 /** What a container holds. */
 export interface ContainerContent {
   /** Bytes of the stream, or of another container in this one. */
-  readonly source: ByteSource | OwnedSource;
+  readonly source: FinishedSource | OwnedSource;
   readonly diagnostics: readonly Diagnostic[];
   /** A domain definition that is kept beside the stream (libvirt). */
   readonly xml?: string;
@@ -67,5 +67,5 @@ export interface Container {
   /** Whether a file that begins with these bytes (up to 4096) is one; decided by content, never by name. */
   matches(head: Uint8Array): boolean;
   /** Throws DecodeError where there is no stream to be had: encrypted, damaged, no such snapshot. */
-  open(source: ByteSource, options: ContainerOptions): Promise<ContainerContent>;
+  open(source: FinishedSource, options: ContainerOptions): Promise<ContainerContent>;
 }

@@ -1,6 +1,6 @@
 import { DecodeError, type Diagnostic } from '../bytes/diagnostic.ts';
 import { sliceSource } from '../bytes/slice.ts';
-import { type ByteSource, readExactly } from '../bytes/source.ts';
+import { type FinishedSource, readExactly } from '../bytes/source.ts';
 import { decodeText } from '../bytes/window.ts';
 import type { Container } from './container.ts';
 
@@ -76,7 +76,7 @@ interface SaveHeader {
 }
 
 /** Reads the header as qemuSaveImageReadHeader does: a version that is too high is one of the other byte order. */
-async function readHeader(source: ByteSource): Promise<SaveHeader> {
+async function readHeader(source: FinishedSource): Promise<SaveHeader> {
   const bad = (message: string, start: number, end: number) =>
     new DecodeError(
       { severity: 'error', code: 'bad-container', message, range: { start, end } },

@@ -1,5 +1,5 @@
 import { DecodeError, type Diagnostic, printable } from '../bytes/diagnostic.ts';
-import type { ByteSource } from '../bytes/source.ts';
+import type { FinishedSource } from '../bytes/source.ts';
 import type { Container, ContainerEnvironment, OwnedSource } from './container.ts';
 import { containers } from './known-containers.ts';
 
@@ -17,7 +17,7 @@ export interface ContainerLayer {
 
 /** A stream taken out of the containers that it was in. */
 export interface Unwrapped {
-  readonly source: ByteSource;
+  readonly source: FinishedSource;
   readonly layers: readonly ContainerLayer[];
   readonly diagnostics: readonly Diagnostic[];
   /** Closes what the containers hold; the source that was given stays open. */
@@ -44,7 +44,7 @@ export function isContainer(beginning: Uint8Array): boolean {
  * be opened, and `no-snapshot` where there is a selector but nothing to select from.
  */
 export async function unwrap(
-  file: ByteSource,
+  file: FinishedSource,
   environment: ContainerEnvironment,
   options: UnwrapOptions = {},
 ): Promise<Unwrapped> {
@@ -83,7 +83,7 @@ export async function unwrap(
   }
 }
 
-function nothingToSelect(file: ByteSource, selector: string): DecodeError {
+function nothingToSelect(file: FinishedSource, selector: string): DecodeError {
   const message = `there is nothing to select with #${printable(selector)}: the file is no qcow2 image`;
   return new DecodeError({ severity: 'error', code: 'no-snapshot', message }, { source: file.name });
 }

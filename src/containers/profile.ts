@@ -1,7 +1,7 @@
 import { decodeBase64 } from '../bytes/base64.ts';
 import { DecodeError } from '../bytes/diagnostic.ts';
 import { excessOfJson } from '../bytes/json-excess.ts';
-import { type ByteSource, memorySource, readExactly } from '../bytes/source.ts';
+import { type FinishedSource, memorySource, readExactly } from '../bytes/source.ts';
 import { decodeText } from '../bytes/window.ts';
 import type { Container } from './container.ts';
 
@@ -32,7 +32,7 @@ export const profile: Container = {
   },
 };
 
-async function readMembers(source: ByteSource): Promise<{ readonly stream?: unknown }> {
+async function readMembers(source: FinishedSource): Promise<{ readonly stream?: unknown }> {
   if (source.size > MAX_PROFILE) throw bad(source, `it has ${source.size} bytes, more than can be`);
   const text = decodeText(await readExactly(source, 0, source.size));
   const excess = excessOfJson(text, MAX_DEPTH);
@@ -44,7 +44,7 @@ async function readMembers(source: ByteSource): Promise<{ readonly stream?: unkn
   }
 }
 
-function bad(source: ByteSource, reason: string): DecodeError {
+function bad(source: FinishedSource, reason: string): DecodeError {
   const message = `the profile cannot be read: ${reason}`;
   return new DecodeError({ severity: 'error', code: 'bad-container', message }, { source: source.name });
 }

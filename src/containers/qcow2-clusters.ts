@@ -1,5 +1,5 @@
 import { hexOffset } from '../bytes/range.ts';
-import { type ByteSource, readExactly } from '../bytes/source.ts';
+import { type FinishedSource, readExactly } from '../bytes/source.ts';
 import type { Qcow2Header } from './qcow2-header.ts';
 
 const SUBCLUSTERS = 32;
@@ -58,7 +58,7 @@ interface L2Table {
  */
 export class ClusterMap {
   readonly clusterSize: number;
-  readonly #file: ByteSource;
+  readonly #file: FinishedSource;
   readonly #header: Qcow2Header;
   readonly #l1: DataView;
   readonly #l1Offset: number;
@@ -68,7 +68,7 @@ export class ClusterMap {
   /** By their offset in the file; the one that was used last is at the end. */
   readonly #l2Tables = new Map<number, Promise<L2Table>>();
 
-  constructor(file: ByteSource, header: Qcow2Header, l1: Uint8Array, l1Offset: number) {
+  constructor(file: FinishedSource, header: Qcow2Header, l1: Uint8Array, l1Offset: number) {
     this.#file = file;
     this.#header = header;
     this.#l1 = dataView(l1);

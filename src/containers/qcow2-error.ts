@@ -1,10 +1,10 @@
 import { DecodeError, type DiagnosticCode } from '../bytes/diagnostic.ts';
 import { hexOffset, type Range } from '../bytes/range.ts';
-import type { ByteSource } from '../bytes/source.ts';
+import type { FinishedSource } from '../bytes/source.ts';
 
 /** Why an image, or what is asked of it, cannot be opened; `range` is in the image file. */
 export function imageError(
-  file: ByteSource,
+  file: FinishedSource,
   code: DiagnosticCode,
   message: string,
   range?: Range,

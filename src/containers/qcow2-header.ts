@@ -1,5 +1,5 @@
 import { printable } from '../bytes/diagnostic.ts';
-import { type ByteSource, readExactly } from '../bytes/source.ts';
+import { type FinishedSource, readExactly } from '../bytes/source.ts';
 import { decodeText } from '../bytes/window.ts';
 import { imageError } from './qcow2-error.ts';
 
@@ -54,7 +54,7 @@ export interface Qcow2Header {
  * table of the disk are not looked at: no snapshot depends on them. Throws DecodeError `bad-container`, `truncated`, or
  * `unsupported` for versions and features that nobody has written yet.
  */
-export async function readQcow2Header(file: ByteSource): Promise<Qcow2Header> {
+export async function readQcow2Header(file: FinishedSource): Promise<Qcow2Header> {
   const view = dataView(await readExactly(file, 0, V2_HEADER_LENGTH));
   const version = view.getUint32(4);
   if (version !== 2 && version !== 3) {
@@ -117,7 +117,7 @@ export async function readQcow2Header(file: ByteSource): Promise<Qcow2Header> {
   };
 }
 
-function encryptionOf(file: ByteSource, method: number): Qcow2Header['encryption'] {
+function encryptionOf(file: FinishedSource, method: number): Qcow2Header['encryption'] {
   switch (method) {
     case 0:
       return undefined;
@@ -131,7 +131,7 @@ function encryptionOf(file: ByteSource, method: number): Qcow2Header['encryption
 }
 
 async function readVersion3(
-  file: ByteSource,
+  file: FinishedSource,
   clusterBits: number,
 ): Promise<{ features: bigint; headerLength: number; compressionType: number }> {
   const view = dataView(await readExactly(file, 0, V3_HEADER_LENGTH));
@@ -148,7 +148,7 @@ async function readVersion3(
 
 /** The extensions behind the header by their magic, up to the first that cannot be: none is needed to read a VM state. */
 async function readExtensions(
-  file: ByteSource,
+  file: FinishedSource,
   headerLength: number,
   { backingFileOffset, clusterSize }: { backingFileOffset: number; clusterSize: number },
 ): Promise<Map<number, Uint8Array>> {

@@ -1,6 +1,6 @@
 import type { Diagnostic } from '../bytes/diagnostic.ts';
 import { hexOffset } from '../bytes/range.ts';
-import type { ByteSource } from '../bytes/source.ts';
+import type { FinishedSource } from '../bytes/source.ts';
 import { decodeText } from '../bytes/window.ts';
 import { imageError } from './qcow2-error.ts';
 import type { Qcow2Header } from './qcow2-header.ts';
@@ -42,7 +42,10 @@ export interface Qcow2SnapshotTable {
  * Reads the snapshot table (block/qcow2-snapshot.c, qcow2_do_read_snapshots). Entries behind one that cannot be are lost,
  * which is a diagnostic. Throws DecodeError `bad-container` where the table cannot be at all, and `io`.
  */
-export async function readSnapshotTable(file: ByteSource, header: Qcow2Header): Promise<Qcow2SnapshotTable> {
+export async function readSnapshotTable(
+  file: FinishedSource,
+  header: Qcow2Header,
+): Promise<Qcow2SnapshotTable> {
   const { snapshotCount, snapshotsOffset, clusterBits } = header;
   const snapshots: Qcow2Snapshot[] = [];
   const diagnostics: Diagnostic[] = [];
@@ -75,7 +78,7 @@ export async function readSnapshotTable(file: ByteSource, header: Qcow2Header): 
 
 /** The entry at an offset, or what is wrong with it. */
 async function readEntry(
-  file: ByteSource,
+  file: FinishedSource,
   offset: number,
 ): Promise<{ snapshot: Qcow2Snapshot; end: number } | string> {
   const header = await file.read(offset, ENTRY_HEADER_LENGTH);

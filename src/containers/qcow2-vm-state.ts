@@ -1,6 +1,6 @@
 import { DecodeError, type Diagnostic, printable } from '../bytes/diagnostic.ts';
 import { hexOffset } from '../bytes/range.ts';
-import { type ByteSource, locate, readExactly } from '../bytes/source.ts';
+import { type FinishedSource, locate, readExactly } from '../bytes/source.ts';
 import { type ContainerEnvironment, mostUnpacked } from './container.ts';
 import { ClusterMap, type CompressedExtent, type Extent } from './qcow2-clusters.ts';
 import { imageError } from './qcow2-error.ts';
@@ -22,11 +22,11 @@ const MIN_COMPRESSED = 4;
  * diagnostic says so. Throws DecodeError `bad-container` where nothing can be read at all, and what the environment throws.
  */
 export async function openVmState(
-  file: ByteSource,
+  file: FinishedSource,
   header: Qcow2Header,
   snapshot: Qcow2Snapshot,
   environment: ContainerEnvironment,
-): Promise<{ source: ByteSource; diagnostics: readonly Diagnostic[] }> {
+): Promise<{ source: FinishedSource; diagnostics: readonly Diagnostic[] }> {
   const l1 = await readL1Table(file, header, snapshot);
   const map = new ClusterMap(file, header, l1, snapshot.l1Offset);
   const disk = snapshot.diskSize ?? header.diskSize;
@@ -43,7 +43,7 @@ export async function openVmState(
 }
 
 async function readL1Table(
-  file: ByteSource,
+  file: FinishedSource,
   header: Qcow2Header,
   { l1Offset, l1Size, name }: Qcow2Snapshot,
 ): Promise<Uint8Array> {
@@ -59,7 +59,7 @@ async function readL1Table(
 }
 
 class VmState {
-  readonly #file: ByteSource;
+  readonly #file: FinishedSource;
   readonly #header: Qcow2Header;
   readonly #environment: ContainerEnvironment;
   readonly #map: ClusterMap;
@@ -69,7 +69,7 @@ class VmState {
   #cluster: { readonly offset: number; readonly bytes: Promise<Uint8Array> } | undefined;
 
   constructor(
-    file: ByteSource,
+    file: FinishedSource,
     header: Qcow2Header,
     environment: ContainerEnvironment,
     map: ClusterMap,
@@ -114,10 +114,12 @@ class VmState {
     return { length };
   }
 
-  source(name: string, size: number): ByteSource {
+  source(name: string, size: number): FinishedSource {
     return {
       name,
       size,
+      identity: this.#file.identity,
+      end: () => Promise.resolve(size),
       read: (offset, length, into) => this.#read(offset, Math.max(0, Math.min(length, size - offset)), into),
       locate: async (offset) => {
         if (offset >= size) return { offset: undefined, length: 0 };

@@ -1,5 +1,5 @@
 import { type Diagnostic, printable } from '../bytes/diagnostic.ts';
-import type { ByteSource } from '../bytes/source.ts';
+import type { FinishedSource } from '../bytes/source.ts';
 import type { Container, ContainerContent, ContainerOptions } from './container.ts';
 import { imageError } from './qcow2-error.ts';
 import { QCOW_MAGIC, type Qcow2Header, readQcow2Header } from './qcow2-header.ts';
@@ -20,9 +20,11 @@ export const qcow2: Container = {
 };
 
 async function openSnapshot(
-  file: ByteSource,
+  image: FinishedSource,
   { selector, environment }: ContainerOptions,
 ): Promise<ContainerContent> {
+  // A QEMU that runs may write to the image: what a snapshot has stays where it is.
+  const file = image.withoutIdentity?.() ?? image;
   const header = await readQcow2Header(file);
   refuseForeignData(file, header);
   const table = await readSnapshotTable(file, header);
@@ -43,7 +45,7 @@ async function openSnapshot(
  * The internal snapshots of a qcow2 image, in the order of its table. Throws DecodeError `bad-container`, `unsupported`,
  * `io`, and `no-snapshot` for a file that is no qcow2 image.
  */
-export async function listSnapshots(file: ByteSource): Promise<Qcow2SnapshotTable> {
+export async function listSnapshots(file: FinishedSource): Promise<Qcow2SnapshotTable> {
   if (!qcow2.matches(await file.read(0, 4))) {
     throw imageError(file, 'no-snapshot', 'not a qcow2 image: only those have internal snapshots');
   }
@@ -53,7 +55,7 @@ export async function listSnapshots(file: ByteSource): Promise<Qcow2SnapshotTabl
 }
 
 /** Throws DecodeError `unsupported` where clusters are encrypted or in another file. */
-function refuseForeignData(file: ByteSource, header: Qcow2Header): void {
+function refuseForeignData(file: FinishedSource, header: Qcow2Header): void {
   if (header.encryption) {
     throw imageError(
       file,
@@ -76,7 +78,7 @@ function flagWarnings({ dirty, corrupt }: Qcow2Header): Diagnostic[] {
 }
 
 /** The snapshot that is meant where none is named. */
-function onlySnapshot(file: ByteSource, { snapshots }: Qcow2SnapshotTable): Qcow2Snapshot {
+function onlySnapshot(file: FinishedSource, { snapshots }: Qcow2SnapshotTable): Qcow2Snapshot {
   const withState = snapshots.filter(({ vmStateSize }) => vmStateSize > 0);
   const [first] = withState;
   if (!first) {
@@ -94,7 +96,11 @@ function onlySnapshot(file: ByteSource, { snapshots }: Qcow2SnapshotTable): Qcow
 }
 
 /** By name, else by id. (QEMU does not allow two of a name, but images that it did not make may have them.) */
-function findSnapshot(file: ByteSource, { snapshots }: Qcow2SnapshotTable, selector: string): Qcow2Snapshot {
+function findSnapshot(
+  file: FinishedSource,
+  { snapshots }: Qcow2SnapshotTable,
+  selector: string,
+): Qcow2Snapshot {
   const named = snapshots.filter(({ name }) => name === selector);
   const found = named.length > 0 ? named : snapshots.filter(({ id }) => id === selector);
   const [first] = found;

@@ -1,5 +1,5 @@
 import { DecodeError } from '../bytes/diagnostic.ts';
-import type { ByteSource } from '../bytes/source.ts';
+import type { FinishedSource } from '../bytes/source.ts';
 import { QEMU_SCHEMA_FORMAT, QEMU_SCHEMA_FORMAT_VERSION, type QemuSchema } from '../schema/qemu-schema.ts';
 import { vmsdGraphProblem } from '../schema/vmsd-graph.ts';
 import { type LoadedProgram, loadProgram } from './elf/load.ts';
@@ -21,8 +21,8 @@ const MIN_VMSDS = 5;
  * QEMU itself leaves them out.
  */
 export interface QemuSources {
-  readonly binary: ByteSource;
-  readonly modules: readonly ByteSource[];
+  readonly binary: FinishedSource;
+  readonly modules: readonly FinishedSource[];
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Diagnostic } from '../bytes/diagnostic.ts';
 import { DiagnosticList } from '../bytes/diagnostic-list.ts';
 import { type Range, rangeLength } from '../bytes/range.ts';
-import type { ByteSource } from '../bytes/source.ts';
+import { type ByteSource, type FinishedSource, finished } from '../bytes/source.ts';
 import { decodeText } from '../bytes/window.ts';
 import { RamChannels } from '../ram/channels.ts';
 import { findIterativeScanner, type IterativeScanner } from '../ram/iterative.ts';
@@ -43,7 +43,7 @@ export interface OpenOptions {
 
 /** A stream, framed, and what its bytes may mean. */
 export interface OpenedStream {
-  readonly source: ByteSource;
+  readonly source: FinishedSource;
   readonly stream: Stream<IterativeScanner>;
   /** Undefined when the stream has no usable vmdesc. */
   readonly schema: Schema | undefined;
@@ -62,7 +62,9 @@ export interface OpenedStream {
  * Opens a migration stream: finds the vmdesc, makes a schema of it, and frames the records. Problems in the bytes are
  * diagnostics; only a source that is no migration stream, or cannot be read, throws.
  */
-export async function openStream(source: ByteSource, options: OpenOptions = {}): Promise<OpenedStream> {
+export async function openStream(from: ByteSource, options: OpenOptions = {}): Promise<OpenedStream> {
+  // What describes the stream is at its end.
+  const source = await finished(from);
   const { tables, ignoreVmdesc = false } = options;
   const located = ignoreVmdesc ? undefined : await locateVmDescription(source);
   let described =
@@ -103,7 +105,7 @@ export async function openStream(source: ByteSource, options: OpenOptions = {}):
 }
 
 async function readVmdesc(
-  source: ByteSource,
+  source: FinishedSource,
   range: Range,
 ): Promise<{ schema: Schema | undefined; json: JsonObject | undefined; diagnostics: readonly Diagnostic[] }> {
   const length = rangeLength(range);
@@ -127,7 +129,7 @@ function skipRamBy(schema: Schema | undefined, { skipRamOver }: OpenOptions): Sk
 }
 
 async function scan(
-  source: ByteSource,
+  source: FinishedSource,
   schema: Schema | undefined,
   options: OpenOptions & Pick<ScanOptions, 'skipRam' | 'vmdescription'>,
 ): Promise<Stream<IterativeScanner>> {
@@ -135,7 +137,7 @@ async function scan(
   const diagnostics = new DiagnosticList();
   const channels =
     options.channels &&
-    (await RamChannels.open(options.channels, {
+    (await RamChannels.open(await Promise.all(options.channels.map(finished)), {
       inflater: options.inflater,
       report: (diagnostic) => diagnostics.add(diagnostic),
     }));

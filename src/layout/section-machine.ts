@@ -1,6 +1,6 @@
 import type { Diagnostic } from '../bytes/diagnostic.ts';
 import { rangeLength } from '../bytes/range.ts';
-import type { ByteSource } from '../bytes/source.ts';
+import type { FinishedSource } from '../bytes/source.ts';
 import { builtInInfos } from '../infos/infos.ts';
 import type { SectionRecord } from '../stream/records.ts';
 import type { Section } from '../stream/stream.ts';
@@ -15,7 +15,7 @@ import type { CountHints, MachineMode } from './walk/walk-context.ts';
 
 /** A section's bytes and what is around them. */
 export interface SectionInput {
-  readonly source: ByteSource;
+  readonly source: FinishedSource;
   readonly record: SectionRecord;
   /** All sections of the stream. */
   readonly sections: readonly Section[];

@@ -1,7 +1,7 @@
 import type { Diagnostic } from '../bytes/diagnostic.ts';
 import { DiagnosticList } from '../bytes/diagnostic-list.ts';
 import { rangeLength } from '../bytes/range.ts';
-import type { ByteSource } from '../bytes/source.ts';
+import type { FinishedSource } from '../bytes/source.ts';
 import { builtInInfos } from '../infos/infos.ts';
 import { configurationSchema } from '../schema/configuration.ts';
 import { findDevice, type Schema, type StructSchema, structLength } from '../schema/schema.ts';
@@ -50,7 +50,7 @@ export const CONFIGURATION_SECTION = 'configuration';
  * describes becomes gaps.
  */
 export async function resolveSection(
-  source: ByteSource,
+  source: FinishedSource,
   section: Section,
   { schema, tables, infoTables = tables ? [tables] : WITHOUT_TABLES, stream }: Knowledge,
 ): Promise<Layout> {
@@ -114,7 +114,7 @@ export async function resolveSection(
 
 /** Resolves the CONFIGURATION record. Blobs of QEMU before 8.1 or so do not describe it; its form is known. */
 export async function resolveConfiguration(
-  source: ByteSource,
+  source: FinishedSource,
   record: ConfigurationRecord,
   schema: Schema | undefined,
 ): Promise<Layout> {
@@ -133,7 +133,7 @@ export async function resolveConfiguration(
 }
 
 async function resolveBody(
-  source: ByteSource,
+  source: FinishedSource,
   struct: StructSchema,
   record: SectionRecord | ConfigurationRecord,
   report: (diagnostic: Diagnostic) => void,
@@ -161,7 +161,7 @@ async function resolveBody(
 }
 
 async function unreadGap(
-  source: ByteSource,
+  source: FinishedSource,
   type: string,
   place: { name: string | number; start: number; end: number },
 ): Promise<GapNode> {

@@ -1,7 +1,7 @@
 import { appendTo } from '../bytes/append-to.ts';
 import { type Diagnostic, printable } from '../bytes/diagnostic.ts';
 import { rangeLength } from '../bytes/range.ts';
-import type { ByteSource } from '../bytes/source.ts';
+import type { FinishedSource } from '../bytes/source.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
 import type { SectionRecord } from '../stream/records.ts';
 import type { Section } from '../stream/stream.ts';
@@ -96,7 +96,7 @@ export class SchemaTables implements InfoTables {
 
 /** Resolves a section by VMSD tables; undefined where the tables have nothing for it. */
 export async function resolveByTables(
-  source: ByteSource,
+  source: FinishedSource,
   tables: SchemaTables,
   record: SectionRecord,
   sections: readonly Section[],

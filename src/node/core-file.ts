@@ -1,6 +1,6 @@
 import { ftruncateSync, readSync } from 'node:fs';
 import type { Diagnostic } from '../bytes/diagnostic.ts';
-import type { ByteSource } from '../bytes/source.ts';
+import type { FinishedSource } from '../bytes/source.ts';
 import { encodeCoreHeader } from '../core/elf-core.ts';
 import { type Note, parseNote } from '../core/notes.ts';
 import type { CorePlan } from '../core/plan.ts';
@@ -20,7 +20,7 @@ export interface WrittenCore {
  * appears when it is whole. Throws OutputError, and when the file exists already.
  */
 export async function writeCore(
-  source: ByteSource,
+  source: FinishedSource,
   plan: CorePlan,
   path: string,
   options: OpenOptions = {},

@@ -1,5 +1,5 @@
 import { Readable, type Transform } from 'node:stream';
-import type { ByteSource } from '../bytes/source.ts';
+import type { FinishedSource } from '../bytes/source.ts';
 
 /** Bytes of the first read of a member or frame, which may be small, and of those after. */
 const FIRST_READ = 64 << 10;
@@ -10,7 +10,7 @@ export class DamagedData extends Error {}
 
 /** What a decoder reads and writes. */
 export interface Decoding {
-  readonly source: ByteSource;
+  readonly source: FinishedSource;
   /** Takes decoded bytes, at once. */
   write(bytes: Uint8Array): void;
   /** Called with the number of compressed bytes read so far. */

@@ -1,5 +1,6 @@
 import { type Diagnostic, printable } from '../bytes/diagnostic.ts';
 import type { ByteSource } from '../bytes/source.ts';
+import { watchedSource } from '../bytes/watched-source.ts';
 import { type OpenedStream, type OpenOptions, openStream } from '../layout/open.ts';
 import type { RamBlockSummary } from '../ram/ram.ts';
 import type { RamBlock } from '../ram/ram-block.ts';
@@ -7,7 +8,6 @@ import { toJson } from '../render/json.ts';
 import { nodeInflater } from './inflater.ts';
 import { OutputFolder } from './output.ts';
 import { RamFiles } from './ram-files.ts';
-import { watchedSource } from './watched-source.ts';
 
 const INDEX = 'index.json';
 

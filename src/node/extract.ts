@@ -1,6 +1,6 @@
 import type { Diagnostic } from '../bytes/diagnostic.ts';
 import { rangeLength } from '../bytes/range.ts';
-import type { ByteSource } from '../bytes/source.ts';
+import type { FinishedSource } from '../bytes/source.ts';
 import { type OpenedStream, type OpenOptions, openStream } from '../layout/open.ts';
 import { analyzeMigrationDesc, analyzeMigrationState } from '../render/analyze-migration-text.ts';
 import { toJson } from '../render/json.ts';
@@ -46,7 +46,7 @@ export interface ExtractOptions extends OpenOptions {
  * outside the folder. Throws when the folder is not empty, or cannot be written.
  */
 export async function extractStream(
-  source: ByteSource,
+  source: FinishedSource,
   folder: string,
   options: ExtractOptions = {},
 ): Promise<Extraction> {
@@ -65,7 +65,7 @@ export async function extractStream(
 
 async function extractInto(
   output: OutputFolder,
-  source: ByteSource,
+  source: FinishedSource,
   ram: RamFiles,
   options: OpenOptions,
 ): Promise<Extraction> {

@@ -1,18 +1,18 @@
 import { channel } from 'node:diagnostics_channel';
-import { readSync, type Stats } from 'node:fs';
+import { fstatSync, readSync, type Stats, statSync } from 'node:fs';
 import { constants, type FileHandle, open, readFile } from 'node:fs/promises';
 import { DecodeError } from '../bytes/diagnostic.ts';
-import type { ByteSource } from '../bytes/source.ts';
+import { changedError, type FinishedSource } from '../bytes/source.ts';
 import { failureReason } from './system-error.ts';
 
 /** A file that is open for reading. */
-export interface FileSource extends ByteSource {
+export interface FileSource extends FinishedSource {
   close(): Promise<void>;
 }
 
 /**
  * Opens a regular file or block device as a source. Pipes and the like, which are read forward only, are for `openPath`.
- * Throws DecodeError `io`.
+ * Throws DecodeError `io`. A regular file that is written to, cut or replaced is `changed` from then on.
  */
 export async function openFile(path: string): Promise<FileSource> {
   let handle: FileHandle;
@@ -23,7 +23,8 @@ export async function openFile(path: string): Promise<FileSource> {
     throw readError(path, error);
   }
   try {
-    return handleSource(handle, path, await sizeInPlace(await handle.stat()));
+    const found = await handle.stat();
+    return handleSource(handle, path, await sizeInPlace(found), found.isFile() ? found : undefined);
   } catch (error) {
     await handle.close();
     throw readError(path, error);
@@ -53,11 +54,29 @@ const reads = channel(READS_CHANNEL);
 /** Bytes that are read at once rather than by another thread: from the disk cache that is done before a thread is awake. */
 const SMALL_READ = 256 << 10;
 
-/** A source over an open file. `size` is that of the file. */
-export function handleSource(handle: FileHandle, name: string, size: number): FileSource {
+/** What has become of an open file since it was as `before`: undefined for nothing that matters to its bytes. */
+function changeSince(before: Stats, fd: number, path: string): string | undefined {
+  const now = fstatSync(fd);
+  if (now.size !== before.size) return `it had ${before.size} bytes, and has ${now.size}`;
+  if (now.mtimeMs !== before.mtimeMs) return 'it was written to';
+  if (now.nlink >= before.nlink) return undefined;
+  const other = statSync(path, { throwIfNoEntry: false });
+  const isOther = other && (other.ino !== before.ino || other.dev !== before.dev);
+  return isOther ? 'another file has its name' : undefined;
+}
+
+/** A source over an open file. `size` is that of the file, and `found` what it is to stay. */
+export function handleSource(handle: FileHandle, name: string, size: number, found?: Stats): FileSource {
+  const checkIdentity = () => {
+    const how = found && changeSince(found, handle.fd, name);
+    if (how !== undefined) throw changedError(name, how);
+  };
   return {
     name,
     size,
+    identity: found && `${found.dev}:${found.ino}:${found.mtimeMs}:${found.size}`,
+    end: () => Promise.resolve(size),
+    ...(found ? { withoutIdentity: () => handleSource(handle, name, size) } : {}),
     async read(offset, length, into) {
       const wanted = Math.max(0, Math.min(length, size - offset));
       if (reads.hasSubscribers) reads.publish(wanted);
@@ -70,12 +89,16 @@ export function handleSource(handle: FileHandle, name: string, size: number): Fi
             left <= SMALL_READ
               ? readSync(handle.fd, buffer, loaded, left, offset + loaded)
               : (await handle.read(buffer, loaded, left, offset + loaded)).bytesRead;
-          if (bytesRead === 0) throw new Error(`it ends at ${offset + loaded}, and had ${size} bytes`);
+          if (bytesRead === 0) {
+            checkIdentity();
+            throw new Error(`it ends at ${offset + loaded}, and had ${size} bytes`);
+          }
           loaded += bytesRead;
         }
       } catch (error) {
-        throw readError(name, error);
+        throw error instanceof DecodeError ? error : readError(name, error);
       }
+      checkIdentity();
       return buffer.subarray(0, loaded);
     },
     close: () => handle.close(),

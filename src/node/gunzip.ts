@@ -1,6 +1,6 @@
 import { crc32, createInflateRaw } from 'node:zlib';
 import { hexOffset } from '../bytes/range.ts';
-import type { ByteSource } from '../bytes/source.ts';
+import type { FinishedSource } from '../bytes/source.ts';
 import { DamagedData, type Decoding, readChunks, runTransform } from './decoder.ts';
 
 /** Of a member header, before its optional parts (RFC 1952). */
@@ -66,7 +66,7 @@ async function gunzipMember(decoding: Decoding, start: number): Promise<number> 
 }
 
 /** Where the deflate data of the member at `start` begins. */
-async function readMemberHeader(source: ByteSource, start: number): Promise<number> {
+async function readMemberHeader(source: FinishedSource, start: number): Promise<number> {
   const header = await source.read(start, HEADER_SIZE);
   const cut = () => new DamagedData(`the file ends inside the member header at ${hexOffset(start)}`);
   if (header.byteLength < HEADER_SIZE) throw cut();
@@ -90,7 +90,7 @@ async function readMemberHeader(source: ByteSource, start: number): Promise<numb
 }
 
 /** Whether nothing but zeros, which pad a file to blocks, is from `offset` on. */
-async function isZero(source: ByteSource, offset: number): Promise<boolean> {
+async function isZero(source: FinishedSource, offset: number): Promise<boolean> {
   for await (const chunk of readChunks({ source, write() {} }, offset)) {
     if (chunk.some((byte) => byte !== 0)) return false;
   }

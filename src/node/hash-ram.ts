@@ -1,7 +1,7 @@
 import { readSync } from 'node:fs';
 import { inflateSync } from 'node:zlib';
 import type { Diagnostic } from '../bytes/diagnostic.ts';
-import type { ByteSource } from '../bytes/source.ts';
+import type { FinishedSource } from '../bytes/source.ts';
 import { type OpenedStream, type OpenOptions, openStream } from '../layout/open.ts';
 import { PageHashes } from '../ram/page-hashes.ts';
 import type { PageKind, PageSink } from '../ram/page-sink.ts';
@@ -20,7 +20,10 @@ export interface HashedStream {
  * Opens a stream and hashes the last version of every page. Pages whose last version is an XBZRLE delta are put together
  * in a temporary file, by a second scan.
  */
-export async function openWithPageHashes(source: ByteSource, options: OpenOptions): Promise<HashedStream> {
+export async function openWithPageHashes(
+  source: FinishedSource,
+  options: OpenOptions,
+): Promise<HashedStream> {
   const pages = new PageHashes({
     inflate: (data, pageSize) => inflateSync(data, { maxOutputLength: pageSize }),
   });
@@ -36,7 +39,7 @@ export async function openWithPageHashes(source: ByteSource, options: OpenOption
 
 /** Writes all versions of the pages that `pages` could not decode one upon another, and hashes what they become. */
 async function decodePages(
-  source: ByteSource,
+  source: FinishedSource,
   options: OpenOptions,
   pages: PageHashes,
 ): Promise<readonly Diagnostic[]> {

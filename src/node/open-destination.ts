@@ -1,4 +1,4 @@
-import { type ByteSource, memorySource } from '../bytes/source.ts';
+import { type FinishedSource, memorySource } from '../bytes/source.ts';
 import { Destination, type DestinationKnowledge } from '../check/destination.ts';
 import { factsOfProfile } from '../check/facts.ts';
 import { profile as profileContainer } from '../containers/profile.ts';
@@ -69,7 +69,7 @@ export async function openDestination({
 
 /** A destination of which there is a stream; built-in tables stand for those of its QEMU where these are not given. */
 export async function destinationOfStream(
-  source: ByteSource,
+  source: FinishedSource,
   given?: SchemaTables,
   set: Pick<DestinationKnowledge, 'capabilities' | 'parameters'> = {},
 ): Promise<Pick<OpenedDestination, 'destination' | 'remarks'>> {

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { DecodeError } from '../bytes/diagnostic.ts';
 import { sliceSource } from '../bytes/slice.ts';
-import type { ByteSource } from '../bytes/source.ts';
+import type { FinishedSource } from '../bytes/source.ts';
 import { isContainer, type UnwrapOptions, type Unwrapped, unwrap } from '../containers/open.ts';
 import { QEMU_VM_FILE_MAGIC } from '../stream/records.ts';
 import { type DecompressionProgress, nodeEnvironment } from './decompress.ts';
@@ -50,7 +50,7 @@ function isStream({ buffer, byteOffset, byteLength }: Uint8Array): boolean {
   return new DataView(buffer, byteOffset, byteLength).getUint32(0) === QEMU_VM_FILE_MAGIC;
 }
 
-function pastTheEnd(source: ByteSource, offset: number): DecodeError {
+function pastTheEnd(source: FinishedSource, offset: number): DecodeError {
   const message = `the file has ${source.size} bytes: nothing is at offset ${offset}`;
   return new DecodeError({ severity: 'error', code: 'not-a-stream', message }, { source: source.name });
 }

@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import type { ByteSource } from '../bytes/source.ts';
+import type { FinishedSource } from '../bytes/source.ts';
 import { type Profile, parseProfile, serializeProfile } from '../check/profile.ts';
 import { MAX_PROFILE, profile as profileContainer } from '../containers/profile.ts';
 import { openInput } from './open-input.ts';
@@ -17,7 +17,7 @@ export async function openProfile(path: string): Promise<Profile> {
 }
 
 /** Reads the profile that a source is, unpacked. Throws DecodeError `bad-profile` or `io`. */
-export async function readProfile(source: ByteSource, path: string): Promise<Profile> {
+export async function readProfile(source: FinishedSource, path: string): Promise<Profile> {
   // Of what is too long, enough to be refused.
   return parseProfile(await source.read(0, Math.min(source.size, MAX_PROFILE + 1)), path);
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { DecodeError } from '../bytes/diagnostic.ts';
-import type { ByteSource } from '../bytes/source.ts';
+import type { FinishedSource } from '../bytes/source.ts';
 import { decodeText } from '../bytes/window.ts';
 import { type DumpVmstate, isDumpVmstate, parseDumpVmstate } from '../schema/dump-vmstate.ts';
 import { parseSchema } from '../schema/parse-schema.ts';
@@ -81,7 +81,7 @@ export async function extractSchemaOfFile(path: string, modules?: readonly strin
   }
 }
 
-async function extractFrom(binary: ByteSource, paths: readonly string[]): Promise<QemuSchema> {
+async function extractFrom(binary: FinishedSource, paths: readonly string[]): Promise<QemuSchema> {
   const modules: FileSource[] = [];
   try {
     for (const path of paths) modules.push(await openFile(path));
@@ -92,7 +92,7 @@ async function extractFrom(binary: ByteSource, paths: readonly string[]): Promis
   }
 }
 
-async function readText(source: ByteSource, compressed: boolean): Promise<string> {
+async function readText(source: FinishedSource, compressed: boolean): Promise<string> {
   if (source.size > MAX_SCHEMA) throw badSchema(source.name, `it has ${source.size} bytes, more than can be`);
   let bytes = await source.read(0, source.size);
   if (compressed) {

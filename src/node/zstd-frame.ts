@@ -1,4 +1,4 @@
-import type { ByteSource } from '../bytes/source.ts';
+import type { FinishedSource } from '../bytes/source.ts';
 
 const MAGIC = 0xfd2fb528;
 /** Of a skippable frame, whose lowest four bits are free. */
@@ -17,7 +17,7 @@ interface ZstdFrame {
 }
 
 /** The extent of the frame at `start`, by the headers of its blocks. */
-export async function findZstdFrame(source: ByteSource, start: number): Promise<ZstdFrame> {
+export async function findZstdFrame(source: FinishedSource, start: number): Promise<ZstdFrame> {
   const cut: ZstdFrame = { kind: 'content', end: source.size + 1 };
   const header = await source.read(start, MAX_HEADER);
   const view = new DataView(header.buffer, header.byteOffset, header.byteLength);

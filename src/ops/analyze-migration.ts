@@ -1,5 +1,5 @@
 import { rangeLength } from '../bytes/range.ts';
-import type { ByteSource } from '../bytes/source.ts';
+import type { FinishedSource } from '../bytes/source.ts';
 import { childrenOf } from '../layout/children.ts';
 import type { ArrayNode, LayoutNode, LeafNode, StructNode } from '../layout/node.ts';
 import { layoutOf, type OpenedStream } from '../layout/open.ts';
@@ -57,7 +57,7 @@ async function describedValue(opened: OpenedStream, section: Section): Promise<A
 }
 
 /** The bytes of a section, as far as its layout has read them. */
-async function readSection(source: ByteSource, root: StructNode): Promise<SectionBytes> {
+async function readSection(source: FinishedSource, root: StructNode): Promise<SectionBytes> {
   const last = root.children.at(-1);
   const end = last?.kind === 'gap' && !last.value ? last.start : root.end;
   return sectionBytes(await source.read(root.start, end - root.start), root.start);

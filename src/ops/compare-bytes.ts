@@ -1,10 +1,10 @@
 import { type Range, rangeLength } from '../bytes/range.ts';
-import type { ByteSource } from '../bytes/source.ts';
+import type { FinishedSource } from '../bytes/source.ts';
 import type { ChangedRange } from './diff-layouts.ts';
 
 /** Bytes of a source, in pieces that follow each other. */
 export interface SourceBytes {
-  readonly source: ByteSource;
+  readonly source: FinishedSource;
   readonly pieces: readonly Range[];
 }
 
@@ -52,7 +52,7 @@ function total(pieces: readonly Range[]): number {
 }
 
 class PieceReader {
-  readonly #source: ByteSource;
+  readonly #source: FinishedSource;
   readonly #pieces: readonly Range[];
   #piece = 0;
   #offset = 0;

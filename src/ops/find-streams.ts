@@ -1,4 +1,4 @@
-import type { ByteSource } from '../bytes/source.ts';
+import type { FinishedSource } from '../bytes/source.ts';
 import { decodeText, Window } from '../bytes/window.ts';
 import { plausibleRecord } from '../stream/plausible.ts';
 import {
@@ -32,7 +32,7 @@ export interface FoundStream {
  * holds one, for example. Throws what the source throws.
  */
 export async function* findStreams(
-  source: ByteSource,
+  source: FinishedSource,
   onProgress?: (offset: number) => void,
 ): AsyncGenerator<FoundStream> {
   const window = new Window(source);

@@ -1,7 +1,7 @@
 import type { Diagnostic } from '../bytes/diagnostic.ts';
 import { DiagnosticList } from '../bytes/diagnostic-list.ts';
 import { type Range, rangeLength } from '../bytes/range.ts';
-import { type ByteSource, locate } from '../bytes/source.ts';
+import { type FinishedSource, locate } from '../bytes/source.ts';
 import type { ContainerLayer } from '../containers/open.ts';
 import { childrenOf } from '../layout/children.ts';
 import type { LayoutNode } from '../layout/node.ts';
@@ -179,7 +179,7 @@ export async function streamInfo(opened: OpenedStream, options: InfoOptions = {}
 }
 
 function withFileOffsets<T extends { readonly offset: number }>(
-  source: ByteSource,
+  source: FinishedSource,
   items: readonly T[],
 ): Promise<(T & { fileOffset: number | null })[]> {
   return Promise.all(

@@ -1,6 +1,6 @@
 import { encodeText } from '../bytes/byte-writer.ts';
 import { DecodeError } from '../bytes/diagnostic.ts';
-import type { ByteSource } from '../bytes/source.ts';
+import type { FinishedSource } from '../bytes/source.ts';
 import { splicedSource } from '../bytes/splice.ts';
 import type { OpenedStream } from '../layout/open.ts';
 import type { JsonObject } from '../schema/vmdesc.ts';
@@ -10,7 +10,7 @@ import { writeVmDescriptionHeader } from '../stream/vmdescription.ts';
  * A stream with a VMDESCRIPTION record behind its EOF record, in place of the one that it may have; all bytes in front of
  * it are as they were. Throws DecodeError `truncated` for a stream without an end.
  */
-export function withVmdesc({ source, stream }: OpenedStream, vmdesc: JsonObject): ByteSource {
+export function withVmdesc({ source, stream }: OpenedStream, vmdesc: JsonObject): FinishedSource {
   const eof = stream.records.find(({ kind }) => kind === 'eof');
   if (!eof) {
     throw new DecodeError({

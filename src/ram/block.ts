@@ -77,7 +77,7 @@ export function createBlockScanner(context: IterativeContext): IterativeScanner 
             devices.set(name, device);
           }
           if (flags === BLK_MIG_FLAG_DEVICE_BLOCK) {
-            window.skip(BLOCK_SIZE, 'a block of a disk');
+            await window.skip(BLOCK_SIZE, 'a block of a disk');
             device.blocks++;
           } else device.zeroBlocks++;
           device.covered = Math.max(device.covered, disk + BLOCK_SIZE);

@@ -1,5 +1,5 @@
 import type { Diagnostic, DiagnosticCode } from '../bytes/diagnostic.ts';
-import type { ByteSource } from '../bytes/source.ts';
+import type { FinishedSource } from '../bytes/source.ts';
 
 export type { MultifdChannelSummary } from './multifd/channel.ts';
 
@@ -40,7 +40,7 @@ function magicOf({ buffer, byteOffset, byteLength }: Uint8Array): number {
  */
 export class RamChannels {
   readonly #multifd: MultifdChannel[];
-  readonly #preempt: readonly ByteSource[];
+  readonly #preempt: readonly FinishedSource[];
   readonly #report: (diagnostic: Diagnostic) => void;
   readonly #preemptSummaries: PreemptChannelSummary[] = [];
   #rounds = 0;
@@ -48,7 +48,7 @@ export class RamChannels {
 
   private constructor(
     multifd: MultifdChannel[],
-    preempt: readonly ByteSource[],
+    preempt: readonly FinishedSource[],
     report: (diagnostic: Diagnostic) => void,
   ) {
     this.#multifd = multifd;
@@ -57,12 +57,12 @@ export class RamChannels {
   }
 
   /** Tells by their first bytes what the sources are, in any order; what is no channel is reported and left out. */
-  static async open(sources: readonly ByteSource[], options: ChannelOptions): Promise<RamChannels> {
+  static async open(sources: readonly FinishedSource[], options: ChannelOptions): Promise<RamChannels> {
     const { report } = options;
-    const problem = (source: ByteSource, message: string, code: DiagnosticCode = 'bad-channel') =>
+    const problem = (source: FinishedSource, message: string, code: DiagnosticCode = 'bad-channel') =>
       report({ severity: 'error', code, message: `channel ${source.name}: ${message}` });
     const multifd = new Map<number, MultifdChannel>();
-    const preempt: ByteSource[] = [];
+    const preempt: FinishedSource[] = [];
     for (const source of sources) {
       const head = await source.read(0, Math.min(INIT_SIZE, source.size));
       const magic = magicOf(head);

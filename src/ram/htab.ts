@@ -63,7 +63,7 @@ export function createHtabScanner(context: IterativeContext): IterativeScanner {
       }
       window.pos += 8;
       if (index === 0 && validHere === 0 && invalidHere === 0) return;
-      window.skip(validHere * HPTE_SIZE, 'the hash page table');
+      await window.skip(validHere * HPTE_SIZE, 'the hash page table');
       chunks++;
       valid += validHere;
       invalid += invalidHere;

@@ -72,7 +72,7 @@ export async function readMappedRamHeader(
     throw bad(`pages at ${hexOffset(pagesOffset)}, the bitmap ends at ${hexOffset(bitmapEnd)}`);
   }
   const mapped = { version, pageSize, bitmapOffset: bitmapOffset - base, pagesOffset: pagesOffset - base };
-  if (mapped.pagesOffset + block.length > window.end) {
+  if (!(await window.reaches(mapped.pagesOffset + block.length))) {
     const message = `the stream ends inside the pages of RAMBlock '${printable(block.idstr)}', which take ${block.length} bytes from ${hexOffset(mapped.pagesOffset)}`;
     throw sectionError(context, 'truncated', message, Math.min(mapped.pagesOffset, window.end), window.end);
   }

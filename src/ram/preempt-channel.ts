@@ -1,6 +1,6 @@
-import { DecodeError, type Diagnostic } from '../bytes/diagnostic.ts';
+import { type Diagnostic, problemIn } from '../bytes/diagnostic.ts';
 import { hexOffset } from '../bytes/range.ts';
-import type { ByteSource } from '../bytes/source.ts';
+import type { FinishedSource } from '../bytes/source.ts';
 import { Window } from '../bytes/window.ts';
 import type { PageDelivery } from './multifd/channel.ts';
 import { BLOCK_LIST, createPageLoop, putBlock, scanLoaded } from './page-loop.ts';
@@ -43,7 +43,7 @@ export function looksLikePreempt(head: Uint8Array, size: number): boolean {
  * switch-over, then EOS or nothing. Problems are reported.
  */
 export async function readPreemptChannel(
-  source: ByteSource,
+  source: FinishedSource,
   pageSize: number,
   { blocks, sink }: PageDelivery,
   report: (diagnostic: Diagnostic) => void,
@@ -59,8 +59,7 @@ export async function readPreemptChannel(
       if (needed > 0 && window.remaining > 0) await window.require(needed, 'a RAM record');
     }
   } catch (error) {
-    if (!(error instanceof DecodeError)) throw error;
-    const { code, message, range } = error.diagnostic;
+    const { code, message, range } = problemIn(error).diagnostic;
     const place = `channel ${source.name}, offset ${hexOffset(range?.start ?? window.offset)}`;
     report({ severity: 'error', code, message: `${place}: ${message}` });
   }

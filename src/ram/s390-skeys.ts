@@ -97,7 +97,7 @@ export function createS390SkeysScanner(context: IterativeContext): IterativeScan
       await window.require(8, 'the storage keys');
       const pages = window.view.getUint32(window.pos) * 2 ** 32 + window.view.getUint32(window.pos + 4);
       window.pos += 8;
-      if (pages > window.remaining) {
+      if (!(await window.reaches(window.offset + pages))) {
         const message = `the stream ends inside the storage keys of ${pages} pages`;
         throw sectionError(context, 'truncated', message, start, window.end);
       }

@@ -49,7 +49,7 @@ export function createS390StattribScanner(context: IterativeContext): IterativeS
           if (window.limit - window.pos < 8) await window.require(8, 'the storage attributes');
           const count = window.view.getUint32(window.pos) * 2 ** 32 + window.view.getUint32(window.pos + 4);
           window.pos += 8;
-          window.skip(count, `a run of ${count} storage attributes`);
+          await window.skip(count, `a run of ${count} storage attributes`);
           runs++;
           pages += count;
           break;

@@ -70,7 +70,7 @@ export function createVfioScanner(context: IterativeContext): IterativeScanner {
           await window.require(8, 'the state of a VFIO device');
           const length = window.view.getUint32(window.pos) * 2 ** 32 + window.view.getUint32(window.pos + 4);
           window.pos += 8;
-          window.skip(length, `${length} bytes of a VFIO device's state`);
+          await window.skip(length, `${length} bytes of a VFIO device's state`);
           dataChunks++;
           dataBytes += length;
           break;
@@ -83,7 +83,7 @@ export function createVfioScanner(context: IterativeContext): IterativeScanner {
             throw sectionError(context, 'unsupported', message, start);
           }
           configBytes += length;
-          window.skip(length + 8, 'the PCI configuration of a VFIO device');
+          await window.skip(length + 8, 'the PCI configuration of a VFIO device');
           // Up to QEMU 5.2 the device's data comes after its configuration, in the same record.
           if (!(await isTagAhead(window))) return;
           break;

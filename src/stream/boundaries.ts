@@ -1,4 +1,4 @@
-import { DecodeError, type Diagnostic, type DiagnosticCode } from '../bytes/diagnostic.ts';
+import { type Diagnostic, type DiagnosticCode, problemIn } from '../bytes/diagnostic.ts';
 import type { Range } from '../bytes/range.ts';
 import type { Window } from '../bytes/window.ts';
 import {
@@ -47,14 +47,14 @@ export class SectionBoundaries {
         const message = 'the section should end here, but no footer or record follows';
         this.#reportIn(section, 'bad-iterative', message, here(window));
       } catch (error) {
-        if (!(error instanceof DecodeError)) throw error;
+        const { code, diagnostic } = problemIn(error);
         const { idstr, instanceId } = section;
-        this.#report({ section: idstr, instanceId, ...error.diagnostic });
-        if (error.code === 'truncated') return { bodyEnd: window.end, boundary: 'truncated' };
+        this.#report({ section: idstr, instanceId, ...diagnostic });
+        if (code === 'truncated') return { bodyEnd: window.end, boundary: 'truncated' };
       }
     } else {
       const length = this.#bodyLength(section);
-      if (length !== undefined && length <= window.end - bodyStart) {
+      if (length !== undefined && (await window.reaches(bodyStart + length))) {
         window.seek(bodyStart + length);
         if (await this.#endsHere(window, section, context))
           return { bodyEnd: bodyStart + length, boundary: 'description' };
@@ -83,7 +83,7 @@ export class SectionBoundaries {
         'missing section footer: the bytes here are not its footer, though a record follows them';
       this.#reportIn(section, 'bad-footer', message, footer);
     }
-    window.skip(FOOTER_LENGTH, 'a section footer');
+    await window.skip(FOOTER_LENGTH, 'a section footer');
     return footer;
   }
 
@@ -132,7 +132,7 @@ export class SectionBoundaries {
 /** Bytes of a footer's length that are none, but behind which a record begins: a footer with damage in it. */
 async function damagedFooterAhead(window: Window, context: PlausibilityContext): Promise<boolean> {
   const start = window.offset;
-  if (window.remaining < FOOTER_LENGTH) return false;
+  if (!(await window.reaches(start + FOOTER_LENGTH))) return false;
   window.seek(start + FOOTER_LENGTH);
   const plausibility = await plausibleRecord(window, context);
   window.seek(start);

@@ -1,5 +1,5 @@
 import { ByteWriter } from '../bytes/byte-writer.ts';
-import { DecodeError, type Diagnostic } from '../bytes/diagnostic.ts';
+import { DecodeError, type Diagnostic, problemIn } from '../bytes/diagnostic.ts';
 import type { Range } from '../bytes/range.ts';
 import { type Piece, pieceLength } from '../bytes/splice.ts';
 import type { Window } from '../bytes/window.ts';
@@ -25,7 +25,7 @@ export async function readCommand(
   const command = await window.readU16('a COMMAND record');
   const length = await window.readU16('a COMMAND record');
   const payload = { start: window.offset, end: window.offset + length };
-  if (length > window.remaining)
+  if (!(await window.reaches(payload.end)))
     throw window.error('truncated', 'the stream ends inside a command', window.end);
   const name = MIGRATION_COMMANDS[command];
   const range = { start, end: payload.end };
@@ -37,8 +37,7 @@ export async function readCommand(
     try {
       detail = await readCommandDetail(window, name, payload);
     } catch (error) {
-      if (!(error instanceof DecodeError)) throw error;
-      report(error.diagnostic);
+      report(problemIn(error).diagnostic);
     }
   }
   return { kind: 'command', range, command, name, payload, detail };
@@ -93,7 +92,7 @@ async function readCommandDetail(
       if (version !== 0) throw bad(`version ${version}, only 0 is known`);
       const block = await window.readText8('MIG_CMD_POSTCOPY_RAM_DISCARD');
       if (window.offset >= payload.end) throw bad('the block name is longer than the payload');
-      window.skip(1, 'MIG_CMD_POSTCOPY_RAM_DISCARD');
+      await window.skip(1, 'MIG_CMD_POSTCOPY_RAM_DISCARD');
       if ((payload.end - window.offset) % 16 !== 0)
         throw bad('a range list that is not a multiple of 16 bytes');
       const ranges = [];

@@ -31,7 +31,7 @@ export async function readConfigurationRecord(
       throw window.error('bad-configuration', 'a configuration subsection that nothing describes');
     }
     window.seek(bodyStart);
-    window.skip(describedLength, 'the configuration');
+    await window.skip(describedLength, 'the configuration');
   }
   const end = window.offset;
   return {
@@ -60,7 +60,7 @@ async function readConfiguration(window: Window): Promise<Configuration & { read
   let uuid: string | undefined;
   while ((await window.ensure(1)) && window.bytes[window.pos] === QEMU_VM_SUBSECTION) {
     const start = window.offset;
-    window.skip(1, 'a configuration subsection');
+    await window.skip(1, 'a configuration subsection');
     const name = await window.readText8('a configuration subsection');
     await window.readU32('a configuration subsection');
     switch (name) {

@@ -12,7 +12,7 @@ export async function readHeader(window: Window): Promise<void> {
   const fail = (message: string) =>
     new DecodeError({ severity: 'error', code: 'not-a-stream', message }, { source: window.source.name });
   if (!(await window.ensure(8))) {
-    const { size } = window.source;
+    const size = await window.source.end();
     throw fail(
       size === 0
         ? 'the file is empty'

@@ -37,7 +37,19 @@ export async function plausibleRecord(window: Window, context: PlausibilityConte
   return plausibleRecordAt(window, window.pos, context);
 }
 
-function plausibleRecordAt(window: Window, pos: number, context: PlausibilityContext): Plausibility {
+/** The same for another place in what is loaded. */
+async function plausibleRecordAt(
+  window: Window,
+  pos: number,
+  context: PlausibilityContext,
+): Promise<Plausibility> {
+  const verdict = judge(window, pos, context);
+  if (typeof verdict === 'string') return verdict;
+  return (await window.reaches(window.offset + (pos - window.pos) + verdict)) ? 'yes' : 'no';
+}
+
+/** What is said of a place by the bytes that are loaded; where a record must end in the stream, how long it is. */
+function judge(window: Window, pos: number, context: PlausibilityContext): Plausibility | number {
   const { view, bytes } = window;
   const available = window.limit - pos;
   const remaining = window.remaining - (pos - window.pos);
@@ -48,8 +60,7 @@ function plausibleRecordAt(window: Window, pos: number, context: PlausibilityCon
       if (available >= 6 && bytes[pos + 1] === QEMU_VM_VMDESCRIPTION) {
         // A vmdesc that is cut short is recognised by its text, unless there is none.
         if (remaining === 6) return 'weak';
-        const fits = view.getUint32(pos + 2) <= remaining - 6;
-        return fits || (available >= 7 && bytes[pos + 6] === OPENING_BRACE) ? 'yes' : 'no';
+        return available >= 7 && bytes[pos + 6] === OPENING_BRACE ? 'yes' : 6 + view.getUint32(pos + 2);
       }
       return 'weak';
     case QEMU_VM_SECTION_START:
@@ -68,11 +79,7 @@ function plausibleRecordAt(window: Window, pos: number, context: PlausibilityCon
     case QEMU_VM_SECTION_END:
       return available >= 5 && context.knownIds.has(view.getUint32(pos + 1)) ? 'yes' : 'no';
     case QEMU_VM_COMMAND:
-      return available >= 5 &&
-        view.getUint16(pos + 1) < MAX_COMMAND &&
-        view.getUint16(pos + 3) <= remaining - 5
-        ? 'yes'
-        : 'no';
+      return available >= 5 && view.getUint16(pos + 1) < MAX_COMMAND ? 5 + view.getUint16(pos + 3) : 'no';
     default:
       return 'no';
   }
@@ -115,7 +122,7 @@ export async function searchFooter(
       }
       const found = view.getUint32(pos + 1);
       if (id === undefined ? found >= MAX_SECTION_ID : found !== id) continue;
-      const plausibility = plausibleRecordAt(window, pos + FOOTER_LENGTH, context);
+      const plausibility = await plausibleRecordAt(window, pos + FOOTER_LENGTH, context);
       if (plausibility === 'yes') return window.offset + (pos - window.pos);
       // Behind a footer of this very section, a header whose id or idstr cannot be is a damaged one.
       const isDamagedHeader = id !== undefined && HEADERS.has(bytes[pos + FOOTER_LENGTH]);
@@ -150,7 +157,8 @@ export async function searchHeader(
       if (window.limit - pos < 5) continue;
       const step = view.getUint32(pos + 1) - lastId;
       if (step <= 0 || step >= MAX_ID_STEP) continue;
-      if (plausibleRecordAt(window, pos, context) === 'yes') return window.offset + (pos - window.pos);
+      if ((await plausibleRecordAt(window, pos, context)) === 'yes')
+        return window.offset + (pos - window.pos);
     }
     if (atEnd) return bytes[window.limit - 1] === QEMU_VM_EOF ? window.end - 1 : undefined;
     window.pos = last + 1;

@@ -1,4 +1,4 @@
-import { DecodeError, type Diagnostic } from '../bytes/diagnostic.ts';
+import { DecodeError, type Diagnostic, problemIn } from '../bytes/diagnostic.ts';
 import { DiagnosticList } from '../bytes/diagnostic-list.ts';
 import { type Range, rangeLength } from '../bytes/range.ts';
 import type { ByteSource } from '../bytes/source.ts';
@@ -105,6 +105,7 @@ class StreamScan<Scanner extends SectionScanner> {
       this.#report('error', 'truncated', 'the stream ends without an end-of-file record', this.#here());
       return;
     }
+    await this.#source.end();
     if (window.remaining > 0) {
       const range = { start: window.offset, end: window.end };
       this.#records.push({ kind: 'gap', range });
@@ -140,8 +141,7 @@ class StreamScan<Scanner extends SectionScanner> {
       try {
         if (await this.#readRecord(records, start)) return true;
       } catch (error) {
-        if (!(error instanceof DecodeError)) throw error;
-        this.#diagnostics.add(error.diagnostic);
+        this.#diagnostics.add(problemIn(error).diagnostic);
         await this.#resynchronise(records, start, window.offset);
       }
       this.#options.onProgress?.(window.offset);
@@ -239,7 +239,7 @@ class StreamScan<Scanner extends SectionScanner> {
   async #resynchronise(records: StreamRecord[], start: number, offset: number): Promise<void> {
     const window = this.#window;
     window.seek(Math.max(start, Math.min(offset, window.end)));
-    if (offset <= start) window.skip(Math.min(1, window.remaining), 'a record');
+    if (offset <= start && (await window.ensure(1))) window.pos++;
     const footer = await searchFooter(window, undefined, this.#plausibility());
     const end = footer === undefined ? window.end : footer + FOOTER_LENGTH;
     window.seek(end);
@@ -293,8 +293,9 @@ class StreamScan<Scanner extends SectionScanner> {
     const outer = this.#window;
     outer.seek(payload.start);
     const length = await outer.readU32('MIG_CMD_PACKAGED');
-    const range = { start: payload.end, end: Math.min(payload.end + length, outer.end) };
-    if (payload.end + length > outer.end) {
+    const isWhole = await outer.reaches(payload.end + length);
+    const range = { start: payload.end, end: isWhole ? payload.end + length : outer.end };
+    if (!isWhole) {
       this.#report('error', 'truncated', `the stream ends inside a package of ${length} bytes`, range);
     }
     const records: StreamRecord[] = [];

@@ -1,7 +1,7 @@
 import { ByteWriter } from '../bytes/byte-writer.ts';
 import type { Diagnostic } from '../bytes/diagnostic.ts';
 import type { Range } from '../bytes/range.ts';
-import type { ByteSource } from '../bytes/source.ts';
+import type { FinishedSource } from '../bytes/source.ts';
 import type { Window } from '../bytes/window.ts';
 import { QEMU_VM_VMDESCRIPTION, type VmDescriptionRecord } from './records.ts';
 
@@ -20,7 +20,7 @@ const STEP = 256 << 10;
  * lies in the record's 5-byte header, and the length there must reach exactly to the end of the source. (A brace is
  * never looked for: the length field may hold the byte of one.)
  */
-export async function locateVmDescription(source: ByteSource): Promise<Range | undefined> {
+export async function locateVmDescription(source: FinishedSource): Promise<Range | undefined> {
   const limit = Math.max(0, source.size - MAX_VMDESC_LENGTH - VMDESC_HEADER_LENGTH);
   for (let end = source.size; end > limit; end -= STEP) {
     const start = Math.max(limit, end - STEP);
@@ -34,7 +34,7 @@ export async function locateVmDescription(source: ByteSource): Promise<Range | u
 }
 
 /** The record whose header holds the control character at `offset`, if its length reaches the end of the source. */
-async function checkHeader(source: ByteSource, offset: number): Promise<Range | undefined> {
+async function checkHeader(source: FinishedSource, offset: number): Promise<Range | undefined> {
   const first = Math.max(0, offset - VMDESC_HEADER_LENGTH + 1);
   const bytes = await source.read(first, offset + VMDESC_HEADER_LENGTH - first);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -61,7 +61,7 @@ export async function readVmDescription(
   }
   const length = window.view.getUint32(window.pos + 1);
   const json = { start: start + VMDESC_HEADER_LENGTH, end: start + VMDESC_HEADER_LENGTH + length };
-  if (json.end > window.end) {
+  if (!(await window.reaches(json.end))) {
     const message = `the vmdesc should be ${length} bytes long, but the stream ends ${json.end - window.end} bytes before`;
     truncated(message, { start, end: window.end });
     json.end = window.end;

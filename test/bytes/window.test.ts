@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type ByteSource, memorySource } from '../../src/bytes/source.ts';
+import { type FinishedSource, memorySource } from '../../src/bytes/source.ts';
 import { Window } from '../../src/bytes/window.ts';
 
 const SIZE = 5 << 20;
@@ -10,10 +10,11 @@ const content = new Uint8Array(SIZE);
 for (let i = 0; i < SIZE; i++) content[i] = (i * 2654435761) >>> 24;
 
 /** Reads take a while, and those that were asked for later may come earlier; into the buffer that is given, in parts. */
-function slowSource(): ByteSource {
+function slowSource(): FinishedSource {
   return {
     name: 'slow',
     size: SIZE,
+    end: async () => SIZE,
     async read(offset, length, into) {
       const part = Math.min(length, offset % 3 === 0 ? length : 700_001);
       for (let i = 0; i < offset % 7; i++) await Promise.resolve();
@@ -76,7 +77,7 @@ for (const [name, source] of [
 
 test('a read that fails is an error where its bytes are wanted, and nowhere else', async () => {
   const broken = 3 << 20;
-  const source: ByteSource = {
+  const source: FinishedSource = {
     ...memorySource(content),
     async read(offset, length) {
       if (offset + length > broken) throw new Error('the disk is broken');
@@ -101,7 +102,7 @@ test('a read that fails is an error where its bytes are wanted, and nowhere else
 });
 
 test('a source that ends before its size is the end of the range', async () => {
-  const source: ByteSource = { ...memorySource(content.subarray(0, 2_500_000)), size: SIZE };
+  const source: FinishedSource = { ...memorySource(content.subarray(0, 2_500_000)), size: SIZE };
   const window = new Window(source);
   let scanned = 0;
   while (await window.ensure(1)) {

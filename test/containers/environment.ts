@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
-import { type ByteSource, memorySource } from '../../src/bytes/source.ts';
+import { type FinishedSource, memorySource } from '../../src/bytes/source.ts';
 import type { CompressionFormat } from '../../src/containers/container.ts';
 import { nodeEnvironment } from '../../src/node/decompress.ts';
 
@@ -40,7 +40,7 @@ export async function decompress(format: CompressionFormat, bytes: Uint8Array): 
   }
 }
 
-export function readAll(source: ByteSource): Promise<Uint8Array> {
+export function readAll(source: FinishedSource): Promise<Uint8Array> {
   return source.read(0, source.size);
 }
 

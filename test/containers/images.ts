@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import { type ByteSource, memorySource } from '../../src/bytes/source.ts';
+import { type FinishedSource, memorySource } from '../../src/bytes/source.ts';
 import type { Unwrapped } from '../../src/containers/open.ts';
 import { unwrap } from '../../src/containers/open.ts';
 import { nodeEnvironment } from '../../src/node/decompress.ts';
@@ -38,11 +38,11 @@ export function readImage(name: string): Uint8Array {
 }
 
 /** Opens what is in an image. */
-export function openImage(image: Uint8Array | ByteSource, selector?: string): Promise<Unwrapped> {
+export function openImage(image: Uint8Array | FinishedSource, selector?: string): Promise<Unwrapped> {
   const source = image instanceof Uint8Array ? memorySource(image, 'disk.qcow2') : image;
   return unwrap(source, nodeEnvironment(), { selector });
 }
 
-export async function readAll(source: ByteSource): Promise<Uint8Array> {
+export async function readAll(source: FinishedSource): Promise<Uint8Array> {
   return (await source.read(0, source.size)).slice();
 }

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { DecodeError } from '../../src/bytes/diagnostic.ts';
 import { fileOffsets } from '../../src/bytes/file-offsets.ts';
-import { type ByteSource, memorySource } from '../../src/bytes/source.ts';
+import { type FinishedSource, memorySource } from '../../src/bytes/source.ts';
 import { listSnapshots } from '../../src/containers/qcow2.ts';
 import { layouts, openStream } from '../../src/layout/open.ts';
 import { images, openImage, readAll, readImage } from './images.ts';
@@ -322,7 +322,7 @@ describe('a damaged table', () => {
 
 describe('whatever the bytes', () => {
   /** Opens and reads; only a DecodeError may come of it, and no more bytes than the snapshot claims. */
-  async function survives(image: ByteSource): Promise<void> {
+  async function survives(image: FinishedSource): Promise<void> {
     try {
       const { snapshots } = await listSnapshots(image);
       for (const { id, vmStateSize } of snapshots.slice(0, 3)) {

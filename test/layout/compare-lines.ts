@@ -1,11 +1,11 @@
-import type { ByteSource } from '../../src/bytes/source.ts';
+import type { FinishedSource } from '../../src/bytes/source.ts';
 import { layouts, openStream } from '../../src/layout/open.ts';
 import { selectNodes } from '../../src/ops/select.ts';
 import { ndjsonLine } from '../../src/render/ndjson.ts';
 import type { ExpectedSection, Line } from './blob-reader.ts';
 
 /** The lines of `dump --ndjson`, section by section; the first line of each is the section itself. */
-export async function dumpLines(source: ByteSource): Promise<Line[][]> {
+export async function dumpLines(source: FinishedSource): Promise<Line[][]> {
   const sections: Line[][] = [];
   for await (const layout of layouts(await openStream(source))) {
     const lines: Line[] = [];

@@ -1,4 +1,4 @@
-import type { ByteSource } from '../../src/bytes/source.ts';
+import type { FinishedSource } from '../../src/bytes/source.ts';
 import { openStream } from '../../src/layout/open.ts';
 import type { SectionRecord } from '../../src/stream/records.ts';
 import { openFixture, readFixture } from '../fixtures.ts';
@@ -29,12 +29,13 @@ export function grow(
   { front, part, rest }: GrowingStream,
   times: number,
   onRead: (length: number) => void,
-): ByteSource {
+): FinishedSource {
   const partsEnd = front.length + part.length * times;
   const size = partsEnd + rest.length;
   return {
     name: 'grown',
     size,
+    end: async () => size,
     async read(offset, length) {
       const bytes = new Uint8Array(Math.max(0, Math.min(length, size - offset)));
       onRead(bytes.length);

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import { type ByteSource, memorySource } from '../../src/bytes/source.ts';
+import { type FinishedSource, memorySource } from '../../src/bytes/source.ts';
 
 const folder = new URL('../../fixtures/ram/', import.meta.url);
 
@@ -48,7 +48,7 @@ function unpack(file: string): Uint8Array {
   return new Uint8Array(gunzipSync(readFileSync(new URL(file, folder))));
 }
 
-export function channelSources(channels: readonly Uint8Array[]): ByteSource[] {
+export function channelSources(channels: readonly Uint8Array[]): FinishedSource[] {
   return channels.map((bytes, i) => memorySource(bytes, `ch${i}`));
 }
 

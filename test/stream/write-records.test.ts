@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type ByteSource, memorySource, readExactly } from '../../src/bytes/source.ts';
+import { type FinishedSource, memorySource, readExactly } from '../../src/bytes/source.ts';
 import { splicedSource } from '../../src/bytes/splice.ts';
 import { Window } from '../../src/bytes/window.ts';
 import { openStream } from '../../src/layout/open.ts';
@@ -9,7 +9,7 @@ import type { Configuration, StreamRecord } from '../../src/stream/records.ts';
 import { recordPieces } from '../../src/stream/write-records.ts';
 import { fixtures, openFixture, readFixture } from '../fixtures.ts';
 
-function all(source: ByteSource): Promise<Uint8Array> {
+function all(source: FinishedSource): Promise<Uint8Array> {
   return readExactly(source, 0, source.size);
 }
 

@@ -1,4 +1,4 @@
-import type { ByteSource } from '../../bytes/source.ts';
+import type { FinishedSource } from '../../bytes/source.ts';
 import { type ElfHeader, elfError } from './header.ts';
 import type { Image } from './image.ts';
 
@@ -53,7 +53,7 @@ const MAX_ENTRIES = 4096;
 
 /** Reads the PT_DYNAMIC of an object that is loaded at `base`; undefined for a file that is linked statically. */
 export function readDynamic(
-  source: ByteSource,
+  source: FinishedSource,
   header: ElfHeader,
   image: Image,
   base: number,

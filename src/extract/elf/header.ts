@@ -1,5 +1,5 @@
 import { DecodeError } from '../../bytes/diagnostic.ts';
-import { type ByteSource, readExactly } from '../../bytes/source.ts';
+import { type FinishedSource, readExactly } from '../../bytes/source.ts';
 
 /** A PT_LOAD: `fileSize` bytes at `offset` in the file, `memorySize` bytes (the rest zero) at `address`. */
 export interface LoadHeader {
@@ -56,7 +56,7 @@ const PF_W = 2;
 const usedKinds: ReadonlySet<number> = new Set([PT_LOAD, PT_DYNAMIC, PT_NOTE, PT_GNU_EH_FRAME, PT_GNU_RELRO]);
 
 /** A problem in an ELF file. `start` and `end` are offsets in the file. */
-export function elfError(source: ByteSource, message: string, start: number, end = start): DecodeError {
+export function elfError(source: FinishedSource, message: string, start: number, end = start): DecodeError {
   return new DecodeError({
     severity: 'error',
     code: 'bad-elf',
@@ -70,7 +70,7 @@ export function elfError(source: ByteSource, message: string, start: number, end
  * Throws DecodeError `not-elf` for a file of another kind, and `bad-elf` for other ELF files and for headers that point
  * outside the file or at each other.
  */
-export async function readElfHeader(source: ByteSource): Promise<ElfHeader> {
+export async function readElfHeader(source: FinishedSource): Promise<ElfHeader> {
   const start = await source.read(0, HEADER_SIZE);
   if (start.byteLength < 4 || viewOf(start).getUint32(0) !== ELF_MAGIC) throw notElf(source, start);
   if (start.byteLength < HEADER_SIZE)
@@ -151,13 +151,13 @@ export async function readElfHeader(source: ByteSource): Promise<ElfHeader> {
   return { littleEndian, positionIndependent, machine, loads, dynamic, notes, relro, exceptionFrames };
 }
 
-function notElf(source: ByteSource, start: Uint8Array): DecodeError {
+function notElf(source: FinishedSource, start: Uint8Array): DecodeError {
   const isScript = start[0] === 0x23 && start[1] === 0x21;
   const what = isScript ? 'a script, not a binary: name the binary that it starts' : 'not an ELF file';
   return new DecodeError({ severity: 'error', code: 'not-elf', message: `${source.name} is ${what}` });
 }
 
-function checkLoads(source: ByteSource, loads: readonly LoadHeader[]): void {
+function checkLoads(source: FinishedSource, loads: readonly LoadHeader[]): void {
   if (loads.length === 0) throw elfError(source, 'no PT_LOAD: nothing is loaded from it', 0);
   let end = 0;
   let bytes = 0;

@@ -1,4 +1,4 @@
-import type { ByteSource } from '../../bytes/source.ts';
+import type { FinishedSource } from '../../bytes/source.ts';
 import { readBuildId } from './build-id.ts';
 import { type Dynamic, readDynamic } from './dynamic.ts';
 import { type ElfHeader, elfError, readElfHeader } from './header.ts';
@@ -37,8 +37,8 @@ const MAX_MODULES = 256;
  * their functions stays zero. Throws DecodeError `bad-elf`.
  */
 export async function loadProgram(
-  binary: ByteSource,
-  modules: readonly ByteSource[] = [],
+  binary: FinishedSource,
+  modules: readonly FinishedSource[] = [],
 ): Promise<LoadedProgram> {
   if (modules.length > MAX_MODULES)
     throw elfError(binary, `${modules.length} modules are given, more than ${MAX_MODULES}`, 0);
@@ -96,7 +96,7 @@ function resolveSymbol(
 }
 
 async function loadSegments(
-  source: ByteSource,
+  source: FinishedSource,
   header: ElfHeader,
   image: Image,
   base: number,

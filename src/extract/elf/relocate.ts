@@ -1,4 +1,4 @@
-import type { ByteSource } from '../../bytes/source.ts';
+import type { FinishedSource } from '../../bytes/source.ts';
 import {
   DT_JMPREL,
   DT_PLTREL,
@@ -25,7 +25,7 @@ export type ResolveSymbol = (index: number) => number | undefined;
 
 /** Everything that relocating one object needs. */
 export interface RelocationContext {
-  readonly source: ByteSource;
+  readonly source: FinishedSource;
   readonly image: Image;
   readonly dynamic: Dynamic;
   /** The segments of this object, which alone may be written. */

@@ -1,6 +1,12 @@
-import { DecodeError, type Diagnostic, type DiagnosticCode, printable } from '../../bytes/diagnostic.ts';
+import {
+  DecodeError,
+  type Diagnostic,
+  type DiagnosticCode,
+  printable,
+  problemIn,
+} from '../../bytes/diagnostic.ts';
 import { hexOffset } from '../../bytes/range.ts';
-import type { ByteSource } from '../../bytes/source.ts';
+import type { FinishedSource } from '../../bytes/source.ts';
 import type { PageSink } from '../page-sink.ts';
 import type { RamBlock } from '../ram-block.ts';
 import { isTargetPageSize, targetPageSizes } from '../target-page-size.ts';
@@ -84,7 +90,7 @@ type Packet =
 
 /** One connection of a multifd migration (migration/multifd.c): MultiFDInit_t, then packets and their payloads. */
 export class MultifdChannel {
-  readonly source: ByteSource;
+  readonly source: FinishedSource;
   readonly init: MultifdInit;
   readonly #inflater: Inflater | undefined;
   readonly #report: (diagnostic: Diagnostic) => void;
@@ -108,7 +114,7 @@ export class MultifdChannel {
 
   /** `head` are the first INIT_SIZE bytes of the source. */
   constructor(
-    source: ByteSource,
+    source: FinishedSource,
     head: Uint8Array,
     options: { inflater: Inflater | undefined; report(diagnostic: Diagnostic): void },
   ) {
@@ -197,9 +203,9 @@ export class MultifdChannel {
           return;
         }
       } catch (error) {
-        if (!(error instanceof DecodeError)) throw error;
+        const { code, message } = problemIn(error).diagnostic;
         this.#broken = true;
-        this.#problem(error.code, start, error.diagnostic.message);
+        this.#problem(code, start, message);
       }
     }
   }
@@ -372,8 +378,10 @@ export class MultifdChannel {
       return await this.#inflated.next(length);
     } catch (error) {
       this.#undecodable = true;
-      if (error instanceof DecodeError) this.#problem(error.code, start, error.diagnostic.message);
-      else {
+      if (error instanceof DecodeError) {
+        if (error.code === 'changed') throw error;
+        this.#problem(error.code, start, error.diagnostic.message);
+      } else {
         const reason = error instanceof Error ? error.message : String(error);
         const message = `pages (${encodingNames[ram.encoding ?? 'none']}) that do not decompress: ${reason}; those behind them in this channel are missing, too`;
         this.#problem('bad-ram', start, message);
