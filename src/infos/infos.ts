@@ -1,4 +1,4 @@
-import { scalarTypes } from '../layout/scalars.ts';
+import { scalarTypes } from '../vmsd/scalars.ts';
 import { bitmap } from './bitmap.ts';
 import { byteArray } from './byte-array.ts';
 import { capability } from './capability.ts';

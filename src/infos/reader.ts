@@ -1,5 +1,5 @@
-import type { FieldProgram, VmsdProgram } from '../layout/walk/program.ts';
 import type { ObjectId } from '../layout/walk/shadow.ts';
+import type { CompiledField, CompiledVmsd } from '../vmsd/compiled.ts';
 import type { Meaning } from './field-reader.ts';
 
 /** Where a struct is: an object of the source QEMU, and a byte offset in it. */
@@ -10,7 +10,7 @@ export interface ObjectPlace {
 
 /** What a reader of a custom info knows when it begins. */
 export interface ReaderArguments {
-  readonly field: FieldProgram;
+  readonly field: CompiledField;
   /** What the info's put function was given. */
   readonly place: ObjectPlace;
   /** Bytes of the field in memory. */
@@ -19,7 +19,7 @@ export interface ReaderArguments {
   readonly versionId: number;
   readonly idstr: string;
   /** VMSDs by name, in the order of the tables; there can be several of one name. */
-  vmsds(name: string): readonly VmsdProgram[];
+  vmsds(name: string): readonly CompiledVmsd[];
   /** What the pointer at an offset of an object points to: always the same object for the same pointer. */
   behind(object: ObjectId, offset: number, index?: number): ObjectId;
 }
@@ -45,13 +45,13 @@ export type ReaderRequest =
       readonly meaning?: Meaning<Uint8Array> | undefined;
     }
   /** Fields and subsections of a VMSD, without a node of their own. */
-  | { readonly request: 'fields'; readonly vmsd: VmsdProgram; readonly place: ObjectPlace }
+  | { readonly request: 'fields'; readonly vmsd: CompiledVmsd; readonly place: ObjectPlace }
   /** A VMSD with its subsections. */
   | {
       readonly request: 'struct';
       readonly name: string | number;
       readonly type: string;
-      readonly vmsd: VmsdProgram;
+      readonly vmsd: CompiledVmsd;
       readonly versionId: number;
       readonly place: ObjectPlace;
     }
@@ -60,7 +60,7 @@ export type ReaderRequest =
       readonly request: 'open';
       readonly name: string | number;
       readonly type: string;
-      readonly vmsd?: VmsdProgram;
+      readonly vmsd?: CompiledVmsd;
     }
   | { readonly request: 'openArray'; readonly name: string; readonly type: string; readonly length: number }
   | { readonly request: 'close' }
@@ -143,6 +143,6 @@ export function* choose(question: string, options: readonly UnknownOption[]): Re
 }
 
 /** A VMSD at the version that it is saved with. */
-export function* struct(name: string | number, vmsd: VmsdProgram, place: ObjectPlace): ReaderSteps<void> {
+export function* struct(name: string | number, vmsd: CompiledVmsd, place: ObjectPlace): ReaderSteps<void> {
   yield { request: 'struct', name, type: 'struct', vmsd, versionId: vmsd.versionId, place };
 }

@@ -1,6 +1,6 @@
 import type { PathComponent } from '../bytes/diagnostic.ts';
+import { scalarTypes } from '../vmsd/scalars.ts';
 import type { ArrayNode, Choice, LayoutNode, Shape, StructNode, UniformElements } from './node.ts';
-import { scalarTypes } from './scalars.ts';
 
 /** What a node consists of. Uniform elements of an array are made on demand, and anew at each iteration. */
 export function childrenOf(node: LayoutNode | undefined): Iterable<LayoutNode> {

@@ -2,6 +2,7 @@ import type { PathComponent } from '../bytes/diagnostic.ts';
 import { rangeLength } from '../bytes/range.ts';
 import type { Expression } from '../expressions/expression.ts';
 import type { ObjectPlace } from '../infos/reader.ts';
+import type { CompiledVmsd } from '../vmsd/compiled.ts';
 import type { StructNode } from './node.ts';
 import { isSameShape } from './same-shape.ts';
 import { openSectionMachine, type SectionInput } from './section-machine.ts';
@@ -9,7 +10,6 @@ import type { SchemaTables } from './tables.ts';
 import { buildNodes } from './walk/build.ts';
 import { refusedVersion } from './walk/loading.ts';
 import type { Refusal } from './walk/outcome.ts';
-import type { VmsdProgram } from './walk/program.ts';
 import {
   type Candidate,
   type Failure,
@@ -165,7 +165,7 @@ export async function dryLoad(target: LoadTarget, input: SectionInput): Promise<
 
 async function openLoader(tables: SchemaTables, input: SectionInput, objects: Objects, isLoad: boolean) {
   /** Those of the run that is recorded. */
-  let structs: { readonly vmsd: VmsdProgram; readonly place: ObjectPlace }[] | undefined;
+  let structs: { readonly vmsd: CompiledVmsd; readonly place: ObjectPlace }[] | undefined;
   const { machine, context } = await openSectionMachine(
     input,
     tables,

@@ -4,11 +4,11 @@ import type { FinishedSource } from '../bytes/source.ts';
 import { builtInInfos } from '../infos/infos.ts';
 import type { SectionRecord } from '../stream/records.ts';
 import type { Section } from '../stream/stream.ts';
+import type { CompiledVmsd } from '../vmsd/compiled.ts';
 import type { ResolveContext } from './context.ts';
 import { sectionBytes } from './section-bytes.ts';
 import { FixedLengths } from './walk/fixed-length.ts';
 import { Machine } from './walk/machine.ts';
-import type { VmsdProgram } from './walk/program.ts';
 import type { Objects } from './walk/shadow.ts';
 import { subsectionNames } from './walk/subsection-names.ts';
 import type { CountHints, MachineMode } from './walk/walk-context.ts';
@@ -24,7 +24,7 @@ export interface SectionInput {
 /** What a machine asks the tables. */
 interface MachineTables {
   readonly hints: CountHints;
-  vmsds(name: string): readonly VmsdProgram[];
+  vmsds(name: string): readonly CompiledVmsd[];
 }
 
 const cpuCounts = new WeakMap<readonly Section[], number>();

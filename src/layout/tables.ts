@@ -5,15 +5,15 @@ import type { FinishedSource } from '../bytes/source.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
 import type { SectionRecord } from '../stream/records.ts';
 import type { Section } from '../stream/stream.ts';
+import { TablesCompiler } from '../vmsd/compile-tables.ts';
+import type { CompiledField, CompiledVmsd } from '../vmsd/compiled.ts';
 import type { StructNode } from './node.ts';
 import { openSectionMachine } from './section-machine.ts';
 import type { InfoTables } from './walk/bounded-info.ts';
 import { buildNodes } from './walk/build.ts';
 import { CandidateFinder } from './walk/candidates.ts';
-import { VmsdCompiler } from './walk/compile.ts';
 import { countHints } from './walk/count-hints.ts';
 import { NodeBuilder } from './walk/nodes.ts';
-import type { FieldProgram, VmsdProgram } from './walk/program.ts';
 import { choiceMessage, compareReadings, type Doubt, misfit } from './walk/readings.ts';
 import { type Candidate, search } from './walk/search.ts';
 import { Objects, type Shadow } from './walk/shadow.ts';
@@ -44,7 +44,7 @@ export class SchemaTables implements InfoTables {
   /** What counts are by default. */
   readonly hints: CountHints;
   readonly onSearch: (effort: SearchEffort) => void;
-  readonly #compiler: VmsdCompiler;
+  readonly #compiler: TablesCompiler;
   readonly #finder: CandidateFinder;
   readonly #byName = new Map<string, number[]>();
   readonly #buses = new WeakMap<readonly Section[], ReadonlySet<string>>();
@@ -54,18 +54,18 @@ export class SchemaTables implements InfoTables {
     this.schema = schema;
     this.onSearch = onSearch;
     this.hints = countHints(schema);
-    this.#compiler = new VmsdCompiler(schema);
+    this.#compiler = new TablesCompiler(schema);
     this.#finder = new CandidateFinder(schema);
     for (const [i, { name }] of schema.vmsds.entries()) {
       if (name !== undefined) appendTo(this.#byName, name, i);
     }
   }
 
-  vmsds(name: string): readonly VmsdProgram[] {
+  vmsds(name: string): readonly CompiledVmsd[] {
     return (this.#byName.get(name) ?? []).map((index) => this.#compiler.program(index));
   }
 
-  infoField(name: string, info: string): FieldProgram | undefined {
+  infoField(name: string, info: string): CompiledField | undefined {
     const { vmsds, infos } = this.schema;
     const index = vmsds.findIndex(({ fields }) =>
       fields.some(
@@ -118,7 +118,7 @@ export async function resolveByTables(
     margin: MARGIN,
   });
   tables.onSearch({ section: idstr, length: rangeLength(body), states: result.states, steps: result.steps });
-  const build = (vmsd: VmsdProgram, shadow: Shadow, doubt?: Doubt): StructNode => {
+  const build = (vmsd: CompiledVmsd, shadow: Shadow, doubt?: Doubt): StructNode => {
     const { root, outcome, path } = buildNodes(machine, context, vmsd, versionId, shadow, doubt);
     if (outcome.kind === 'cut') {
       report({

@@ -3,13 +3,13 @@ import { fixedInfoLength } from '../infos/infos.ts';
 import { childrenOf } from '../layout/children.ts';
 import type { ArrayNode, LayoutNode, LeafNode, StructNode } from '../layout/node.ts';
 import { layoutOf, type OpenedStream } from '../layout/open.ts';
-import { scalarTypes } from '../layout/scalars.ts';
 import { NotLearnable, VmsdLearner } from '../schema/learn-vmsds.ts';
 import { learnedSchema } from '../schema/learned-schema.ts';
 import type { ObservedField, ObservedStruct } from '../schema/observed.ts';
 import type { QemuSchema, SchemaObject } from '../schema/qemu-schema.ts';
 import { findDevice, type StructSchema } from '../schema/schema.ts';
 import { vmsdGraphProblem } from '../schema/vmsd-graph.ts';
+import { scalarTypes } from '../vmsd/scalars.ts';
 
 /** Elements of an array that are looked at. */
 const MAX_ELEMENTS = 1 << 16;

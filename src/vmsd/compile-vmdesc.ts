@@ -1,7 +1,7 @@
-import { scalarTypes } from '../layout/scalars.ts';
-import type { AppliedField, FieldProgram, VmsdProgram } from '../layout/walk/program.ts';
 import { omittedElement } from '../schema/omitted.ts';
 import { type FieldSchema, type StructSchema, structLength } from '../schema/schema.ts';
+import type { AppliedField, CompiledField, CompiledVmsd } from '../vmsd/compiled.ts';
+import { scalarTypes } from './scalars.ts';
 
 /** The type of NULL elements where they are described as such: of QEMU 10, and of 11. */
 const NULL_POINTER_TYPES: ReadonlySet<string> = new Set(['nullptr', 'ptr-marker']);
@@ -15,7 +15,7 @@ const NULL_POINTER_TYPES: ReadonlySet<string> = new Set(['nullptr', 'ptr-marker'
  * - an array of pointers that begins with NULL is described by that before QEMU 10.0, as structs without fields;
  * - the first part of one that does not begin with NULL has the length of the whole array from 10.0 to at least 11.1.
  */
-export function compileVmdesc(struct: StructSchema, length: number): VmsdProgram {
+export function compileVmdesc(struct: StructSchema, length: number): CompiledVmsd {
   const { vmsdName, versionId, subsections } = struct;
   const behind = lengthsBehind(struct);
   return {
@@ -43,9 +43,9 @@ function lengthsBehind(struct: StructSchema): Float64Array {
   return behind;
 }
 
-function compileFields(struct: StructSchema, behind: Float64Array, length: number): FieldProgram[] {
+function compileFields(struct: StructSchema, behind: Float64Array, length: number): CompiledField[] {
   const { fields } = struct;
-  const compiled: FieldProgram[] = [];
+  const compiled: CompiledField[] = [];
   for (let i = 0; i < fields.length; ) {
     const first = fields[i]!;
     let end = i + 1;
@@ -81,7 +81,7 @@ function isNullFirst({ type, arrayLength, size, struct }: FieldSchema): boolean 
 }
 
 /** The elements that are not NULL are known from elsewhere, or not at all. */
-function compileNullFirst(parent: StructSchema, field: FieldSchema, behind: number): FieldProgram {
+function compileNullFirst(parent: StructSchema, field: FieldSchema, behind: number): CompiledField {
   const element = omittedElement(parent, field);
   const others = element && compileField({ ...field, ...element }, { length: element.size, behind });
   return compileField(field, { length: field.size, behind, nullFirst: { others } });
@@ -90,7 +90,7 @@ function compileNullFirst(parent: StructSchema, field: FieldSchema, behind: numb
 function compileField(
   { name, type, size, arrayLength, struct }: FieldSchema,
   applied: AppliedField,
-): FieldProgram {
+): CompiledField {
   const vmsd = struct && compileVmdesc(struct, size);
   const isStruct = type === 'struct' && vmsd !== undefined;
   const scalar = arrayLength === undefined ? scalarTypes.get(type) : undefined;

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import type { FieldProgram } from '../../src/layout/walk/program.ts';
+import type { CompiledField } from '../../src/vmsd/compiled.ts';
 import { field, fromHex, vmsd, walkSection } from './walk-field.ts';
 
 /** Behind each field there is a marker, so that a reader cannot just take all that is left. */
 function walkInfo(info: string, hex: string, others = [] as ReturnType<typeof vmsd>[]) {
-  const marked: FieldProgram[] = [field('it', info), field('marker', 'uint32', 8, 4)];
+  const marked: CompiledField[] = [field('it', info), field('marker', 'uint32', 8, 4)];
   return walkSection(fromHex(`${hex} 5a5a5a5a`), 'device', vmsd('device', marked), others)?.leaves;
 }
 

@@ -3,12 +3,12 @@ import { sectionBytes } from '../../src/layout/section-bytes.ts';
 import { FixedLengths } from '../../src/layout/walk/fixed-length.ts';
 import { Machine } from '../../src/layout/walk/machine.ts';
 import type { WalkSink } from '../../src/layout/walk/outcome.ts';
-import type { FieldProgram, VmsdProgram } from '../../src/layout/walk/program.ts';
 import { search } from '../../src/layout/walk/search.ts';
 import { Objects } from '../../src/layout/walk/shadow.ts';
+import type { CompiledField, CompiledVmsd } from '../../src/vmsd/compiled.ts';
 
 /** A field that is always there, once. */
-export function field(name: string, info: string, offset = 0, size = 0): FieldProgram {
+export function field(name: string, info: string, offset = 0, size = 0): CompiledField {
   return {
     name,
     offset,
@@ -22,14 +22,14 @@ export function field(name: string, info: string, offset = 0, size = 0): FieldPr
     element: { kind: 'info', info, vmsd: undefined, key: undefined },
     exists: { kind: 'version', from: 0 },
     versionId: 0,
-  } as FieldProgram;
+  } as CompiledField;
 }
 
 export function vmsd(
   name: string,
-  fields: readonly FieldProgram[],
-  subsections: readonly VmsdProgram[] = [],
-): VmsdProgram {
+  fields: readonly CompiledField[],
+  subsections: readonly CompiledVmsd[] = [],
+): CompiledVmsd {
   return {
     name,
     versionId: 1,
@@ -51,8 +51,8 @@ export function fromHex(hex: string): Uint8Array {
 export function walkSection(
   bytes: Uint8Array,
   idstr: string,
-  root: VmsdProgram,
-  others: readonly VmsdProgram[] = [],
+  root: CompiledVmsd,
+  others: readonly CompiledVmsd[] = [],
 ): { readonly leaves: Readonly<Record<string, unknown>>; readonly states: number } | undefined {
   const text = Buffer.from(bytes).toString('latin1');
   const machine = new Machine(

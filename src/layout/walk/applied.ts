@@ -1,11 +1,11 @@
 import { type PathComponent, printable } from '../../bytes/diagnostic.ts';
 import { hexOffset } from '../../bytes/range.ts';
+import type { CompiledField, CompiledVmsd } from '../../vmsd/compiled.ts';
+import { scalarTypes } from '../../vmsd/scalars.ts';
 import type { Shape, ShapeMember } from '../node.ts';
 import { NULL_POINTER_MARKER, OBJECT_POINTER_MARKER } from '../pointer-markers.ts';
-import { scalarTypes } from '../scalars.ts';
 import type { ElementsFrame, Frame, StructFrame, SubsectionsFrame } from './frames.ts';
 import type { Outcome, Run, WalkSink } from './outcome.ts';
-import type { FieldProgram, VmsdProgram } from './program.ts';
 import { readSubsectionHeader, SUBSECTION_HEADER } from './subsection-header.ts';
 import { bytesAt, type WalkContext } from './walk-context.ts';
 
@@ -72,15 +72,15 @@ function loadPlainFields(
   }
 }
 
-function isVariable({ element }: FieldProgram): boolean {
+function isVariable({ element }: CompiledField): boolean {
   return element.kind === 'info' && element.info === VARIABLE;
 }
 
-function isArray({ count }: FieldProgram): boolean {
+function isArray({ count }: CompiledField): boolean {
   return count.kind === 'fixed' && count.array;
 }
 
-function elementType({ element }: FieldProgram): string {
+function elementType({ element }: CompiledField): string {
   return element.kind === 'struct' ? element.type : element.info;
 }
 
@@ -117,7 +117,7 @@ function loadPart(
   context: WalkContext,
   run: Run,
   broken: StructFrame,
-  field: FieldProgram,
+  field: CompiledField,
   end: number,
   sink: WalkSink | undefined,
 ): Outcome | undefined {
@@ -144,7 +144,7 @@ function loadNullFirst(
   context: WalkContext,
   run: Run,
   next: StructFrame,
-  field: FieldProgram,
+  field: CompiledField,
   structEnd: number,
   sink: WalkSink | undefined,
 ): boolean {
@@ -196,7 +196,7 @@ function openElements(
   context: WalkContext,
   run: Run,
   parent: StructFrame,
-  field: FieldProgram,
+  field: CompiledField,
   claimed: number,
   isQuiet: boolean,
   sink: WalkSink | undefined,
@@ -273,7 +273,7 @@ export function stepAppliedElements(
   return loadElement(context, run, current, index, end, isTold, sink);
 }
 
-function countOf({ count }: FieldProgram): number {
+function countOf({ count }: CompiledField): number {
   return count.kind === 'fixed' ? count.count : 1;
 }
 
@@ -281,7 +281,7 @@ function countOf({ count }: FieldProgram): number {
 function loadElement(
   context: WalkContext,
   run: Run,
-  { applied, element }: FieldProgram,
+  { applied, element }: CompiledField,
   name: PathComponent,
   limit: number,
   isQuiet: boolean,
@@ -364,7 +364,7 @@ function openStruct(
   parent: Frame,
   name: PathComponent,
   type: string,
-  vmsd: VmsdProgram,
+  vmsd: CompiledVmsd,
   end: number,
   isQuiet: boolean,
   sink: WalkSink | undefined,
@@ -453,7 +453,7 @@ export function stepAppliedSubsections(
 }
 
 /** What all values of a field look like; undefined where bytes have a say in it, or the description is wrong. */
-function appliedShape(context: WalkContext, field: FieldProgram, depth = 0): Shape | undefined {
+function appliedShape(context: WalkContext, field: CompiledField, depth = 0): Shape | undefined {
   const { element } = field;
   const { length, parts } = field.applied!;
   if (parts || depth > MAX_SHAPE_DEPTH) return undefined;

@@ -1,11 +1,11 @@
 import { type Diagnostic, printable } from '../../bytes/diagnostic.ts';
+import type { CompiledField, CompiledVmsd } from '../../vmsd/compiled.ts';
 import type { ResolveContext } from '../context.ts';
 import type { LayoutNode, NodePlace } from '../node.ts';
 import { type SectionBytes, sectionBytes } from '../section-bytes.ts';
 import { buildNodes } from './build.ts';
 import { FixedLengths } from './fixed-length.ts';
 import { Machine } from './machine.ts';
-import type { FieldProgram, VmsdProgram } from './program.ts';
 import { choiceMessage, compareReadings, misfit } from './readings.ts';
 import { search } from './search.ts';
 import { Objects } from './shadow.ts';
@@ -17,9 +17,9 @@ const LIMITS = { states: 400, steps: 2_000_000, margin: 4 };
 
 /** VMSDs that an info's function names itself. */
 export interface InfoTables {
-  vmsds(name: string): readonly VmsdProgram[];
+  vmsds(name: string): readonly CompiledVmsd[];
   /** The field of a name and info; its VMSDs are those of the elements of a list or tree. */
-  infoField(name: string, info: string): FieldProgram | undefined;
+  infoField(name: string, info: string): CompiledField | undefined;
 }
 
 /** What the reader of a field's VMStateInfo makes of its bytes by the tables of one QEMU. */
@@ -45,7 +45,7 @@ export interface OpenedInfo {
 export function readBoundedInfo(
   context: ResolveContext,
   { name, type, start, end }: NodePlace,
-  described: VmsdProgram | undefined,
+  described: CompiledVmsd | undefined,
   tables: InfoTables,
   applied?: AppliedMode,
 ): BoundedInfo | undefined {
@@ -104,7 +104,7 @@ function partOf({ bytes, base }: SectionBytes, start: number, end: number): Sect
   return sectionBytes(bytes.subarray(start - base, end - base), start);
 }
 
-function vmsdAround(field: FieldProgram): VmsdProgram {
+function vmsdAround(field: CompiledField): CompiledVmsd {
   return {
     name: '',
     versionId: 0,
@@ -120,9 +120,9 @@ function vmsdAround(field: FieldProgram): VmsdProgram {
 function fieldProgram(
   name: string,
   info: string,
-  described: VmsdProgram | undefined,
+  described: CompiledVmsd | undefined,
   tables: InfoTables,
-): FieldProgram {
+): CompiledField {
   const known = described ? undefined : tables.infoField(name, info);
   return {
     name,

@@ -1,10 +1,10 @@
 import type { PathComponent } from '../../bytes/diagnostic.ts';
+import type { CompiledVmsd } from '../../vmsd/compiled.ts';
 import type { ResolveContext } from '../context.ts';
 import type { StructNode } from '../node.ts';
 import type { Machine } from './machine.ts';
 import { NodeBuilder } from './nodes.ts';
 import type { Outcome } from './outcome.ts';
-import type { VmsdProgram } from './program.ts';
 import type { Doubt } from './readings.ts';
 import type { Shadow } from './shadow.ts';
 
@@ -20,7 +20,7 @@ export interface BuiltReading {
 export function buildNodes(
   machine: Machine,
   context: ResolveContext,
-  vmsd: VmsdProgram,
+  vmsd: CompiledVmsd,
   versionId: number,
   memory: Shadow,
   doubt?: Doubt,

@@ -2,7 +2,7 @@ import { candidateValues } from '../../expressions/candidate-values.ts';
 import { type Dependency, evaluate, type MemoryPlace } from '../../expressions/evaluate.ts';
 import type { KnownBits } from '../../expressions/known-bits.ts';
 import type { ObjectPlace, UnknownOption } from '../../infos/reader.ts';
-import type { ExistenceTest } from './program.ts';
+import type { ExistenceTest } from '../../vmsd/compiled.ts';
 import type { Objects, Shadow, ShadowKey } from './shadow.ts';
 
 /** A test's answer, or what to guess next for it: a key into the shadow and the values that it could have. */

@@ -1,6 +1,6 @@
 import type { Infos } from '../../infos/info.ts';
 import { alternativeInfoLengths, builtInInfos, fixedInfoLength } from '../../infos/infos.ts';
-import type { FieldProgram, VmsdProgram } from './program.ts';
+import type { CompiledField, CompiledVmsd } from '../../vmsd/compiled.ts';
 
 /** Bytes that something takes in the stream: at least `min`, and no other number when `exact`. */
 export interface StreamLength {
@@ -18,7 +18,7 @@ const MAX_DEPTH = 32;
 export class FixedLengths {
   readonly #sent: (subsection: string) => boolean;
   readonly #infos: Infos;
-  readonly #known = new Map<VmsdProgram, Map<number, StreamLength[]>>();
+  readonly #known = new Map<CompiledVmsd, Map<number, StreamLength[]>>();
 
   /** What tests are taken to say; undefined while that is open. */
   readonly #tests: boolean | undefined;
@@ -41,7 +41,7 @@ export class FixedLengths {
   }
 
   /** Of a VMSD from field number `from` on, its subsections included. */
-  rest(vmsd: VmsdProgram, versionId: number, from: number, depth = 0): StreamLength {
+  rest(vmsd: CompiledVmsd, versionId: number, from: number, depth = 0): StreamLength {
     if (depth > MAX_DEPTH) return { min: 0, exact: false };
     let versions = this.#known.get(vmsd);
     if (!versions) {
@@ -56,12 +56,12 @@ export class FixedLengths {
     return lengths[from] ?? NOTHING;
   }
 
-  subsections(vmsd: VmsdProgram): StreamLength {
+  subsections(vmsd: CompiledVmsd): StreamLength {
     return { min: 0, exact: !vmsd.subsections.some(({ name }) => this.#sent(name)) };
   }
 
   /** By the number of the first field; the last entry is that of the subsections. */
-  #all(vmsd: VmsdProgram, versionId: number, depth: number): StreamLength[] {
+  #all(vmsd: CompiledVmsd, versionId: number, depth: number): StreamLength[] {
     const lengths: StreamLength[] = [];
     let rest = this.subsections(vmsd);
     lengths[vmsd.fields.length] = rest;
@@ -72,7 +72,7 @@ export class FixedLengths {
     return lengths;
   }
 
-  #field(field: FieldProgram, versionId: number, depth: number): StreamLength {
+  #field(field: CompiledField, versionId: number, depth: number): StreamLength {
     if (field.exists.kind === 'test') {
       if (this.#tests === undefined) return { min: 0, exact: false };
       if (!this.#tests) return NOTHING;
@@ -85,7 +85,7 @@ export class FixedLengths {
   }
 
   /** Of one element of a field, without the marker that it may have. */
-  element(field: FieldProgram, depth = 0): StreamLength {
+  element(field: CompiledField, depth = 0): StreamLength {
     const { element } = field;
     if (element.kind === 'struct') return this.rest(element.vmsd, element.versionId, 0, depth + 1);
     if (field.bufferSize) return { min: 0, exact: false };

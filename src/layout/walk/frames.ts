@@ -5,7 +5,7 @@ import type {
   ReaderArguments,
   ReaderRequest,
 } from '../../infos/reader.ts';
-import type { FieldProgram, VmsdProgram } from './program.ts';
+import type { CompiledField, CompiledVmsd } from '../../vmsd/compiled.ts';
 
 /** What is being loaded, innermost first. Frames are never changed: branches of a search share them. */
 export type Frame = StructFrame | SubsectionsFrame | ElementsFrame | ReaderFrame | CloseFrame;
@@ -17,7 +17,7 @@ interface FrameBase {
 
 export interface StructFrame extends FrameBase {
   readonly kind: 'struct';
-  readonly vmsd: VmsdProgram;
+  readonly vmsd: CompiledVmsd;
   readonly versionId: number;
   readonly place: ObjectPlace;
   /** Number of the next field. */
@@ -32,10 +32,10 @@ export interface StructFrame extends FrameBase {
 
 export interface SubsectionsFrame extends FrameBase {
   readonly kind: 'subsections';
-  readonly vmsd: VmsdProgram;
+  readonly vmsd: CompiledVmsd;
   readonly place: ObjectPlace;
   /** The one that was loaded last. */
-  readonly last?: VmsdProgram;
+  readonly last?: CompiledVmsd;
   /** Of an applied VMSD: the next one, and the same as of a struct. */
   readonly index?: number;
   readonly end?: number;
@@ -44,7 +44,7 @@ export interface SubsectionsFrame extends FrameBase {
 
 export interface ElementsFrame extends FrameBase {
   readonly kind: 'elements';
-  readonly field: FieldProgram;
+  readonly field: CompiledField;
   readonly versionId: number;
   /** Object and offset of element 0 (or of the pointer to it). */
   readonly base: ObjectPlace;

@@ -1,9 +1,9 @@
 import { evaluate } from '../../expressions/evaluate.ts';
 import type { ObjectPlace as Place } from '../../infos/reader.ts';
+import type { CompiledVmsd } from '../../vmsd/compiled.ts';
 import { decideExistence } from './existence.ts';
 import type { StructFrame } from './frames.ts';
 import type { Outcome, Run } from './outcome.ts';
-import type { VmsdProgram } from './program.ts';
 import { dead, type WalkContext } from './walk-context.ts';
 
 /** What QEMU says before it ends, when it loads into a pointer that is NULL (migration/vmstate.c). */
@@ -34,7 +34,7 @@ function sentAnywhereKey(name: string): string {
 }
 
 /** Notes that the device sent a subsection. */
-export function noteSubsection({ shadow }: Run, place: Place, { name }: VmsdProgram): void {
+export function noteSubsection({ shadow }: Run, place: Place, { name }: CompiledVmsd): void {
   shadow.answer(sentKey(place, name), 1n);
   shadow.answer(sentAnywhereKey(name), 1n);
 }
@@ -46,7 +46,7 @@ export function noteSubsection({ shadow }: Run, place: Place, { name }: VmsdProg
 export function loadIntoNull(
   run: Run,
   place: Place,
-  { name, needed, fields }: VmsdProgram,
+  { name, needed, fields }: CompiledVmsd,
 ): Outcome | undefined {
   const { shadow } = run;
   if (
@@ -95,7 +95,7 @@ export function failedValidation(
 
 /** migration/vmstate.c, vmstate_subsection_load: what it says of a subsection that its VMSD does not have. */
 export function unknownSubsection(
-  { name: vmsdName }: VmsdProgram,
+  { name: vmsdName }: CompiledVmsd,
   name: string,
   offset: number,
 ): Outcome | undefined {
@@ -107,7 +107,7 @@ export function unknownSubsection(
 
 /** migration/vmstate.c, vmstate_load_state: what it says of a version that it does not load. */
 export function refusedVersion(
-  { name, versionId, minimumVersionId }: VmsdProgram,
+  { name, versionId, minimumVersionId }: CompiledVmsd,
   incoming: number,
   offset: number,
 ): (Outcome & { kind: 'dead' }) | undefined {

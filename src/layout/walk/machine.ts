@@ -1,8 +1,9 @@
 import type { ObjectPlace as Place, ReaderArguments } from '../../infos/reader.ts';
 import { QEMU_VM_SUBSECTION } from '../../stream/records.ts';
+import type { CompiledField, CompiledVmsd } from '../../vmsd/compiled.ts';
+import { scalarTypes } from '../../vmsd/scalars.ts';
 import type { LeafValue, Shape } from '../node.ts';
 import { NULL_POINTER_MARKER, OBJECT_POINTER_MARKER } from '../pointer-markers.ts';
-import { scalarTypes } from '../scalars.ts';
 import type { SectionBytes } from '../section-bytes.ts';
 import { stepAppliedElements, stepAppliedStruct, stepAppliedSubsections } from './applied.ts';
 import { bufferCost, scalarCost, scalarsCost } from './costs.ts';
@@ -19,7 +20,6 @@ import {
   unknownSubsection,
 } from './loading.ts';
 import type { Outcome, Run, StepBudget, WalkSink } from './outcome.ts';
-import type { FieldProgram, VmsdProgram } from './program.ts';
 import { elementCount, infoLength, memorySize } from './questions.ts';
 import { stepReader, structFrame, valueCost } from './reader-step.ts';
 import type { ObjectId, Objects, Shadow } from './shadow.ts';
@@ -73,7 +73,7 @@ export class Machine implements WalkContext {
   }
 
   /** The run that loads a section's VMSD from its beginning. */
-  start(vmsd: VmsdProgram, versionId: number, shadow: Shadow): Run {
+  start(vmsd: CompiledVmsd, versionId: number, shadow: Shadow): Run {
     const place = { object: this.objects.root, offset: 0 };
     const frame: Frame = { kind: 'struct', vmsd, versionId, place, field: 0, parent: undefined, depth: 0 };
     const run: Run = { shadow, offset: this.section.base, frame, cost: 0 };
@@ -196,8 +196,8 @@ export class Machine implements WalkContext {
   /** Loads a number into `size` bytes of an object. */
   #loadNumber(
     run: Run,
-    field: FieldProgram,
-    { info, scalar }: NonNullable<FieldProgram['plain']>,
+    field: CompiledField,
+    { info, scalar }: NonNullable<CompiledField['plain']>,
     object: ObjectId,
     offset: number,
     size: number,
@@ -221,7 +221,7 @@ export class Machine implements WalkContext {
     return undefined;
   }
 
-  #exists(run: Run, frame: StructFrame, field: FieldProgram): boolean | Outcome {
+  #exists(run: Run, frame: StructFrame, field: CompiledField): boolean | Outcome {
     if (field.exists.kind === 'version') return field.exists.from <= frame.versionId;
     const answer = decideExistence(
       field.exists.test,
@@ -280,7 +280,7 @@ export class Machine implements WalkContext {
       size,
       count: loaded,
       read(i) {
-        const value = scalar.read(view, pos + i * scalar.size) as number | bigint | boolean;
+        const value = scalar.read(view, pos + i * scalar.size);
         return BigInt.asUintN(size * 8, BigInt(value));
       },
     });
@@ -444,7 +444,7 @@ function unsigned(value: LeafValue, size: number): number | bigint {
   return size === 4 ? number >>> 0 : number & ((1 << (size * 8)) - 1);
 }
 
-function elementType({ element }: FieldProgram): string {
+function elementType({ element }: CompiledField): string {
   return element.kind === 'struct' ? element.type : element.info;
 }
 

@@ -1,9 +1,9 @@
 import type { PathComponent } from '../../bytes/diagnostic.ts';
+import type { CompiledField, CompiledVmsd } from '../../vmsd/compiled.ts';
 import { isUniform } from '../children.ts';
 import { gap, type ResolveContext } from '../context.ts';
 import type { Choice, LayoutNode, LeafNode, LeafValue, StructNode, UniformElements } from '../node.ts';
 import type { WalkSink } from './outcome.ts';
-import type { FieldProgram, VmsdProgram } from './program.ts';
 import type { Doubt } from './readings.ts';
 
 /** A node whose end is not known yet. */
@@ -15,7 +15,7 @@ interface OpenNode {
   readonly vmsdName: string | undefined;
   readonly versionId: number | undefined;
   length: number;
-  readonly described?: FieldProgram['described'] | undefined;
+  readonly described?: CompiledField['described'] | undefined;
   children: LayoutNode[];
   elements: UniformElements | undefined;
 }
@@ -46,7 +46,7 @@ export class NodeBuilder implements WalkSink {
   readonly wantsEach: boolean;
 
   /** With a doubt, nodes that not all readings have are marked as chosen. */
-  constructor(context: ResolveContext, vmsd: VmsdProgram, versionId: number, doubt?: Doubt) {
+  constructor(context: ResolveContext, vmsd: CompiledVmsd, versionId: number, doubt?: Doubt) {
     this.#context = context;
     this.#doubt = doubt;
     this.wantsEach = doubt !== undefined;
@@ -62,7 +62,7 @@ export class NodeBuilder implements WalkSink {
     name: PathComponent,
     type: string,
     start: number,
-    vmsd: VmsdProgram | undefined,
+    vmsd: CompiledVmsd | undefined,
     versionId: number,
   ): void {
     this.#open.push({
@@ -84,7 +84,7 @@ export class NodeBuilder implements WalkSink {
     type: string,
     start: number,
     length: number,
-    described?: FieldProgram['described'],
+    described?: CompiledField['described'],
   ): void {
     const nothing = { vmsdName: undefined, versionId: undefined, children: [], elements: undefined };
     this.#open.push({ kind: 'array', name, type, start, length, described, ...nothing });

@@ -1,7 +1,7 @@
 import type { UnknownOption } from '../../infos/reader.ts';
+import type { CompiledField, CompiledVmsd } from '../../vmsd/compiled.ts';
 import type { LayoutNode, LeafValue, UniformElements } from '../node.ts';
 import type { Frame } from './frames.ts';
-import type { FieldProgram, VmsdProgram } from './program.ts';
 import type { Shadow, ShadowKey } from './shadow.ts';
 
 /** Something that the stream does not say: where its answer is kept, and the values that it could have. */
@@ -41,7 +41,7 @@ export interface WalkSink {
     name: string | number,
     type: string,
     start: number,
-    vmsd: VmsdProgram | undefined,
+    vmsd: CompiledVmsd | undefined,
     versionId: number,
   ): void;
   openArray(
@@ -49,7 +49,7 @@ export interface WalkSink {
     type: string,
     start: number,
     length: number,
-    described?: FieldProgram['described'],
+    described?: CompiledField['described'],
   ): void;
   leaf(
     name: string | number,

@@ -1,11 +1,11 @@
 import { alternativeInfoLengths, fixedInfoLength } from '../../infos/infos.ts';
 import type { ObjectPlace as Place, UnknownOption } from '../../infos/reader.ts';
+import type { CompiledField, CompiledMember } from '../../vmsd/compiled.ts';
 import { countCost, FILLING_COST } from './costs.ts';
 import { type CountContext, type CountRule, countRules } from './count-rules.ts';
 import { add, type FixedLengths, type StreamLength } from './fixed-length.ts';
 import type { ElementsFrame, Frame, StructFrame } from './frames.ts';
 import type { Outcome, Run, Unknown } from './outcome.ts';
-import type { FieldProgram, MemberProgram } from './program.ts';
 import { dead, type WalkContext } from './walk-context.ts';
 
 /** Counts that are not tried beyond. */
@@ -16,7 +16,7 @@ const MAX_CUT_COUNT = 1 << 12;
 const UNKNOWN_LENGTH: StreamLength = { min: 0, exact: false };
 const NOTHING_FITS = 'the fields behind need more than is left';
 
-function memberValue(run: Run, place: Place, { offset, width }: MemberProgram): bigint | undefined {
+function memberValue(run: Run, place: Place, { offset, width }: CompiledMember): bigint | undefined {
   return run.shadow.load(place.object, place.offset + offset, width);
 }
 
@@ -25,7 +25,7 @@ export function elementCount(
   context: WalkContext,
   run: Run,
   frame: StructFrame,
-  field: FieldProgram,
+  field: CompiledField,
 ): number | Outcome {
   const { count } = field;
   let elements: number;
@@ -51,7 +51,7 @@ export function elementCount(
   return elements;
 }
 
-function ruleFor({ vmsd }: StructFrame, { name }: FieldProgram): CountRule | undefined {
+function ruleFor({ vmsd }: StructFrame, { name }: CompiledField): CountRule | undefined {
   return countRules.get(`${vmsd.name}/${name}`);
 }
 
@@ -82,8 +82,8 @@ function unknownCount(
   context: WalkContext,
   run: Run,
   frame: StructFrame,
-  field: FieldProgram,
-  count: MemberProgram,
+  field: CompiledField,
+  count: CompiledMember,
 ): Outcome {
   const element = field.pointers ? { min: 1, exact: false } : context.lengths.element(field);
   const rest = restLength(context, behindField(frame));
@@ -119,7 +119,7 @@ function unknownCount(
 /** Counts that fill the section to its end, when either all or none of the tests inside find their fields. */
 function fillingCounts(
   context: WalkContext,
-  field: FieldProgram,
+  field: CompiledField,
   frame: StructFrame,
   left: number,
   factor: number,
@@ -164,7 +164,7 @@ export function memorySize(
   context: WalkContext,
   run: Run,
   frame: StructFrame,
-  field: FieldProgram,
+  field: CompiledField,
   count: number,
 ): number | Outcome {
   const { bufferSize } = field;
@@ -182,8 +182,8 @@ function unknownSize(
   context: WalkContext,
   run: Run,
   frame: StructFrame,
-  field: FieldProgram,
-  member: MemberProgram,
+  field: CompiledField,
+  member: CompiledMember,
 ): Outcome {
   const rest = restLength(context, behindField(frame));
   const left = context.end - run.offset - rest.min;

@@ -1,11 +1,11 @@
 import { meaningOf } from '../../infos/field-reader.ts';
 import type { ObjectPlace as Place, ReaderAnswer } from '../../infos/reader.ts';
-import { scalarTypes } from '../scalars.ts';
+import type { CompiledVmsd } from '../../vmsd/compiled.ts';
+import { scalarTypes } from '../../vmsd/scalars.ts';
 import { bufferCost, scalarCost } from './costs.ts';
 import { advance, type Frame, type ReaderFrame } from './frames.ts';
 import { infoMemory } from './info-memory.ts';
 import type { Outcome, Run, WalkSink } from './outcome.ts';
-import type { VmsdProgram } from './program.ts';
 import { restLength } from './questions.ts';
 import { bytesAt, dead, short, type WalkContext } from './walk-context.ts';
 
@@ -13,7 +13,7 @@ import { bytesAt, dead, short, type WalkContext } from './walk-context.ts';
 export function structFrame(
   { mode }: WalkContext,
   parent: Frame | undefined,
-  vmsd: VmsdProgram,
+  vmsd: CompiledVmsd,
   versionId: number,
   place: Place,
   depth: number,
@@ -59,7 +59,7 @@ export function stepReader(
       if (start + type.size > context.end) return short(context, run.offset, request, start + type.size);
       const cost = valueCost(context, request.type, pos, type.size);
       if (cost === undefined) return dead(start, `${request.type} of ${request.name}`);
-      const value = type.read(context.section.view, pos) as number | bigint | boolean;
+      const value = type.read(context.section.view, pos);
       run.cost += cost;
       run.offset += type.size;
       const answer = BigInt.asUintN(type.size * 8, BigInt(value));

@@ -1,9 +1,9 @@
 import { printable } from '../../bytes/diagnostic.ts';
+import type { CompiledVmsd } from '../../vmsd/compiled.ts';
 import { shapeType } from '../children.ts';
 import type { Choice } from '../node.ts';
 import type { Machine } from './machine.ts';
 import type { WalkSink } from './outcome.ts';
-import type { VmsdProgram } from './program.ts';
 import type { Candidate, Guess, SearchResult, Solution } from './search.ts';
 import { keyText } from './shadow.ts';
 
@@ -61,7 +61,7 @@ export function compareReadings(
 }
 
 /** Where no reading fits, nothing is certain of the one that came closest. */
-export function misfit({ name }: VmsdProgram): Doubt {
+export function misfit({ name }: CompiledVmsd): Doubt {
   const choice = { readings: 0, allTried: false, taken: `VMSD ${printable(name)}`, runnerUp: undefined };
   return { choice, isCertain: () => false, isCutCertain: false };
 }

@@ -1,12 +1,12 @@
+import type { CompiledVmsd } from '../../vmsd/compiled.ts';
 import { BUFFER_BYTE_COST } from './costs.ts';
 import type { Machine } from './machine.ts';
 import type { Refusal, Run, Unknown } from './outcome.ts';
-import type { VmsdProgram } from './program.ts';
 import { Shadow } from './shadow.ts';
 
 /** A VMSD that a section could be of, and what it costs to take it. */
 export interface Candidate {
-  readonly vmsd: VmsdProgram;
+  readonly vmsd: CompiledVmsd;
   readonly cost: number;
   /** QOM types of the devices that have it. */
   readonly types: readonly string[];

@@ -1,9 +1,9 @@
+import type { CompiledField, CompiledVmsd } from '../../vmsd/compiled.ts';
+import { scalarTypes } from '../../vmsd/scalars.ts';
 import type { Shape, ShapeMember } from '../node.ts';
-import { scalarTypes } from '../scalars.ts';
 import { bufferCost, scalarsCost } from './costs.ts';
 import type { ElementsFrame } from './frames.ts';
 import type { Run, WalkSink } from './outcome.ts';
-import type { FieldProgram, VmsdProgram } from './program.ts';
 import { bytesAt, type WalkContext } from './walk-context.ts';
 
 /** Values in one element of a uniform array; more are not worth it. */
@@ -28,10 +28,10 @@ interface UniformArray {
   readonly columns: readonly Column[];
 }
 
-const uniformArrays = new WeakMap<FieldProgram, UniformArray | 'none'>();
+const uniformArrays = new WeakMap<CompiledField, UniformArray | 'none'>();
 
 /** Undefined for a field whose elements must be walked one by one. */
-function uniformArray(field: FieldProgram): UniformArray | undefined {
+function uniformArray(field: CompiledField): UniformArray | undefined {
   let known = uniformArrays.get(field);
   if (known === undefined) {
     const columns: Column[] = [];
@@ -43,7 +43,7 @@ function uniformArray(field: FieldProgram): UniformArray | undefined {
 }
 
 function shapeOfElement(
-  { element, size, bufferSize }: FieldProgram,
+  { element, size, bufferSize }: CompiledField,
   columns: Column[],
   pos: number,
   offset: number,
@@ -62,7 +62,7 @@ function shapeOfElement(
 
 function shapeOfStruct(
   type: string,
-  vmsd: VmsdProgram,
+  vmsd: CompiledVmsd,
   versionId: number,
   columns: Column[],
   start: number,
@@ -121,7 +121,7 @@ export function loadUniform(
     if (!scalar) return [];
     const read = (i: number) => {
       const value = scalar.read(view, first + i * shape.size + column.pos);
-      return BigInt.asUintN(column.size * 8, BigInt(value as number | bigint | boolean));
+      return BigInt.asUintN(column.size * 8, BigInt(value));
     };
     return { object, offset: offset + column.offset, stride: size, size: column.size, count, read };
   });

@@ -1,10 +1,10 @@
+import type { CompiledVmsd } from '../../vmsd/compiled.ts';
 import type { ResolveContext } from '../context.ts';
 import type { StructNode } from '../node.ts';
 import { type BoundedInfo, type InfoTables, readBoundedInfo } from './bounded-info.ts';
 import { buildNodes } from './build.ts';
 import { FixedLengths } from './fixed-length.ts';
 import { Machine } from './machine.ts';
-import type { VmsdProgram } from './program.ts';
 import { Objects, Shadow } from './shadow.ts';
 import type { AppliedMode, CountHints } from './walk-context.ts';
 
@@ -22,7 +22,7 @@ const LISTS: ReadonlySet<string> = new Set(['qlist', 'qtailq']);
  */
 export function walkApplied(
   context: ResolveContext,
-  vmsd: VmsdProgram,
+  vmsd: CompiledVmsd,
   infoTables: Iterable<InfoTables>,
 ): StructNode {
   const { section, idstr, infos } = context;

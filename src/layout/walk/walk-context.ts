@@ -1,11 +1,11 @@
 import type { Diagnostic, PathComponent } from '../../bytes/diagnostic.ts';
 import type { Infos } from '../../infos/info.ts';
 import type { ObjectPlace as Place, ReaderArguments } from '../../infos/reader.ts';
+import type { CompiledVmsd } from '../../vmsd/compiled.ts';
 import type { LayoutNode, NodePlace } from '../node.ts';
 import type { SectionBytes } from '../section-bytes.ts';
 import type { FixedLengths } from './fixed-length.ts';
 import type { Outcome } from './outcome.ts';
-import type { VmsdProgram } from './program.ts';
 import type { Objects } from './shadow.ts';
 
 /** What readers are told of the section and the schema. */
@@ -30,7 +30,7 @@ export interface MachineMode {
    */
   readonly isLoad?: boolean;
   /** Called with each struct that is walked, and where it is in memory. */
-  onStruct?(vmsd: VmsdProgram, place: Place): void;
+  onStruct?(vmsd: CompiledVmsd, place: Place): void;
   /** For applied VMSDs. */
   readonly applied?: AppliedMode;
 }
@@ -44,7 +44,7 @@ export interface AppliedMode {
    */
   readInfo(
     at: NodePlace,
-    vmsd: VmsdProgram | undefined,
+    vmsd: CompiledVmsd | undefined,
     path: readonly PathComponent[],
     isQuiet: boolean,
   ): LayoutNode | undefined;

@@ -1,18 +1,18 @@
-import type { Expression } from '../../expressions/expression.ts';
-import type { ScalarType } from '../scalars.ts';
+import type { Expression } from '../expressions/expression.ts';
+import type { ScalarType } from './scalars.ts';
 
 /**
  * VMSD tables made ready for walking: flags taken apart, indexes turned into references, names made unique the way
  * QEMU does in a vmdesc.
  */
-export interface VmsdProgram {
+export interface CompiledVmsd {
   readonly name: string;
   readonly versionId: number;
   /** Oldest version that is loaded; 0 where something else loads older ones (`load_state_old`). */
   readonly minimumVersionId: number;
   /** Filled after construction, as VMSDs refer to each other. */
-  fields: readonly FieldProgram[];
-  subsections: readonly VmsdProgram[];
+  fields: readonly CompiledField[];
+  subsections: readonly CompiledVmsd[];
   /** Its device changes members right before they are saved: what is sent is not what was there. */
   readonly preparesSave: boolean;
   /** Decides whether a subsection is sent, as far as the code of QEMU could be read. */
@@ -39,9 +39,9 @@ export interface AppliedField {
   /** Bytes that all behind the field takes in its struct. */
   readonly behind: number;
   /** An array that is described in parts: elements of the one, then of the next. */
-  readonly parts?: readonly FieldProgram[];
+  readonly parts?: readonly CompiledField[];
   /** Of an array of pointers of which only the first element, which is NULL, is described: the others, if known. */
-  readonly nullFirst?: { readonly others: FieldProgram | undefined };
+  readonly nullFirst?: { readonly others: CompiledField | undefined };
 }
 
 /** A test that must hold when its struct is loaded, with the name under which QEMU complains. */
@@ -50,16 +50,16 @@ export interface Validation {
   readonly test: ExistenceTest;
 }
 
-export interface FieldProgram {
+export interface CompiledField {
   /** As the vmdesc spells it: `name[k]` where a VMSD has the name more than once. */
   readonly name: string;
   /** Bytes from the VMSD's object. */
   readonly offset: number;
   /** Bytes of one element in memory. */
   readonly size: number;
-  readonly count: CountProgram;
+  readonly count: CompiledCount;
   /** VMS_VBUFFER: where the size of the buffer is, and what it is multiplied with. */
-  readonly bufferSize: MemberProgram | undefined;
+  readonly bufferSize: CompiledMember | undefined;
   /** VMS_POINTER: the object holds a pointer to the first element. */
   readonly pointer: boolean;
   /** VMS_ALLOC: what the pointer points to is made when it is loaded. */
@@ -68,48 +68,48 @@ export interface FieldProgram {
   readonly pointers: boolean;
   /** QEMU 11.1: every element of an array of pointers has a marker before it. */
   readonly marked: boolean;
-  readonly element: ElementProgram;
+  readonly element: CompiledElement;
   /** Set for a field that is one number and nothing else, as most are. */
   readonly plain: { readonly info: string; readonly scalar: ScalarType } | undefined;
   /** What the marker of a NULL element is called: `nullptr`, from QEMU 11 on `ptr-marker`. */
   readonly nullType: string;
   /** How a vmdesc describes it, when it is an array. */
   readonly described: 'first' | 'each' | 'pointers' | 'markers' | undefined;
-  readonly exists: ExistsProgram;
+  readonly exists: CompiledExistence;
   /** Version of the field; what `tmp` gives to its VMSD. */
   readonly versionId: number;
   /** Set for fields of an applied VMSD. */
   readonly applied?: AppliedField;
 }
 
-export type ElementProgram =
+export type CompiledElement =
   | {
       readonly kind: 'struct';
       readonly type: 'struct' | 'vstruct';
-      readonly vmsd: VmsdProgram;
+      readonly vmsd: CompiledVmsd;
       readonly versionId: number;
     }
   | {
       readonly kind: 'info';
       readonly info: string;
-      readonly vmsd: VmsdProgram | undefined;
+      readonly vmsd: CompiledVmsd | undefined;
       /** Of a `gtree` whose keys are structs. */
-      readonly key: VmsdProgram | undefined;
+      readonly key: CompiledVmsd | undefined;
     };
 
 /** An integer of the object that counts something. */
-export interface MemberProgram {
+export interface CompiledMember {
   readonly offset: number;
   /** Bytes. */
   readonly width: number;
   readonly factor: number;
 }
 
-export type CountProgram =
+export type CompiledCount =
   | { readonly kind: 'fixed'; readonly count: number; readonly array: boolean }
-  | ({ readonly kind: 'member' } & MemberProgram);
+  | ({ readonly kind: 'member' } & CompiledMember);
 
-export type ExistsProgram =
+export type CompiledExistence =
   | { readonly kind: 'version'; readonly from: number }
   | { readonly kind: 'test'; readonly test: ExistenceTest };
 

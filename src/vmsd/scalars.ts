@@ -1,10 +1,11 @@
-import type { LeafValue } from './node.ts';
+/** A value of a base type. */
+export type ScalarValue = number | bigint | boolean;
 
 /** Types that have a value of their own. */
 export interface ScalarType {
   /** Bytes in the stream. */
   readonly size: number;
-  read(view: DataView, pos: number): LeafValue;
+  read(view: DataView, pos: number): ScalarValue;
 }
 
 const uint8: ScalarType = { size: 1, read: (view, pos) => view.getUint8(pos) };

@@ -1,4 +1,4 @@
-import type { Expression } from '../../expressions/expression.ts';
+import type { Expression } from '../expressions/expression.ts';
 import {
   type QemuSchema,
   VMS_ALLOC,
@@ -14,25 +14,25 @@ import {
   VMS_VBUFFER,
   VMS_VSTRUCT,
   type VMStateField,
-} from '../../schema/qemu-schema.ts';
-import { scalarTypes } from '../scalars.ts';
+} from '../schema/qemu-schema.ts';
 import type {
-  CountProgram,
-  ElementProgram,
+  CompiledCount,
+  CompiledElement,
+  CompiledExistence,
+  CompiledField,
+  CompiledVmsd,
   ExistenceTest,
-  ExistsProgram,
-  FieldProgram,
-  VmsdProgram,
-} from './program.ts';
+} from './compiled.ts';
+import { scalarTypes } from './scalars.ts';
 
 const MARKER = 'ptr-marker';
 /** VMSDs that embed each other deeper than this are no real ones. */
 const MAX_DEPTH = 32;
 
 /** Makes programs of VMSDs, each once. */
-export class VmsdCompiler {
+export class TablesCompiler {
   readonly #schema: QemuSchema;
-  readonly #programs = new Map<number, VmsdProgram>();
+  readonly #programs = new Map<number, CompiledVmsd>();
   readonly #tests = new Map<number, ExistenceTest>();
 
   readonly #nullType: string;
@@ -48,12 +48,12 @@ export class VmsdCompiler {
   }
 
   /** The program of a VMSD by its index. Throws RangeError for an index that is not in the schema. */
-  program(index: number): VmsdProgram {
+  program(index: number): CompiledVmsd {
     const known = this.#programs.get(index);
     if (known) return known;
     const vmsd = this.#schema.vmsds[index];
     if (!vmsd) throw new RangeError(`no VMSD ${index}`);
-    const program: VmsdProgram = {
+    const program: CompiledVmsd = {
       name: vmsd.name ?? '',
       versionId: vmsd.versionId,
       minimumVersionId: vmsd.callbacks.loadStateOld === undefined ? vmsd.minimumVersionId : 0,
@@ -75,7 +75,7 @@ export class VmsdCompiler {
   }
 
   /** Undefined for fields that never put anything into a stream. */
-  #field(field: VMStateField, name: string): FieldProgram | undefined {
+  #field(field: VMStateField, name: string): CompiledField | undefined {
     const { flags } = field;
     if (isValidation(field)) return undefined;
     const element = this.#element(field);
@@ -107,7 +107,7 @@ export class VmsdCompiler {
     };
   }
 
-  #element(field: VMStateField): ElementProgram | undefined {
+  #element(field: VMStateField): CompiledElement | undefined {
     const vmsd = field.vmsd === undefined ? undefined : this.program(field.vmsd);
     if (field.flags & VMS_STRUCT && vmsd)
       return { kind: 'struct', type: 'struct', vmsd, versionId: vmsd.versionId };
@@ -120,7 +120,7 @@ export class VmsdCompiler {
   }
 
   /** The VMSD behind another one in memory: VMSTATE_GTREE_V takes an array of two, of the value and of the key. */
-  #behind(index: number | undefined): VmsdProgram | undefined {
+  #behind(index: number | undefined): CompiledVmsd | undefined {
     const { vmsds } = this.#schema;
     const before = index === undefined ? undefined : vmsds[index];
     if (!before) return undefined;
@@ -132,7 +132,7 @@ export class VmsdCompiler {
     return next === undefined ? undefined : this.program(next);
   }
 
-  #described(field: VMStateField): FieldProgram['described'] {
+  #described(field: VMStateField): CompiledField['described'] {
     if (field.flags & VMS_ARRAY_OF_POINTER_AUTO_ALLOC) return 'markers';
     if (field.flags & VMS_ARRAY_OF_POINTER) return 'pointers';
     return this.#compressible(field) ? 'first' : 'each';
@@ -147,7 +147,7 @@ export class VmsdCompiler {
     return vmsd.fields.every((inner) => this.#compressible(inner, depth + 1));
   }
 
-  #exists(field: VMStateField): ExistsProgram {
+  #exists(field: VMStateField): CompiledExistence {
     if (field.fieldExists === undefined) return { kind: 'version', from: field.versionId };
     let test = this.#tests.get(field.fieldExists);
     if (!test) {
@@ -170,7 +170,7 @@ function uniqueName(fields: readonly VMStateField[], index: number): string {
   return same.length > 1 ? `${name}[${same.indexOf(fields[index]!)}]` : name;
 }
 
-function plainNumber(flags: number, element: ElementProgram, count: CountProgram): FieldProgram['plain'] {
+function plainNumber(flags: number, element: CompiledElement, count: CompiledCount): CompiledField['plain'] {
   const isOther = flags & (VMS_VBUFFER | VMS_POINTER | VMS_ARRAY_OF_POINTER);
   if (isOther || element.kind !== 'info' || count.kind !== 'fixed' || count.count !== 1) return undefined;
   const scalar = scalarTypes.get(element.info);
@@ -178,7 +178,7 @@ function plainNumber(flags: number, element: ElementProgram, count: CountProgram
 }
 
 /** migration/vmstate.c, vmstate_n_elems. */
-function countProgram(field: VMStateField): CountProgram {
+function countProgram(field: VMStateField): CompiledCount {
   const { flags, num, numOffset, numSize } = field;
   const factor = flags & VMS_MULTIPLY_ELEMENTS ? num : 1;
   if (flags & VMS_ARRAY)
