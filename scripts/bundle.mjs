@@ -38,7 +38,7 @@ const importMetaUrl = "const importMetaUrl=require('node:url').pathToFileURL(__f
 function programOf(commands) {
   const imports = commands.map((name) => `import { ${name}Command } from './${name}.ts';`);
   const list = commands.map((name) => `${name}Command`);
-  return `import { runProgram } from '../../vmsd/compiled.ts';\n${imports.join('\n')}\nvoid runProgram([${list.join(', ')}]);`;
+  return `import { runProgram } from './program.ts';\n${imports.join('\n')}\nvoid runProgram([${list.join(', ')}]);`;
 }
 
 rmSync(target, { recursive: true, force: true });
