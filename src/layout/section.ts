@@ -19,7 +19,7 @@ import { WITHOUT_TABLES, walkApplied } from './walk/walk-applied.ts';
 const MAX_GAP_VALUE = 1 << 20;
 
 /** What says how the bytes of device state are to be read. */
-export interface Knowledge {
+export interface SectionKnowledge {
   /** The stream's own description. */
   readonly schema: Schema | undefined;
   /** The tables of the QEMU that wrote it. */
@@ -52,7 +52,7 @@ export const CONFIGURATION_SECTION = 'configuration';
 export async function resolveSection(
   source: FinishedSource,
   section: Section,
-  { schema, tables, infoTables = tables ? [tables] : WITHOUT_TABLES, stream }: Knowledge,
+  { schema, tables, infoTables = tables ? [tables] : WITHOUT_TABLES, stream }: SectionKnowledge,
 ): Promise<Layout> {
   const { idstr, instanceId, versionId } = section;
   const diagnostics = new DiagnosticList();

@@ -3,7 +3,7 @@ import { decodeText, type Window } from '../bytes/window.ts';
 import { readMappedRamHeader } from './mapped-ram.ts';
 import type { RamBlock } from './ram-block.ts';
 import { RAM_SAVE_FLAGS } from './ram-flags.ts';
-import { type SectionName, sectionError } from './section-error.ts';
+import { type NamedSection, sectionError } from './section-error.ts';
 
 /** More RAMBlocks than any machine has; a list that goes on longer is not a list. */
 export const MAX_BLOCKS = 4096;
@@ -14,7 +14,7 @@ const MAX_HOST_PAGE_SIZE = 2 ** 40;
 /** After the length of a block at most: page size, address, and then the next entry or record. */
 const LOOKAHEAD = 8 + 8 + 1 + 255 + 8;
 
-export interface BlockListContext extends SectionName {
+export interface BlockListContext extends NamedSection {
   readonly capabilities: ReadonlySet<string>;
   /** TARGET_PAGE_SIZE in bytes where it is known: mapped-ram must agree with it. */
   readonly pageSize: number | undefined;

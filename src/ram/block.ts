@@ -1,5 +1,5 @@
 import type { Window } from '../bytes/window.ts';
-import type { IterativeContext, IterativeScanner } from './scanner.ts';
+import type { IterativeContext, SectionReader } from './scanner.ts';
 import { requireVersion, sectionError } from './section-error.ts';
 
 const VERSION = 1;
@@ -39,7 +39,7 @@ type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
  * low 9 bits, above them a sector. DEVICE_BLOCK: the device's name and, unless ZERO_BLOCK, 1 MiB; PROGRESS: the
  * sector is a percentage; EOS ends the record. Throws DecodeError `bad-iterative`, `truncated`, `unsupported`.
  */
-export function createBlockScanner(context: IterativeContext): IterativeScanner {
+export function createBlockScanner(context: IterativeContext): SectionReader<BlockSummary> {
   const devices = new Map<string, Mutable<BlockDevice>>();
   let progress: number | undefined;
 

@@ -1,6 +1,6 @@
 import type { Window } from '../bytes/window.ts';
 import { countBits } from './bitmap.ts';
-import type { IterativeContext, IterativeScanner } from './scanner.ts';
+import type { IterativeContext, SectionReader } from './scanner.ts';
 import { requireVersion, sectionError } from './section-error.ts';
 
 const VERSION = 1;
@@ -58,7 +58,7 @@ type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
  * the bits. The chunk with EOS is the last of a record. Throws DecodeError `bad-iterative`, `truncated`,
  * `unsupported`.
  */
-export function createDirtyBitmapScanner(context: IterativeContext): IterativeScanner {
+export function createDirtyBitmapScanner(context: IterativeContext): SectionReader<DirtyBitmapSummary> {
   const bitmaps = new Map<string, Mutable<DirtyBitmap>>();
   let node: string | undefined;
   let name: string | undefined;

@@ -1,6 +1,6 @@
 import { hexOffset } from '../bytes/range.ts';
 import type { Window } from '../bytes/window.ts';
-import type { IterativeContext, IterativeScanner } from './scanner.ts';
+import type { IterativeContext, SectionReader } from './scanner.ts';
 import { requireVersion, sectionError } from './section-error.ts';
 
 const VERSION = 1;
@@ -29,7 +29,7 @@ export interface HtabSummary {
  * u16 invalid entries, the valid ones; all three 0 at the end. Throws DecodeError `bad-iterative`, `truncated`,
  * `unsupported`.
  */
-export function createHtabScanner(context: IterativeContext): IterativeScanner {
+export function createHtabScanner(context: IterativeContext): SectionReader<HtabSummary> {
   let shift: number | undefined;
   let chunks = 0;
   let valid = 0;

@@ -1,21 +1,36 @@
-import { createBlockScanner } from './block.ts';
-import { createDirtyBitmapScanner } from './dirty-bitmap.ts';
-import { createHtabScanner } from './htab.ts';
-import { createRamScanner } from './ram.ts';
-import { createS390SkeysScanner } from './s390-skeys.ts';
-import { createS390StattribScanner } from './s390-stattrib.ts';
-import type { IterativeContext, IterativeScanner } from './scanner.ts';
-import { createSlirpScanner } from './slirp.ts';
-import { createTodClockScanner } from './todclock.ts';
-import { createVfioScanner } from './vfio.ts';
+import { type BlockSummary, createBlockScanner } from './block.ts';
+import { createDirtyBitmapScanner, type DirtyBitmapSummary } from './dirty-bitmap.ts';
+import { createHtabScanner, type HtabSummary } from './htab.ts';
+import { createRamScanner, type RamSummary } from './ram.ts';
+import { createS390SkeysScanner, type S390SkeysSummary } from './s390-skeys.ts';
+import { createS390StattribScanner, type S390StattribSummary } from './s390-stattrib.ts';
+import type { IterativeContext, SectionReader } from './scanner.ts';
+import { createSlirpScanner, type SlirpSummary } from './slirp.ts';
+import { createTodClockScanner, type TodClockSummary } from './todclock.ts';
+import { createVfioScanner, type VfioSummary } from './vfio.ts';
 
-export type { IterativeContext, IterativeScanner, IterativeSummary, SectionType } from './scanner.ts';
+/** What a scanner has seen, as plain data; `kind` tells which scanner. */
+export type IterativeSummary =
+  | RamSummary
+  | HtabSummary
+  | S390StattribSummary
+  | S390SkeysSummary
+  | TodClockSummary
+  | DirtyBitmapSummary
+  | BlockSummary
+  | SlirpSummary
+  | VfioSummary;
+
+export type IterativeScanner = SectionReader<IterativeSummary>;
 
 /** Makes the scanner of a section, once its header has been read. */
 export type CreateIterativeScanner = (context: IterativeContext) => IterativeScanner;
 
 /** Sections that no VMSD describes and whose idstr is fixed, by idstr. */
-export const iterativeScanners: ReadonlyMap<string, CreateIterativeScanner> = new Map([
+export const iterativeScanners: ReadonlyMap<string, CreateIterativeScanner> = new Map<
+  string,
+  CreateIterativeScanner
+>([
   ['ram', createRamScanner],
   ['spapr/htab', createHtabScanner],
   ['s390-storage_attributes', createS390StattribScanner],

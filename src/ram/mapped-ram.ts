@@ -4,7 +4,7 @@ import type { Window } from '../bytes/window.ts';
 import { countBits } from './bitmap.ts';
 import type { PageSink } from './page-sink.ts';
 import type { MappedRam, RamBlock } from './ram-block.ts';
-import { type SectionName, sectionError } from './section-error.ts';
+import { type NamedSection, sectionError } from './section-error.ts';
 import { isTargetPageSize } from './target-page-size.ts';
 
 /** MappedRamHeader, packed: u32 version, u64 page size, u64 bitmap offset, u64 pages offset. */
@@ -16,7 +16,7 @@ const BITMAP_CHUNK = 64 << 10;
 const PAGES_CHUNK = 512 << 10;
 const NO_BYTES = new Uint8Array(0);
 
-export interface MappedRamContext extends SectionName {
+export interface MappedRamContext extends NamedSection {
   /** TARGET_PAGE_SIZE in bytes where it is known. */
   readonly pageSize: number | undefined;
 }

@@ -16,7 +16,7 @@ import {
   RAM_SAVE_FLAG_XBZRLE,
   RAM_SAVE_FLAG_ZERO,
 } from './ram-flags.ts';
-import { type SectionName, sectionError } from './section-error.ts';
+import { type NamedSection, sectionError } from './section-error.ts';
 
 /** Results of `scanLoaded` other than a number of bytes. */
 export const END_OF_SECTION = 0;
@@ -39,7 +39,7 @@ const NO_BYTES = new Uint8Array(0);
 
 /** The loop over page records, with what it carries from one record to the next and what it counts. */
 export interface PageLoop {
-  readonly section: SectionName;
+  readonly section: NamedSection;
   /** RAMBlocks in the order in which they were announced, and their places by idstr. */
   readonly blocks: RamBlock[];
   readonly blockIndex: Map<string, number>;
@@ -71,7 +71,7 @@ export interface PageLoop {
 }
 
 export function createPageLoop(
-  section: SectionName,
+  section: NamedSection,
   pageSize: number,
   sink: PageSink | undefined,
   reportPage?: (error: DecodeError) => void,

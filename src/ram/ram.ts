@@ -1,6 +1,7 @@
 import { type DecodeError, printable } from '../bytes/diagnostic.ts';
 import { hexOffset } from '../bytes/range.ts';
 import type { Window } from '../bytes/window.ts';
+import type { SectionType } from '../stream/records.ts';
 import { MAX_BLOCKS, readBlockList } from './block-list.ts';
 import type { ChannelSummary } from './channels.ts';
 import { DiscardedPages, type MissingPages } from './discarded-pages.ts';
@@ -21,7 +22,7 @@ import { type PageKind, pageKinds } from './page-sink.ts';
 import { findPageSize } from './page-size.ts';
 import type { MappedRam, RamBlock } from './ram-block.ts';
 import { RAM_SAVE_FLAG_EOS, RAM_SAVE_FLAG_MEM_SIZE, RAM_SAVE_FLAGS } from './ram-flags.ts';
-import type { IterativeContext, IterativeScanner, SectionType } from './scanner.ts';
+import type { IterativeContext, SectionReader } from './scanner.ts';
 import { requireVersion, sectionError } from './section-error.ts';
 import { isTargetPageSize } from './target-page-size.ts';
 
@@ -86,11 +87,11 @@ export interface RamSummary {
  * Scanner of the section `ram`, version 4 (migration/ram.c, ram_load). Throws DecodeError `unsupported` for other
  * versions when scanning starts, `bad-ram` for records that cannot be, `truncated` where the stream ends inside one.
  */
-export function createRamScanner(context: IterativeContext): IterativeScanner {
+export function createRamScanner(context: IterativeContext): SectionReader<RamSummary> {
   return new RamScanner(context);
 }
 
-class RamScanner implements IterativeScanner {
+class RamScanner implements SectionReader<RamSummary> {
   readonly #context: IterativeContext;
   #pageSize: number | undefined;
   #totalLength = 0;

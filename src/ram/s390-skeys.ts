@@ -1,5 +1,5 @@
 import type { Window } from '../bytes/window.ts';
-import type { IterativeContext, IterativeScanner } from './scanner.ts';
+import type { IterativeContext, SectionReader } from './scanner.ts';
 import { requireVersion, sectionError } from './section-error.ts';
 
 const VERSION = 1;
@@ -39,7 +39,7 @@ export interface S390SkeysSummary {
  * follow (one such range for all of RAM before QEMU 6.1, later one for each contiguous range); EOS or ERROR at the
  * end. Throws DecodeError `bad-iterative`, `truncated`, `unsupported`.
  */
-export function createS390SkeysScanner(context: IterativeContext): IterativeScanner {
+export function createS390SkeysScanner(context: IterativeContext): SectionReader<S390SkeysSummary> {
   const ranges: { address: number; pages: number }[] = [];
   const runs: StorageKeyRun[] = [];
   const counts = new Float64Array(256);

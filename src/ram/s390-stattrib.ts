@@ -1,5 +1,5 @@
 import type { Window } from '../bytes/window.ts';
-import type { IterativeContext, IterativeScanner } from './scanner.ts';
+import type { IterativeContext, SectionReader } from './scanner.ts';
 import { requireVersion, sectionError } from './section-error.ts';
 
 const VERSION = 0;
@@ -26,7 +26,7 @@ export interface S390StattribSummary {
  * bytes follow; DONE; EOS, which ends the record; ERROR, after which nothing more is read. Throws DecodeError
  * `bad-iterative`, `truncated`, `unsupported`.
  */
-export function createS390StattribScanner(context: IterativeContext): IterativeScanner {
+export function createS390StattribScanner(context: IterativeContext): SectionReader<S390StattribSummary> {
   let runs = 0;
   let pages = 0;
   let done = false;

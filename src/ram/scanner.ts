@@ -1,19 +1,8 @@
 import type { Diagnostic } from '../bytes/diagnostic.ts';
 import type { Window } from '../bytes/window.ts';
-import type { BlockSummary } from './block.ts';
+import type { SectionType } from '../stream/records.ts';
 import type { RamChannels } from './channels.ts';
-import type { DirtyBitmapSummary } from './dirty-bitmap.ts';
-import type { HtabSummary } from './htab.ts';
 import type { PageSink } from './page-sink.ts';
-import type { RamSummary } from './ram.ts';
-import type { S390SkeysSummary } from './s390-skeys.ts';
-import type { S390StattribSummary } from './s390-stattrib.ts';
-import type { SlirpSummary } from './slirp.ts';
-import type { TodClockSummary } from './todclock.ts';
-import type { VfioSummary } from './vfio.ts';
-
-/** Types of the records that carry a section's bytes (QEMU_VM_SECTION_*). */
-export type SectionType = 'SECTION_START' | 'SECTION_PART' | 'SECTION_END' | 'SECTION_FULL';
 
 /** What the framer knows about a section when its first record is met. */
 export interface IterativeContext {
@@ -37,7 +26,7 @@ export interface IterativeContext {
 }
 
 /** Reads the records of one section without a VMSD, which belong together: START, PART …, END, or a lone FULL. */
-export interface IterativeScanner {
+export interface SectionReader<Summary> {
   /**
    * Scans the body of one record. The window stands at its first byte (after the section header), and afterwards
    * behind its last one, where the footer is. Throws DecodeError, with the place in its range, on bytes that cannot be.
@@ -50,17 +39,5 @@ export interface IterativeScanner {
   /** Reads what does not come in records of the section. Called once, when the stream has ended. */
   finish?(): Promise<void>;
   /** What was seen so far. */
-  summary(): IterativeSummary;
+  summary(): Summary;
 }
-
-/** What a scanner has seen, as plain data; `kind` tells which scanner. */
-export type IterativeSummary =
-  | RamSummary
-  | HtabSummary
-  | S390StattribSummary
-  | S390SkeysSummary
-  | TodClockSummary
-  | DirtyBitmapSummary
-  | BlockSummary
-  | SlirpSummary
-  | VfioSummary;

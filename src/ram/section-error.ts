@@ -1,14 +1,14 @@
 import { DecodeError, type DiagnosticCode, printable } from '../bytes/diagnostic.ts';
 
 /** What of an IterativeContext an error message needs. */
-export interface SectionName {
+export interface NamedSection {
   readonly idstr: string;
   readonly instanceId: number;
 }
 
 /** A DecodeError about the bytes `[start, end)` of a section; offsets are absolute in the stream. */
 export function sectionError(
-  section: SectionName,
+  section: NamedSection,
   code: DiagnosticCode,
   message: string,
   start: number,
@@ -26,7 +26,7 @@ export function sectionError(
 
 /** Throws DecodeError `unsupported` unless the section has this version. */
 export function requireVersion(
-  section: SectionName & { readonly versionId: number },
+  section: NamedSection & { readonly versionId: number },
   version: number,
   offset: number,
 ): void {

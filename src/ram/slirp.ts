@@ -1,5 +1,5 @@
 import type { Window } from '../bytes/window.ts';
-import type { IterativeContext, IterativeScanner } from './scanner.ts';
+import type { IterativeContext, SectionReader } from './scanner.ts';
 import { requireVersion, sectionError } from './section-error.ts';
 
 const VERSION = 4;
@@ -28,7 +28,7 @@ export interface SlirpSummary {
  * 42, then a byte 0; u16 IP identification; 16 DHCP clients of u16 allocated and 6 bytes MAC. Connections are not
  * read: DecodeError `unsupported`. Throws also `bad-iterative` and `truncated`.
  */
-export function createSlirpScanner(context: IterativeContext): IterativeScanner {
+export function createSlirpScanner(context: IterativeContext): SectionReader<SlirpSummary> {
   let ipId: number | undefined;
   const bootpClients: BootpClient[] = [];
 

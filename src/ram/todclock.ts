@@ -1,5 +1,5 @@
 import type { Window } from '../bytes/window.ts';
-import type { IterativeContext, IterativeScanner } from './scanner.ts';
+import type { IterativeContext, SectionReader } from './scanner.ts';
 import { requireVersion, sectionError } from './section-error.ts';
 
 const VERSION = 1;
@@ -24,7 +24,7 @@ export interface TodClock {
  * Scanner of the section `todclock`, version 1 (hw/s390x/tod.c, s390_tod_load): u8 1, u8 high, u64 low; or u8 0 and
  * nothing more. Throws DecodeError `bad-iterative`, `truncated`, `unsupported`.
  */
-export function createTodClockScanner(context: IterativeContext): IterativeScanner {
+export function createTodClockScanner(context: IterativeContext): SectionReader<TodClockSummary> {
   let tod: TodClock | undefined;
 
   async function scan(window: Window): Promise<void> {

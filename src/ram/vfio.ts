@@ -1,5 +1,5 @@
 import type { Window } from '../bytes/window.ts';
-import type { IterativeContext, IterativeScanner } from './scanner.ts';
+import type { IterativeContext, SectionReader } from './scanner.ts';
 import { requireVersion, sectionError } from './section-error.ts';
 import { findVfioPciConfigEnd } from './vfio-pci-config.ts';
 
@@ -33,7 +33,7 @@ export interface VfioSummary {
  * DEV_INIT_DATA_SENT or DEV_CONFIG_LOAD_READY. Throws DecodeError `bad-iterative`, `truncated`, and `unsupported`
  * where the end of the PCI device cannot be told.
  */
-export function createVfioScanner(context: IterativeContext): IterativeScanner {
+export function createVfioScanner(context: IterativeContext): SectionReader<VfioSummary> {
   let dataChunks = 0;
   let dataBytes = 0;
   let configBytes = 0;

@@ -3,22 +3,7 @@ import type { Range } from '../bytes/range.ts';
 import type { ByteSource } from '../bytes/source.ts';
 import { QEMU_VM_SECTION_FOOTER, type StreamRecord } from './records.ts';
 import { FOOTER_LENGTH } from './section-header.ts';
-import type { Section } from './stream.ts';
-
-/** A FULL section as the stream's description of itself has it. */
-export interface DescribedSection {
-  readonly idstr: string;
-  readonly instanceId: number;
-  /** Bytes between header and footer. */
-  readonly bodyLength: number;
-}
-
-export interface SkipRam {
-  /** The records of iterative sections behind their START are skipped where they are more bytes than this. */
-  readonly over: number;
-  /** All FULL sections of the stream, in its order. */
-  readonly described: readonly DescribedSection[];
-}
+import type { DescribedSection, Section } from './stream.ts';
 
 /** Sections that begin in front of the first PART or END record. */
 export interface SectionsMet {

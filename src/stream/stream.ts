@@ -11,7 +11,6 @@ import type {
   StreamRecord,
   VmDescriptionRecord,
 } from './records.ts';
-import type { SkipRam } from './skip-ram.ts';
 
 /** Scans the bodies of one iterative section (RAM and the like), record by record. */
 export interface SectionScanner {
@@ -59,6 +58,21 @@ export interface Stream<Scanner extends SectionScanner = SectionScanner> {
   /** Do sections end with footers? Undefined when there is no section. */
   readonly footers: boolean | undefined;
   readonly diagnostics: readonly Diagnostic[];
+}
+
+/** A FULL section as the stream's description of itself has it. */
+export interface DescribedSection {
+  readonly idstr: string;
+  readonly instanceId: number;
+  /** Bytes between header and footer. */
+  readonly bodyLength: number;
+}
+
+export interface SkipRam {
+  /** The records of iterative sections behind their START are skipped where they are more bytes than this. */
+  readonly over: number;
+  /** All FULL sections of the stream, in its order. */
+  readonly described: readonly DescribedSection[];
 }
 
 export interface ScanOptions<Scanner extends SectionScanner = SectionScanner> {

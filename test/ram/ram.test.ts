@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { DecodeError, type Diagnostic } from '../../src/bytes/diagnostic.ts';
 import type { PageKind, PageSink } from '../../src/ram/page-sink.ts';
 import type { RamSummary } from '../../src/ram/ram.ts';
-import type { IterativeContext, SectionType } from '../../src/ram/scanner.ts';
+import type { IterativeContext } from '../../src/ram/scanner.ts';
+import type { SectionType } from '../../src/stream/records.ts';
 import { bytes, context, hex, scanBodies, text8, u8, u16, u32, u64 } from './section-bytes.ts';
 
 const ZERO = 0x02;

@@ -1,7 +1,8 @@
 import { memorySource } from '../../src/bytes/source.ts';
 import { Window } from '../../src/bytes/window.ts';
-import { findIterativeScanner } from '../../src/ram/iterative.ts';
-import type { IterativeContext, IterativeSummary, SectionType } from '../../src/ram/scanner.ts';
+import { findIterativeScanner, type IterativeSummary } from '../../src/ram/iterative.ts';
+import type { IterativeContext } from '../../src/ram/scanner.ts';
+import type { SectionType } from '../../src/stream/records.ts';
 
 /** Some bytes one behind the other. */
 export function bytes(...parts: readonly Uint8Array[]): Uint8Array {

@@ -1,0 +1,114 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename, dirname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
+import { expect, test } from 'vitest';
+
+/** The folders of src/, lowest first, and what each may import; circles of files are Biome's to find. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  bytes: [],
+  expressions: [],
+  stream: ['bytes'],
+  containers: ['bytes'],
+  ram: ['bytes', 'stream'],
+  schema: ['bytes', 'expressions', 'stream'],
+  extract: ['bytes', 'expressions', 'schema'],
+  infos: ['bytes', 'schema', 'layout'],
+  layout: ['bytes', 'expressions', 'stream', 'ram', 'schema', 'infos'],
+  core: ['bytes', 'ram', 'layout'],
+  ops: ['bytes', 'stream', 'containers', 'ram', 'schema', 'infos', 'layout'],
+  compat: ['bytes', 'expressions', 'schema', 'infos'],
+  check: ['bytes', 'stream', 'containers', 'ram', 'schema', 'infos', 'layout', 'core', 'ops'],
+  render: ['bytes', 'containers', 'ram', 'schema', 'layout', 'core', 'ops', 'compat', 'check'],
+  node: [
+    'bytes',
+    'stream',
+    'containers',
+    'ram',
+    'schema',
+    'extract',
+    'infos',
+    'layout',
+    'core',
+    'ops',
+    'compat',
+    'check',
+    'render',
+  ],
+  cli: ['bytes', 'containers', 'ram', 'schema', 'layout', 'core', 'ops', 'compat', 'check', 'render', 'node'],
+};
+
+/** Names that say nothing of what is in a file. */
+const EMPTY_NAMES: ReadonlySet<string> = new Set([
+  'table',
+  'utils',
+  'helpers',
+  'common',
+  'manager',
+  'types',
+  'misc',
+]);
+
+const source = fileURLToPath(new URL('../src', import.meta.url));
+const files = readdirSync(source, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => ({ name, text: readFileSync(join(source, name), 'utf8') }));
+
+/** Files of src/ that a file imports: values, types, and what is loaded later. */
+function importsOf({ name, text }: { readonly name: string; readonly text: string }): string[] {
+  return ts
+    .preProcessFile(text, true, true)
+    .importedFiles.filter(({ fileName }) => fileName.startsWith('.'))
+    .map(({ fileName }) => normalize(join(dirname(name), fileName)));
+}
+
+function folderOf(name: string): string {
+  return name.split('/')[0]!;
+}
+
+/** Types that a file declares for others. */
+function exportedTypes({ name, text }: { readonly name: string; readonly text: string }): string[] {
+  return ts.createSourceFile(name, text, ts.ScriptTarget.Latest).statements.flatMap((statement) => {
+    const isType =
+      ts.isInterfaceDeclaration(statement) ||
+      ts.isTypeAliasDeclaration(statement) ||
+      ts.isClassDeclaration(statement) ||
+      ts.isEnumDeclaration(statement);
+    const isExported =
+      isType && statement.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword);
+    return isExported && statement.name ? [statement.name.text] : [];
+  });
+}
+
+test('the graph of imports is seen', () => {
+  expect(
+    importsOf({ name: 'a/b.ts', text: "import type { T } from '../c/d.ts'; await import('./e.ts');" }),
+  ).toEqual(['c/d.ts', 'a/e.ts']);
+  expect(importsOf(files.find(({ name }) => name === 'cli/program.ts')!)).toContain('cli/output.ts');
+});
+
+test('imports go one way', () => {
+  const wrong = files
+    .filter(({ name }) => name.includes('/'))
+    .flatMap((file) => {
+      const folder = folderOf(file.name);
+      const allowed = MAY_IMPORT[folder];
+      if (!allowed) return [`src/${folder} is not in MAY_IMPORT`];
+      return importsOf(file)
+        .filter((imported) => folderOf(imported) !== folder && !allowed.includes(folderOf(imported)))
+        .map((imported) => `src/${file.name} imports src/${imported}`);
+    });
+  expect(wrong).toEqual([]);
+});
+
+test('no two files export types of one name', () => {
+  const places = new Map<string, string[]>();
+  for (const file of files)
+    for (const type of exportedTypes(file)) places.set(type, [...(places.get(type) ?? []), file.name]);
+  expect(places.get('ByteSource')).toEqual(['bytes/source.ts']);
+  expect([...places].filter(([, names]) => names.length > 1)).toEqual([]);
+});
+
+test('names of files say what is in them', () => {
+  expect(files.map(({ name }) => name).filter((name) => EMPTY_NAMES.has(basename(name, '.ts')))).toEqual([]);
+});
