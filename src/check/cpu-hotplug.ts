@@ -3,7 +3,7 @@ import type { Finding } from './finding.ts';
 import type { ValueInput } from './value-input.ts';
 
 /** hw/acpi/cpu.c, vmstate_cpu_hotplug: one element for each CPU that can be in the machine. */
-const CPU_HOTPLUG = 'CPU hotplug state';
+export const CPU_HOTPLUG = 'CPU hotplug state';
 const DEVICES = 'devs';
 
 /**

@@ -123,7 +123,7 @@ const RULES: readonly PostLoadRule[] = [
 /** Values that code of the destination's device refuses when all is loaded: those that its fields alone decide. */
 export function checkPostLoad({ node, ownNode, path, destination, section }: ValueInput): Finding[] {
   const vmsd = node.kind === 'struct' ? node.vmsdName : undefined;
-  if (vmsd === undefined || !VMSDS.has(vmsd)) return [];
+  if (vmsd === undefined || !hasPostLoadRule(vmsd)) return [];
   return RULES.flatMap((rule): Finding[] => {
     if (rule.vmsd !== vmsd || !isDone(rule, destination)) return [];
     const refusal = rule.refuse(fieldsOf(node), fieldsOf(ownNode), destination);
@@ -148,6 +148,11 @@ export function checkPostLoad({ node, ownNode, path, destination, section }: Val
 }
 
 const VMSDS: ReadonlySet<string> = new Set(RULES.map(({ vmsd }) => vmsd));
+
+/** Is there a rule for structs of a VMSD? */
+export function hasPostLoadRule(vmsd: string): boolean {
+  return VMSDS.has(vmsd);
+}
 
 /** Does the QEMU of the destination have that code? */
 function isDone({ vmsd, by = vmsd }: PostLoadRule, { tables }: Destination): boolean {

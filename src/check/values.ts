@@ -1,11 +1,12 @@
 import { walk } from '../layout/children.ts';
+import type { Shape } from '../layout/node.ts';
 import { checkAhci } from './ahci.ts';
-import { checkCpuHotplug } from './cpu-hotplug.ts';
+import { CPU_HOTPLUG, checkCpuHotplug } from './cpu-hotplug.ts';
 import { checkCpuRegisters } from './cpu-registers.ts';
 import { type Finding, FindingList } from './finding.ts';
 import { checkGlobalState } from './global-state.ts';
 import { checkPciConfig } from './pci-config.ts';
-import { checkPostLoad } from './post-load.ts';
+import { checkPostLoad, hasPostLoadRule } from './post-load.ts';
 import { checkPpcCpu } from './ppc-cpu.ts';
 import { checkSpaprCapabilities } from './spapr.ts';
 import { checkTemporary } from './temporary.ts';
@@ -24,7 +25,7 @@ export function checkValues(values: SectionValues): readonly Finding[] {
     ...checkAhci(values),
     ...checkTpm(values),
   ]);
-  for (const { node, own, path } of walkPairs(values.root, values.own)) {
+  for (const { node, own, path } of walkPairs(values.root, values.own, isChecked)) {
     const input = { ...values, node, ownNode: own, path };
     const found = [
       ...(checks.get(node.type)?.(input) ?? []),
@@ -34,6 +35,13 @@ export function checkValues(values: SectionValues): readonly Finding[] {
     for (const finding of found) findings.add({ path, range: node, ...finding });
   }
   return findings.list();
+}
+
+function isChecked(shape: Shape): boolean {
+  if (shape.kind === 'array') return false;
+  if (checks.has(shape.type)) return true;
+  const vmsdName = shape.kind === 'struct' ? shape.vmsdName : undefined;
+  return vmsdName !== undefined && (hasPostLoadRule(vmsdName) || vmsdName === CPU_HOTPLUG);
 }
 
 /** Rules by the info or the kind of struct that they are for. */

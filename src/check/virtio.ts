@@ -12,7 +12,7 @@ import { numberList, sentenceList } from './number-list.ts';
 import type { PropertyValue } from './profile.ts';
 import type { ValueInput } from './value-input.ts';
 import { failedFieldWords, isOlder, wordsOf } from './version.ts';
-import { walkPairs } from './walk-pairs.ts';
+import { noShape, walkPairs } from './walk-pairs.ts';
 
 /** include/hw/virtio/virtio.h */
 const VIRTIO_QUEUE_MAX = 1024;
@@ -312,7 +312,7 @@ function checkVectors(input: ValueInput): Finding[] {
 
 /** hw/char/virtio-serial-bus.c, fetch_active_ports_list and what is in front of it. */
 function checkPorts({ node, ownNode, section, destination }: ValueInput): Finding[] {
-  for (const { node: at, own, path } of walkPairs(node, ownNode)) {
+  for (const { node: at, own, path } of walkPairs(node, ownNode, noShape)) {
     const [words, ownWords] = at.name === 'max_nr_ports' ? [portWords(at), own && portWords(own)] : [];
     if (words !== undefined && ownWords !== undefined && words !== ownWords) {
       const setting = settingsText(destination, section.idstr, { max_ports: String(portCount(at)) });

@@ -15,7 +15,7 @@ import { numberList } from './number-list.ts';
 import { placeOf } from './section.ts';
 import { isOlder } from './version.ts';
 import { guestFeatures } from './virtio.ts';
-import { walkPairs } from './walk-pairs.ts';
+import { noShape, walkPairs } from './walk-pairs.ts';
 
 const VIRTIO_DEVICE = /(^|\/)(virtio|vhost)[^/]*$/;
 const VIRTIO_F_VERSION_1 = 1n << 32n;
@@ -143,7 +143,7 @@ async function readyQueues(opened: OpenedStream, sections: readonly Section[]): 
   for (const section of sections) {
     if (section.scanner || !VIRTIO_DEVICE.test(section.idstr)) continue;
     const { root } = await layoutOf(opened, section);
-    for (const { node, path } of walkPairs(root, undefined))
+    for (const { node, path } of walkPairs(root, undefined, noShape))
       if (node.type === 'virtio' && node.kind === 'struct') queues.push(...queuesOf(section, node, path));
   }
   return queues.slice(0, MAX_QUEUES);

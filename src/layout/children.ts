@@ -6,7 +6,9 @@ import type { ArrayNode, Choice, LayoutNode, Shape, StructNode, UniformElements 
 export function childrenOf(node: LayoutNode | undefined): Iterable<LayoutNode> {
   if (node?.kind === 'struct') return node.children;
   if (node?.kind !== 'array') return [];
-  return isUniform(node.elements) ? uniformElements(node.elements, node.rest) : node.elements;
+  const { elements, rest } = node;
+  if (!isUniform(elements)) return elements;
+  return { [Symbol.iterator]: () => uniformElements(elements, rest) };
 }
 
 /** The element of an array that has an index; undefined where there is none. */
