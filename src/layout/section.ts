@@ -1,6 +1,6 @@
 import type { Diagnostic } from '../bytes/diagnostic.ts';
 import { DiagnosticList } from '../bytes/diagnostic-list.ts';
-import { rangeLength } from '../bytes/range.ts';
+import { type Range, rangeLength } from '../bytes/range.ts';
 import type { FinishedSource } from '../bytes/source.ts';
 import { builtInInfos } from '../infos/infos.ts';
 import { configurationSchema } from '../schema/configuration.ts';
@@ -9,7 +9,7 @@ import type { BoundaryOrigin, ConfigurationRecord, SectionRecord } from '../stre
 import type { Section, Stream } from '../stream/stream.ts';
 import { compileVmdesc } from '../vmsd/compile-vmdesc.ts';
 import { gap, type ResolveContext } from './context.ts';
-import type { GapNode, Layout, LayoutNode, StructNode } from './node.ts';
+import type { GapNode, Layout, LayoutNode, LeafNode, StructNode } from './node.ts';
 import { sectionBytes } from './section-bytes.ts';
 import { resolveByTables, type SchemaTables } from './tables.ts';
 import type { InfoTables } from './walk/bounded-info.ts';
@@ -90,8 +90,9 @@ export async function resolveSection(
   for (const [i, { type, body }] of section.records.entries()) {
     const name = isWhole ? type : i;
     const place = { name, start: body.start, end: body.end };
-    if (section.scanner) children.push({ ...place, kind: 'leaf', type: idstr, value: null });
-    else children.push(await unreadGap(source, 'no description', place));
+    if (!section.scanner) children.push(await unreadGap(source, 'no description', place));
+    else if (isWhole && type === 'SECTION_FULL') children.push(await oldStyleData(source, place));
+    else children.push({ ...place, kind: 'leaf', type: idstr, value: null });
   }
   if (section.unscanned)
     children.push({ ...section.unscanned, name: UNSCANNED, kind: 'leaf', type: idstr, value: null });
@@ -158,6 +159,16 @@ async function resolveBody(
   });
   const rest: GapNode = { ...gap(context, 'undescribed', end, end), end: body.end, value: undefined };
   return { ...root, end: body.end, children: [...root.children, rest] };
+}
+
+/**
+ * What a function of QEMU writes that has no VMSD, named as a vmdesc names it (migration/savevm.c,
+ * vmstate_save_old_style).
+ */
+async function oldStyleData(source: FinishedSource, { start, end }: Range): Promise<LeafNode> {
+  const length = end - start;
+  const value = length <= MAX_GAP_VALUE ? (await source.read(start, length)).slice() : null;
+  return { kind: 'leaf', name: 'data', type: 'buffer', start, end, value };
 }
 
 async function unreadGap(

@@ -95,10 +95,13 @@ export function search(
   limits: SearchLimits,
   memory = Shadow.empty(),
 ): SearchResult {
-  const expected = expectedCosts(machine);
+  let costs: Float64Array | undefined;
+  const expectedFrom = (offset: number) => {
+    costs ??= expectedCosts(machine);
+    return costs[offset - machine.section.base] ?? 0;
+  };
   // Of readings that do not come to the end, one that gets further explains more.
-  const restCost = (offset: number) =>
-    (expected[offset - machine.section.base] ?? 0) + Math.log2(machine.end - offset + 1);
+  const restCost = (offset: number) => expectedFrom(offset) + Math.log2(machine.end - offset + 1);
   const queue = new Heap();
   for (const candidate of candidates) {
     const run = machine.start(candidate.vmsd, versionId, memory.branch());
@@ -152,8 +155,7 @@ export function search(
     } else {
       const [first] = outcome.unknown.options;
       if (!first) continue;
-      const rank =
-        candidate.cost + run.cost + first.cost + (expected[run.offset - machine.section.base] ?? 0);
+      const rank = candidate.cost + run.cost + first.cost + expectedFrom(run.offset);
       queue.push({ run, candidate, unknown: outcome.unknown, option: 0, guesses, rank });
     }
   }
