@@ -1,3 +1,12 @@
+import {
+  CAPABILITY_POINTER,
+  CONVENTIONAL_SIZE,
+  MSI_X,
+  PCI_EXPRESS,
+  pciCapabilities,
+  pciExtendedCapabilities,
+  STATUS_HAS_CAPABILITIES,
+} from '../pci/config-space.ts';
 import type { Finding } from './finding.ts';
 import { type PciCapability, pciRegister } from './pci-remedies.ts';
 import type { ValueInput } from './value-input.ts';
@@ -5,7 +14,6 @@ import { isOlder } from './version.ts';
 
 /** Offsets in the configuration space, and bits (PCI Local Bus 3.0; PCI Express Base). */
 const STATUS = 0x06;
-const STATUS_CAP_LIST = 0x10;
 const INTERFACE = 0x09;
 const CLASS = 0x0a;
 /** Mass storage, IDE; and the bits of its interface that switch a channel to native mode. */
@@ -14,14 +22,9 @@ const NATIVE_MODE = 0x05;
 const HEADER_TYPE = 0x0e;
 const BASE_ADDRESS_0 = 0x10;
 const BRIDGE_HEADER = 0x01;
-const CAPABILITY_LIST = 0x34;
-const FIRST_CAPABILITY = 0x40;
-const LEGACY_SIZE = 0x100;
 const CAP_ID_PM = 0x01;
 const CAP_ID_VENDOR = 0x09;
-const CAP_ID_EXP = 0x10;
 const CAP_ID_MSI = 0x05;
-const CAP_ID_MSIX = 0x11;
 const EXT_CAP_ID_AER = 0x01;
 /** Slot status in the PCI Express capability, and whether there is something in the slot. */
 const EXP_SLOT_STATUS = 0x1a;
@@ -34,8 +37,6 @@ const VIRTIO_PCI_CAP_PCI_CFG = 5;
 const PM_NO_SOFT_RESET = 0x08;
 /** Which uncorrectable errors are masked. */
 const AER_UNCOR_MASK = 0x08;
-const MAX_CAPABILITIES = 48;
-const MAX_EXTENDED_CAPABILITIES = 64;
 
 type Ranges = readonly (readonly [from: number, to: number])[];
 
@@ -118,11 +119,11 @@ export function comparedBits(
   qemuVersion?: string,
 ): ConfigMask {
   const mask = new Uint8Array(own.length);
-  for (const at of [0x00, 0x01, 0x02, 0x03, 0x08, 0x09, 0x0a, 0x0b, HEADER_TYPE, CAPABILITY_LIST])
+  for (const at of [0x00, 0x01, 0x02, 0x03, 0x08, 0x09, 0x0a, 0x0b, HEADER_TYPE, CAPABILITY_POINTER])
     mask[at] = 0xff;
   // Guests write the mode of some (hw/ide/via.c, via_ide_realize).
   if (((own[CLASS + 1]! << 8) | own[CLASS]!) === CLASS_IDE) mask[INTERFACE]! &= ~NATIVE_MODE;
-  mask[STATUS] = STATUS_CAP_LIST;
+  mask[STATUS] = STATUS_HAS_CAPABILITIES;
   const isBridge = ((own[HEADER_TYPE] ?? 0) & 0x7f) === BRIDGE_HEADER;
   if (isBridge) for (const at of [0x1c, 0x1d, 0x24, 0x26]) mask[at] = 0x0f;
   maskBars(mask, own, isBridge ? 2 : 6, bars);
@@ -151,9 +152,9 @@ function maskBars(
 }
 
 function maskCapabilities(mask: ConfigMask, own: Uint8Array, comparesPresence: boolean): void {
-  for (const { id, start: at } of capabilities(own)) {
+  for (const { id, start: at } of pciCapabilities(own)) {
     const fill = (ranges: Ranges) => {
-      for (const [from, to] of ranges) mask.fill(0xff, at + from, Math.min(LEGACY_SIZE, at + to));
+      for (const [from, to] of ranges) mask.fill(0xff, at + from, Math.min(CONVENTIONAL_SIZE, at + to));
     };
     fill([[0, 2]]);
     fill(READ_ONLY.get(id) ?? []);
@@ -172,13 +173,13 @@ function maskCapabilities(mask: ConfigMask, own: Uint8Array, comparesPresence: b
         fill([[2, isWritten ? 4 : Math.max(4, own[at + 2] ?? 0)]]);
         break;
       }
-      case CAP_ID_EXP: {
+      case PCI_EXPRESS: {
         const isFirst = ((own[at + 2] ?? 0) & 0x0e) === 0;
         fill(isFirst ? EXP_V1_READ_ONLY : EXP_READ_ONLY);
         if (comparesPresence && !isFirst) mask[at + EXP_SLOT_STATUS]! |= PRESENCE_DETECT;
         break;
       }
-      case CAP_ID_MSIX:
+      case MSI_X:
         // Size of the table, and where it and the pending bits are.
         mask[at + 2] = 0xff;
         mask[at + 3] = 0x3f;
@@ -189,7 +190,7 @@ function maskCapabilities(mask: ConfigMask, own: Uint8Array, comparesPresence: b
 }
 
 function maskExtendedCapabilities(mask: ConfigMask, own: Uint8Array): void {
-  for (const { id, start: at } of extendedCapabilities(own)) {
+  for (const { id, start: at } of pciExtendedCapabilities(own)) {
     mask.fill(0xff, at, at + 4);
     for (const [from, to] of EXTENDED_READ_ONLY.get(id) ?? []) mask.fill(0xff, at + from, at + to);
     if (id === EXT_CAP_ID_AER) {
@@ -202,39 +203,22 @@ function maskExtendedCapabilities(mask: ConfigMask, own: Uint8Array): void {
   }
 }
 
-/** The list of capabilities, in its order. */
-function capabilities(config: Uint8Array): PciCapability[] {
-  const found: PciCapability[] = [];
-  if (!((config[STATUS] ?? 0) & STATUS_CAP_LIST)) return found;
-  let start = (config[CAPABILITY_LIST] ?? 0) & 0xfc;
-  while (found.length < MAX_CAPABILITIES && start >= FIRST_CAPABILITY && start < LEGACY_SIZE - 4) {
-    found.push({ id: config[start] ?? 0, start, isExtended: false });
-    start = (config[start + 1] ?? 0) & 0xfc;
-  }
-  return found;
+/** Capabilities of both lists, in their order. */
+function allCapabilities(config: Uint8Array): PciCapability[] {
+  return [
+    ...pciCapabilities(config).map((entry) => ({ ...entry, isExtended: false })),
+    ...pciExtendedCapabilities(config).map((entry) => ({ ...entry, isExtended: true })),
+  ];
 }
 
-/** That of extended capabilities. */
-function extendedCapabilities(config: Uint8Array): PciCapability[] {
-  const found: PciCapability[] = [];
-  let start = LEGACY_SIZE;
-  while (found.length < MAX_EXTENDED_CAPABILITIES && start >= LEGACY_SIZE && start + 4 <= config.length) {
-    const id = config[start]! | (config[start + 1]! << 8);
-    if (id === 0) break;
-    found.push({ id, start, isExtended: true });
-    start = (config[start + 2]! >> 4) | (config[start + 3]! << 4);
-  }
-  return found;
-}
-
-/** That of both, with the capability that a byte is in. */
+/** A byte that differs, with the capability that it is in, and what capabilities there are. */
 function differenceAt(stream: Uint8Array, own: Uint8Array, at: number) {
   const lists = {
-    stream: [...capabilities(stream), ...extendedCapabilities(stream)],
-    own: [...capabilities(own), ...extendedCapabilities(own)],
+    stream: allCapabilities(stream),
+    own: allCapabilities(own),
   };
   const capability = lists.own
-    .filter(({ start, isExtended }) => start <= at && isExtended === at >= LEGACY_SIZE)
+    .filter(({ start, isExtended }) => start <= at && isExtended === at >= CONVENTIONAL_SIZE)
     .reduce<PciCapability | undefined>(
       (last, next) => (last && last.start > next.start ? last : next),
       undefined,

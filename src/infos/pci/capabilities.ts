@@ -607,7 +607,6 @@ const capabilities: Readonly<Record<number, Capability>> = {
 };
 
 export const VENDOR_SPECIFIC = 0x09;
-export const PCI_EXPRESS = 0x10;
 
 const VIRTIO_VENDOR = 0x1af4;
 const QEMU_VENDOR = 0x1b36;

@@ -1,21 +1,19 @@
 import type { LayoutNode, LeafNode } from '../../layout/node.ts';
+import {
+  CONVENTIONAL_SIZE,
+  findCapability,
+  PCI_EXPRESS,
+  type PciListEntry,
+  pciCapabilities,
+  pciExtendedCapabilities,
+} from '../../pci/config-space.ts';
 import { bits } from '../bits.ts';
 import { leafNode, type Meaning, meaningOf, structNode } from '../field-reader.ts';
 import type { Info } from '../info.ts';
-import { PCI_EXPRESS, pciCapability } from './capabilities.ts';
-import { CONVENTIONAL_SIZE, findCapability } from './capability-list.ts';
+import { pciCapability } from './capabilities.ts';
 import { pciExtendedCapability } from './extended-capabilities.ts';
 import { type Header, headerType, pciHeader } from './header-registers.ts';
-import {
-  type Capability,
-  le32,
-  type PciDevice,
-  peek8,
-  peek16,
-  peek32,
-  type Register,
-  u8,
-} from './register.ts';
+import { type Capability, le32, type PciDevice, peek16, type Register, u8 } from './register.ts';
 
 /** Bytes of the configuration space of a PCI Express device (include/hw/pci/pci.h). */
 const EXPRESS_SIZE = 0x1000;
@@ -67,16 +65,12 @@ export const pciConfig: Info = {
   },
 };
 
-/** A capability that a list leads to. */
-interface ListEntry {
-  readonly start: number;
-  readonly id: number;
-}
-
 /** Both lists' capabilities in order of place. No two begin within four bytes. */
 function capabilityStructures(config: DataView, header: Header): Structure[] {
-  const standard = capabilityList(config, header).sort(byStart);
-  const extended = extendedCapabilityList(config).sort(byStart);
+  const bytes = new Uint8Array(config.buffer, config.byteOffset, config.byteLength);
+  const { capabilities: pointer, length: headerSize } = header;
+  const standard = pointer === undefined ? [] : pciCapabilities(bytes, { pointer, headerSize }).sort(byStart);
+  const extended = pciExtendedCapabilities(bytes).sort(byStart);
   const express = standard.find(({ id }) => id === PCI_EXPRESS)?.start;
   const device: PciDevice = {
     vendorId: peek16(config, 0),
@@ -114,43 +108,12 @@ function capabilityStructures(config: DataView, header: Header): Structure[] {
   ];
 }
 
-function byStart(a: ListEntry, b: ListEntry): number {
+function byStart(a: PciListEntry, b: PciListEntry): number {
   return a.start - b.start;
 }
 
 function viewOf(config: DataView, start: number, end: number): DataView {
   return new DataView(config.buffer, config.byteOffset + start, end - start);
-}
-
-const STATUS_HAS_CAPABILITIES = 0x10;
-
-/** PCI Local Bus Specification 3.0, section 6.7: a byte of id, a byte that points at the next one. */
-function capabilityList(config: DataView, header: Header): ListEntry[] {
-  const entries = new Map<number, ListEntry>();
-  if (header.capabilities === undefined || !(peek16(config, 0x06) & STATUS_HAS_CAPABILITIES)) return [];
-  // The low two bits of a pointer are reserved.
-  let start = peek8(config, header.capabilities) & ~3;
-  while (start >= header.length && !entries.has(start)) {
-    const id = peek8(config, start);
-    // What an empty slot reads as.
-    if (id === 0xff) break;
-    entries.set(start, { start, id });
-    start = peek8(config, start + 1) & ~3;
-  }
-  return [...entries.values()];
-}
-
-/** PCI Express Base Specification: at 0x100 begins a list of headers with id, version and the next one's place. */
-function extendedCapabilityList(config: DataView): ListEntry[] {
-  const entries = new Map<number, ListEntry>();
-  let start = CONVENTIONAL_SIZE;
-  while (start >= CONVENTIONAL_SIZE && start + 4 <= config.byteLength && !entries.has(start)) {
-    const header = peek32(config, start);
-    if (header === 0 || header === 0xffffffff) break;
-    entries.set(start, { start, id: bits(header, 0, 16) });
-    start = bits(header, 20, 12) & ~3;
-  }
-  return [...entries.values()];
 }
 
 function extendedHeaderMeaning({ title }: Capability, header: number): string {

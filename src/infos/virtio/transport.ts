@@ -1,4 +1,4 @@
-import { msixVectors, readMsixTables } from '../pci/msix-state.ts';
+import { loadedMsixVectors, readMsixVectors } from '../pci/msix-state.ts';
 import {
   choose,
   integer,
@@ -56,11 +56,10 @@ export function* readTransport(args: ReaderArguments): ReaderSteps<TransportTrai
 
 /** The MSI-X state and the configuration's vector. Returns whether there is MSI-X. */
 function* readPciVectors({ object }: ObjectPlace): ReaderSteps<boolean> {
-  const config = (yield { request: 'pciConfig', object }) as Uint8Array | undefined;
-  const vectors = config ? msixVectors(config) : 0;
+  const vectors = yield* loadedMsixVectors(object);
   if (vectors === 0) return false;
   yield { request: 'open', name: 'msix', type: 'msix state' };
-  yield* readMsixTables(vectors);
+  yield* readMsixVectors(vectors);
   yield { request: 'close' };
   yield* integer('config_vector', 'uint16');
   return true;

@@ -1,5 +1,5 @@
 import type { InfoMemory } from '../../infos/info.ts';
-import { CONVENTIONAL_SIZE } from '../../infos/pci/capability-list.ts';
+import { CONVENTIONAL_SIZE } from '../../pci/config-space.ts';
 import type { ObjectId, Shadow } from './shadow.ts';
 
 /** What infos keep of an object, whatever member points to it. */
