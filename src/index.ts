@@ -57,6 +57,33 @@ export { listSnapshots } from './containers/qcow2.ts';
 export type { Qcow2Snapshot, Qcow2SnapshotTable } from './containers/qcow2-snapshots.ts';
 export { parseLayoutOption } from './core/layout-option.ts';
 export { type CoreOptions, type CorePlan, type CoreSegment, planCore } from './core/plan.ts';
+export { type BitField, choice, count, flag, flags } from './infos/bits.ts';
+export { FieldReader, type Meaning } from './infos/field-reader.ts';
+export type {
+  Info,
+  InfoContext,
+  InfoLength,
+  InfoMemory,
+  Infos,
+} from './infos/info.ts';
+export { builtInInfos, withInfos } from './infos/infos.ts';
+export {
+  bytes,
+  choose,
+  type InfoReader,
+  integer,
+  type ObjectPlace,
+  peek,
+  type ReaderAnswer,
+  type ReaderArguments,
+  type ReaderRequest,
+  type ReaderSteps,
+  type Remaining,
+  remaining,
+  scalar,
+  struct,
+  type UnknownOption,
+} from './infos/reader.ts';
 export { childrenOf, type WalkStep, walk } from './layout/children.ts';
 export type {
   ArrayNode,
@@ -65,9 +92,11 @@ export type {
   LayoutNode,
   LeafNode,
   LeafValue,
+  NodePlace,
   StructNode,
 } from './layout/node.ts';
 export { layoutOf, layouts, type OpenedStream, type OpenOptions, openStream } from './layout/open.ts';
+export type { SectionBytes } from './layout/section-bytes.ts';
 export { SchemaTables } from './layout/tables.ts';
 export { type AlignedChild, type AlignedStep, alignChildren, alignLayouts } from './ops/align.ts';
 export { describe } from './ops/describe.ts';

@@ -50,7 +50,13 @@ const known: readonly Info[] = [
   virtqueueExtraState,
 ];
 
+/** Those that vmwalk knows. */
 export const builtInInfos: Infos = byName(known);
+
+/** Those that vmwalk knows, and one's own, which go before those of the same names. */
+export function withInfos(own: readonly Info[]): Infos {
+  return new Map([...builtInInfos, ...byName(own)]);
+}
 
 function byName(infos: readonly Info[]): Infos {
   return new Map(infos.flatMap((info) => info.names.map((name) => [name, info] as const)));

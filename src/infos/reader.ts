@@ -89,6 +89,7 @@ export interface UnknownOption {
   readonly cost: number;
 }
 
+/** What is left of a section. */
 export interface Remaining {
   /** Bytes up to the end of the section. */
   readonly left: number;
@@ -98,6 +99,7 @@ export interface Remaining {
   readonly exact: boolean;
 }
 
+/** What the walk answers; which request has which answer, `ReaderRequest` says. */
 export type ReaderAnswer = bigint | Uint8Array | Remaining | undefined;
 
 /** Reads a field with a custom VMStateInfo. Its requests make the nodes inside the field's own node. */
@@ -106,7 +108,10 @@ export type InfoReader = (args: ReaderArguments) => ReaderSteps<void>;
 /** A reader, or a part of one that comes to a result. */
 export type ReaderSteps<T> = Generator<ReaderRequest, T, ReaderAnswer>;
 
-/** An integer; `name` is that of its node. */
+/**
+ * An integer of a base type (`uint32`, `int64` …, big endian; `le32` and its like little endian). Comes to its bits,
+ * unsigned. `name` is that of its node, `meaning` what is said behind the value.
+ */
 export function* scalar(name: string | number, type: string, meaning?: Meaning<bigint>): ReaderSteps<bigint> {
   return (yield { request: 'scalar', name, type, meaning }) as bigint;
 }
@@ -120,6 +125,7 @@ export function* integer(
   return Number(yield* scalar(name, type, meaning));
 }
 
+/** `length` bytes as they are, in a node of their own; its `type` is mostly `buffer`. */
 export function* bytes(
   name: string | number,
   type: string,
@@ -129,20 +135,22 @@ export function* bytes(
   return (yield { request: 'bytes', name, type, length, meaning }) as Uint8Array;
 }
 
+/** The bytes at the present place, which are not taken; fewer where the section ends. */
 export function* peek(length: number): ReaderSteps<Uint8Array> {
   return (yield { request: 'peek', length }) as Uint8Array;
 }
 
+/** How much there is up to the end of the section. */
 export function* remaining(): ReaderSteps<Remaining> {
   return (yield { request: 'remaining' }) as Remaining;
 }
 
-/** One of several readings: the number of the option that is tried. */
+/** Something that the stream does not say: the value of the option that is tried. */
 export function* choose(question: string, options: readonly UnknownOption[]): ReaderSteps<number> {
   return Number((yield { request: 'choose', question, options }) as bigint);
 }
 
-/** A VMSD at the version that it is saved with. */
+/** A VMSD at the version that it is saved with, with its subsections, in a node of its own. */
 export function* struct(name: string | number, vmsd: CompiledVmsd, place: ObjectPlace): ReaderSteps<void> {
   yield { request: 'struct', name, type: 'struct', vmsd, versionId: vmsd.versionId, place };
 }

@@ -3,6 +3,7 @@ import { DiagnosticList } from '../bytes/diagnostic-list.ts';
 import { type Range, rangeLength } from '../bytes/range.ts';
 import { type ByteSource, type FinishedSource, finished } from '../bytes/source.ts';
 import { decodeText } from '../bytes/window.ts';
+import type { Infos } from '../infos/info.ts';
 import { RamChannels } from '../ram/channels.ts';
 import { findIterativeScanner, type IterativeScanner } from '../ram/iterative.ts';
 import type { Inflater } from '../ram/multifd/inflater.ts';
@@ -27,6 +28,8 @@ export interface OpenOptions {
   readonly inflater?: Inflater;
   /** VMSD tables of the QEMU that wrote the stream, for what its vmdesc does not describe. */
   readonly tables?: SchemaTables;
+  /** What is known of custom VMStateInfos: `withInfos` adds one's own to those that vmwalk knows. */
+  readonly infos?: Infos | undefined;
   /** Do not use the stream's own description. */
   readonly ignoreVmdesc?: boolean;
   /**
@@ -47,6 +50,8 @@ export interface OpenedStream {
   /** Undefined when the stream has no usable vmdesc. */
   readonly schema: Schema | undefined;
   readonly tables: SchemaTables | undefined;
+  /** What is known of custom VMStateInfos; undefined for what vmwalk itself knows. */
+  readonly infos?: Infos | undefined;
   /** For what the vmdesc leaves closed; see Knowledge. */
   readonly infoTables?: Iterable<SchemaTables>;
   /** Layouts of sections that were made already, with these tables. */
@@ -98,6 +103,7 @@ export async function openStream(from: ByteSource, options: OpenOptions = {}): P
     stream,
     schema: described?.schema,
     tables,
+    infos: options.infos,
     vmdesc: described?.json,
     diagnostics: diagnostics.list(),
   };
@@ -184,7 +190,7 @@ export async function layoutOf(opened: OpenedStream, section: Section): Promise<
 
 /** The layouts of the configuration and all sections, in stream order, each resolved when it is asked for. */
 export async function* layouts(opened: OpenedStream): AsyncGenerator<Layout> {
-  const { source, stream, schema } = opened;
-  if (stream.configuration) yield await resolveConfiguration(source, stream.configuration, schema);
+  const { source, stream, schema, infos } = opened;
+  if (stream.configuration) yield await resolveConfiguration(source, stream.configuration, schema, infos);
   for (const section of stream.sections) yield await layoutOf(opened, section);
 }

@@ -1,6 +1,7 @@
 import type { Diagnostic } from '../bytes/diagnostic.ts';
 import { rangeLength } from '../bytes/range.ts';
 import type { FinishedSource } from '../bytes/source.ts';
+import type { Infos } from '../infos/info.ts';
 import { builtInInfos } from '../infos/infos.ts';
 import type { SectionRecord } from '../stream/records.ts';
 import type { Section } from '../stream/stream.ts';
@@ -19,6 +20,8 @@ export interface SectionInput {
   readonly record: SectionRecord;
   /** All sections of the stream. */
   readonly sections: readonly Section[];
+  /** What is known of custom VMStateInfos; by default what vmwalk itself knows. */
+  readonly infos?: Infos;
 }
 
 /** What a machine asks the tables. */
@@ -40,7 +43,7 @@ function countCpus(sections: readonly Section[]): number {
 
 /** Reads a section whole, and makes the machine that walks it by VMSD tables and what its nodes are built with. */
 export async function openSectionMachine(
-  { source, record, sections }: SectionInput,
+  { source, record, sections, infos = builtInInfos }: SectionInput,
   tables: MachineTables,
   objects: Objects,
   mode: MachineMode,
@@ -50,16 +53,16 @@ export async function openSectionMachine(
   const length = rangeLength(body);
   const section = sectionBytes(await source.read(body.start, length, new Uint8Array(length)), body.start);
   const headers = subsectionNames(section.bytes);
-  const lengths = new FixedLengths((name) => headers.has(name));
+  const lengths = new FixedLengths((name) => headers.has(name), infos);
   const surroundings = {
     idstr,
     vmsds: (name: string) => tables.vmsds(name),
     cpus: countCpus(sections),
-    infos: builtInInfos,
+    infos,
   };
   const machine = new Machine(section, body.end, objects, lengths, tables.hints, surroundings, mode);
   return {
     machine,
-    context: { section, idstr, path: [], report, infos: builtInInfos },
+    context: { section, idstr, path: [], report, infos },
   };
 }

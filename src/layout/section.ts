@@ -2,6 +2,7 @@ import type { Diagnostic } from '../bytes/diagnostic.ts';
 import { DiagnosticList } from '../bytes/diagnostic-list.ts';
 import { type Range, rangeLength } from '../bytes/range.ts';
 import type { FinishedSource } from '../bytes/source.ts';
+import type { Infos } from '../infos/info.ts';
 import { builtInInfos } from '../infos/infos.ts';
 import { configurationSchema } from '../schema/configuration.ts';
 import { findDevice, type Schema, type StructSchema, structLength } from '../schema/schema.ts';
@@ -29,6 +30,8 @@ export interface SectionKnowledge {
    * explain a field are taken.
    */
   readonly infoTables?: Iterable<InfoTables> | undefined;
+  /** What is known of custom VMStateInfos; by default what vmwalk itself knows. */
+  readonly infos?: Infos | undefined;
   /** All of it: some sections tell what others are. */
   readonly stream: Pick<Stream, 'sections'>;
 }
@@ -52,7 +55,13 @@ export const CONFIGURATION_SECTION = 'configuration';
 export async function resolveSection(
   source: FinishedSource,
   section: Section,
-  { schema, tables, infoTables = tables ? [tables] : WITHOUT_TABLES, stream }: SectionKnowledge,
+  {
+    schema,
+    tables,
+    infoTables = tables ? [tables] : WITHOUT_TABLES,
+    infos = builtInInfos,
+    stream,
+  }: SectionKnowledge,
 ): Promise<Layout> {
   const { idstr, instanceId, versionId } = section;
   const diagnostics = new DiagnosticList();
@@ -76,10 +85,10 @@ export async function resolveSection(
         range: record.range,
       });
     }
-    return layout(await resolveBody(source, device, record, report, infoTables));
+    return layout(await resolveBody(source, device, record, report, infoTables, infos));
   }
   if (tables && record && isWhole && !section.scanner) {
-    const root = await resolveByTables(source, tables, record, stream.sections, report);
+    const root = await resolveByTables(source, tables, record, stream.sections, report, infos);
     if (root && schema) {
       const message = 'the vmdesc has nothing for this section: it is read by tables';
       report({ severity: 'note', code: 'not-described', message, range: record.range });
@@ -118,12 +127,13 @@ export async function resolveConfiguration(
   source: FinishedSource,
   record: ConfigurationRecord,
   schema: Schema | undefined,
+  infos: Infos = builtInInfos,
 ): Promise<Layout> {
   const diagnostics = new DiagnosticList();
   const report = (diagnostic: Diagnostic) =>
     diagnostics.add({ section: CONFIGURATION_SECTION, instanceId: 0, ...diagnostic });
   const struct = schema?.configuration ?? configurationSchema(record);
-  const root = await resolveBody(source, struct, record, report, WITHOUT_TABLES);
+  const root = await resolveBody(source, struct, record, report, WITHOUT_TABLES, infos);
   return {
     section: CONFIGURATION_SECTION,
     instanceId: 0,
@@ -139,6 +149,7 @@ async function resolveBody(
   record: SectionRecord | ConfigurationRecord,
   report: (diagnostic: Diagnostic) => void,
   infoTables: Iterable<InfoTables>,
+  infos: Infos,
 ): Promise<StructNode> {
   const { body } = record;
   const described = structLength(struct);
@@ -148,7 +159,7 @@ async function resolveBody(
   const end = body.start + bytes.byteLength;
   const idstr = 'idstr' in record ? record.idstr : CONFIGURATION_SECTION;
   const section = sectionBytes(bytes, body.start);
-  const context: ResolveContext = { section, idstr, path: [], report, infos: builtInInfos };
+  const context: ResolveContext = { section, idstr, path: [], report, infos };
   const root = walkApplied(context, compileVmdesc(struct, bytes.byteLength), infoTables);
   if (end === body.end) return root;
   report({

@@ -2,6 +2,7 @@ import { appendTo } from '../bytes/append-to.ts';
 import { type Diagnostic, printable } from '../bytes/diagnostic.ts';
 import { rangeLength } from '../bytes/range.ts';
 import type { FinishedSource } from '../bytes/source.ts';
+import type { Infos } from '../infos/info.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
 import type { SectionRecord } from '../stream/records.ts';
 import type { Section } from '../stream/stream.ts';
@@ -101,12 +102,13 @@ export async function resolveByTables(
   record: SectionRecord,
   sections: readonly Section[],
   report: (diagnostic: Diagnostic) => void,
+  infos?: Infos,
 ): Promise<StructNode | undefined> {
   const { body, idstr, versionId } = record;
   const candidates = tables.candidates(idstr, versionId, sections);
   if (candidates.length === 0 || rangeLength(body) > MAX_SECTION_LENGTH) return undefined;
   const { machine, context } = await openSectionMachine(
-    { source, record, sections },
+    { source, record, sections, ...(infos ? { infos } : {}) },
     tables,
     new Objects(),
     { isCut: record.boundary === 'truncated' },

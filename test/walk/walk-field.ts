@@ -53,15 +53,16 @@ export function walkSection(
   idstr: string,
   root: CompiledVmsd,
   others: readonly CompiledVmsd[] = [],
+  infos = builtInInfos,
 ): { readonly leaves: Readonly<Record<string, unknown>>; readonly states: number } | undefined {
   const text = Buffer.from(bytes).toString('latin1');
   const machine = new Machine(
     sectionBytes(bytes, 0),
     bytes.length,
     new Objects(),
-    new FixedLengths((name) => text.includes(name)),
+    new FixedLengths((name) => text.includes(name), infos),
     { defaults: () => new Set() },
-    { idstr, vmsds: (name) => others.filter((other) => other.name === name), cpus: 1, infos: builtInInfos },
+    { idstr, vmsds: (name) => others.filter((other) => other.name === name), cpus: 1, infos },
   );
   const result = search(machine, root.versionId, [{ vmsd: root, cost: 0, types: [] }], LIMITS);
   const [best] = result.solutions;

@@ -1,0 +1,96 @@
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { builtInInfos, flags, type Info, type Infos, integer, withInfos } from '../../src/index.ts';
+import { childrenOf, walk } from '../../src/layout/children.ts';
+import type { LayoutNode } from '../../src/layout/node.ts';
+import { layouts, openStream } from '../../src/layout/open.ts';
+import { SchemaTables } from '../../src/layout/tables.ts';
+import { builtinSchemas } from '../../src/node/builtin-schema-index.ts';
+import { openSchema } from '../../src/node/schema-file.ts';
+import { openFixture, readFixture } from '../fixtures.ts';
+import { field, fromHex, vmsd, walkSection } from '../walk/walk-field.ts';
+
+const NAME = 'qemu-7.2-avr-uno';
+
+/** target/avr/machine.c, put_sreg: the status register is one byte. */
+const ownSreg: Info = {
+  names: ['sreg'],
+  *read() {
+    yield* integer('flags', 'uint8', flags({ 1: 'zero' }));
+  },
+};
+
+/** put_segment: one byte. */
+const ownSegment: Info = {
+  names: ['rampD', 'eind'],
+  length: 1,
+  open({ section }, { name, type, start, end }) {
+    const value = section.view.getUint8(start - section.base);
+    return { kind: 'leaf', name, type, start, end, value, meaning: `segment ${value}` };
+  },
+};
+
+async function nodesOf(types: readonly string[], infos: Infos | undefined, tables?: SchemaTables) {
+  const options = tables ? { tables, ignoreVmdesc: true } : {};
+  const opened = await openStream(openFixture(NAME), { infos, ...options });
+  const nodes: LayoutNode[] = [];
+  for await (const { root, diagnostics } of layouts(opened)) {
+    expect(diagnostics.filter(({ severity }) => severity !== 'note')).toEqual([]);
+    for (const { node } of walk(root)) if (types.includes(node.type)) nodes.push(node);
+  }
+  return nodes;
+}
+
+async function tablesOf72(): Promise<SchemaTables> {
+  const entry = (await builtinSchemas()).find(
+    ({ qemuVersion, target }) => qemuVersion.startsWith('7.2.') && target === 'avr',
+  );
+  const path = fileURLToPath(new URL(`../../schemas/${entry!.file}`, import.meta.url));
+  return new SchemaTables(await openSchema(path));
+}
+
+describe.each(['vmdesc', 'tables'])("infos of one's own, by %s", (by) => {
+  test('read and open up the fields of their names', async () => {
+    const tables = by === 'tables' ? await tablesOf72() : undefined;
+    const bytes = readFixture(NAME);
+    const infos = withInfos([ownSreg, ownSegment]);
+    const [sreg] = await nodesOf(['sreg'], infos, tables);
+    const [part] = [...childrenOf(sreg!)];
+    expect(part).toMatchObject({ name: 'flags', type: 'uint8', value: bytes[sreg!.start] });
+    expect([part!.start, part!.end]).toEqual([sreg!.start, sreg!.end]);
+    const segments = await nodesOf(['rampD', 'eind'], infos, tables);
+    expect(segments.map(({ type }) => type).sort()).toEqual(['eind', 'rampD']);
+    for (const node of segments)
+      expect(node).toMatchObject({ value: bytes[node.start], meaning: `segment ${bytes[node.start]}` });
+  });
+
+  test('change nothing where they are not given', async () => {
+    const tables = by === 'tables' ? await tablesOf72() : undefined;
+    const [sreg] = await nodesOf(['sreg'], undefined, tables);
+    const [known] = await nodesOf(['sreg'], builtInInfos, tables);
+    expect(sreg).toEqual(known);
+    expect(sreg!.kind).toBe('leaf');
+  });
+});
+
+describe('an info that vmwalk does not know', () => {
+  const bytes = fromHex('01 aa bb cc 02');
+  const section = vmsd('device', [
+    field('a', 'uint8', 0, 1),
+    field('b', 'own', 8, 64),
+    field('c', 'uint8', 1, 1),
+  ]);
+  const walkBy = (info: Partial<Info>) =>
+    walkSection(bytes, 'device', section, [], withInfos([{ names: ['own'], ...info }]))?.leaves;
+
+  test('has the length that it says', () => {
+    expect(walkBy({ length: 3 })).toEqual({ a: 1, b: '3 bytes', c: 2 });
+    expect(walkBy({ length: (size) => size / 16 })).toBeUndefined();
+    expect(walkBy({ length: [2, 3, 4] })).toEqual({ a: 1, b: '3 bytes', c: 2 });
+  });
+
+  test('is not what it says that it cannot be', () => {
+    const fault = ([first]: Uint8Array) => (first === 0xaa ? 'no 0xaa' : undefined);
+    expect(walkBy({ length: 3, fault })).toBeUndefined();
+  });
+});
