@@ -56,6 +56,12 @@ export { type ContainerLayer, type UnwrapOptions, type Unwrapped, unwrap } from 
 export { listSnapshots } from './containers/qcow2.ts';
 export type { Qcow2Snapshot, Qcow2SnapshotTable } from './containers/qcow2-snapshots.ts';
 export { parseLayoutOption } from './core/layout-option.ts';
+export {
+  type MappedPart,
+  type PhysicalBytes,
+  PhysicalMemory,
+  type PhysicalRange,
+} from './core/physical-memory.ts';
 export { type CoreOptions, type CorePlan, type CoreSegment, planCore } from './core/plan.ts';
 export { type BitField, choice, count, flag, flags } from './infos/bits.ts';
 export { FieldReader, type Meaning } from './infos/field-reader.ts';
@@ -98,6 +104,20 @@ export type {
 export { layoutOf, layouts, type OpenedStream, type OpenOptions, openStream } from './layout/open.ts';
 export type { SectionBytes } from './layout/section-bytes.ts';
 export { SchemaTables } from './layout/tables.ts';
+export {
+  type BlockRange,
+  GuestMemory,
+  type GuestMemoryOptions,
+  type MemoryBytes,
+  type MemoryRange,
+  type MemoryState,
+} from './memory/guest-memory.ts';
+export type { InflatedPayloads, Inflater, PayloadFormat } from './memory/inflater.ts';
+export type { MemoryVisitor } from './memory/memory-visitor.ts';
+export { hashPages, PageHashes } from './memory/page-hashes.ts';
+export { type IndexedBlock, PageIndex } from './memory/page-index.ts';
+export { type MemoryOptions, PageIndexBuilder } from './memory/page-index-builder.ts';
+export { memorySpool, type OpenSpool, type Spool } from './memory/spool.ts';
 export { type AlignedChild, type AlignedStep, alignChildren, alignLayouts } from './ops/align.ts';
 export { describe } from './ops/describe.ts';
 export { type DiffOptions, diffStreams } from './ops/diff.ts';
@@ -133,9 +153,7 @@ export {
 export { compileSelectors, pruneLayout, type Selection, selectNodes } from './ops/select.ts';
 export { type VolatileField, volatileFields, volatileTypes } from './ops/volatile-fields.ts';
 export { withVmdesc } from './ops/with-vmdesc.ts';
-export type { InflatedPayloads, Inflater, PayloadFormat } from './ram/multifd/inflater.ts';
-export { PageHashes, type PageHashesOptions } from './ram/page-hashes.ts';
-export type { PageKind, PageSink } from './ram/page-sink.ts';
+export type { PageKind, PageSink, PageSource } from './ram/page-sink.ts';
 export { PageUsage } from './ram/page-usage.ts';
 export type { RamBlock } from './ram/ram-block.ts';
 export { analyzeMigrationDesc, analyzeMigrationState } from './render/analyze-migration-text.ts';

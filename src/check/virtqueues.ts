@@ -7,7 +7,7 @@ import { legacyRings, vringLengths } from '../infos/virtio/rings.ts';
 import { childNamed, childrenOf, firstOfType, integerOf, numberOf } from '../layout/children.ts';
 import type { LayoutNode } from '../layout/node.ts';
 import { layoutOf, type OpenedStream, openStream } from '../layout/open.ts';
-import { PickedPages } from '../ram/picked-pages.ts';
+import type { BlockRange, GuestMemory, MemoryState } from '../memory/guest-memory.ts';
 import type { Section } from '../stream/stream.ts';
 import type { Destination } from './destination.ts';
 import type { Finding } from './finding.ts';
@@ -28,6 +28,8 @@ const PCI_COMMAND_MASTER = 4;
 const LOW_MEMORY = 1n << 20n;
 /** Of the index, in both rings, bytes. */
 const RING_INDEX = 2;
+/** u16. */
+const INDEX_SIZE = 2;
 /** 5.2 takes no notice of an available ring that cannot be; 7.2 stops the device. Of those between it is not known. */
 const STOPS_DEVICE = [5, 3] as const;
 /** Queues that are looked at, for each of which two pages are kept. */
@@ -50,16 +52,10 @@ interface Queue {
   readonly isLegacy: boolean;
 }
 
-/** A byte of a RAMBlock. */
-interface RamPlace {
-  readonly block: string;
-  readonly offset: number;
-}
-
 /**
  * Virtqueues of these sections, and how far guest and device have got by the rings in the guest's memory
- * (hw/virtio/virtio.c, virtio_load). Reads the stream once more, for the pages of the rings. Nothing is said of rings of
- * which it is not known where they are.
+ * (hw/virtio/virtio.c, virtio_load). Nothing is said of rings of which it is not known where they are. Scans the stream
+ * once more where it was opened without its memory.
  */
 export async function checkVirtqueues(
   opened: OpenedStream,
@@ -68,32 +64,29 @@ export async function checkVirtqueues(
 ): Promise<Finding[]> {
   const queues = await readyQueues(opened, sections);
   if (queues.length === 0) return [];
-  const memory = await memoryOf(opened);
-  if (!memory) return [];
-  const pages = new PickedPages();
+  const mappings = await mappingsOf(opened);
+  if (!mappings) return [];
   const placed = queues.flatMap((queue) => {
-    const rings = placeRings(queue, memory.mappings);
+    const rings = placeRings(queue, mappings.mappings);
     return rings ? [{ queue, ...rings }] : [];
   });
-  for (const { available, used } of placed)
-    for (const { block, offset } of [available, used]) pages.pick(block, offset);
   if (placed.length === 0) return [];
-  const { stream } = await openStream(opened.source, { sink: pages });
-  const ram = stream.sections.find(({ idstr }) => idstr === 'ram')?.scanner;
+  const memory = opened.memory ?? (await openStream(opened.source, { memory: {} })).memory;
+  if (!memory) return [];
+  await memory.prepare(placed.flatMap(({ available, used }) => [available, used]));
   const unknown = new Map<Section, Unknown>();
   const findings: Finding[] = [];
   for (const { queue, available, used } of placed) {
-    const isDiscarded = [available, used].some(({ block, offset }) => ram?.isDiscarded?.(block, offset));
-    const littleEndian = !queue.isLegacy || !memory.bigEndian;
-    const index = ({ block, offset }: RamPlace) => pages.uint16(block, offset, littleEndian);
-    const [availableIndex, usedIndex] = [index(available), index(used)];
-    if (!isDiscarded && availableIndex !== undefined && usedIndex !== undefined) {
+    const littleEndian = !queue.isLegacy || !mappings.bigEndian;
+    const availableIndex = await readIndex(memory, available, littleEndian);
+    const usedIndex = await readIndex(memory, used, littleEndian);
+    if (typeof availableIndex === 'number' && typeof usedIndex === 'number') {
       findings.push(...checkQueue(queue, availableIndex, usedIndex, destination));
       continue;
     }
     const others = unknown.get(queue.section) ?? { indexes: [], isDiscarded: false };
     others.indexes.push(queue.index);
-    others.isDiscarded ||= isDiscarded;
+    others.isDiscarded ||= availableIndex === 'discarded' || usedIndex === 'discarded';
     unknown.set(queue.section, others);
   }
   return [...findings, ...[...unknown].map(([section, which]) => notChecked(section, which))];
@@ -193,13 +186,13 @@ function isCutOff(transport: LayoutNode | undefined): boolean {
   return config !== undefined && ((numberOf(childNamed(config, 'command')) ?? 0) & PCI_COMMAND_MASTER) === 0;
 }
 
-interface Memory {
+interface Mappings {
   readonly mappings: readonly Mapping[];
   readonly bigEndian: boolean;
 }
 
 /** Undefined where the machine's layout is not known. */
-async function memoryOf(opened: OpenedStream): Promise<Memory | undefined> {
+async function mappingsOf(opened: OpenedStream): Promise<Mappings | undefined> {
   const state = deviceState(opened);
   const [cpu] = await state.allFields('cpu');
   const architecture = cpu && findArchitecture(cpu);
@@ -217,7 +210,7 @@ async function memoryOf(opened: OpenedStream): Promise<Memory | undefined> {
 function placeRings(
   { size, descriptors, available, used }: Queue,
   mappings: readonly Mapping[],
-): { readonly available: RamPlace; readonly used: RamPlace } | undefined {
+): { readonly available: BlockRange; readonly used: BlockRange } | undefined {
   const lengths = vringLengths(BigInt(size));
   const table = placeOfRange(descriptors, lengths.descriptors, mappings);
   const availableRing = placeOfRange(available, lengths.available, mappings);
@@ -226,16 +219,29 @@ function placeRings(
   return { available: indexIn(availableRing), used: indexIn(usedRing) };
 }
 
-function indexIn({ block, offset }: RamPlace): RamPlace {
-  return { block, offset: offset + RING_INDEX };
+function indexIn({ block, offset }: BlockRange): BlockRange {
+  return { block, offset: offset + RING_INDEX, length: INDEX_SIZE };
 }
 
-function placeOfRange(address: bigint, length: bigint, mappings: readonly Mapping[]): RamPlace | undefined {
+/** The index of a ring, or why it is not known. */
+async function readIndex(
+  memory: GuestMemory,
+  { block, offset, length }: BlockRange,
+  littleEndian: boolean,
+): Promise<number | MemoryState> {
+  const { bytes, ranges, isKnown } = await memory.read(block, offset, length);
+  if (!isKnown) return ranges[0]?.state ?? 'never-sent';
+  return new DataView(bytes.buffer, bytes.byteOffset, length).getUint16(0, littleEndian);
+}
+
+function placeOfRange(address: bigint, length: bigint, mappings: readonly Mapping[]): BlockRange | undefined {
   if (address < LOW_MEMORY || address % 2n !== 0n || address + length > BigInt(Number.MAX_SAFE_INTEGER))
     return undefined;
   const start = Number(address);
   const found = mappings.find(
     (mapping) => mapping.address <= start && start + Number(length) <= mapping.address + mapping.length,
   );
-  return found && { block: found.block, offset: found.offset + start - found.address };
+  return (
+    found && { block: found.block, offset: found.offset + start - found.address, length: Number(length) }
+  );
 }

@@ -5,14 +5,15 @@ import type { Destination } from '../check/destination.ts';
 import type { CheckReport } from '../check/finding.ts';
 import { checkHeader } from '../check/header.ts';
 import { parseCapability, parseParameter } from '../check/migration-settings.ts';
-import type { OpenedStream } from '../layout/open.ts';
+import type { OpenedStream, OpenOptions } from '../layout/open.ts';
 import { useBuiltinInfoTables } from '../node/builtin-schemas.ts';
+import { nodeMemory } from '../node/node-memory.ts';
 import { openDestination } from '../node/open-destination.ts';
 import { checkJunit } from '../render/check-junit.ts';
 import { checkSarif } from '../render/check-sarif.ts';
 import { checkTable, checkText } from '../render/check-text.ts';
 import { withInput, withStream } from './input.ts';
-import { channelOption, collect, jsonOption, openKnowledge } from './options.ts';
+import { channelOption, collect, jsonOption, openKnowledge, spoolOption } from './options.ts';
 import { EXIT_OK, EXIT_TROUBLE, Output, say, styleFor, toJson } from './output.ts';
 import { orTrouble, troubleText } from './trouble.ts';
 import { packageVersion } from './version.ts';
@@ -45,6 +46,7 @@ export const checkCommand = new Command('check')
   )
   .option('--parameter <name=value>', 'a migration parameter likewise', collect)
   .addOption(channelOption())
+  .addOption(spoolOption())
   .option('--notes', 'show also what does not keep the stream from being loaded')
   .addOption(jsonOption().conflicts(['junit', 'sarif']))
   .addOption(new Option('--junit', 'print JUnit XML').conflicts('sarif'))
@@ -95,11 +97,10 @@ Examples:
     const capabilities = settings('--capability', options.capability ?? [], parseCapability);
     const parameters = settings('--parameter', options.parameter ?? [], parseParameter);
     await orTrouble(async () => {
-      const source = await openKnowledge({
-        qemu: options.sourceQemu,
-        schema: options.sourceSchema,
-        blob: true,
-      });
+      const source: OpenOptions = {
+        ...(await openKnowledge({ qemu: options.sourceQemu, schema: options.sourceSchema, blob: true })),
+        memory: nodeMemory(options.spool),
+      };
       const { destination, remarks, close } = await openDestination({
         schema,
         profile,
@@ -129,10 +130,11 @@ Examples:
 async function checkFile(
   file: string,
   destination: Destination,
-  source: Awaited<ReturnType<typeof openKnowledge>>,
+  source: OpenOptions,
   channel: readonly string[] | undefined,
 ): Promise<CheckReport> {
-  const use = (opened: OpenedStream) => checkStream(useBuiltinInfoTables(opened), destination);
+  const use = (opened: OpenedStream) =>
+    checkStream(useBuiltinInfoTables(opened), destination).finally(() => opened.memory?.close());
   try {
     return await withStream(file, use, source, { channel });
   } catch (error) {

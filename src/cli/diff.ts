@@ -2,8 +2,9 @@ import { Command, Option } from '@commander-js/extra-typings';
 import { type Diagnostic, printable } from '../bytes/diagnostic.ts';
 import type { FinishedSource } from '../bytes/source.ts';
 import { type OpenedStream, type OpenOptions, openStream } from '../layout/open.ts';
+import { hashPages, type PageHashes } from '../memory/page-hashes.ts';
 import { useBuiltinInfoTables } from '../node/builtin-schemas.ts';
-import { type HashedStream, openWithPageHashes } from '../node/hash-ram.ts';
+import { nodeMemory } from '../node/node-memory.ts';
 import { diffStreams } from '../ops/diff.ts';
 import type { StreamDiff } from '../ops/diff-result.ts';
 import { volatileFields, volatileTypes } from '../ops/volatile-fields.ts';
@@ -21,6 +22,7 @@ import {
   qemuOption,
   schemaOption,
   skipRam,
+  spoolOption,
 } from './options.ts';
 import {
   EXIT_OK,
@@ -76,6 +78,7 @@ export const diffCommand = new Command('diff')
   .option('--channel-b <file...>', 'the same of B')
   .addOption(new Option('--offset-a <bytes>', 'where in A the stream begins').argParser(parseOffset))
   .addOption(new Option('--offset-b <bytes>', 'where in B the stream begins').argParser(parseOffset))
+  .addOption(spoolOption())
   .addOption(fullScanOption())
   .addHelpText(
     'after',
@@ -96,7 +99,7 @@ Examples:
   )
   .action(async (fileA, fileB, options) => {
     if (fileA === '-' && fileB === '-') throw new Error('only one of the streams can be standard input');
-    const { qemu, schema, blob, fullScan, ram } = options;
+    const { qemu, schema, blob, fullScan, ram, spool } = options;
     const of = (side: Side): SideOptions => ({
       knowledge: {
         qemu: (side === 'a' ? options.qemuA : options.qemuB) ?? qemu,
@@ -109,6 +112,7 @@ Examples:
       },
       fullScan,
       ram,
+      spool,
     });
     await orTrouble(() =>
       withInput(fileA, of('a').place, (a) =>
@@ -127,30 +131,37 @@ interface SideOptions {
   readonly place: InputPlace;
   readonly fullScan: true | undefined;
   readonly ram: true | undefined;
+  readonly spool: string | undefined;
 }
 
 interface Opened {
   readonly opened: OpenedStream;
-  readonly pages?: HashedStream['pages'];
+  readonly pages?: PageHashes;
 }
 
 async function open(
   { source, openOptions, diagnostics }: StreamInput,
-  { knowledge, place, fullScan, ram }: SideOptions,
+  { knowledge, place, fullScan, ram, spool }: SideOptions,
 ): Promise<Opened> {
   const progress = progressLine(source.size);
   const options: OpenOptions = {
     ...(await openKnowledge(knowledge)),
-    ...(ram ? {} : skipRam({ fullScan, offset: place.offset })),
+    ...(ram ? { memory: nodeMemory(spool) } : skipRam({ fullScan, offset: place.offset })),
     ...openOptions,
     onProgress: progress.update,
   };
-  const { opened, ...rest }: Opened = await (ram
-    ? openWithPageHashes(source, options)
-    : openStream(source, options).then((stream) => ({ opened: stream }))
-  ).finally(progress.clear);
-  const known = await withTables({ ...opened, diagnostics: [...diagnostics, ...opened.diagnostics] });
-  return { opened: useBuiltinInfoTables(known), ...rest };
+  const { opened, hashed } = await openHashed(source, options).finally(progress.clear);
+  const found = [...diagnostics, ...opened.diagnostics, ...(hashed?.diagnostics ?? [])];
+  const known = await withTables({ ...opened, diagnostics: found });
+  return { opened: useBuiltinInfoTables(known), ...(hashed ? { pages: hashed.pages } : {}) };
+}
+
+/** Pages are hashed where memory is asked for. */
+async function openHashed(source: ByteSource, options: OpenOptions) {
+  const opened = await openStream(source, options);
+  const hashed = opened.memory && (await hashPages(opened.memory));
+  await opened.memory?.close();
+  return { opened, hashed };
 }
 
 interface ShowOptions {

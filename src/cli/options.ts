@@ -46,6 +46,12 @@ export const channelOption = () =>
     'further connections of the migration (multifd, postcopy preempt), or a pattern such as "vm.ch[0-3]"; in any order',
   );
 
+export const spoolOption = () =>
+  new Option(
+    '--spool <dir>',
+    'folder for what does not fit into memory, or can only be decompressed once ($TMPDIR, else /var/tmp)',
+  );
+
 export const qemuOption = () =>
   new Option(
     '--qemu <binary>',

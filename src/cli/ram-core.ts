@@ -2,6 +2,7 @@ import { Command } from '@commander-js/extra-typings';
 import { parseLayoutOption } from '../core/layout-option.ts';
 import { planCore } from '../core/plan.ts';
 import { writeCore } from '../node/core-file.ts';
+import { nodeMemory } from '../node/node-memory.ts';
 import { checkOutput } from '../node/output.ts';
 import { coreSummary, coreText } from '../render/core-text.ts';
 import { progressLine, withStream } from './input.ts';
@@ -13,6 +14,7 @@ import {
   openKnowledge,
   qemuOption,
   schemaOption,
+  spoolOption,
   strictOption,
 } from './options.ts';
 import { EXIT_DATA, hasErrors, Output, printDiagnostics, toJson } from './output.ts';
@@ -24,6 +26,7 @@ export const ramCoreCommand = new Command('core')
   .requiredOption('-o, --output <core>', 'file to write; it must not exist')
   .option('--layout <layout>', 'where memory is: block@address:size[+offset],…')
   .addOption(channelOption())
+  .addOption(spoolOption())
   .addOption(offsetOption())
   .addOption(jsonOption())
   .addOption(qemuOption())
@@ -42,23 +45,25 @@ Examples:
   vmwalk ram core vm.qevm -o vm.core              then: gdb vmlinux vm.core
   vmwalk ram core with-dimm.qevm -o vm.core --layout dimm1@0x180000000:1G`,
   )
-  .action(async (file, { output: path, layout, channel, offset, json, strict, ...knowledge }) => {
+  .action(async (file, { output: path, layout, channel, spool, offset, json, strict, ...knowledge }) => {
     checkOutput(path, 'keep', true);
-    const openOptions = await openKnowledge(knowledge);
+    const openOptions = { ...(await openKnowledge(knowledge)), memory: nodeMemory(spool) };
     const coreOptions = layout === undefined ? {} : { layout: parseLayoutOption(layout) };
     await withStream(
       file,
-      async (opened, input) => {
+      async (opened) => {
         const { source } = opened;
         const plan = await planCore(opened, coreOptions);
         enforceStrict(strict, [...opened.diagnostics, ...plan.diagnostics]);
-        const progress = progressLine(source.size);
-        const written = await writeCore(source, plan, path, {
-          ...openOptions,
-          ...input.openOptions,
-          onProgress: progress.update,
-        });
-        progress.clear();
+        const { memory } = opened;
+        if (!memory) throw new Error('the stream was opened without its memory');
+        const size = memory.blocks.reduce((sum, { length }) => sum + length, 0);
+        const progress = progressLine(size, 'writing');
+        let done = 0;
+        const written = await writeCore(memory, plan, path, (bytes) => {
+          done += bytes;
+          progress.update(done);
+        }).finally(progress.clear);
         const core = { ...plan, notes: written.notes };
         const diagnostics = [...opened.diagnostics, ...plan.diagnostics, ...written.diagnostics];
         const output = new Output();

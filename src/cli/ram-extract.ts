@@ -1,9 +1,10 @@
 import { Command } from '@commander-js/extra-typings';
 import { printable } from '../bytes/printable.ts';
 import { extractRam } from '../node/extract-ram.ts';
+import { nodeMemory } from '../node/node-memory.ts';
 import { formatSize } from '../render/size.ts';
 import { progressLine, withInput } from './input.ts';
-import { channelOption, jsonOption, offsetOption, strictOption } from './options.ts';
+import { channelOption, jsonOption, offsetOption, spoolOption, strictOption } from './options.ts';
 import { EXIT_DATA, hasErrors, Output, printDiagnostics, toJson } from './output.ts';
 import { enforceStrict } from './strict.ts';
 
@@ -13,6 +14,7 @@ export const ramExtractCommand = new Command('extract')
   .requiredOption('-o, --output <dir>', 'folder to write into; it is made, or must be empty')
   .option('--force', 'write into a folder that is not empty')
   .addOption(channelOption())
+  .addOption(spoolOption())
   .addOption(offsetOption())
   .addOption(jsonOption())
   .addOption(strictOption())
@@ -27,12 +29,13 @@ Examples:
   vmwalk ram extract vm.qevm -o ram
   vmwalk ram extract multifd.qevm --channel multifd.ch* -o ram`,
   )
-  .action(async (file, { output: folder, force, channel, offset, json, strict }) => {
+  .action(async (file, { output: folder, force, channel, spool, offset, json, strict }) => {
     await withInput(file, { channel, offset }, async ({ source, openOptions, diagnostics: found }) => {
       const size = [source, ...(openOptions.channels ?? [])].reduce((sum, each) => sum + (each.size ?? 0), 0);
       const progress = progressLine(size);
       const extraction = await extractRam(source, folder, {
         ...openOptions,
+        memory: nodeMemory(spool),
         onProgress: progress.update,
         ...(force ? { force } : {}),
       }).finally(progress.clear);

@@ -4,10 +4,12 @@ import { type Range, rangeLength } from '../bytes/range.ts';
 import { type ByteSource, type FinishedSource, finished } from '../bytes/source.ts';
 import { decodeText } from '../bytes/window.ts';
 import type { Infos } from '../infos/info.ts';
+import type { GuestMemory } from '../memory/guest-memory.ts';
+import { finishMemory } from '../memory/open-memory.ts';
+import { type MemoryOptions, PageIndexBuilder } from '../memory/page-index-builder.ts';
 import { RamChannels } from '../ram/channels.ts';
 import { findIterativeScanner, type IterativeScanner } from '../ram/iterative.ts';
-import type { Inflater } from '../ram/multifd/inflater.ts';
-import type { PageSink } from '../ram/page-sink.ts';
+import { joinSinks, type PageSink } from '../ram/page-sink.ts';
 import { findDevice, type Schema, structLength } from '../schema/schema.ts';
 import { type JsonObject, parseVmdesc } from '../schema/vmdesc.ts';
 import { scanStream } from '../stream/scan.ts';
@@ -20,12 +22,12 @@ import type { SchemaTables } from './tables.ts';
 export interface OpenOptions {
   /** Takes the pages of RAM while they are scanned. */
   readonly sink?: PageSink;
+  /** Note where each page is while the stream is scanned, so that the result has the `memory` of the guest. */
+  readonly memory?: MemoryOptions | undefined;
   /** The further connections of the migration (multifd, postcopy preempt), in any order. */
   readonly channels?: readonly ByteSource[];
   /** The stream had pages of RAM, and they were taken out on purpose: of a profile. */
   readonly pagesLeftOut?: boolean;
-  /** Decompresses multifd pages for the sink. */
-  readonly inflater?: Inflater;
   /** VMSD tables of the QEMU that wrote the stream, for what its vmdesc does not describe. */
   readonly tables?: SchemaTables;
   /** What is known of custom VMStateInfos: `withInfos` adds one's own to those that vmwalk knows. */
@@ -36,7 +38,8 @@ export interface OpenOptions {
    * Skip the records of RAM and other iterative sections where they are more bytes than this and the vmdesc, which must
    * end the source, tells where the device state behind them begins. For who needs the device state only: what is
    * skipped is not counted, and damage in it is not seen. In doubt there is a full scan; but that a stream was written
-   * over an older one of the same VM, whose end still ends the source, cannot be seen without one. Ignored with a sink.
+   * over an older one of the same VM, whose end still ends the source, cannot be seen without one. Ignored with a sink,
+   * and where memory is asked for.
    */
   readonly skipRamOver?: number | undefined;
   /** Called with the number of bytes scanned so far, after each record. */
@@ -58,6 +61,8 @@ export interface OpenedStream {
   readonly resolved?: ReadonlyMap<Section, Layout> | undefined;
   /** The vmdesc blob as JSON. */
   readonly vmdesc: JsonObject | undefined;
+  /** The guest's RAM, where it was asked for. Its pages are read from the source. To be closed. */
+  readonly memory?: GuestMemory | undefined;
   /** Problems of framing and description; those of each section are in its layout. */
   readonly diagnostics: readonly Diagnostic[];
 }
@@ -74,10 +79,14 @@ export async function openStream(from: ByteSource, options: OpenOptions = {}): P
   let described =
     located && (await readVmdesc(source, { ...located, start: located.start + VMDESC_HEADER_LENGTH }));
   const skipRam =
-    options.sink || options.channels || described?.diagnostics.length
+    options.sink || options.memory || options.channels || described?.diagnostics.length
       ? undefined
       : skipRamBy(described?.schema, options);
-  let stream = await scan(source, described?.schema, { ...options, skipRam, vmdescription: located });
+  let { stream, memory } = await scan(source, described?.schema, {
+    ...options,
+    skipRam,
+    vmdescription: located,
+  });
   const found = stream.vmdescription;
   if (!ignoreVmdesc && found && rangeLength(found.json) > 0 && found.range.start !== located?.start) {
     // The blob was not at the very end; what is there may belong to an older, longer stream that this one was written
@@ -86,7 +95,10 @@ export async function openStream(from: ByteSource, options: OpenOptions = {}): P
     const guessed =
       located !== undefined ||
       stream.sections.some(({ records }) => records.some(({ boundary }) => boundary === 'footer-search'));
-    if (described?.schema && guessed && !options.sink) stream = await scan(source, described.schema, options);
+    if (described?.schema && guessed && !options.sink) {
+      await memory?.close();
+      ({ stream, memory } = await scan(source, described.schema, options));
+    }
   }
   const diagnostics = new DiagnosticList([...(described?.diagnostics ?? []), ...stream.diagnostics]);
   if (!described?.schema && !tables) {
@@ -105,6 +117,7 @@ export async function openStream(from: ByteSource, options: OpenOptions = {}): P
     tables,
     infos: options.infos,
     vmdesc: described?.json,
+    memory,
     diagnostics: diagnostics.list(),
   };
 }
@@ -137,13 +150,14 @@ async function scan(
   source: FinishedSource,
   schema: Schema | undefined,
   options: OpenOptions & Pick<ScanOptions, 'skipRam' | 'vmdescription'>,
-): Promise<Stream<IterativeScanner>> {
-  const { sink, onProgress, skipRam, vmdescription, pagesLeftOut = false } = options;
+): Promise<{ stream: Stream<IterativeScanner>; memory: GuestMemory | undefined }> {
+  const { onProgress, skipRam, vmdescription, pagesLeftOut = false } = options;
+  const builder = options.memory && new PageIndexBuilder(options.memory);
+  const sink = joinSinks([options.sink, builder].filter((each) => each !== undefined));
   const diagnostics = new DiagnosticList();
   const channels =
     options.channels &&
     (await RamChannels.open(await Promise.all(options.channels.map(finished)), {
-      inflater: options.inflater,
       report: (diagnostic) => diagnostics.add(diagnostic),
     }));
   const extra = { ...(sink ? { sink } : {}), ...(channels ? { channels } : {}), pagesLeftOut };
@@ -172,7 +186,12 @@ async function scan(
   if (uuid !== undefined) channels?.checkUuid(uuid);
   for (const { scanner, unscanned } of stream.sections) if (!unscanned) await scanner?.finish?.();
   diagnostics.addAll(stream.diagnostics);
-  return { ...stream, diagnostics: diagnostics.list() };
+  const summaries = stream.sections.flatMap(({ scanner }) => {
+    const summary = builder && scanner?.summary();
+    return summary?.kind === 'ram' ? [summary] : [];
+  });
+  const memory = builder && (await finishMemory(source, builder, summaries, options.memory ?? {}));
+  return { stream: { ...stream, diagnostics: diagnostics.list() }, memory };
 }
 
 /** Sections of device state, of one record each, that the stream's own description has nothing for. */

@@ -1,13 +1,12 @@
-import { ftruncateSync, readSync } from 'node:fs';
+import { ftruncateSync } from 'node:fs';
 import type { Diagnostic } from '../bytes/diagnostic.ts';
-import type { FinishedSource } from '../bytes/source.ts';
 import { encodeCoreHeader } from '../core/elf-core.ts';
 import { type Note, parseNote } from '../core/notes.ts';
+import { PhysicalMemory } from '../core/physical-memory.ts';
 import type { CorePlan } from '../core/plan.ts';
-import { type OpenOptions, openStream } from '../layout/open.ts';
-import { nodeInflater } from './inflater.ts';
+import type { GuestMemory } from '../memory/guest-memory.ts';
+import { BlockWriter } from './block-writer.ts';
 import { OutputFile, writeFully } from './output.ts';
-import { PageWriter } from './page-writer.ts';
 
 export interface WrittenCore {
   /** Those of the plan, and the guest's own where it has one. */
@@ -16,46 +15,43 @@ export interface WrittenCore {
 }
 
 /**
- * Writes the core that was planned from a stream: reads the stream once more, for its pages. The file is sparse, and
- * appears when it is whole. Throws OutputError, and when the file exists already.
+ * Writes the core that was planned from a stream, with the memory of that. The file is sparse, and appears when it is
+ * whole. `onProgress` is called with the bytes of memory that were read. Throws OutputError, and when the file exists
+ * already.
  */
 export async function writeCore(
-  source: FinishedSource,
+  memory: GuestMemory,
   plan: CorePlan,
   path: string,
-  options: OpenOptions = {},
+  onProgress?: (bytes: number) => void,
 ): Promise<WrittenCore> {
   const file = new OutputFile(path, 'keep');
   try {
     ftruncateSync(file.fd, plan.fileLength);
-    const pages = new PageWriter(({ idstr }) => {
+    const writer = new BlockWriter(({ idstr }) => {
       const start = plan.blockOffsets.get(idstr);
       return start === undefined ? undefined : { fd: file.fd, start };
     });
-    await openStream(source, { inflater: nodeInflater, ...options, sink: pages });
-    pages.flush();
-    const { note, diagnostics } = readGuestNote(file.fd, plan);
+    const damage = await memory.visit(writer, onProgress);
+    writer.flush();
+    const { note, diagnostics } = await readGuestNote(memory, plan);
     const notes = note ? [...plan.notes, note] : plan.notes;
     writeFully(file.fd, encodeCoreHeader(plan.format, notes, plan.segments), 0);
     file.finish();
-    return { notes, diagnostics: [...pages.diagnostics, ...diagnostics] };
+    return { notes, diagnostics: [...damage, ...diagnostics] };
   } catch (error) {
     throw file.fail(error);
   }
 }
 
-/** The note that the guest's kernel keeps in its memory, which is in the file by now. */
-function readGuestNote(
-  fd: number,
+/** The note that the guest's kernel keeps in its memory. */
+async function readGuestNote(
+  memory: GuestMemory,
   { guestNote, segments, format }: CorePlan,
-): { note?: Note; diagnostics: readonly Diagnostic[] } {
+): Promise<{ note?: Note; diagnostics: readonly Diagnostic[] }> {
   if (!guestNote) return { diagnostics: [] };
   const { address, length } = guestNote;
-  const segment = segments.find(
-    (candidate) => candidate.address <= address && address + length <= candidate.address + candidate.length,
-  );
-  const bytes = new Uint8Array(segment ? length : 0);
-  if (segment) readSync(fd, bytes, 0, length, segment.fileOffset + address - segment.address);
+  const { bytes } = await new PhysicalMemory(memory, segments).read(address, length);
   const note = parseNote(bytes, format.littleEndian);
   if (note) return { note, diagnostics: [] };
   const message = `the guest's vmcoreinfo is not in the core: there is no ELF note at 0x${address.toString(16)}`;

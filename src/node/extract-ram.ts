@@ -5,7 +5,7 @@ import { type OpenedStream, type OpenOptions, openStream } from '../layout/open.
 import type { RamBlockSummary } from '../ram/ram.ts';
 import type { RamBlock } from '../ram/ram-block.ts';
 import { toJson } from '../render/json.ts';
-import { nodeInflater } from './inflater.ts';
+import { nodeMemory } from './node-memory.ts';
 import { OutputFolder } from './output.ts';
 import { RamFiles } from './ram-files.ts';
 
@@ -52,14 +52,13 @@ export async function extractRam(
   try {
     const sources = watchTogether([source, ...(options.channels ?? [])], options);
     const opened = await openStream(sources[0] as ByteSource, {
-      inflater: nodeInflater,
+      memory: nodeMemory(),
       ...options,
       ...(options.channels ? { channels: sources.slice(1) } : {}),
-      sink: ram.sink,
       // Reads tell more often how far it is.
       onProgress() {},
     });
-    const { blocks, diagnostics } = finishBlocks(opened, ram);
+    const { blocks, diagnostics } = await writeBlocks(opened, ram);
     await output.write(INDEX, [
       `${toJson(blocks)}
 `,
@@ -67,7 +66,7 @@ export async function extractRam(
     output.finish(INDEX);
     // What describes devices is not needed here.
     const found = opened.diagnostics.filter(({ code }) => code !== 'no-schema');
-    return { blocks, diagnostics: [...found, ...ram.diagnostics, ...diagnostics] };
+    return { blocks, diagnostics: [...found, ...diagnostics] };
   } catch (error) {
     ram.close();
     output.discard();
@@ -91,16 +90,22 @@ function watchTogether(
   );
 }
 
-/** Completes the files. A block without a page has none: its content is not in the stream. */
-export function finishBlocks(
+/**
+ * Writes the memory of a stream into files, and closes it. A block without a page has none: its content is not in the
+ * stream.
+ */
+export async function writeBlocks(
   opened: OpenedStream,
   ram: RamFiles,
-): { blocks: readonly ExtractedBlock[]; diagnostics: readonly Diagnostic[] } {
+): Promise<{ blocks: readonly ExtractedBlock[]; diagnostics: readonly Diagnostic[] }> {
+  const { memory } = opened;
+  const damage = (await memory?.visit(ram.writer)) ?? [];
+  await memory?.close();
   const summaries = ramBlocks(opened);
   const names = new Map(
     ram.finish(summaries, isZeroWithoutPages).map(({ block, name }) => [block.idstr, name]),
   );
-  const diagnostics: Diagnostic[] = [];
+  const diagnostics: Diagnostic[] = [...damage, ...ram.diagnostics];
   const blocks = summaries.map(({ idstr, length, address, pageSize }): ExtractedBlock => {
     const file = names.get(idstr);
     if (file === undefined) {

@@ -5,9 +5,9 @@ import { type OpenedStream, type OpenOptions, openStream } from '../layout/open.
 import { analyzeMigrationDesc, analyzeMigrationState } from '../render/analyze-migration-text.ts';
 import { toJson } from '../render/json.ts';
 import { useBuiltinTables } from './builtin-schemas.ts';
-import { finishBlocks } from './extract-ram.ts';
+import { writeBlocks } from './extract-ram.ts';
 import { FileNames } from './file-names.ts';
-import { nodeInflater } from './inflater.ts';
+import { nodeMemory } from './node-memory.ts';
 import { OutputFolder } from './output.ts';
 import { RamFiles } from './ram-files.ts';
 import { readRanges } from './read-ranges.ts';
@@ -69,10 +69,8 @@ async function extractInto(
   ram: RamFiles,
   options: OpenOptions,
 ): Promise<Extraction> {
-  const opened = await useBuiltinTables(
-    await openStream(source, { inflater: nodeInflater, ...options, sink: ram.sink }),
-  );
-  const { blocks, diagnostics } = finishBlocks(opened, ram);
+  const opened = await useBuiltinTables(await openStream(source, { memory: nodeMemory(), ...options }));
+  const { blocks, diagnostics } = await writeBlocks(opened, ram);
   const files = blocks.flatMap(({ idstr, size, file }): ExtractedFile[] =>
     file === undefined ? [] : [{ file: `ram/${file}`, size, content: { kind: 'ram', idstr } }],
   );
@@ -91,7 +89,7 @@ async function extractInto(
     `${toJson(files)}
 `,
   ]);
-  return { files, diagnostics: [...opened.diagnostics, ...ram.diagnostics, ...diagnostics] };
+  return { files, diagnostics: [...opened.diagnostics, ...diagnostics] };
 }
 
 async function extractSections(opened: OpenedStream, output: OutputFolder): Promise<ExtractedFile[]> {

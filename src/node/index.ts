@@ -12,8 +12,8 @@ export {
   type RamExtraction,
 } from './extract-ram.ts';
 export { type FileSource, openFile } from './file-source.ts';
-export { type HashedStream, openWithPageHashes } from './hash-ram.ts';
 export { nodeInflater } from './inflater.ts';
+export { nodeMemory } from './node-memory.ts';
 export { type DestinationFiles, type OpenedDestination, openDestination } from './open-destination.ts';
 export { type Input, type InputOptions, openInput } from './open-input.ts';
 export { OutputError } from './output.ts';

@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
 import { DecodeError } from '../bytes/diagnostic.ts';
-import type { InflatedPayloads, Inflater } from '../ram/multifd/inflater.ts';
+import type { InflatedPayloads, Inflater } from '../memory/inflater.ts';
 import { whyNotRun } from './run-decoder.ts';
 
 /** Node 22.15 and later. */
@@ -15,8 +15,9 @@ const gunzip = promisify(zlib.gunzip) as (bytes: Uint8Array, options: zlib.ZlibO
 /** Bytes that a decoder gives at once: most payloads in one piece. */
 const CHUNK_SIZE = 512 << 10;
 
-/** Decompresses multifd payloads by node:zlib, and zstd by the program of that name where Node has no decoder. */
+/** Decompresses pages by node:zlib, and zstd by the program of that name where Node has no decoder. */
 export const nodeInflater: Inflater = {
+  inflate: (data, limit) => zlib.inflateSync(data, { maxOutputLength: limit }),
   open(format, payloads) {
     switch (format) {
       case 'zlib':

@@ -2,9 +2,10 @@ import { closeSync, ftruncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Diagnostic, printable } from '../bytes/diagnostic.ts';
 import type { RamBlock } from '../ram/ram-block.ts';
+import { type BlockPlace, BlockWriter } from './block-writer.ts';
 import { FileNames } from './file-names.ts';
 import type { OutputFolder } from './output.ts';
-import { type BlockPlace, PageWriter } from './page-writer.ts';
+
 import { failureReason } from './system-error.ts';
 
 interface BlockFile extends BlockPlace {
@@ -14,7 +15,7 @@ interface BlockFile extends BlockPlace {
 
 /** RAM blocks as sparse files in a folder. */
 export class RamFiles {
-  readonly sink = new PageWriter((block) => this.#file(block));
+  readonly writer = new BlockWriter((block) => this.#file(block));
   readonly #output: OutputFolder;
   readonly #folder: string;
   readonly #names = new FileNames();
@@ -29,7 +30,7 @@ export class RamFiles {
   }
 
   get diagnostics(): readonly Diagnostic[] {
-    return [...this.sink.diagnostics, ...this.#diagnostics];
+    return this.#diagnostics;
   }
 
   /**
@@ -41,7 +42,7 @@ export class RamFiles {
     isZero: (block: RamBlock) => boolean = () => true,
   ): readonly { readonly block: RamBlock; readonly name: string }[] {
     try {
-      this.sink.flush();
+      this.writer.flush();
       for (const block of blocks) {
         if (this.#files.has(block.idstr) || isZero(block)) this.#setLength(this.#file(block));
       }

@@ -1,8 +1,9 @@
-import { createReadStream, fstatSync, ftruncateSync, rmSync } from 'node:fs';
+import { createReadStream, fstatSync, ftruncateSync, readSync, rmSync } from 'node:fs';
 import { access, constants, type FileHandle, open, readFile, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { DecodeError } from '../bytes/diagnostic.ts';
+import { DecodeError, printable } from '../bytes/diagnostic.ts';
+import type { Spool } from '../memory/spool.ts';
 import { type FileSource, handleSource, openFile, readError } from './file-source.ts';
 import { writeFully } from './output.ts';
 import { whenProcessEnds } from './process-end.ts';
@@ -127,6 +128,46 @@ export interface SpoolOptions {
 export interface SpoolLimit {
   readonly bytes: number;
   readonly reason: string;
+}
+
+/** A spool for pages: a file without a name in `folder`, else $TMPDIR, else /var/tmp. Throws DecodeError `io`. */
+export async function openPageSpool(bytes: number, folder?: string): Promise<Spool> {
+  const place = folder ?? (await temporaryFolder());
+  const where = `${printable(place)} (--spool names another folder)`;
+  const failed = (cause: unknown) => {
+    const message = `cannot keep pages in a temporary file: ${failureReason(cause)}, in ${where}`;
+    return new DecodeError({ severity: 'error', code: 'io', message }, { cause });
+  };
+  const file = await (async () => {
+    const { bavail, bsize } = await statfs(place);
+    const free = bavail * bsize;
+    if (free < bytes) throw new Error(`${bytes} bytes are needed, and ${free} are free`);
+    return openNameless(place);
+  })().catch((error) => {
+    throw failed(error);
+  });
+  return {
+    async write(offset, written) {
+      try {
+        writeFully(file.fd, written, offset);
+      } catch (error) {
+        throw failed(error);
+      }
+    },
+    async read(offset, into) {
+      try {
+        for (let done = 0; done < into.length; ) {
+          const length = readSync(file.fd, into, done, into.length - done, offset + done);
+          // Behind the last byte that was written, too, all is zero.
+          if (length === 0) into.fill(0, done);
+          done = length === 0 ? into.length : done + length;
+        }
+      } catch (error) {
+        throw failed(error);
+      }
+    },
+    close: () => file.close(),
+  };
 }
 
 /** What leaves others as much room as it takes. */

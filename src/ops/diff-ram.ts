@@ -1,5 +1,5 @@
 import type { OpenedStream } from '../layout/open.ts';
-import { comparePages, type PageHashes, type PagePair } from '../ram/page-hashes.ts';
+import { comparePages, type PageHashes, type PagePair } from '../memory/page-hashes.ts';
 import type { RamBlock } from '../ram/ram-block.ts';
 import { ramSummary } from './ram-report.ts';
 

@@ -4,7 +4,6 @@ import type { FinishedSource } from '../bytes/source.ts';
 export type { MultifdChannelSummary } from './multifd/channel.ts';
 
 import { MultifdChannel, type MultifdChannelSummary, type PageDelivery } from './multifd/channel.ts';
-import type { Inflater } from './multifd/inflater.ts';
 import { INIT_SIZE, MULTIFD_MAGIC } from './multifd/packet.ts';
 import { looksLikePreempt, type PreemptChannelSummary, readPreemptChannel } from './preempt-channel.ts';
 
@@ -15,7 +14,6 @@ const NO_UUID = '0'.repeat(32);
 export type ChannelSummary = MultifdChannelSummary | PreemptChannelSummary;
 
 export interface ChannelOptions {
-  readonly inflater: Inflater | undefined;
   report(diagnostic: Diagnostic): void;
 }
 
@@ -121,6 +119,7 @@ export class RamChannels {
     this.#rounds++;
     await Promise.all(this.#multifd.map((channel) => channel.readRound(pageSize, delivery)));
     if (this.#multifd.length > 0) delivery.sink?.synchronised?.();
+    await delivery.sink?.drain?.();
   }
 
   /** Reads what is left when the main stream has ended, and reports what does not fit. */
@@ -129,7 +128,6 @@ export class RamChannels {
     this.#finished = true;
     const rounds = this.#rounds;
     while (this.#multifd.some(({ ended }) => !ended)) await this.sync(pageSize, delivery);
-    for (const channel of this.#multifd) await channel.close();
     this.#checkRounds(rounds);
     this.#checkNumbers();
     for (const source of this.#preempt) {

@@ -1,7 +1,7 @@
 import { printable } from '../bytes/diagnostic.ts';
 import { hexOffset } from '../bytes/range.ts';
+import { type ByteSource, readExactly } from '../bytes/source.ts';
 import type { Window } from '../bytes/window.ts';
-import { countBits } from './bitmap.ts';
 import type { PageSink } from './page-sink.ts';
 import type { MappedRam, RamBlock } from './ram-block.ts';
 import { type NamedSection, sectionError } from './section-error.ts';
@@ -10,11 +10,9 @@ import { isTargetPageSize } from './target-page-size.ts';
 /** MappedRamHeader, packed: u32 version, u64 page size, u64 bitmap offset, u64 pages offset. */
 const HEADER_SIZE = 28;
 const VERSION = 1;
+
 /** Bytes of a bitmap held at a time: half a million pages. */
 const BITMAP_CHUNK = 64 << 10;
-/** Bytes of pages read at a time. */
-const PAGES_CHUNK = 512 << 10;
-const NO_BYTES = new Uint8Array(0);
 
 export interface MappedRamContext extends NamedSection {
   /** TARGET_PAGE_SIZE in bytes where it is known. */
@@ -79,72 +77,65 @@ export async function readMappedRamHeader(
   return { mapped, fileOffset: base };
 }
 
+/** Pages that follow each other. */
+export interface PresentPages {
+  readonly page: number;
+  readonly count: number;
+}
+
 /**
- * Counts the pages that the bitmap of a mapped block marks as present and, with a sink, delivers them in order.
- * The bitmap is in the byte order of the machine that wrote it; it is read as little endian, which on a big-endian
- * host changes which pages of a word are meant, but not how many. Leaves the window anywhere.
+ * The pages that the bitmap of a mapped-ram block marks as present, from page `first` to before page `end`, in order. The
+ * bitmap is in the byte order of the machine that wrote it; it is read as little endian, which on a big-endian host
+ * changes which pages of a word are meant, but not how many. Throws DecodeError `truncated`.
+ */
+export async function* presentPages(
+  source: ByteSource,
+  block: RamBlock,
+  { pageSize, bitmapOffset }: MappedRam,
+  first = 0,
+  end = Math.floor(block.length / pageSize),
+): AsyncGenerator<PresentPages> {
+  let run = { page: first, count: 0 };
+  const firstByte = Math.floor(first / 8);
+  const endByte = Math.ceil(end / 8);
+  for (let byte = firstByte; byte < endByte; byte += BITMAP_CHUNK) {
+    const bitmap = await readExactly(source, bitmapOffset + byte, Math.min(BITMAP_CHUNK, endByte - byte));
+    const last = Math.min(end, (byte + bitmap.length) * 8);
+    for (let page = Math.max(first, byte * 8); page < last; ) {
+      const bits = bitmap[Math.floor(page / 8) - byte]!;
+      const isWhole = page % 8 === 0 && page + 8 <= last;
+      const step = isWhole && (bits === 0 || bits === 0xff) ? 8 : 1;
+      if ((bits & (1 << (page % 8))) !== 0) {
+        if (run.page + run.count !== page) {
+          if (run.count > 0) yield run;
+          run = { page, count: 0 };
+        }
+        run = { page: run.page, count: run.count + step };
+      }
+      page += step;
+    }
+  }
+  if (run.count > 0) yield run;
+}
+
+/**
+ * Counts the pages that the bitmap of a mapped block marks as present and, with a sink, delivers them in order. Leaves
+ * the window where it is.
  */
 export async function scanMappedPages(
   window: Window,
   block: RamBlock,
   sink: PageSink | undefined,
 ): Promise<number> {
-  const mapped = block.mapped;
+  const { mapped } = block;
   if (!mapped) return 0;
-  const pageCount = Math.floor(block.length / mapped.pageSize);
-  let count = 0;
-  for (let first = 0; first < pageCount; first += BITMAP_CHUNK * 8) {
-    const pages = Math.min(BITMAP_CHUNK * 8, pageCount - first);
-    const length = Math.ceil(pages / 8);
-    window.seek(mapped.bitmapOffset + first / 8);
-    await window.require(length, 'the bitmap of a mapped-ram block');
-    count += countBits(window.bytes, window.pos, pages);
-    if (sink) {
-      // A copy: the pages are read through the same window.
-      const bitmap = window.bytes.slice(window.pos, window.pos + length);
-      await deliverPages(window, block, mapped, bitmap, first, pages, sink);
-    }
-  }
-  return count;
-}
-
-async function deliverPages(
-  window: Window,
-  block: RamBlock,
-  mapped: MappedRam,
-  bitmap: Uint8Array,
-  first: number,
-  pages: number,
-  sink: PageSink,
-): Promise<void> {
   const { pageSize, pagesOffset } = mapped;
-  const wantsData = sink.wantsData ?? true;
-  const maxRun = PAGES_CHUNK / pageSize;
-  let page = 0;
-  while (page < pages) {
-    const byte = bitmap[page >> 3] ?? 0;
-    if (byte === 0) {
-      page = (page | 7) + 1;
-      continue;
-    }
-    if ((byte & (1 << (page & 7))) === 0) {
-      page++;
-      continue;
-    }
-    let end = page + 1;
-    while (end < pages && end - page < maxRun && ((bitmap[end >> 3] ?? 0) & (1 << (end & 7))) !== 0) end++;
-    const offset = (first + page) * pageSize;
-    if (wantsData) {
-      window.seek(pagesOffset + offset);
-      await window.require((end - page) * pageSize, 'a mapped-ram page');
-    }
-    if (sink.pages) sink.pages(block, offset, end - page, window.bytes, window.pos, pageSize, pageSize);
-    else
-      for (let index = 0; index < end - page; index++) {
-        const start = window.pos + index * pageSize;
-        const data = wantsData ? window.bytes.subarray(start, start + pageSize) : NO_BYTES;
-        sink.page(block, offset + index * pageSize, 'mapped', data, 0, pageSize);
-      }
-    page = end;
+  const from = { source: window.source, hasRecords: false };
+  let total = 0;
+  for await (const { page, count } of presentPages(window.source, block, mapped)) {
+    total += count;
+    const offset = page * pageSize;
+    sink?.pages(block, offset, count, 'mapped', pageSize, pagesOffset + offset, from);
   }
+  return total;
 }

@@ -2,7 +2,7 @@ import { type DecodeError, printable } from '../bytes/diagnostic.ts';
 import { hexOffset } from '../bytes/range.ts';
 import type { Window } from '../bytes/window.ts';
 import { decodeBlockName } from './block-list.ts';
-import { type PageKind, type PageSink, pageKinds } from './page-sink.ts';
+import { type PageKind, type PageSink, type PageSource, pageKinds } from './page-sink.ts';
 import type { RamBlock } from './ram-block.ts';
 import {
   formatRamFlags,
@@ -35,7 +35,6 @@ const COMPRESSED = pageKinds.indexOf('compressed');
 /** Not pages: a block list, and a marker (EOS, MULTIFD_FLUSH, HOOK). */
 const LIST = KINDS;
 const MARK = KINDS + 1;
-const NO_BYTES = new Uint8Array(0);
 
 /** The loop over page records, with what it carries from one record to the next and what it counts. */
 export interface PageLoop {
@@ -66,6 +65,8 @@ export interface PageLoop {
   /** Stop with ENOUGH_PAGES after this many pages. */
   pageLimit: number;
   sink: PageSink | undefined;
+  /** What the records are in, as the sink is told; made when the first of them is read. */
+  from: PageSource | undefined;
   /** Takes a page beyond its block, which is then left out; without it such a page ends the scan. */
   readonly reportPage: ((error: DecodeError) => void) | undefined;
 }
@@ -94,6 +95,7 @@ export function createPageLoop(
     offsetBits: 0,
     pageLimit: Number.POSITIVE_INFINITY,
     sink,
+    from: undefined,
     reportPage,
   };
 }
@@ -164,13 +166,12 @@ function compressBound(length: number): number {
 /**
  * Scans the records that are completely in the window (migration/ram.c, ram_load_precopy). Returns END_OF_SECTION
  * behind an EOS record, MULTIFD_FLUSH behind one of those, BLOCK_LIST at a MEM_SIZE record, ENOUGH_PAGES, or the number
- * of bytes that the record at the window's position needs in it. Without a sink page data is stepped over, not read.
+ * of bytes that the record at the window's position needs in it. Page data is stepped over.
  * Throws DecodeError `bad-ram`.
  */
 export function scanLoaded(loop: PageLoop, window: Window): number {
   const { bytes, view, limit } = window;
   const { blocks, pageSize, stride, pages, payload, sink } = loop;
-  const wantsData = sink?.wantsData ?? true;
   const flagMask = pageSize - 1;
   const maxCompressed = compressBound(pageSize);
   const base = window.offset - window.pos;
@@ -183,13 +184,21 @@ export function scanLoaded(loop: PageLoop, window: Window): number {
   let headerBytes = 0;
   let offsetBits = 0;
   let result = 8;
-  // Plain pages that follow each other, for a sink that takes them together: data of the first, and how many.
-  const takesRuns = sink?.pages !== undefined;
-  let run: RamBlock | undefined;
+  // Pages that follow each other and are of one kind, for the sink: kind and value of the first, and how many.
+  let runKind = -1;
+  let runBlock = -1;
   let runOffset = 0;
-  let runStart = 0;
+  let runValue = 0;
   let runPages = 0;
   const runStride = pageSize + 8;
+  const from: PageSource = loop.from ?? { source: window.source, hasRecords: true };
+  loop.from = from;
+  const flush = () => {
+    if (runPages === 0) return;
+    const kind = pageKinds[runKind] as PageKind;
+    sink?.pages(blocks[runBlock] as RamBlock, runOffset, runPages, kind, pageSize, runValue, from);
+    runPages = 0;
+  };
 
   try {
     while (limit - pos >= 8) {
@@ -317,26 +326,26 @@ export function scanLoaded(loop: PageLoop, window: Window): number {
       headerBytes += cursor - pos;
       records++;
       pageCount++;
-      if (takesRuns && kind === PLAIN) {
-        const ofBlock = blocks[block] as RamBlock;
+      if (sink !== undefined) {
+        const value = kind === FILL ? fill : kind === ZERO ? 0 : base + (kind === PLAIN ? data : cursor);
+        // No XBZRLE or compressed page continues a run.
         if (
-          run === ofBlock &&
-          data === runStart + runPages * runStride &&
-          offset === runOffset + runPages * pageSize
+          runPages > 0 &&
+          kind === runKind &&
+          block === runBlock &&
+          offset === runOffset + runPages * pageSize &&
+          kind <= FILL &&
+          value === (kind === PLAIN ? runValue + runPages * runStride : runValue)
         ) {
           runPages++;
         } else {
-          if (run) sink?.pages?.(run, runOffset, runPages, bytes, runStart, runStride, pageSize);
-          run = ofBlock;
+          flush();
+          runKind = kind;
+          runBlock = block;
           runOffset = offset;
-          runStart = data;
+          runValue = value;
           runPages = 1;
         }
-      } else if (sink !== undefined) {
-        if (run) sink.pages?.(run, runOffset, runPages, bytes, runStart, runStride, pageSize);
-        run = undefined;
-        const content = wantsData && data < end ? bytes.subarray(data, end) : NO_BYTES;
-        sink.page(blocks[block] as RamBlock, offset, pageKinds[kind] as PageKind, content, fill, pageSize);
       }
       pos = end;
       if (--pagesLeft <= 0) {
@@ -347,7 +356,7 @@ export function scanLoaded(loop: PageLoop, window: Window): number {
     return result;
   } finally {
     // Also where it throws: the window then stands at the bad record, with all before it counted and delivered.
-    if (run) sink?.pages?.(run, runOffset, runPages, bytes, runStart, runStride, pageSize);
+    flush();
     window.pos = pos;
     loop.block = block;
     loop.pageLimit = pagesLeft;

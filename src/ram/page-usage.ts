@@ -91,7 +91,7 @@ export class BlockUsage {
  * END, once to see whether little enough is left.
  */
 export class PageUsage implements PageSink {
-  readonly wantsData = false;
+  readonly needsContent = false;
   readonly rounds: Round[] = [];
   /** Sends of pages that could not be followed one by one. */
   unfollowed = 0;
@@ -143,14 +143,11 @@ export class PageUsage implements PageSink {
     this.#round = undefined;
   }
 
-  page(
-    ramBlock: RamBlock,
-    offset: number,
-    kind: PageKind,
-    _data: Uint8Array,
-    _fill: number,
-    pageSize: number,
-  ): void {
+  pages(ramBlock: RamBlock, offset: number, count: number, kind: PageKind, pageSize: number): void {
+    for (let i = 0; i < count; i++) this.#page(ramBlock, offset + i * pageSize, kind, pageSize);
+  }
+
+  #page(ramBlock: RamBlock, offset: number, kind: PageKind, pageSize: number): void {
     if (this.#pageSize === 0) this.#pageSize = pageSize;
     const block = ramBlock === this.#ramBlock && this.#block ? this.#block : this.#enter(ramBlock);
     const page = Math.floor(offset / this.#pageSize);

@@ -54,6 +54,7 @@ export async function readPreemptChannel(
   try {
     while (await window.ensure(1)) {
       const needed = scanLoaded(loop, window);
+      await sink?.drain?.();
       if (needed === BLOCK_LIST) throw window.error('bad-ram', 'a block list, which no preempt channel has');
       // From QEMU 8.0 or so on the channel just ends.
       if (needed > 0 && window.remaining > 0) await window.require(needed, 'a RAM record');

@@ -18,7 +18,7 @@ import {
   putBlock,
   scanLoaded,
 } from './page-loop.ts';
-import { type PageKind, pageKinds } from './page-sink.ts';
+import { joinSinks, type PageKind, pageKinds } from './page-sink.ts';
 import { findPageSize } from './page-size.ts';
 import type { MappedRam, RamBlock } from './ram-block.ts';
 import { RAM_SAVE_FLAG_EOS, RAM_SAVE_FLAG_MEM_SIZE, RAM_SAVE_FLAGS } from './ram-flags.ts';
@@ -146,6 +146,8 @@ class RamScanner implements SectionReader<RamSummary> {
       }
       let needed = scanLoaded(this.#loop, window);
       while (needed > 0) {
+        const waiting = this.#loop.sink?.drain?.();
+        if (waiting) await waiting;
         await window.require(needed, 'a RAM record');
         needed = scanLoaded(this.#loop, window);
       }
@@ -192,13 +194,14 @@ class RamScanner implements SectionReader<RamSummary> {
     if (!this.#discarded) {
       // Only from here on: most streams discard nothing.
       this.#discarded = new DiscardedPages();
-      this.#loop.sink = this.#discarded.sink(this.#context.sink);
+      const { sink } = this.#context;
+      this.#loop.sink = joinSinks(sink ? [this.#discarded, sink] : [this.#discarded]);
     }
-    this.#discarded.discard(block, ranges);
-  }
-
-  isDiscarded(idstr: string, offset: number): boolean {
-    return this.#discarded?.has(idstr, offset) ?? false;
+    const most = BigInt(block.length);
+    for (const { start, length } of ranges) {
+      const end = start + length < most ? start + length : most;
+      if (start < end) this.#loop.sink?.discard?.(block, Number(start), Number(end));
+    }
   }
 
   #missing(): readonly MissingPages[] {
@@ -218,15 +221,12 @@ class RamScanner implements SectionReader<RamSummary> {
     report({ severity: 'warning', code: 'missing-pages', message });
   }
 
-  /** The first round sends every page, if only as zero; what is not here went another way. */
   #reportMissingPages(): void {
     const { capabilities, pagesLeftOut, report, sink } = this.#context;
-    const { pages, multifdFlush } = this.summary();
-    const { plain, zero, xbzrle, compressed, fill, mapped } = pages;
-    const pageSize = this.#pageSize ?? this.#loop.pageSize;
-    const isOtherwiseSent = plain.pages + xbzrle.pages + compressed.pages + fill.pages + mapped.pages > 0;
-    const missing = this.#totalLength - zero.pages * pageSize;
-    if (isOtherwiseSent || missing <= 0 || mappedBlocks(this.#loop.blocks)) return;
+    const summary = this.summary();
+    const { multifdFlush } = summary;
+    const missing = bytesElsewhere(summary, this.#pageSize ?? this.#loop.pageSize);
+    if (missing <= 0) return;
     if (!pagesLeftOut && multifdFlush === 0 && capabilities.has('x-ignore-shared')) return;
     const why = pagesLeftOut
       ? 'they were left out on purpose, as from every profile'
@@ -235,7 +235,7 @@ class RamScanner implements SectionReader<RamSummary> {
         : 'it went over multifd channels, which are given with --channel, or it was shared with the destination (cpr)';
     const message = `${missing} of ${this.#totalLength} bytes of RAM are not in this stream; ${why}`;
     // Who looks at device state, or counts, needs no page.
-    const isNeeded = sink !== undefined && sink.wantsData !== false;
+    const isNeeded = sink?.needsContent === true;
     report({ severity: isNeeded ? 'error' : 'note', code: 'missing-pages', message });
   }
 
@@ -316,9 +316,18 @@ class RamScanner implements SectionReader<RamSummary> {
   }
 }
 
-/** What is zero is not recorded with mapped-ram. */
-function mappedBlocks(blocks: readonly RamBlock[]): boolean {
-  return blocks.some(({ mapped }) => mapped !== undefined);
+/**
+ * Bytes of RAM that are not in a stream of which no page has content: they went another way. The first round sends every
+ * page, if only as zero; with mapped-ram what is zero is not recorded.
+ */
+export function bytesElsewhere(
+  { pages, totalLength, blocks, pageSize: shown = 0 }: RamSummary,
+  pageSize = shown,
+): number {
+  const { plain, zero, xbzrle, compressed, fill, mapped } = pages;
+  const isOtherwiseSent = plain.pages + xbzrle.pages + compressed.pages + fill.pages + mapped.pages > 0;
+  if (isOtherwiseSent || blocks.some((block) => block.mapped)) return 0;
+  return Math.max(0, totalLength - zero.pages * pageSize);
 }
 
 function emptyCounts(): PageCounts {

@@ -17,7 +17,7 @@ export interface IterativeContext {
   readonly footers: boolean | undefined;
   readonly sectionId: number;
   report(diagnostic: Diagnostic): void;
-  /** Takes the pages of RAM; without it page data is skipped, not read. */
+  /** Takes the pages of RAM. */
   readonly sink?: PageSink;
   /** The further connections of the migration, where they are at hand. */
   readonly channels?: RamChannels;
@@ -34,8 +34,6 @@ export interface SectionReader<Summary> {
   scan(window: Window, type: SectionType): Promise<void>;
   /** Takes pages of a RAMBlock back that were sent: ranges in bytes. They have to come again. */
   discard?(block: string, ranges: readonly { readonly start: bigint; readonly length: bigint }[]): void;
-  /** Was the page of a byte of a RAMBlock taken back, and did it not come again? */
-  isDiscarded?(block: string, offset: number): boolean;
   /** Reads what does not come in records of the section. Called once, when the stream has ended. */
   finish?(): Promise<void>;
   /** What was seen so far. */

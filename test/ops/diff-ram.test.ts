@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { memorySource } from '../../src/bytes/source.ts';
 import { type OpenOptions, openStream } from '../../src/layout/open.ts';
-import { openWithPageHashes } from '../../src/node/hash-ram.ts';
+import { hashPages } from '../../src/memory/page-hashes.ts';
 import { nodeInflater } from '../../src/node/inflater.ts';
 import { diffStreams } from '../../src/ops/diff.ts';
 import type { PageRange, RamDiff } from '../../src/ops/diff-ram.ts';
@@ -13,7 +13,7 @@ import {
   readMain,
   wrongRanges,
 } from '../ram/memory-fixtures.ts';
-import { MemorySink } from '../ram/memory-sink.ts';
+import { wholeMemory } from '../ram/whole-memory.ts';
 
 const PAGE = 4096;
 
@@ -29,18 +29,23 @@ async function openKnown(name: string): Promise<Known> {
   const fixture = memoryFixture(name);
   const main = readMain(fixture);
   const options = (): OpenOptions => ({
-    inflater: nodeInflater,
+    memory: { inflater: nodeInflater },
     ...(fixture.channels > 0 ? { channels: channelSources(readChannels(fixture)) } : {}),
   });
-  const sink = new MemorySink();
-  await openStream(memorySource(main), { ...options(), sink });
-  expect(wrongRanges(fixture, (block) => sink.blocks.get(block))).toEqual([]);
-  return { name, main, options: options(), blocks: sink.blocks };
+  const { memory } = await openStream(memorySource(main), options());
+  const { blocks } = await wholeMemory(memory!);
+  expect(wrongRanges(fixture, (block) => blocks.get(block))).toEqual([]);
+  return { name, main, options: options(), blocks };
+}
+
+async function openHashed(bytes: Uint8Array, options: OpenOptions = { memory: {} }) {
+  const opened = await openStream(memorySource(bytes), options);
+  return { opened, ...(await hashPages(opened.memory!)) };
 }
 
 async function diffMemory(a: Known, b: Known): Promise<RamDiff> {
-  const hashedA = await openWithPageHashes(memorySource(a.main), a.options);
-  const hashedB = await openWithPageHashes(memorySource(b.main), b.options);
+  const hashedA = await openHashed(a.main, a.options);
+  const hashedB = await openHashed(b.main, b.options);
   const { ram } = await diffStreams(hashedA.opened, hashedB.opened, {
     pages: { a: hashedA.pages, b: hashedB.pages },
   });
@@ -85,22 +90,19 @@ test.each([
 
 test('a byte that is patched in a page makes it differ, and no other', async () => {
   const bytes = readFixture('qemu-7.2-pc-devices');
-  const pages: Uint8Array[] = [];
+  const plain: number[] = [];
   await openStream(memorySource(bytes), {
     sink: {
-      page(_block, _offset, kind, data) {
-        if (kind === 'plain') pages.push(Uint8Array.from(data));
+      needsContent: true,
+      pages(_block, _offset, count, kind, pageSize, value) {
+        if (kind === 'plain') for (let i = 0; i < count; i++) plain.push(value + i * (pageSize + 8));
       },
     },
   });
-  const place = Buffer.from(bytes).indexOf(Buffer.from(pages[Math.floor(pages.length / 2)]!));
-  expect(place).toBeGreaterThan(0);
+  const place = plain[Math.floor(plain.length / 2)]!;
   const patched = Uint8Array.from(bytes);
   patched[place + 1234]! ^= 1;
-  const [a, b] = [
-    await openWithPageHashes(memorySource(bytes), {}),
-    await openWithPageHashes(memorySource(patched), {}),
-  ];
+  const [a, b] = [await openHashed(bytes), await openHashed(patched)];
   const { ram, sections } = await diffStreams(a.opened, b.opened, { pages: { a: a.pages, b: b.pages } });
   expect(sections).toEqual([]);
   const changed = ram!.blocks.filter(({ kind }) => kind === 'changed');

@@ -13,23 +13,23 @@ import {
   readMain,
   wrongRanges,
 } from './memory-fixtures.ts';
-import { MemorySink } from './memory-sink.ts';
+import { wholeMemory } from './whole-memory.ts';
 
 const INIT_SIZE = 64;
 const PACKET_SIZE = 320 + 8 * 128;
 
 async function read(main: Uint8Array, channels: readonly Uint8Array[]) {
-  const sink = new MemorySink();
   const opened = await openStream(memorySource(main, 'main'), {
-    sink,
-    inflater: nodeInflater,
+    memory: { inflater: nodeInflater },
     ...(channels.length > 0 ? { channels: channelSources(channels) } : {}),
   });
   const summary = opened.stream.sections
     .map(({ scanner }) => scanner?.summary())
     .find((each) => each?.kind === 'ram');
-  const problems = opened.diagnostics.filter(({ severity }) => severity === 'error');
-  return { sink, problems, summary: summary?.kind === 'ram' ? summary : undefined };
+  const { blocks, diagnostics } = await wholeMemory(opened.memory!);
+  const found = [...opened.diagnostics, ...diagnostics];
+  const problems = found.filter(({ severity }) => severity === 'error');
+  return { memory: opened.memory!, blocks, problems, summary: summary?.kind === 'ram' ? summary : undefined };
 }
 
 function messages(problems: readonly Diagnostic[]): string {
@@ -53,16 +53,16 @@ describe.each(memoryFixtures)('$name', (fixture) => {
   const channels = readChannels(fixture);
 
   test('memory is what the QEMU had that loaded it', async () => {
-    const { sink, problems } = await read(main, channels);
+    const { blocks, problems } = await read(main, channels);
     expect(problems).toEqual([]);
-    expect(wrongRanges(fixture, (block) => sink.blocks.get(block))).toEqual([]);
+    expect(wrongRanges(fixture, (block) => blocks.get(block))).toEqual([]);
   });
 
   if (channels.length > 1)
     test('channels can come in any order', async () => {
-      const { sink, problems } = await read(main, [...channels].reverse());
+      const { blocks, problems } = await read(main, [...channels].reverse());
       expect(problems).toEqual([]);
-      expect(wrongRanges(fixture, (block) => sink.blocks.get(block))).toEqual([]);
+      expect(wrongRanges(fixture, (block) => blocks.get(block))).toEqual([]);
     });
 
   if (fixture.case.startsWith('multifd'))
@@ -120,11 +120,11 @@ describe('channels that do not belong together', () => {
   });
 
   test('one comes twice', async () => {
-    const { sink, problems } = await read(main, [...channels, channels[1]!]);
+    const { blocks, problems } = await read(main, [...channels, channels[1]!]);
     expect(messages(problems)).toMatch(
       /^channel ch3: multifd channel 1 a second time, after ch1; it is left out$/,
     );
-    expect(wrongRanges(fixture, (block) => sink.blocks.get(block))).toEqual([]);
+    expect(wrongRanges(fixture, (block) => blocks.get(block))).toEqual([]);
   });
 
   test('one is of another VM', async () => {
@@ -145,12 +145,12 @@ describe('channels that do not belong together', () => {
   });
 
   test('a main stream, and something else', async () => {
-    const { sink, problems } = await read(main, [...channels, main, Buffer.from('no channel at all')]);
+    const { blocks, problems } = await read(main, [...channels, main, Buffer.from('no channel at all')]);
     expect(messages(problems)).toBe(
       'channel ch3: this is a main stream (it begins with QEVM), not a channel of one\n' +
         'channel ch4: neither a multifd channel (magic 0x11223344) nor a postcopy preempt channel',
     );
-    expect(wrongRanges(fixture, (block) => sink.blocks.get(block))).toEqual([]);
+    expect(wrongRanges(fixture, (block) => blocks.get(block))).toEqual([]);
   });
 
   test('one is cut', async () => {
@@ -254,12 +254,12 @@ describe('packets that cannot be', () => {
     view.setUint32(272, 1000);
     const before = channel.subarray(0, victim.start);
     const bytes = Buffer.concat([before, packet, channel.subarray(victim.start)]);
-    const { sink, problems, summary } = await read(main, [bytes, ...channels.slice(1)]);
+    const { blocks, problems, summary } = await read(main, [bytes, ...channels.slice(1)]);
     expect(problems).toEqual([]);
     expect(summary?.channels?.[0]).toMatchObject({
       deviceStates: [{ idstr: '0000:00:04.0/vfio', instanceId: 3, packets: 1, bytes: 1000 }],
     });
-    expect(wrongRanges(fixture, (block) => sink.blocks.get(block))).toEqual([]);
+    expect(wrongRanges(fixture, (block) => blocks.get(block))).toEqual([]);
   });
 });
 

@@ -76,12 +76,16 @@ describe.each([0, 0x1234])('written at offset %i of a file', (base) => {
   test('a sink gets them in order', async () => {
     const seen: [string, number][] = [];
     const { end } = await scan(record, {
-      page(block, offset, kind, data) {
+      needsContent: true,
+      pages(block, offset, count, kind, pageSize, value) {
         expect(kind).toBe('mapped');
-        expect(data.length).toBe(PAGE);
         const from = blocks.find(({ idstr }) => idstr === block.idstr)!;
-        expect(data.every((byte) => byte === contentOf(from, offset / PAGE))).toBe(true);
-        seen.push([block.idstr, offset / PAGE]);
+        for (let i = 0; i < count; i++) {
+          const page = offset / PAGE + i;
+          const data = record.subarray(value + i * pageSize, value + (i + 1) * pageSize);
+          expect(data.every((byte) => byte === contentOf(from, page))).toBe(true);
+          seen.push([block.idstr, page]);
+        }
       },
     });
     expect(end).toBe(record.length);

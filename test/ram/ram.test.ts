@@ -166,9 +166,14 @@ test('a second block list, as COLO sends one at each checkpoint, updates the blo
 
 describe('page records', () => {
   test('are counted by kind and block, and delivered', async () => {
-    const seen: [string, number, PageKind, number, number][] = [];
+    const seen: [string, number, number, PageKind][] = [];
+    const values: number[] = [];
     const sink: PageSink = {
-      page: (block, offset, kind, data, fill) => seen.push([block.idstr, offset, kind, data.length, fill]),
+      needsContent: true,
+      pages(block, offset, count, kind, _pageSize, value) {
+        seen.push([block.idstr, offset, count, kind]);
+        values.push(value);
+      },
     };
     const part = bytes(
       bytes(u64(0x1000 + PAGE), text8('pc.ram'), page()),
@@ -193,15 +198,18 @@ describe('page records', () => {
       { sink },
     );
     expect(seen).toEqual([
-      ['pc.ram', 0x1000, 'plain', 4096, 0],
-      ['pc.ram', 0x2000, 'plain', 4096, 0],
-      ['pc.ram', 0x3000, 'zero', 0, 0],
-      ['pc.ram', 0x4000, 'fill', 0, 0xff],
-      ['vga.vram', 0x3f000, 'zero', 0, 0],
-      ['pc.ram', 0x1000, 'xbzrle', 8, 0],
-      ['pc.ram', 0x2000, 'compressed', 11, 0],
-      ['pc.ram', 0x5000, 'zero', 0, 0],
+      ['pc.ram', 0x1000, 2, 'plain'],
+      ['pc.ram', 0x3000, 1, 'zero'],
+      ['pc.ram', 0x4000, 1, 'fill'],
+      ['vga.vram', 0x3f000, 1, 'zero'],
+      ['pc.ram', 0x1000, 1, 'xbzrle'],
+      ['pc.ram', 0x2000, 1, 'compressed'],
+      ['pc.ram', 0x5000, 1, 'zero'],
     ]);
+    // Behind the block list and its footer: two plain pages, with 15 and 8 bytes in front of them, and short records.
+    const start = LIST.length + 5;
+    const xbzrle = start + 15 + 4096 + 8 + 4096 + 9 + 9 + 8 + 18 + 15;
+    expect(values).toEqual([start + 15, 0, 0xff, 0, xbzrle, xbzrle + 3 + 8 + 8, 0]);
     expect(summary.pageSize).toBe(4096);
     expect(summary.pages).toEqual({
       plain: { pages: 2, bytes: 8192 },

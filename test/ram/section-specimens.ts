@@ -21,7 +21,7 @@ mappedBody.set(
 );
 mappedBody.set(EOS, 0x3000);
 
-const sink = { page: () => {} };
+const sink = { needsContent: true, pages: () => {} };
 /** Bodies of iterative sections with something of each kind in them, and where they are met. */
 export const sectionSpecimens: readonly (readonly [string, IterativeContext, Uint8Array])[] = [
   ['ram', context('ram', 4, { sink }), ramBody],

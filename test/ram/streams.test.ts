@@ -1,18 +1,19 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { gunzipSync, inflateSync } from 'node:zlib';
+import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { memorySource } from '../../src/bytes/source.ts';
+import { type ByteSource, memorySource } from '../../src/bytes/source.ts';
+import { openStream } from '../../src/layout/open.ts';
+import { nodeInflater } from '../../src/node/inflater.ts';
 import {
   findIterativeScanner,
   type IterativeScanner,
   type IterativeSummary,
 } from '../../src/ram/iterative.ts';
-import type { PageSink } from '../../src/ram/page-sink.ts';
 import type { RamSummary } from '../../src/ram/ram.ts';
-import { applyXbzrle } from '../../src/ram/xbzrle.ts';
 import { scanStream } from '../../src/stream/scan.ts';
 import type { Stream } from '../../src/stream/stream.ts';
+import { wholeMemory } from './whole-memory.ts';
 
 const folder = new URL('../../fixtures/streams/', import.meta.url);
 const SUFFIX = '.qevm.gz';
@@ -21,10 +22,13 @@ const names = existsSync(folder)
   : [];
 const has = (name: string) => names.includes(name);
 
-function scanFixture(name: string, sink?: PageSink): Promise<Stream<IterativeScanner>> {
-  const content = gunzipSync(readFileSync(new URL(name + SUFFIX, folder)));
-  return scanStream<IterativeScanner>(memorySource(content, name), {
-    scannerFor: (found) => findIterativeScanner(found.idstr)?.(sink ? { ...found, sink } : found),
+function sourceOf(name: string): ByteSource {
+  return memorySource(gunzipSync(readFileSync(new URL(name + SUFFIX, folder))), name);
+}
+
+function scanFixture(name: string): Promise<Stream<IterativeScanner>> {
+  return scanStream<IterativeScanner>(sourceOf(name), {
+    scannerFor: (found) => findIterativeScanner(found.idstr)?.(found),
   });
 }
 
@@ -40,25 +44,10 @@ async function ramOf(name: string): Promise<RamSummary> {
 
 /** The content of each RAMBlock after all of a stream, as a hash. */
 async function memoryOf(name: string): Promise<Map<string, string>> {
-  const memory = new Map<string, Uint8Array>();
-  const pageSize = 4096;
-  const sink: PageSink = {
-    page(block, offset, kind, data, fill) {
-      let content = memory.get(block.idstr);
-      if (!content) {
-        content = new Uint8Array(block.length);
-        memory.set(block.idstr, content);
-      }
-      const page = content.subarray(offset, offset + pageSize);
-      if (kind === 'plain' || kind === 'mapped') page.set(data);
-      else if (kind === 'compressed') page.set(inflateSync(data));
-      else if (kind === 'xbzrle') applyXbzrle(data, page);
-      else page.fill(fill);
-    },
-  };
-  await scanFixture(name, sink);
+  const { memory } = await openStream(sourceOf(name), { memory: { inflater: nodeInflater } });
+  const { blocks } = await wholeMemory(memory!);
   return new Map(
-    [...memory].map(([idstr, content]) => [idstr, createHash('sha256').update(content).digest('hex')]),
+    [...blocks].map(([idstr, content]) => [idstr, createHash('sha256').update(content).digest('hex')]),
   );
 }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { DecodeError } from '../../src/bytes/diagnostic.ts';
-import { applyXbzrle } from '../../src/ram/xbzrle.ts';
+import { applyXbzrle } from '../../src/memory/encodings/xbzrle.ts';
 import { hex } from './section-bytes.ts';
 
 /** A number of at most 14 bits: seven bits, least significant first, the top bit says that more follow. */

@@ -26,7 +26,7 @@ type SentPage = readonly [page: number, kind: PageKind];
 function draw(blocks: readonly (Block & { readonly sent: readonly SentPage[] })[], name = 'vm'): Drawing {
   const usage = new PageUsage();
   for (const block of blocks) {
-    for (const [page, kind] of block.sent) usage.page(block, page * PAGE, kind, new Uint8Array(0), 0, PAGE);
+    for (const [page, kind] of block.sent) usage.pages(block, page * PAGE, 1, kind, PAGE);
   }
   const report = {
     name,

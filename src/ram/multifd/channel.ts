@@ -7,12 +7,13 @@ import {
 } from '../../bytes/diagnostic.ts';
 import { hexOffset } from '../../bytes/range.ts';
 import type { FinishedSource } from '../../bytes/source.ts';
-import type { PageSink } from '../page-sink.ts';
+import type { PageSink, PageSource } from '../page-sink.ts';
 import type { RamBlock } from '../ram-block.ts';
 import { isTargetPageSize, targetPageSizes } from '../target-page-size.ts';
-import type { InflatedPayloads, Inflater, PayloadFormat } from './inflater.ts';
+import type { CompressedPacket, CompressedPackets } from './compressed-packets.ts';
 import {
   DEVICE_STATE_PACKET_SIZE,
+  encodingNames,
   INIT_SIZE,
   MAX_COMPRESSED_PAYLOAD,
   MULTIFD_MAGIC,
@@ -33,21 +34,6 @@ import {
 const MAX_REPORTED = 20;
 /** Devices and RAMBlocks that are told apart in what is counted. */
 const MAX_NAMES = 4096;
-
-const payloadFormats: Partial<Record<MultifdEncoding, PayloadFormat>> = {
-  zlib: 'zlib',
-  zstd: 'zstd',
-  qatzip: 'gzip',
-};
-
-const encodingNames: Record<MultifdEncoding, string> = {
-  none: 'no compression',
-  zlib: 'zlib',
-  zstd: 'zstd',
-  qpl: 'QPL (Intel IAA)',
-  uadk: 'UADK (Kunpeng)',
-  qatzip: 'QATzip',
-};
 
 /** Packets with the state of one device. */
 export interface DeviceStateCount {
@@ -79,7 +65,6 @@ export interface MultifdChannelSummary {
 /** What a channel has to know of the main stream, and what it does with pages. */
 export interface PageDelivery {
   readonly blocks: ReadonlyMap<string, RamBlock>;
-  /** Without it packets are checked and counted, and their pages not read. */
   readonly sink: PageSink | undefined;
 }
 
@@ -92,23 +77,21 @@ type Packet =
 export class MultifdChannel {
   readonly source: FinishedSource;
   readonly init: MultifdInit;
-  readonly #inflater: Inflater | undefined;
   readonly #report: (diagnostic: Diagnostic) => void;
   #reported = 0;
   #offset = INIT_SIZE;
   #broken = false;
   #pageSize: number | undefined;
   #encoding: MultifdEncoding | undefined;
-  #inflated: InflatedPayloads | undefined;
-  /** Pages are given up: they cannot be decompressed, which was reported. */
-  #undecodable = false;
+  #from: PageSource | undefined;
   readonly #header = new Uint8Array(RAM_PACKET_SIZE);
-  #payload: Uint8Array | undefined;
   #packets = 0;
   #syncs = 0;
   #normalPages = 0;
   #zeroPages = 0;
   #payloadBytes = 0;
+  /** Of normal pages so far, as they are in memory. */
+  #pageBytes = 0;
   #lastPacketNum = -1;
   readonly #deviceStates = new Map<string, DeviceStateCount>();
 
@@ -116,11 +99,10 @@ export class MultifdChannel {
   constructor(
     source: FinishedSource,
     head: Uint8Array,
-    options: { inflater: Inflater | undefined; report(diagnostic: Diagnostic): void },
+    options: { report(diagnostic: Diagnostic): void },
   ) {
     this.source = source;
     this.init = parseInit(viewOf(head));
-    this.#inflater = options.inflater;
     this.#report = options.report;
     if (this.init.version !== MULTIFD_VERSION) {
       this.#broken = true;
@@ -171,17 +153,6 @@ export class MultifdChannel {
       payloadBytes: this.#payloadBytes,
       deviceStates: [...this.#deviceStates.values()],
     };
-  }
-
-  /** Lets go of the decoder, once the channel has ended. */
-  async close(): Promise<void> {
-    try {
-      await this.#inflated?.close();
-    } catch (error) {
-      const message = `pages that decompress to another length than their packets say: ${error instanceof Error ? error.message : error}`;
-      if (!this.damaged) this.#problem('bad-ram', this.#offset, message);
-    }
-    this.#inflated = undefined;
   }
 
   /**
@@ -317,38 +288,51 @@ export class MultifdChannel {
     const offsets = viewOf(
       await this.#read(start + RAM_PACKET_SIZE, 8 * pageCount, new Uint8Array(8 * pageCount)),
     );
+    // Where the normal pages are: in the channel, or in what it decompresses to.
+    const content = this.#encoding === 'none' ? start + this.#packetSize() : this.#pageBytes;
+    this.#pageBytes += normalPages * pageSize;
+    this.#from ??= this.#pageSource(ram.encoding ?? 'none');
     const { sink } = delivery;
-    // Who only counts pages needs no decoder.
-    const isCounted = sink?.wantsData === false;
-    const content = sink && !isCounted && normalPages > 0 ? await this.#content(ram, start) : undefined;
     for (let page = 0; page < pageCount; ) {
       const offset = block ? this.#pageOffset(offsets, page, block, start) : undefined;
       const isZero = page >= normalPages;
       const first = page++;
-      if (!block || offset === undefined || !sink) continue;
-      if (isZero) {
-        sink.page(block, offset, 'zero', NO_BYTES, 0, pageSize);
-        continue;
-      }
-      if (isCounted) {
-        sink.page(block, offset, 'plain', NO_BYTES, 0, pageSize);
-        continue;
-      }
-      if (!content) continue;
+      if (!block || offset === undefined) continue;
       // Pages that follow each other in the packet mostly do so in the block.
-      while (
-        page < normalPages &&
-        follows(offsets, page, offset + (page - first) * pageSize, block, pageSize)
-      ) {
+      const end = isZero ? pageCount : normalPages;
+      while (page < end && follows(offsets, page, offset + (page - first) * pageSize, block, pageSize))
         page++;
+      const kind = isZero ? 'zero' : 'plain';
+      sink?.pages(
+        block,
+        offset,
+        page - first,
+        kind,
+        pageSize,
+        isZero ? 0 : content + first * pageSize,
+        this.#from,
+      );
+    }
+  }
+
+  #pageSource(encoding: MultifdEncoding): PageSource {
+    const { source } = this;
+    if (encoding === 'none') return { source, hasRecords: false };
+    const packets: CompressedPackets = { encoding, packets: () => this.#compressedPackets() };
+    return { source, hasRecords: false, packets };
+  }
+
+  /** The packets with pages up to where the channel was read. */
+  async *#compressedPackets(): AsyncGenerator<CompressedPacket> {
+    const header = new Uint8Array(RAM_PACKET_SIZE);
+    for (let offset = INIT_SIZE; offset < this.#offset; ) {
+      const packet = await this.#readPacket(offset, header);
+      if (packet.kind === 'ram' && packet.ram.normalPages > 0) {
+        const { normalPages, payloadSize } = packet.ram;
+        const payload = offset + this.#packetSize();
+        yield { start: offset, payload, payloadSize, length: normalPages * (this.#pageSize as number) };
       }
-      if (sink.pages) sink.pages(block, offset, page - first, content, first * pageSize, pageSize, pageSize);
-      else {
-        for (let index = first; index < page; index++) {
-          const data = content.subarray(index * pageSize, (index + 1) * pageSize);
-          sink.page(block, offset + (index - first) * pageSize, 'plain', data, 0, pageSize);
-        }
-      }
+      offset = packet.end;
     }
   }
 
@@ -363,56 +347,6 @@ export class MultifdChannel {
       `a page at ${hexOffset(offset)} of RAMBlock '${printable(block.idstr)}', which has ${hexOffset(block.length)} bytes`,
     );
     return undefined;
-  }
-
-  /** The normal pages of a packet, one behind the other; undefined, and reported, where they cannot be had. */
-  async #content(ram: RamPacket, start: number): Promise<Uint8Array | undefined> {
-    if (this.#undecodable) return undefined;
-    const length = ram.normalPages * (this.#pageSize as number);
-    if (ram.encoding === 'none') {
-      this.#payload ??= new Uint8Array(MULTIFD_PACKET_SIZE);
-      return this.#read(start + this.#packetSize(), length, this.#payload);
-    }
-    try {
-      this.#inflated ??= this.#openPayloads(ram.encoding ?? 'none');
-      return await this.#inflated.next(length);
-    } catch (error) {
-      this.#undecodable = true;
-      if (error instanceof DecodeError) {
-        if (error.code === 'changed') throw error;
-        this.#problem(error.code, start, error.diagnostic.message);
-      } else {
-        const reason = error instanceof Error ? error.message : String(error);
-        const message = `pages (${encodingNames[ram.encoding ?? 'none']}) that do not decompress: ${reason}; those behind them in this channel are missing, too`;
-        this.#problem('bad-ram', start, message);
-      }
-      return undefined;
-    }
-  }
-
-  #openPayloads(encoding: MultifdEncoding): InflatedPayloads {
-    const format = payloadFormats[encoding];
-    const unsupported = (message: string) =>
-      new DecodeError({ severity: 'error', code: 'unsupported', message });
-    if (!format) {
-      throw unsupported(
-        `pages compressed by ${encodingNames[encoding]}, which only its hardware's library reads; they are missing`,
-      );
-    }
-    if (!this.#inflater) throw unsupported(`pages compressed by ${format}, for which no decoder was given`);
-    return this.#inflater.open(format, this.#payloads());
-  }
-
-  /** The payloads of all packets from the present one on. Reads on its own, so that a decoder may be ahead. */
-  async *#payloads(): AsyncGenerator<Uint8Array> {
-    const header = new Uint8Array(RAM_PACKET_SIZE);
-    for (let offset = this.#offset; offset < this.source.size; ) {
-      const packet = await this.#readPacket(offset, header);
-      if (packet.kind === 'ram' && packet.ram.normalPages > 0) {
-        yield await this.source.read(offset + this.#packetSize(), packet.ram.payloadSize);
-      }
-      offset = packet.end;
-    }
   }
 
   /** Bytes of a packet with its page offsets, which takes as many whether they are used or not. */
@@ -436,8 +370,6 @@ export class MultifdChannel {
     }
   }
 }
-
-const NO_BYTES = new Uint8Array(0);
 
 function follows(
   offsets: DataView,

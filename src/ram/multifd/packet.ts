@@ -38,6 +38,16 @@ const encodings: ReadonlyMap<number, MultifdEncoding> = new Map([
   [16, 'qatzip'],
 ]);
 
+/** For messages. */
+export const encodingNames: Record<MultifdEncoding, string> = {
+  none: 'no compression',
+  zlib: 'zlib',
+  zstd: 'zstd',
+  qpl: 'QPL (Intel IAA)',
+  uadk: 'UADK (Kunpeng)',
+  qatzip: 'QATzip',
+};
+
 /** MultiFDInit_t. */
 export interface MultifdInit {
   readonly version: number;

@@ -1,12 +1,12 @@
 import { memorySource } from '../../../src/bytes/source.ts';
 import { Window } from '../../../src/bytes/window.ts';
 import { openStream } from '../../../src/layout/open.ts';
+import { applyXbzrle } from '../../../src/memory/encodings/xbzrle.ts';
+import { hashPages } from '../../../src/memory/page-hashes.ts';
 import { nodeInflater } from '../../../src/node/inflater.ts';
 import { ramReport } from '../../../src/ops/ram-report.ts';
 import { findIterativeScanner } from '../../../src/ram/iterative.ts';
-import { PageHashes } from '../../../src/ram/page-hashes.ts';
 import { PageUsage } from '../../../src/ram/page-usage.ts';
-import { applyXbzrle } from '../../../src/ram/xbzrle.ts';
 import { ramText } from '../../../src/render/ram-text.ts';
 import { plainStyle } from '../../../src/render/style.ts';
 import { readFixture } from '../../fixtures.ts';
@@ -61,16 +61,15 @@ async function judgeRam(main: Uint8Array, channels: readonly Uint8Array[] = []):
   const problems: string[] = [];
   const result = await orRefused(async () => {
     const usage = new PageUsage();
-    const further = {
-      inflater: nodeInflater,
+    const opened = await openStream(memorySource(main, 'main'), {
       ...(channels.length > 0 ? { channels: channelSources(channels) } : {}),
-    };
-    const opened = await openStream(memorySource(main, 'main'), { ...further, sink: usage });
-    const hashes = new PageHashes();
-    await openStream(memorySource(main, 'main'), { ...further, sink: hashes });
+      sink: usage,
+      memory: { inflater: nodeInflater },
+    });
+    const { pages: hashes, diagnostics } = await hashPages(opened.memory!);
     const report = ramReport(opened, usage, { ranges: 8 });
     const lines = report ? [...ramText(report, plainStyle)] : [];
-    const messages = opened.diagnostics.map(({ message }) => message);
+    const messages = [...opened.diagnostics, ...diagnostics].map(({ message }) => message);
     problems.push(...printProblems('ram', [...lines, ...messages]));
     for (const block of report?.blocks ?? []) {
       if (block.sentPages > block.pageCount) problems.push('a block has more pages sent than it has');

@@ -1,13 +1,18 @@
 /** How the payloads of a channel are compressed: one stream over all packets (zlib, zstd), or each by itself (gzip). */
 export type PayloadFormat = 'zlib' | 'zstd' | 'gzip';
 
-/** Decompression of multifd payloads, which the platform provides. */
+/** Decompression of pages, which the platform provides. */
 export interface Inflater {
   /**
-   * Decompresses the payloads of one channel, in their order. They may be asked for ahead of what is read. Throws
+   * Decompresses the payloads of one multifd channel, in their order. They may be asked for ahead of what is read. Throws
    * DecodeError `unsupported` where the platform has no decoder, naming what is missing.
    */
   open(format: PayloadFormat, payloads: AsyncGenerator<Uint8Array>): InflatedPayloads;
+  /**
+   * Decompresses one zlib stream. Throws an Error that tells what is wrong where it is damaged, or comes to more than
+   * `limit` bytes.
+   */
+  inflate(data: Uint8Array, limit: number): Uint8Array | Promise<Uint8Array>;
 }
 
 export interface InflatedPayloads {

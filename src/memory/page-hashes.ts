@@ -1,5 +1,7 @@
-import type { PageKind, PageSink } from './page-sink.ts';
-import type { RamBlock } from './ram-block.ts';
+import type { Diagnostic } from '../bytes/diagnostic.ts';
+import type { RamBlock } from '../ram/ram-block.ts';
+import type { GuestMemory } from './guest-memory.ts';
+import type { MemoryVisitor } from './memory-visitor.ts';
 
 /** Pages of one chunk. As few as that, since a small stream can have one page in each of a great many chunks. */
 const CHUNK_PAGES = 32;
@@ -28,36 +30,32 @@ interface Chunk {
 const NOT_SENT = 0;
 const NOT_DECODED = 2;
 
-export interface PageHashesOptions {
-  /** Decompresses a zlib stream to at most as many bytes; throws where it is damaged. Without it, no such page is known. */
-  inflate?(data: Uint8Array, pageSize: number): Uint8Array;
-}
-
 // So that nobody can make pages that differ and have the same hash. Both streams of a comparison have the same.
 const SEED_LOW = Math.floor(Math.random() * 2 ** 32) | 0;
 const SEED_HIGH = Math.floor(Math.random() * 2 ** 32) | 0;
 
 /**
- * Keeps a hash of 63 bits of the last version of each page, while a stream is scanned: 8 bytes for a page. Hashes are of
- * use in this process only. An XBZRLE delta says nothing without the page that it applies to: pages that end with one are
- * `undecoded`, and for the caller to `set`.
+ * Keeps a hash of 63 bits of each page of a memory that it visits: 8 bytes for a page. Hashes are of use in this process
+ * only.
  */
-export class PageHashes implements PageSink {
-  /** Sends of pages that are not followed, as there are too many. */
+export class PageHashes implements MemoryVisitor {
+  /** Pages that are not followed, as there are too many. */
   unfollowed = 0;
   readonly #blocks = new Map<string, BlockHashes>();
   readonly #slabs: Uint32Array[] = [];
-  readonly #inflate: PageHashesOptions['inflate'];
   readonly #fills = new Map<number, Uint32Array>();
   #chunkCount = 0;
+  /** TARGET_PAGE_SIZE, bytes. */
+  readonly #pageSize: number;
   // Of the page before.
   #ramBlock: RamBlock | undefined;
   #block: BlockHashes | undefined;
   #chunkIndex = -1;
   #chunk: Chunk | undefined;
 
-  constructor({ inflate }: PageHashesOptions = {}) {
-    this.#inflate = inflate;
+  /** `pageSize` is TARGET_PAGE_SIZE, bytes. */
+  constructor(pageSize: number) {
+    this.#pageSize = pageSize;
   }
 
   /** TARGET_PAGE_SIZE of a block, bytes; undefined where none of its pages came. */
@@ -75,32 +73,6 @@ export class PageHashes implements PageSink {
     return place === undefined ? undefined : this.#chunkAt(place);
   }
 
-  page(
-    block: RamBlock,
-    offset: number,
-    kind: PageKind,
-    data: Uint8Array,
-    fill: number,
-    pageSize: number,
-  ): void {
-    const page = offset / pageSize;
-    switch (kind) {
-      case 'plain':
-      case 'mapped':
-        this.set(block, page, data, pageSize);
-        return;
-      case 'zero':
-      case 'fill':
-        this.#copy(block, page, this.#fillHash(kind === 'zero' ? 0 : fill, pageSize), pageSize);
-        return;
-      case 'compressed':
-        this.#setCompressed(block, page, data, pageSize);
-        return;
-      case 'xbzrle':
-        this.#put(block, page, NOT_DECODED, 0, pageSize);
-    }
-  }
-
   pages(
     block: RamBlock,
     offset: number,
@@ -115,40 +87,19 @@ export class PageHashes implements PageSink {
       this.#hash(block, offset / pageSize + index, view, start + index * stride, pageSize);
   }
 
-  /** Sets the content of a page. */
-  set(block: RamBlock, page: number, data: Uint8Array, pageSize: number): void {
-    this.#hash(block, page, new DataView(data.buffer, data.byteOffset, data.byteLength), 0, pageSize);
+  fill(block: RamBlock, offset: number, length: number, byte: number): void {
+    const pageSize = this.#pageSize;
+    const [low, high] = this.#fillHash(byte, pageSize);
+    for (let page = offset / pageSize; page < (offset + length) / pageSize; page++)
+      this.#put(block, page, low!, high!, pageSize);
   }
 
-  /** False for a page whose last version is there, but could not be decoded. */
-  isDecoded(block: RamBlock, page: number): boolean {
-    const chunk = this.chunk(block.idstr, Math.floor(page / CHUNK_PAGES));
-    return chunk?.words[chunk.start + 2 * (page % CHUNK_PAGES)] !== NOT_DECODED;
-  }
-
-  /** All pages of which `isDecoded` is false. */
-  *undecoded(): Generator<{ readonly idstr: string; readonly page: number; readonly pageSize: number }> {
-    for (const [idstr, { pageSize, chunks }] of this.#blocks) {
-      for (const [index, place] of chunks) {
-        const { words, start } = this.#chunkAt(place);
-        for (let page = 0; page < CHUNK_PAGES; page++)
-          if (words[start + 2 * page] === NOT_DECODED)
-            yield { idstr, page: index * CHUNK_PAGES + page, pageSize };
-      }
-    }
-  }
-
-  #setCompressed(block: RamBlock, page: number, data: Uint8Array, pageSize: number): void {
-    try {
-      const content = this.#inflate?.(data, pageSize);
-      if (content?.length === pageSize) {
-        this.set(block, page, content, pageSize);
-        return;
-      }
-    } catch {
-      // As without the means to decompress it.
-    }
-    this.#put(block, page, NOT_DECODED, 0, pageSize);
+  /** What postcopy took back is as if it were not sent. */
+  unknown(block: RamBlock, offset: number, length: number, why: 'discarded' | 'undecodable'): void {
+    const pageSize = this.#pageSize;
+    if (why === 'discarded') return;
+    for (let page = offset / pageSize; page < (offset + length) / pageSize; page++)
+      this.#put(block, page, NOT_DECODED, 0, pageSize);
   }
 
   #fillHash(fill: number, pageSize: number): Uint32Array {
@@ -159,10 +110,6 @@ export class PageHashes implements PageSink {
       this.#fills.set(fill, hash);
     }
     return hash;
-  }
-
-  #copy(block: RamBlock, page: number, hash: Uint32Array, pageSize: number): void {
-    this.#put(block, page, hash[0]!, hash[1]!, pageSize);
   }
 
   #put(block: RamBlock, page: number, low: number, high: number, pageSize: number): void {
@@ -187,7 +134,6 @@ export class PageHashes implements PageSink {
     }
     let block = this.#block;
     if (block?.pageSize !== pageSize) {
-      // The scan believed in another size at first; what it gave until then was of no content.
       block = { pageSize, chunks: new Map() };
       this.#block = block;
       this.#blocks.set(ramBlock.idstr, block);
@@ -224,6 +170,19 @@ function hashBytes(view: DataView, start: number, length: number, into: Uint32Ar
   }
   into[at] = low | 1;
   into[at + 1] = high;
+}
+
+/** Hashes all pages of a memory, and what is wrong with them. Throws what `GuestMemory.visit` throws. */
+export async function hashPages(
+  memory: GuestMemory,
+): Promise<{ readonly pages: PageHashes; readonly diagnostics: readonly Diagnostic[] }> {
+  const pages = new PageHashes(memory.pageSize ?? 0);
+  const diagnostics = [...(await memory.visit(pages))];
+  if (pages.unfollowed > 0) {
+    const message = `${pages.unfollowed} pages were not compared: they are too many`;
+    diagnostics.push({ severity: 'error', code: 'unsupported', section: 'ram', message });
+  }
+  return { pages, diagnostics };
 }
 
 /** What two sides have of a page. */

@@ -1,4 +1,5 @@
-import { DecodeError } from '../bytes/diagnostic.ts';
+import { DecodeError } from '../../bytes/diagnostic.ts';
+import { type ByteSource, readExactly } from '../../bytes/source.ts';
 
 /** Run lengths are ULEB128 numbers of at most 14 bits (util/cutils.c, uleb128_decode_small). */
 const MORE = 0x80;
@@ -48,4 +49,14 @@ export function applyXbzrle(delta: Uint8Array, page: Uint8Array): number {
 
 function badDelta(message: string): DecodeError {
   return new DecodeError({ severity: 'error', code: 'bad-ram', message: `XBZRLE delta: ${message}` });
+}
+
+/** u8 encoding, u16 length. */
+const HEADER_SIZE = 3;
+
+/** The delta whose encoding stands at an offset of a source (migration/ram.c, load_xbzrle). */
+export async function readXbzrleDelta(source: ByteSource, offset: number): Promise<Uint8Array> {
+  const header = await readExactly(source, offset, HEADER_SIZE);
+  const length = new DataView(header.buffer, header.byteOffset, HEADER_SIZE).getUint16(1);
+  return readExactly(source, offset + HEADER_SIZE, length);
 }

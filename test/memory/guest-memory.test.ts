@@ -1,0 +1,102 @@
+import { describe, expect, test } from 'vitest';
+import { memorySource } from '../../src/bytes/source.ts';
+import { openStream } from '../../src/layout/open.ts';
+import type { GuestMemory } from '../../src/memory/guest-memory.ts';
+import type { MemoryOptions } from '../../src/memory/page-index-builder.ts';
+import { memorySpool } from '../../src/memory/spool.ts';
+import { nodeInflater } from '../../src/node/inflater.ts';
+import { openFixture } from '../fixtures.ts';
+import {
+  channelSources,
+  type MemoryFixture,
+  memoryFixture,
+  memoryFixtures,
+  readChannels,
+  readMain,
+  wrongRanges,
+} from '../ram/memory-fixtures.ts';
+import { wholeMemory } from '../ram/whole-memory.ts';
+
+async function openMemory(fixture: MemoryFixture, options: MemoryOptions = {}): Promise<GuestMemory> {
+  const { memory } = await openStream(memorySource(readMain(fixture), 'main'), {
+    memory: { inflater: nodeInflater, ...options },
+    ...(fixture.channels > 0 ? { channels: channelSources(readChannels(fixture)) } : {}),
+  });
+  return memory!;
+}
+
+/** Whole blocks that the memory of the QEMU is compared with, each read in pieces that begin and end anywhere. */
+async function readInPieces(memory: GuestMemory, idstr: string): Promise<Uint8Array> {
+  const { length } = memory.blocks.find((block) => block.idstr === idstr)!;
+  const whole = new Uint8Array(length);
+  for (let offset = 0, size = 1; offset < length; size = (size * 7919) % 1_300_001) {
+    const { bytes, isKnown } = await memory.read(idstr, offset, Math.min(size, length - offset));
+    expect(isKnown).toBe(true);
+    whole.set(bytes, offset);
+    offset += bytes.length;
+  }
+  return whole;
+}
+
+describe.each(memoryFixtures)('$name', (fixture) => {
+  test('read at any place, memory is what the QEMU had that loaded it', async () => {
+    const memory = await openMemory(fixture);
+    const names = [...new Set(fixture.memory.map(({ block }) => block))];
+    const blocks = new Map<string, Uint8Array>();
+    for (const name of names) blocks.set(name, await readInPieces(memory, name));
+    expect(wrongRanges(fixture, (block) => blocks.get(block))).toEqual([]);
+    await memory.close();
+  });
+
+  test('and so with an index that is in a spool, as a whole and at any place', async () => {
+    let spools = 0;
+    const openSpool = async () => {
+      spools++;
+      return memorySpool();
+    };
+    const memory = await openMemory(fixture, { openSpool, indexLimit: 1 });
+    expect(memory.index.isSpilled).toBe(true);
+    expect(spools).toBeGreaterThan(0);
+    const { blocks, diagnostics } = await wholeMemory(memory);
+    expect(diagnostics).toEqual([]);
+    expect(wrongRanges(fixture, (block) => blocks.get(block))).toEqual([]);
+    const [first] = fixture.memory;
+    const { bytes } = await memory.read(first!.block, first!.offset, first!.length);
+    expect(wrongRanges({ ...fixture, memory: [{ ...first!, offset: 0 }] }, () => bytes)).toEqual([]);
+    await memory.close();
+  });
+});
+
+test('pages at their place in the file are read as the others', async () => {
+  const { memory } = await openStream(openFixture('qemu-10.0-mapped-ram'), { memory: {} });
+  const { blocks } = await wholeMemory(memory!);
+  for (const { idstr, length } of memory!.blocks) {
+    if (length > 0) expect(Buffer.compare(await readInPieces(memory!, idstr), blocks.get(idstr)!)).toBe(0);
+  }
+});
+
+test('what is asked for is decompressed, and no more', async () => {
+  const fixture = memoryFixture('qemu-7.2-multifd-zlib-live');
+  let needed = 0;
+  const openSpool = async (bytes: number) => {
+    needed = bytes;
+    return memorySpool();
+  };
+  const memory = await openMemory(fixture, { openSpool });
+  const [first] = fixture.memory;
+  await memory.prepare([{ block: first!.block, offset: first!.offset, length: 2 }]);
+  expect(needed).toBe(0);
+  const { isKnown } = await memory.read(first!.block, first!.offset, 2);
+  expect(isKnown).toBe(true);
+});
+
+test('what is no memory cannot be asked for', async () => {
+  const memory = await openMemory(memoryFixture('qemu-7.2-xbzrle-live'));
+  const [{ idstr, length }] = memory.blocks as [{ idstr: string; length: number }];
+  const wrong = { code: 'bad-argument' };
+  await expect(memory.read('no block', 0, 1)).rejects.toMatchObject(wrong);
+  await expect(memory.read(idstr, length, 1)).rejects.toMatchObject(wrong);
+  await expect(memory.read(idstr, -1, 1)).rejects.toMatchObject(wrong);
+  await expect(memory.read(idstr, 0.5, 1)).rejects.toMatchObject(wrong);
+  expect(await memory.read(idstr, length, 0)).toMatchObject({ ranges: [], isKnown: true });
+});
