@@ -1,4 +1,4 @@
-import { badArgument, DecodeError, type Diagnostic, printable } from '../bytes/diagnostic.ts';
+import { badArgument, DecodeError, type Diagnostic, printable, problemIn } from '../bytes/diagnostic.ts';
 import { type ByteSource, readExactly } from '../bytes/source.ts';
 import {
   CODE_BITS,
@@ -310,6 +310,6 @@ export class GuestMemory {
 
 /** What is wrong with a page makes it undecodable; that its source cannot be read does not. */
 function orUndecodable(error: unknown): undefined {
-  if (error instanceof DecodeError && error.code === 'io') throw error;
+  if (error instanceof DecodeError) problemIn(error);
   return undefined;
 }

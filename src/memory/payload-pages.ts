@@ -77,7 +77,7 @@ async function nextOf(payloads: ReturnType<typeof decodePayloads>) {
     const { value, done } = await payloads.next();
     return { payload: done ? undefined : value };
   } catch (error) {
-    if (!(error instanceof DecodeError)) throw error;
+    if (!(error instanceof DecodeError) || error.code === 'changed') throw error;
     return { problem: error.diagnostic };
   }
 }

@@ -1,4 +1,4 @@
-import { DecodeError, type Diagnostic, printable } from '../bytes/diagnostic.ts';
+import { DecodeError, type Diagnostic, printable, problemIn } from '../bytes/diagnostic.ts';
 import { hexOffset } from '../bytes/range.ts';
 import type { ByteSource } from '../bytes/source.ts';
 import { presentPages } from '../ram/mapped-ram.ts';
@@ -220,7 +220,7 @@ async function visitDecoded(
   try {
     page = await decodePage(index, runs.kind[i]!, runs.value[i]!, inflater);
   } catch (error) {
-    if (error instanceof DecodeError && error.code === 'io') throw error;
+    if (error instanceof DecodeError) problemIn(error);
     const reason = error instanceof Error ? error.message : String(error);
     reportDamaged(
       diagnostics,

@@ -1,5 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { RunStore } from '../../src/memory/run-store.ts';
+import { memorySpool } from '../../src/memory/spool.ts';
+import { XbzrleDeltas } from '../../src/memory/xbzrle-deltas.ts';
 import {
   CODE_MASK,
   DELTA,
@@ -13,9 +16,6 @@ import {
   ZERO,
 } from '../../src/ram/page-runs.ts';
 import { RunStack } from '../../src/ram/run-stack.ts';
-import { RunStore } from '../../src/memory/run-store.ts';
-import { memorySpool } from '../../src/memory/spool.ts';
-import { XbzrleDeltas } from '../../src/memory/xbzrle-deltas.ts';
 
 const PAGE = 4096;
 const PAGES = 60;

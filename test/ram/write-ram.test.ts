@@ -30,10 +30,15 @@ async function ramOf(content: Uint8Array): Promise<RamOfStream | undefined> {
   let isPlain = true;
   const { stream } = await openStream(memorySource(content), {
     sink: {
-      page(block, offset, kind, data, _fill, pageSize) {
-        if (kind === 'plain') runs.push({ block: block.idstr, offset, content: data.slice() });
-        else if (kind === 'zero') runs.push({ block: block.idstr, offset, content: pageSize });
-        else isPlain = false;
+      needsContent: true,
+      pages({ idstr: block }, first, count, kind, pageSize, value) {
+        for (let i = 0; i < count; i++) {
+          const offset = first + i * pageSize;
+          const place = value + i * (pageSize + 8);
+          if (kind === 'plain') runs.push({ block, offset, content: content.slice(place, place + pageSize) });
+          else if (kind === 'zero') runs.push({ block, offset, content: pageSize });
+          else isPlain = false;
+        }
       },
     },
   });

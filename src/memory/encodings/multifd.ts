@@ -1,6 +1,6 @@
 import { DecodeError, type DiagnosticCode } from '../../bytes/diagnostic.ts';
 import { hexOffset } from '../../bytes/range.ts';
-import { type FinishedSource, readExactly } from '../../bytes/source.ts';
+import { type ByteSource, readExactly } from '../../bytes/source.ts';
 import type { CompressedPackets } from '../../ram/multifd/compressed-packets.ts';
 import { encodingNames, type MultifdEncoding } from '../../ram/multifd/packet.ts';
 import type { InflatedPayloads, Inflater, PayloadFormat } from '../inflater.ts';
@@ -24,7 +24,7 @@ export interface DecodedPayload {
  * where they cannot be decompressed: those of the packets behind are lost, too, as one builds on the other.
  */
 export async function* decodePayloads(
-  source: FinishedSource,
+  source: ByteSource,
   { encoding, packets }: CompressedPackets,
   inflater: Inflater | undefined,
 ): AsyncGenerator<DecodedPayload> {
@@ -38,6 +38,7 @@ export async function* decodePayloads(
         inflated ??= openPayloads(source, { encoding, packets }, inflater);
         bytes = await inflated.next(length);
       } catch (error) {
+        if (error instanceof DecodeError && error.code === 'changed') throw error;
         if (error instanceof DecodeError)
           throw problem(source, error.code, start, error.diagnostic.message, error);
         const message = `pages (${encodingNames[encoding]}) that do not decompress: ${reasonOf(error)}; those behind them in this channel are missing, too`;
@@ -48,18 +49,19 @@ export async function* decodePayloads(
     }
     isWhole = true;
   } finally {
+    const end = await source.end();
     const closing = inflated?.close();
     if (!isWhole) closing?.catch(() => {});
     else
       await closing?.catch((error) => {
         const message = `pages that decompress to another length than their packets say: ${reasonOf(error)}`;
-        throw problem(source, 'bad-ram', source.size, message, error);
+        throw problem(source, 'bad-ram', end, message, error);
       });
   }
 }
 
 function openPayloads(
-  source: FinishedSource,
+  source: ByteSource,
   { encoding, packets }: CompressedPackets,
   inflater: Inflater | undefined,
 ): InflatedPayloads {
@@ -77,7 +79,7 @@ function openPayloads(
 
 /** Reads on its own, so that a decoder may be ahead. */
 async function* payloadsOf(
-  source: FinishedSource,
+  source: ByteSource,
   packets: ReturnType<CompressedPackets['packets']>,
 ): AsyncGenerator<Uint8Array> {
   for await (const { payload, payloadSize } of packets) yield await readExactly(source, payload, payloadSize);
@@ -87,7 +89,7 @@ function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-function problem(source: FinishedSource, code: DiagnosticCode, offset: number, message: string, cause: unknown) {
+function problem(source: ByteSource, code: DiagnosticCode, offset: number, message: string, cause: unknown) {
   const place = `channel ${source.name}, offset ${hexOffset(offset)}`;
   return new DecodeError({ severity: 'error', code, message: `${place}: ${message}` }, { cause });
 }
