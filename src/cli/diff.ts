@@ -157,7 +157,7 @@ async function open(
 }
 
 /** Pages are hashed where memory is asked for. */
-async function openHashed(source: ByteSource, options: OpenOptions) {
+async function openHashed(source: StreamInput['source'], options: OpenOptions) {
   const opened = await openStream(source, options);
   const hashed = opened.memory && (await hashPages(opened.memory));
   await opened.memory?.close();

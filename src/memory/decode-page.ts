@@ -1,3 +1,4 @@
+import { DecodeError, problemIn } from '../bytes/diagnostic.ts';
 import { readExactly } from '../bytes/source.ts';
 import {
   CODE_BITS,
@@ -41,6 +42,16 @@ export async function decodePage(
   for (const { source, offset } of offsets.reverse())
     applyXbzrle(await readXbzrleDelta(sources[source]!.source, offset), page);
   return page;
+}
+
+/** The same, and undefined where it cannot be had. Throws DecodeError `io` and `changed`. */
+export async function tryDecodePage(...page: Parameters<typeof decodePage>): Promise<Uint8Array | undefined> {
+  try {
+    return await decodePage(...page);
+  } catch (error) {
+    if (error instanceof DecodeError) problemIn(error);
+    return undefined;
+  }
 }
 
 async function wholePage(

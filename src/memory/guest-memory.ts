@@ -1,4 +1,4 @@
-import { badArgument, DecodeError, type Diagnostic, printable, problemIn } from '../bytes/diagnostic.ts';
+import { badArgument, type Diagnostic, printable } from '../bytes/diagnostic.ts';
 import { type ByteSource, readExactly } from '../bytes/source.ts';
 import {
   CODE_BITS,
@@ -19,7 +19,7 @@ import {
 } from '../ram/page-runs.ts';
 import type { RamBlock } from '../ram/ram-block.ts';
 import { RunStack } from '../ram/run-stack.ts';
-import { decodePage } from './decode-page.ts';
+import { tryDecodePage } from './decode-page.ts';
 import { readMapped } from './encodings/mapped.ts';
 import type { Inflater } from './inflater.ts';
 import type { MemoryVisitor } from './memory-visitor.ts';
@@ -283,7 +283,7 @@ export class GuestMemory {
 
   async #decode(kind: number, value: number): Promise<Uint8Array | undefined> {
     if (this.#decoded?.kind === kind && this.#decoded.value === value) return this.#decoded.page;
-    const page = await decodePage(this.index, kind, value, this.#inflater).catch(orUndecodable);
+    const page = await tryDecodePage(this.index, kind, value, this.#inflater);
     this.#decoded = { kind, value, page };
     return page;
   }
@@ -306,10 +306,4 @@ export class GuestMemory {
     }
     return found.take();
   }
-}
-
-/** What is wrong with a page makes it undecodable; that its source cannot be read does not. */
-function orUndecodable(error: unknown): undefined {
-  if (error instanceof DecodeError) problemIn(error);
-  return undefined;
 }

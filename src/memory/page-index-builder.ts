@@ -19,7 +19,7 @@ import type { PageKind, PageSink, PageSource } from '../ram/page-sink.ts';
 import type { RamBlock } from '../ram/ram-block.ts';
 import { RunStack } from '../ram/run-stack.ts';
 import { targetPageSizes } from '../ram/target-page-size.ts';
-import { decodePage } from './decode-page.ts';
+import { tryDecodePage } from './decode-page.ts';
 import type { Inflater } from './inflater.ts';
 import { type IndexedBlock, PageIndex } from './page-index.ts';
 import { RunStore } from './run-store.ts';
@@ -250,9 +250,7 @@ export class PageIndexBuilder implements PageSink {
           spool = await this.#openSpool(this.#deltas.count * pageSize);
           this.#spools.push(spool);
         }
-        const page = await decodePage(this.#index(), kind[i]!, value[i]!, this.#inflater).catch(
-          () => undefined,
-        );
+        const page = await tryDecodePage(this.#index(), kind[i]!, value[i]!, this.#inflater);
         if (page) await spool.write(start[i]!, page);
         decoded.put(start[i]!, end[i]!, page ? SPOOLED : UNDECODABLE, page ? start[i]! : 0);
       }
