@@ -12,6 +12,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   stream: ['bytes'],
   containers: ['bytes'],
   ram: ['bytes', 'pci', 'stream'],
+  memory: ['bytes', 'ram'],
   schema: ['bytes', 'expressions', 'stream'],
   extract: ['bytes', 'expressions', 'schema'],
   vmsd: ['bytes', 'expressions', 'schema'],

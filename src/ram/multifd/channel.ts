@@ -96,11 +96,7 @@ export class MultifdChannel {
   readonly #deviceStates = new Map<string, DeviceStateCount>();
 
   /** `head` are the first INIT_SIZE bytes of the source. */
-  constructor(
-    source: FinishedSource,
-    head: Uint8Array,
-    options: { report(diagnostic: Diagnostic): void },
-  ) {
+  constructor(source: FinishedSource, head: Uint8Array, options: { report(diagnostic: Diagnostic): void }) {
     this.source = source;
     this.init = parseInit(viewOf(head));
     this.#report = options.report;
