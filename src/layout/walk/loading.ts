@@ -1,5 +1,5 @@
 import { evaluate } from '../../expressions/evaluate.ts';
-import type { ObjectPlace as Place } from '../../infos/reader.ts';
+import type { ObjectPlace } from '../../infos/reader.ts';
 import type { CompiledVmsd } from '../../vmsd/compiled.ts';
 import { decideExistence } from './existence.ts';
 import type { StructFrame } from './frames.ts';
@@ -25,7 +25,7 @@ export function noteSubsections({ shadow }: Run): void {
   shadow.answer(IS_NOTED, 1n);
 }
 
-function sentKey({ object, offset }: Place, name: string): string {
+function sentKey({ object, offset }: ObjectPlace, name: string): string {
   return `subsection ${name} of ${object} at ${offset}`;
 }
 
@@ -34,7 +34,7 @@ function sentAnywhereKey(name: string): string {
 }
 
 /** Notes that the device sent a subsection. */
-export function noteSubsection({ shadow }: Run, place: Place, { name }: CompiledVmsd): void {
+export function noteSubsection({ shadow }: Run, place: ObjectPlace, { name }: CompiledVmsd): void {
   shadow.answer(sentKey(place, name), 1n);
   shadow.answer(sentAnywhereKey(name), 1n);
 }
@@ -45,7 +45,7 @@ export function noteSubsection({ shadow }: Run, place: Place, { name }: Compiled
  */
 export function loadIntoNull(
   run: Run,
-  place: Place,
+  place: ObjectPlace,
   { name, needed, fields }: CompiledVmsd,
 ): Outcome | undefined {
   const { shadow } = run;

@@ -1,4 +1,4 @@
-import type { ObjectPlace as Place, ReaderArguments } from '../../infos/reader.ts';
+import type { ObjectPlace, ReaderArguments } from '../../infos/reader.ts';
 import { QEMU_VM_SUBSECTION } from '../../stream/records.ts';
 import type { CompiledField, CompiledVmsd } from '../../vmsd/compiled.ts';
 import { scalarTypes } from '../../vmsd/scalars.ts';
@@ -323,7 +323,7 @@ export class Machine implements WalkContext {
   }
 
   /** Is this element of a pointer array NULL? Its marker may also be the first byte of a struct. */
-  #nullPointer(run: Run, frame: ElementsFrame, pointer: Place): boolean | Outcome {
+  #nullPointer(run: Run, frame: ElementsFrame, pointer: ObjectPlace): boolean | Outcome {
     const { field } = frame;
     if (run.offset >= this.end) return short(this, run.offset, field, run.offset + 1);
     const byte = this.section.bytes[run.offset - this.section.base];
@@ -348,7 +348,7 @@ export class Machine implements WalkContext {
     run: Run,
     frame: ElementsFrame,
     name: string | number,
-    place: Place,
+    place: ObjectPlace,
     sink: WalkSink | undefined,
   ): Outcome | undefined {
     const { field, size, depth } = frame;

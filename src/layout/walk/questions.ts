@@ -1,5 +1,5 @@
 import { alternativeInfoLengths, fixedInfoLength } from '../../infos/infos.ts';
-import type { ObjectPlace as Place, UnknownOption } from '../../infos/reader.ts';
+import type { ObjectPlace, UnknownOption } from '../../infos/reader.ts';
 import type { CompiledField, CompiledMember } from '../../vmsd/compiled.ts';
 import { countCost, FILLING_COST } from './costs.ts';
 import { type CountContext, type CountRule, countRules } from './count-rules.ts';
@@ -16,7 +16,7 @@ const MAX_CUT_COUNT = 1 << 12;
 const UNKNOWN_LENGTH: StreamLength = { min: 0, exact: false };
 const NOTHING_FITS = 'the fields behind need more than is left';
 
-function memberValue(run: Run, place: Place, { offset, width }: CompiledMember): bigint | undefined {
+function memberValue(run: Run, place: ObjectPlace, { offset, width }: CompiledMember): bigint | undefined {
   return run.shadow.load(place.object, place.offset + offset, width);
 }
 

@@ -1,5 +1,5 @@
 import { meaningOf } from '../../infos/field-reader.ts';
-import type { ObjectPlace as Place, ReaderAnswer } from '../../infos/reader.ts';
+import type { ObjectPlace, ReaderAnswer } from '../../infos/reader.ts';
 import type { CompiledVmsd } from '../../vmsd/compiled.ts';
 import { scalarTypes } from '../../vmsd/scalars.ts';
 import { bufferCost, scalarCost } from './costs.ts';
@@ -15,7 +15,7 @@ export function structFrame(
   parent: Frame | undefined,
   vmsd: CompiledVmsd,
   versionId: number,
-  place: Place,
+  place: ObjectPlace,
   depth: number,
 ): Frame {
   const close: Frame = { kind: 'close', parent, depth };

@@ -1,6 +1,6 @@
 import type { Diagnostic, PathComponent } from '../../bytes/diagnostic.ts';
 import type { Infos } from '../../infos/info.ts';
-import type { ObjectPlace as Place, ReaderArguments } from '../../infos/reader.ts';
+import type { ObjectPlace, ReaderArguments } from '../../infos/reader.ts';
 import type { CompiledVmsd } from '../../vmsd/compiled.ts';
 import type { LayoutNode, NodePlace } from '../node.ts';
 import type { SectionBytes } from '../section-bytes.ts';
@@ -30,7 +30,7 @@ export interface MachineMode {
    */
   readonly isLoad?: boolean;
   /** Called with each struct that is walked, and where it is in memory. */
-  onStruct?(vmsd: CompiledVmsd, place: Place): void;
+  onStruct?(vmsd: CompiledVmsd, place: ObjectPlace): void;
   /** For applied VMSDs. */
   readonly applied?: AppliedMode;
 }
