@@ -42,11 +42,10 @@ export interface SearchEffort {
 /** The VMSD tables of a QEMU, ready to resolve sections with. */
 export class SchemaTables implements InfoTables {
   readonly schema: QemuSchema;
-  /** What counts are by default. */
-  readonly hints: CountHints;
   readonly onSearch: (effort: SearchEffort) => void;
   readonly #compiler: TablesCompiler;
-  readonly #finder: CandidateFinder;
+  #finder: CandidateFinder | undefined;
+  #hints: CountHints | undefined;
   readonly #byName = new Map<string, number[]>();
   readonly #buses = new WeakMap<readonly Section[], ReadonlySet<string>>();
 
@@ -54,12 +53,16 @@ export class SchemaTables implements InfoTables {
   constructor(schema: QemuSchema, onSearch: (effort: SearchEffort) => void = () => {}) {
     this.schema = schema;
     this.onSearch = onSearch;
-    this.hints = countHints(schema);
     this.#compiler = new TablesCompiler(schema);
-    this.#finder = new CandidateFinder(schema);
     for (const [i, { name }] of schema.vmsds.entries()) {
       if (name !== undefined) appendTo(this.#byName, name, i);
     }
+  }
+
+  /** What counts are by default. */
+  get hints(): CountHints {
+    this.#hints ??= countHints(this.schema);
+    return this.#hints;
   }
 
   vmsds(name: string): readonly CompiledVmsd[] {
@@ -83,6 +86,7 @@ export class SchemaTables implements InfoTables {
 
   /** VMSDs that a section can be of, the likeliest first. The stream's other sections tell which buses there are. */
   candidates(idstr: string, versionId: number, sections: readonly Section[]): Candidate[] {
+    this.#finder ??= new CandidateFinder(this.schema);
     let buses = this.#buses.get(sections);
     if (!buses) {
       buses = this.#finder.busesOf(sections.map((section) => section.idstr));

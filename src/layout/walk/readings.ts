@@ -1,7 +1,7 @@
 import { printable } from '../../bytes/diagnostic.ts';
 import type { CompiledVmsd } from '../../vmsd/compiled.ts';
 import { shapeType } from '../children.ts';
-import type { Choice } from '../node.ts';
+import type { Choice, Shape } from '../node.ts';
 import type { Machine } from './machine.ts';
 import type { WalkSink } from './outcome.ts';
 import type { Candidate, Guess, SearchResult, Solution } from './search.ts';
@@ -108,16 +108,27 @@ function shapeOf(machine: Machine, { candidate, shadow }: Solution, versionId: n
     }
   };
   const sink: WalkSink = {
-    wantsEach: true,
     open: (name, type, start) => add(1, numberOf(name), numberOf(type), start),
     openArray: (name, type, start, length) => add(2, numberOf(name), numberOf(type), start, length),
     leaf: (name, type, start, end) => add(3, numberOf(name), numberOf(type), start, end),
-    elements: ({ shape, start, count }) => add(4, numberOf(shapeType(shape)), start, shape.size, count),
+    elements: ({ shape, start, count }) => add(4, numberOf(shapeText(shape)), start, shape.size, count),
     close: (end) => add(5, end),
   };
   machine.run(machine.start(candidate.vmsd, versionId, shadow.branch()), sink);
   // Names get their numbers in the order in which they come: they are part of the shape.
   return `${candidate.vmsd.name} ${low} ${high} ${[...numbers.keys()].join(' ')}`;
+}
+
+const shapeTexts = new WeakMap<Shape, string>();
+
+/** A text that two shapes share if nodes of them are the same. */
+function shapeText(shape: Shape): string {
+  let text = shapeTexts.get(shape);
+  if (text === undefined) {
+    text = shape.kind === 'scalar' ? shape.type : JSON.stringify(shape);
+    shapeTexts.set(shape, text);
+  }
+  return text;
 }
 
 interface Nodes {

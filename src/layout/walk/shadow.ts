@@ -142,29 +142,27 @@ export class Shadow {
     this.#open(range.object).ranges.push(range);
   }
 
-  /**
-   * Can integers in `[start, end)` of an object be stored by these ranges, and no less known for it? Not where a guess
-   * lies that they have to agree with, nor where a value goes before them or holds some of their bytes.
-   */
-  isFree(
-    object: ObjectId,
-    start: number,
-    end: number,
-    ranges: readonly Omit<ShadowRange, 'read'>[],
-  ): boolean {
+  /** Was something in `[start, end)` of an object guessed? */
+  isGuessed(object: ObjectId, start: number, end: number): boolean {
     for (let guess: Guessed | undefined = this.#guess; guess; guess = guess.before)
-      if (guess.object === object && guess.offset < end && guess.offset + guess.size > start) return false;
-    for (let shadow: Shadow | undefined = this; shadow; shadow = shadow.#parent) {
+      if (guess.object === object && guess.offset < end && guess.offset + guess.size > start) return true;
+    return false;
+  }
+
+  /** Does this shadow itself know values in `[start, end)` of an object, which would go before a range there? */
+  hasOwn(object: ObjectId, start: number, end: number): boolean {
+    const own = this.#members.get(object);
+    return own !== undefined && isTouched(own, start, end, []);
+  }
+
+  /**
+   * Would ranges that are stored over `[start, end)` of an object hide all that is known there? Not values of other
+   * sizes, which hold some of their bytes.
+   */
+  hides(object: ObjectId, start: number, end: number, ranges: readonly Omit<ShadowRange, 'read'>[]): boolean {
+    for (let shadow = this.#parent; shadow; shadow = shadow.#parent) {
       const members = shadow.#members.get(object);
-      if (!members) continue;
-      for (const word of members.sizes.keys())
-        if (word * WORD < end && (word + 1) * WORD > start) return false;
-      for (const range of members.ranges) {
-        if (range.offset >= end || range.offset + range.stride * range.count <= start) continue;
-        const isSame = ({ offset, stride, size }: Omit<ShadowRange, 'read'>) =>
-          offset === range.offset && stride === range.stride && size === range.size;
-        if (shadow === this || !ranges.some(isSame)) return false;
-      }
+      if (members && isTouched(members, start, end, ranges)) return false;
     }
     return true;
   }
@@ -273,6 +271,22 @@ export class Shadow {
   #requireOpen(): void {
     if (this.#sealed) throw new Error('a shadow that was branched cannot be written');
   }
+}
+
+/** Are there values in `[start, end)`, but for `ranges`? */
+function isTouched(
+  members: Members,
+  start: number,
+  end: number,
+  ranges: readonly Omit<ShadowRange, 'read'>[],
+): boolean {
+  for (const word of members.sizes.keys()) if (word * WORD < end && (word + 1) * WORD > start) return true;
+  return members.ranges.some((range) => {
+    if (range.offset >= end || range.offset + range.stride * range.count <= start) return false;
+    return !ranges.some(
+      ({ offset, stride, size }) => offset === range.offset && stride === range.stride && size === range.size,
+    );
+  });
 }
 
 /** Sizes are 1 to 8. */

@@ -125,7 +125,12 @@ export function loadUniform(
     };
     return { object, offset: offset + column.offset, stride: size, size: column.size, count, read };
   });
-  if (!run.shadow.isFree(object, offset, offset + count * size, ranges)) return false;
+  const { shadow } = run;
+  const end = offset + count * size;
+  if (shadow.hasOwn(object, offset, end)) return false;
+  if (context.mode.isLoad && !shadow.hides(object, offset, end, ranges)) return false;
+  // Where there is a sink, a run without one has found that the guesses agree.
+  if (!sink && shadow.isGuessed(object, offset, end)) return false;
   let cost = 0;
   for (const { info, pos, length: columnLength } of columns) {
     if (PLAIN_BYTES.has(info)) {
@@ -140,7 +145,7 @@ export function loadUniform(
     if (columnCost === undefined) return false;
     cost += columnCost;
   }
-  for (const range of ranges) run.shadow.storeRange(range);
+  for (const range of ranges) shadow.storeRange(range);
   sink?.elements({ shape, count, start, bytes, pos: first });
   run.cost += cost;
   run.offset = start + length;
