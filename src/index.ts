@@ -90,7 +90,7 @@ export {
   struct,
   type UnknownOption,
 } from './infos/reader.ts';
-export { childrenOf, type WalkStep, walk } from './layout/children.ts';
+export { childrenOf, elementAt, type WalkStep, walk } from './layout/children.ts';
 export type {
   ArrayNode,
   GapNode,
@@ -99,7 +99,10 @@ export type {
   LeafNode,
   LeafValue,
   NodePlace,
+  Shape,
+  ShapeMember,
   StructNode,
+  UniformElements,
 } from './layout/node.ts';
 export { layoutOf, layouts, type OpenedStream, type OpenOptions, openStream } from './layout/open.ts';
 export type { SectionBytes } from './layout/section-bytes.ts';
