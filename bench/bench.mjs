@@ -245,7 +245,7 @@ function printTable(contenders) {
       script ? show(ratio(contender, script), 3) : '',
     ];
   });
-  const head = ['', 'wall s', 'user+sys s', 'peak MB', '× cat', script ? '× script' : ''];
+  const head = ['', 'wall s', 'user+sys s', 'peak MB', `× ${cat.name}`, script ? '× script' : ''];
   const table = [head, ...rows];
   const widths = head.map((_, column) => Math.max(...table.map((row) => row[column].length)));
   for (const [name, ...cells] of table) {
