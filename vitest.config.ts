@@ -21,7 +21,7 @@ declare module 'vitest' {
  * runs them, and `npm test` these and then the others.
  */
 export const COVERED = [
-  'test/{bytes,stream,ram,expressions,infos}/*.test.ts',
+  'test/{bytes,stream,ram,memory,expressions,infos}/*.test.ts',
   'test/extract/{elf,code}/*.test.ts',
   'test/fuzz/fuzz.test.ts',
   'test/node/{qmp,ask-destination}.test.ts',
