@@ -88,17 +88,18 @@ async function main() {
  * @returns {Promise<Measured[]>}
  */
 async function measureStream(file, { section: wanted, schema }, rounds) {
-  const { layoutOf, memorySource, openStream } = await import('../dist/index.js');
+  const { memorySource, openVm } = await import('../dist/index.js');
+  const { layoutOf } = await import('../dist/layout/open.js');
   const { SchemaTables } = await import('../dist/layout/tables.js');
-  const { useBuiltinTables } = await import('../dist/node/builtin-schemas.js');
+  const { packagedSchemas } = await import('../dist/node/packaged-schemas.js');
   const { openSchema } = await import('../dist/node/schema-file.js');
   const bytes = readFileSync(file);
   const source = memorySource(file.endsWith('.gz') ? gunzipSync(bytes) : bytes, file);
   const options = { ignoreVmdesc: true };
   const opened =
     schema === undefined
-      ? await useBuiltinTables(await openStream(source, options))
-      : await openStream(source, { ...options, tables: new SchemaTables(await openSchema(schema)) });
+      ? await openVm(source, { ...options, schemas: packagedSchemas })
+      : await openVm(source, { ...options, tables: new SchemaTables(await openSchema(schema)) });
   if (!opened.tables) return [];
   let states = 0;
   const tables = new SchemaTables(opened.tables.schema, (effort) => {

@@ -104,7 +104,7 @@ export type {
   StructNode,
   UniformElements,
 } from './layout/node.ts';
-export { layoutOf, layouts, type OpenedStream, type OpenOptions, openStream } from './layout/open.ts';
+export type { OpenedStream, OpenOptions } from './layout/open.ts';
 export type { SectionBytes } from './layout/section-bytes.ts';
 export { SchemaTables } from './layout/tables.ts';
 export {
@@ -179,3 +179,5 @@ export type { DeviceSchema, FieldSchema, Schema, SchemaOrigin, StructSchema } fr
 export { serializeSchema } from './schema/serialize-schema.ts';
 export type * from './stream/records.ts';
 export type { Section, Stream } from './stream/stream.ts';
+export type { SchemaEntry, SchemaProvider } from './vm/schema-provider.ts';
+export { openVm, type Vm, type VmOptions } from './vm/vm.ts';

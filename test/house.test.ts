@@ -34,6 +34,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'core',
     'ops',
   ],
+  vm: ['bytes', 'stream', 'ram', 'schema', 'infos', 'layout', 'ops'],
   render: ['bytes', 'containers', 'ram', 'schema', 'layout', 'core', 'ops', 'compat', 'check'],
   node: [
     'bytes',
@@ -50,6 +51,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'compat',
     'check',
     'render',
+    'vm',
   ],
   cli: [
     'bytes',
@@ -63,6 +65,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'compat',
     'check',
     'render',
+    'vm',
     'node',
   ],
 };

@@ -2,7 +2,8 @@
  * Damage to a stream, named by what is damaged and kept as the bytes that change.
  */
 
-import { layouts, walk } from '../../dist/index.js';
+import { walk } from '../../dist/index.js';
+import { layouts } from '../../dist/layout/open.js';
 import { openBytes } from './open-bytes.mjs';
 
 /**

@@ -8,7 +8,8 @@ import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import { gunzipSync } from 'node:zlib';
-import { layoutOf, memorySource, openStream, walk } from '../../dist/index.js';
+import { memorySource, openVm, walk } from '../../dist/index.js';
+import { layoutOf } from '../../dist/layout/open.js';
 import { SchemaTables } from '../../dist/layout/tables.js';
 import { builtinSchemas } from '../../dist/node/builtin-schema-index.js';
 import { openSchema } from '../../dist/node/schema-file.js';
@@ -108,7 +109,7 @@ if (values.details) {
 
 async function open(file) {
   const raw = readFileSync(file);
-  return openStream(memorySource(file.endsWith('.gz') ? gunzipSync(raw) : raw, file));
+  return openVm(memorySource(file.endsWith('.gz') ? gunzipSync(raw) : raw, file));
 }
 
 /** The built-in schema of the QEMU that wrote a stream with a vmdesc. */

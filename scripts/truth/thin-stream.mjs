@@ -3,7 +3,8 @@
  * A paused QEMU loads what is left as it loads the whole: what it reads of memory while it does stays.
  */
 
-import { layouts, walk } from '../../dist/index.js';
+import { walk } from '../../dist/index.js';
+import { layouts } from '../../dist/layout/open.js';
 import { openBytes } from './open-bytes.mjs';
 
 const ZERO = 0x02;

@@ -10,10 +10,11 @@ import { parseArgs } from 'node:util';
 import { checkStream } from '../../dist/check/check.js';
 import { Destination } from '../../dist/check/destination.js';
 import { checkHeader } from '../../dist/check/header.js';
-import { memorySource, openStream, SchemaTables } from '../../dist/index.js';
-import { builtinTablesOfWriter } from '../../dist/node/builtin-schemas.js';
+import { memorySource, openVm, SchemaTables } from '../../dist/index.js';
 import { destinationOfStream } from '../../dist/node/open-destination.js';
+import { packagedSchemas } from '../../dist/node/packaged-schemas.js';
 import { openSchema } from '../../dist/node/schema-file.js';
+import { builtinTablesOfWriter } from '../../dist/vm/builtin-tables.js';
 import { openBytes } from './open-bytes.mjs';
 import { readLoads } from './read-loads.mjs';
 
@@ -64,10 +65,10 @@ async function destinationOf({ destination: { version, target, args }, profileNa
   const known = values['without-tables']
     ? undefined
     : ((await tablesOf(version, target)) ??
-      (await builtinTablesOfWriter(await openStream(memorySource(profile()))))?.tables);
+      (await builtinTablesOfWriter(await openVm(memorySource(profile())), packagedSchemas))?.tables);
   const own = values['without-profile']
     ? undefined
-    : await openStream(memorySource(profile()), known ? { tables: known } : {});
+    : await openVm(memorySource(profile()), known ? { tables: known } : {});
   const destination = new Destination({ tables: known, own, commandLine: args, qemuVersion: version });
   last = { name: profileName, destination };
   return destination;

@@ -5,14 +5,14 @@ import type { Destination } from '../check/destination.ts';
 import type { CheckReport } from '../check/finding.ts';
 import { checkHeader } from '../check/header.ts';
 import { parseCapability, parseParameter } from '../check/migration-settings.ts';
-import type { OpenedStream, OpenOptions } from '../layout/open.ts';
-import { useBuiltinInfoTables } from '../node/builtin-schemas.ts';
+import type { OpenOptions } from '../layout/open.ts';
 import { nodeMemory } from '../node/node-memory.ts';
 import { openDestination } from '../node/open-destination.ts';
 import { checkJunit } from '../render/check-junit.ts';
 import { checkSarif } from '../render/check-sarif.ts';
 import { checkTable, checkText } from '../render/check-text.ts';
-import { withInput, withStream } from './input.ts';
+import type { Vm } from '../vm/vm.ts';
+import { withInput, withVm } from './input.ts';
 import { channelOption, collect, jsonOption, openKnowledge, spoolOption } from './options.ts';
 import { EXIT_OK, EXIT_TROUBLE, Output, say, styleFor, toJson } from './output.ts';
 import { orTrouble, troubleText } from './trouble.ts';
@@ -133,10 +133,9 @@ async function checkFile(
   source: OpenOptions,
   channel: readonly string[] | undefined,
 ): Promise<CheckReport> {
-  const use = (opened: OpenedStream) =>
-    checkStream(useBuiltinInfoTables(opened), destination).finally(() => opened.memory?.close());
+  const use = (vm: Vm) => checkStream(vm, destination).finally(() => vm.memory?.close());
   try {
-    return await withStream(file, use, source, { channel });
+    return await withVm(file, use, source, { channel });
   } catch (error) {
     if (!(error instanceof DecodeError) || error.code !== 'not-a-stream' || file === '-') throw error;
     const damaged = await withInput(file, {}, (input) => checkHeader(input.source));

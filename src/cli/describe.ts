@@ -1,11 +1,11 @@
 import { Command } from '@commander-js/extra-typings';
-import type { OpenedStream } from '../layout/open.ts';
 import { checkOutput, writeOutput } from '../node/output.ts';
 import { readRanges } from '../node/read-ranges.ts';
 import { describe } from '../ops/describe.ts';
 import { withVmdesc } from '../ops/with-vmdesc.ts';
 import type { JsonObject } from '../schema/vmdesc.ts';
-import { withStream } from './input.ts';
+import type { Vm } from '../vm/vm.ts';
+import { withVm } from './input.ts';
 import {
   fullScanOption,
   jsonOption,
@@ -47,22 +47,22 @@ Examples:
   .action(async (file, { strict, append, output: target, offset, fullScan, ...knowledge }, command) => {
     if (append !== (target === undefined ? undefined : true))
       command.error('error: --append and -o go together');
-    const use = async (opened: OpenedStream) => {
-      enforceStrict(strict, opened.diagnostics);
-      const { vmdesc, diagnostics } = await describe(opened);
-      const problems = [...opened.diagnostics, ...diagnostics];
-      printDiagnostics(opened.source.name, problems);
+    const use = async (vm: Vm) => {
+      enforceStrict(strict, vm.diagnostics);
+      const { vmdesc, diagnostics } = await describe(vm);
+      const problems = [...vm.diagnostics, ...diagnostics];
+      printDiagnostics(vm.source.name, problems);
       if (hasErrors(problems) || !vmdesc) process.exitCode = EXIT_DATA;
-      if (vmdesc) await write(opened, vmdesc, target);
+      if (vmdesc) await write(vm, vmdesc, target);
     };
     if (target !== undefined) checkOutput(target, 'keep');
     const openOptions = { ...(await openKnowledge(knowledge)), ...skipRam({ fullScan, offset }) };
-    await withStream(file, use, openOptions, { offset });
+    await withVm(file, use, openOptions, { offset });
   });
 
-async function write(opened: OpenedStream, vmdesc: JsonObject, target: string | undefined): Promise<void> {
+async function write(vm: Vm, vmdesc: JsonObject, target: string | undefined): Promise<void> {
   if (target !== undefined) {
-    const described = withVmdesc(opened, vmdesc);
+    const described = withVmdesc(vm, vmdesc);
     await writeOutput(target, readRanges(described, [{ start: 0, end: described.size }]), 'keep');
     return;
   }

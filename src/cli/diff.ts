@@ -1,16 +1,17 @@
 import { Command, Option } from '@commander-js/extra-typings';
 import { type Diagnostic, printable } from '../bytes/diagnostic.ts';
 import type { FinishedSource } from '../bytes/source.ts';
-import { type OpenedStream, type OpenOptions, openStream } from '../layout/open.ts';
 import { hashPages, type PageHashes } from '../memory/page-hashes.ts';
-import { useBuiltinInfoTables } from '../node/builtin-schemas.ts';
 import { nodeMemory } from '../node/node-memory.ts';
+import { packagedSchemas } from '../node/packaged-schemas.ts';
+import type { VmInput, VmPlace } from '../node/vm-input.ts';
 import { diffStreams } from '../ops/diff.ts';
 import type { StreamDiff } from '../ops/diff-result.ts';
 import { volatileFields, volatileTypes } from '../ops/volatile-fields.ts';
 import { diffJson } from '../render/diff-json.ts';
 import { diffText } from '../render/diff-text.ts';
-import { type InputPlace, progressLine, type StreamInput, withInput, withTables } from './input.ts';
+import { openVm, type Vm, type VmOptions } from '../vm/vm.ts';
+import { progressLine, sayChoice, withInput } from './input.ts';
 import {
   collect,
   fullScanOption,
@@ -128,40 +129,41 @@ Examples:
 
 interface SideOptions {
   readonly knowledge: KnowledgeOptions;
-  readonly place: InputPlace;
+  readonly place: VmPlace;
   readonly fullScan: true | undefined;
   readonly ram: true | undefined;
   readonly spool: string | undefined;
 }
 
 interface Opened {
-  readonly opened: OpenedStream;
+  readonly vm: Vm;
   readonly pages?: PageHashes;
 }
 
 async function open(
-  { source, openOptions, diagnostics }: StreamInput,
+  { source, openOptions, diagnostics }: VmInput,
   { knowledge, place, fullScan, ram, spool }: SideOptions,
 ): Promise<Opened> {
   const progress = progressLine(source.size);
-  const options: OpenOptions = {
+  const options: VmOptions = {
+    schemas: packagedSchemas,
     ...(await openKnowledge(knowledge)),
     ...(ram ? { memory: nodeMemory(spool) } : skipRam({ fullScan, offset: place.offset })),
     ...openOptions,
     onProgress: progress.update,
   };
-  const { opened, hashed } = await openHashed(source, options).finally(progress.clear);
-  const found = [...diagnostics, ...opened.diagnostics, ...(hashed?.diagnostics ?? [])];
-  const known = await withTables({ ...opened, diagnostics: found });
-  return { opened: useBuiltinInfoTables(known), ...(hashed ? { pages: hashed.pages } : {}) };
+  const { vm, hashed } = await openHashed(source, options).finally(progress.clear);
+  sayChoice(vm);
+  const found = [...diagnostics, ...vm.diagnostics, ...(hashed?.diagnostics ?? [])];
+  return { vm: { ...vm, diagnostics: found }, ...(hashed ? { pages: hashed.pages } : {}) };
 }
 
 /** Pages are hashed where memory is asked for. */
-async function openHashed(source: StreamInput['source'], options: OpenOptions) {
-  const opened = await openStream(source, options);
-  const hashed = opened.memory && (await hashPages(opened.memory));
-  await opened.memory?.close();
-  return { opened, hashed };
+async function openHashed(source: VmInput['source'], options: VmOptions) {
+  const vm = await openVm(source, options);
+  const hashed = vm.memory && (await hashPages(vm.memory));
+  await vm.memory?.close();
+  return { vm, hashed };
 }
 
 interface ShowOptions {
@@ -181,7 +183,7 @@ async function show(a: Opened, b: Opened, options: ShowOptions): Promise<void> {
     const what = [...types, ...volatileFields.map(({ selector }) => selector)];
     say(`clocks and the like are not compared: ${what.join(', ')}`);
   }
-  const diff = await diffStreams(a.opened, b.opened, {
+  const diff = await diffStreams(a.vm, b.vm, {
     structure,
     only,
     ignore,
@@ -208,7 +210,7 @@ async function show(a: Opened, b: Opened, options: ShowOptions): Promise<void> {
     const which = damaged.map((side) => side.toUpperCase()).join(' and ');
     say(`not all of ${which} could be decoded; the rest was compared`);
   }
-  await reportUnmatched([a.opened, b.opened], only);
+  await reportUnmatched([a.vm, b.vm], only);
 }
 
 function exitStatus(diff: StreamDiff, damaged: readonly Side[]): number {

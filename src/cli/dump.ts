@@ -3,13 +3,12 @@ import type { Diagnostic } from '../bytes/diagnostic.ts';
 import { DiagnosticList } from '../bytes/diagnostic-list.ts';
 import { fileOffsets } from '../bytes/file-offsets.ts';
 import { printableJson } from '../bytes/printable.ts';
-import { layouts, type OpenedStream } from '../layout/open.ts';
-import { useBuiltinInfoTables } from '../node/builtin-schemas.ts';
 import { compileSelectors, pruneLayout, type Selection, selectNodes } from '../ops/select.ts';
 import { analyzeMigrationDesc, analyzeMigrationState } from '../render/analyze-migration-text.ts';
 import { dumpText } from '../render/dump-text.ts';
 import { ndjsonLine, nodeJson } from '../render/ndjson.ts';
-import { withStream } from './input.ts';
+import type { Vm } from '../vm/vm.ts';
+import { withVm } from './input.ts';
 import {
   channelOption,
   containerOffsetsOption,
@@ -93,35 +92,31 @@ Examples:
   )
   .action(async (file, selectors, options) => {
     const selection = compileSelectors(selectors);
-    const use = async (opened: OpenedStream) => {
+    const use = async (vm: Vm) => {
       if (options.analyzeMigration) {
-        enforceStrict(options.strict, opened.diagnostics);
-        await analyze(opened, options.dump);
-      } else await dump(useBuiltinInfoTables(opened), selection, options);
+        enforceStrict(options.strict, vm.diagnostics);
+        await analyze(vm, options.dump);
+      } else await dump(vm, selection, options);
     };
     const openOptions = { ...(await openKnowledge(options)), ...skipRam(options) };
-    await withStream(file, use, openOptions, options);
+    await withVm(file, use, openOptions, options);
   });
 
-async function analyze(opened: OpenedStream, what: 'state' | 'desc'): Promise<void> {
+async function analyze(vm: Vm, what: 'state' | 'desc'): Promise<void> {
   const output = new Output();
   if (what === 'desc') {
-    const text = await analyzeMigrationDesc(opened);
+    const text = await analyzeMigrationDesc(vm);
     if (text !== undefined) await output.write(text);
   } else {
-    for await (const text of analyzeMigrationState(opened)) await output.write(text);
+    for await (const text of analyzeMigrationState(vm)) await output.write(text);
   }
   await output.flush();
-  finish(opened, opened.diagnostics);
+  finish(vm, vm.diagnostics);
 }
 
-async function dump(
-  opened: OpenedStream,
-  selection: Selection | undefined,
-  options: DumpOptions,
-): Promise<void> {
+async function dump(vm: Vm, selection: Selection | undefined, options: DumpOptions): Promise<void> {
   const output = new Output();
-  const diagnostics = new DiagnosticList(opened.diagnostics);
+  const diagnostics = new DiagnosticList(vm.diagnostics);
   const text = {
     style: styleFor(process.stdout),
     width: terminalWidth(),
@@ -131,10 +126,10 @@ async function dump(
   };
   let shown = 0;
   if (options.json) await output.write('[');
-  const stop = options.strict ? firstErrorOffset(opened.diagnostics) : Number.POSITIVE_INFINITY;
-  for await (const layout of layouts(opened)) {
+  const stop = options.strict ? firstErrorOffset(vm.diagnostics) : Number.POSITIVE_INFINITY;
+  for await (const layout of vm.layouts()) {
     if (layout.root.start > stop) break;
-    const places = options.containerOffsets ? await fileOffsets(opened.source, layout.root) : undefined;
+    const places = options.containerOffsets ? await fileOffsets(vm.source, layout.root) : undefined;
     if (options.ndjson) {
       for (const { node, path } of selectNodes(layout, selection)) {
         for (const piece of ndjsonLine(layout, node, path, places)) {
@@ -166,9 +161,9 @@ async function dump(
   }
   if (options.json) await output.line('\n]');
   await output.flush();
-  finish(opened, diagnostics.list());
+  finish(vm, diagnostics.list());
   if (!selection) return;
-  await reportUnmatched([opened], selection.unmatched());
+  await reportUnmatched([vm], selection.unmatched());
   if (shown === 0) process.exitCode = EXIT_TROUBLE;
 }
 
@@ -180,7 +175,7 @@ function firstErrorOffset(diagnostics: readonly Diagnostic[]): number {
   );
 }
 
-function finish(opened: OpenedStream, diagnostics: readonly Diagnostic[]): void {
-  printDiagnostics(opened.source.name, diagnostics);
+function finish(vm: Vm, diagnostics: readonly Diagnostic[]): void {
+  printDiagnostics(vm.source.name, diagnostics);
   if (hasErrors(diagnostics)) process.exitCode = EXIT_DATA;
 }

@@ -1,9 +1,9 @@
 import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
-import type { OpenedStream } from '../layout/open.ts';
-import { useBuiltinInfoTables } from '../node/builtin-schemas.ts';
+import type { VmInput } from '../node/vm-input.ts';
 import { streamInfo } from '../ops/info.ts';
 import { infoText } from '../render/info-text.ts';
-import { openWithProgress, type StreamInput, withStream } from './input.ts';
+import type { Vm } from '../vm/vm.ts';
+import { openWithProgress, withVm } from './input.ts';
 import {
   channelOption,
   containerOffsetsOption,
@@ -63,9 +63,9 @@ Examples:
       const output = new Output();
       const infos: unknown[] = [];
       for (const [i, file] of files.entries()) {
-        const use = async (opened: OpenedStream, { layers }: StreamInput) => {
-          enforceStrict(strict, opened.diagnostics);
-          const collected = await streamInfo(useBuiltinInfoTables(opened), {
+        const use = async (vm: Vm, { layers }: VmInput) => {
+          enforceStrict(strict, vm.diagnostics);
+          const collected = await streamInfo(vm, {
             containers: layers,
             containerOffsets,
           });
@@ -81,7 +81,7 @@ Examples:
             await output.flush();
           }
         };
-        await withStream(file, use, openOptions, { channel, offset });
+        await withVm(file, use, openOptions, { channel, offset });
       }
       if (json) await output.line(toJson(infos.length === 1 ? infos[0] : infos));
       await output.flush();

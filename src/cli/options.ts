@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import type { OpenOptions } from '../layout/open.ts';
+import { tablesOf } from '../node/open-vm.ts';
 
 /** For an option that may be given several times. */
 export function collect(value: string, before: readonly string[] | undefined): string[] {
@@ -77,8 +78,5 @@ export interface KnowledgeOptions {
 export async function openKnowledge({ qemu, schema, blob }: KnowledgeOptions): Promise<OpenOptions> {
   const path = qemu ?? schema;
   if (path === undefined) return { ignoreVmdesc: !blob };
-  // Loaded only here: most streams describe themselves.
-  const { openSchema } = await import('../node/schema-file.ts');
-  const { SchemaTables } = await import('../layout/tables.ts');
-  return { tables: new SchemaTables(await openSchema(path)), ignoreVmdesc: !blob };
+  return { tables: await tablesOf(path), ignoreVmdesc: !blob };
 }

@@ -5,7 +5,7 @@ import { writeCore } from '../node/core-file.ts';
 import { nodeMemory } from '../node/node-memory.ts';
 import { checkOutput } from '../node/output.ts';
 import { coreSummary, coreText } from '../render/core-text.ts';
-import { progressLine, withStream } from './input.ts';
+import { progressLine, withVm } from './input.ts';
 import {
   channelOption,
   jsonOption,
@@ -49,13 +49,13 @@ Examples:
     checkOutput(path, 'keep', true);
     const openOptions = { ...(await openKnowledge(knowledge)), memory: nodeMemory(spool) };
     const coreOptions = layout === undefined ? {} : { layout: parseLayoutOption(layout) };
-    await withStream(
+    await withVm(
       file,
-      async (opened) => {
-        const { source } = opened;
-        const plan = await planCore(opened, coreOptions);
-        enforceStrict(strict, [...opened.diagnostics, ...plan.diagnostics]);
-        const { memory } = opened;
+      async (vm) => {
+        const { source } = vm;
+        const plan = await planCore(vm, coreOptions);
+        enforceStrict(strict, [...vm.diagnostics, ...plan.diagnostics]);
+        const { memory } = vm;
         if (!memory) throw new Error('the stream was opened without its memory');
         const size = memory.blocks.reduce((sum, { length }) => sum + length, 0);
         const progress = progressLine(size, 'writing');
@@ -65,7 +65,7 @@ Examples:
           progress.update(done);
         }).finally(progress.clear);
         const core = { ...plan, notes: written.notes };
-        const diagnostics = [...opened.diagnostics, ...plan.diagnostics, ...written.diagnostics];
+        const diagnostics = [...vm.diagnostics, ...plan.diagnostics, ...written.diagnostics];
         const output = new Output();
         if (json) await output.line(toJson({ ...coreSummary(core), diagnostics }));
         else {

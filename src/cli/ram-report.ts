@@ -1,11 +1,12 @@
 import { Command, InvalidArgumentError } from '@commander-js/extra-typings';
-import { openStream } from '../layout/open.ts';
 import { checkOutput } from '../node/output.ts';
 import { writeRamMap } from '../node/ram-map-file.ts';
+import type { VmPlace } from '../node/vm-input.ts';
 import { type RamReport, ramReport } from '../ops/ram-report.ts';
 import { PageUsage } from '../ram/page-usage.ts';
 import { ramText } from '../render/ram-text.ts';
-import { type InputPlace, progressLine, withInput } from './input.ts';
+import { openVm } from '../vm/vm.ts';
+import { progressLine, withInput } from './input.ts';
 import { channelOption, jsonOption, offsetOption, strictOption } from './options.ts';
 import { EXIT_DATA, hasErrors, Output, printDiagnostics, styleFor, toJson } from './output.ts';
 import { enforceStrict } from './strict.ts';
@@ -48,15 +49,15 @@ Examples:
     if (hasErrors(report.diagnostics)) process.exitCode = EXIT_DATA;
   });
 
-function readReport(file: string, usage: PageUsage, ranges: number, place: InputPlace): Promise<RamReport> {
+function readReport(file: string, usage: PageUsage, ranges: number, place: VmPlace): Promise<RamReport> {
   return withInput(file, place, async ({ source, openOptions, diagnostics }) => {
     const progress = progressLine(source.size);
-    const opened = await openStream(source, {
+    const vm = await openVm(source, {
       sink: usage,
       ...openOptions,
       onProgress: progress.update,
     }).finally(progress.clear);
-    const report = ramReport(opened, usage, { ranges });
+    const report = ramReport(vm, usage, { ranges });
     if (!report) throw new Error(`${source.name} has no RAM section`);
     // The device state is not asked for.
     const own = report.diagnostics.filter(({ code }) => code !== 'no-schema');

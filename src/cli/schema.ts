@@ -182,11 +182,11 @@ async function listBuiltinSchemas(json: boolean | undefined): Promise<void> {
 /** Opens one stream after another. */
 async function* describedStreams(files: readonly string[]): AsyncGenerator<OpenedStream> {
   const { openInput } = await import('../node/open-input.ts');
-  const { openStream } = await import('../layout/open.ts');
+  const { openVm } = await import('../vm/vm.ts');
   for (const file of files) {
     const input = await openInput(file);
     try {
-      yield await openStream(input.source);
+      yield await openVm(input.source);
     } finally {
       await input.close();
     }

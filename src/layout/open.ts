@@ -56,7 +56,7 @@ export interface OpenedStream {
   /** What is known of custom VMStateInfos; undefined for what vmwalk itself knows. */
   readonly infos?: Infos | undefined;
   /** For what the vmdesc leaves closed; see Knowledge. */
-  readonly infoTables?: Iterable<SchemaTables>;
+  readonly infoTables?: Iterable<SchemaTables> | undefined;
   /** Layouts of sections that were made already, with these tables. */
   readonly resolved?: ReadonlyMap<Section, Layout> | undefined;
   /** The vmdesc blob as JSON. */

@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DecodeError } from '../bytes/diagnostic.ts';
 import { type Profile, type ProfileRamBlock, parseProfile, serializeProfile } from '../check/profile.ts';
 import { isOlder } from '../check/version.ts';
-import { openStream } from '../layout/open.ts';
 import { withoutRamPages } from '../ops/without-ram-pages.ts';
 import { asInteger, asObject, asText } from '../schema/checked-json.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
+import { openVm } from '../vm/vm.ts';
 import { askDestination, type DestinationAnswers } from './ask-destination.ts';
 import { binaryOfProcess } from './binary-of-process.ts';
 import type { FileSource } from './file-source.ts';
@@ -138,7 +138,7 @@ async function captureStream(
     });
     await Promise.all([done, kept]);
     if (!received) throw new Error('the connection broke over which QEMU sent its state');
-    return await withoutRamPages(await openStream(received));
+    return await withoutRamPages(await openVm(received));
   } finally {
     sending.end();
     listener.close();

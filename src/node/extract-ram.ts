@@ -1,10 +1,11 @@
 import { type Diagnostic, printable } from '../bytes/diagnostic.ts';
 import type { ByteSource } from '../bytes/source.ts';
 import { watchedSource } from '../bytes/watched-source.ts';
-import { type OpenedStream, type OpenOptions, openStream } from '../layout/open.ts';
+import type { OpenedStream, OpenOptions } from '../layout/open.ts';
 import type { RamBlockSummary } from '../ram/ram.ts';
 import type { RamBlock } from '../ram/ram-block.ts';
 import { toJson } from '../render/json.ts';
+import { openVm } from '../vm/vm.ts';
 import { nodeMemory } from './node-memory.ts';
 import { OutputFolder } from './output.ts';
 import { RamFiles } from './ram-files.ts';
@@ -51,7 +52,7 @@ export async function extractRam(
   const ram = new RamFiles(output);
   try {
     const sources = watchTogether([source, ...(options.channels ?? [])], options);
-    const opened = await openStream(sources[0] as ByteSource, {
+    const opened = await openVm(sources[0] as ByteSource, {
       memory: nodeMemory(),
       ...options,
       ...(options.channels ? { channels: sources.slice(1) } : {}),

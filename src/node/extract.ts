@@ -1,14 +1,15 @@
 import type { Diagnostic } from '../bytes/diagnostic.ts';
 import { rangeLength } from '../bytes/range.ts';
 import type { FinishedSource } from '../bytes/source.ts';
-import { type OpenedStream, type OpenOptions, openStream } from '../layout/open.ts';
+import type { OpenedStream, OpenOptions } from '../layout/open.ts';
 import { analyzeMigrationDesc, analyzeMigrationState } from '../render/analyze-migration-text.ts';
 import { toJson } from '../render/json.ts';
-import { useBuiltinTables } from './builtin-schemas.ts';
+import { openVm } from '../vm/vm.ts';
 import { writeBlocks } from './extract-ram.ts';
 import { FileNames } from './file-names.ts';
 import { nodeMemory } from './node-memory.ts';
 import { OutputFolder } from './output.ts';
+import { packagedSchemas } from './packaged-schemas.ts';
 import { RamFiles } from './ram-files.ts';
 import { readRanges } from './read-ranges.ts';
 
@@ -69,7 +70,7 @@ async function extractInto(
   ram: RamFiles,
   options: OpenOptions,
 ): Promise<Extraction> {
-  const opened = await useBuiltinTables(await openStream(source, { memory: nodeMemory(), ...options }));
+  const opened = await openVm(source, { schemas: packagedSchemas, memory: nodeMemory(), ...options });
   const { blocks, diagnostics } = await writeBlocks(opened, ram);
   const files = blocks.flatMap(({ idstr, size, file }): ExtractedFile[] =>
     file === undefined ? [] : [{ file: `ram/${file}`, size, content: { kind: 'ram', idstr } }],

@@ -2,10 +2,11 @@ import { type FinishedSource, memorySource } from '../bytes/source.ts';
 import { Destination, type DestinationKnowledge } from '../check/destination.ts';
 import { factsOfProfile } from '../check/facts.ts';
 import { profile as profileContainer } from '../containers/profile.ts';
-import { openStream } from '../layout/open.ts';
 import { SchemaTables } from '../layout/tables.ts';
-import { builtinTablesOfWriter } from './builtin-schemas.ts';
+import { builtinTablesOfWriter } from '../vm/builtin-tables.ts';
+import { openVm } from '../vm/vm.ts';
 import { openInput } from './open-input.ts';
+import { packagedSchemas } from './packaged-schemas.ts';
 import { readProfile } from './profile-file.ts';
 import { openSchema } from './schema-file.ts';
 
@@ -48,7 +49,7 @@ export async function openDestination({
     const read = await readProfile(source, profile);
     await input.close();
     const tables = given ?? (read.schema && new SchemaTables(read.schema));
-    const own = await openStream(memorySource(read.stream, profile), {
+    const own = await openVm(memorySource(read.stream, profile), {
       pagesLeftOut: true,
       ...(tables ? { tables } : {}),
     });
@@ -73,9 +74,9 @@ export async function destinationOfStream(
   given?: SchemaTables,
   set: Pick<DestinationKnowledge, 'capabilities' | 'parameters'> = {},
 ): Promise<Pick<OpenedDestination, 'destination' | 'remarks'>> {
-  const own = await openStream(source, given ? { tables: given } : {});
+  const own = await openVm(source, given ? { tables: given } : {});
   if (given) return { destination: new Destination({ ...set, tables: given, own }), remarks: [] };
-  const writer = await builtinTablesOfWriter(own);
+  const writer = await builtinTablesOfWriter(own, packagedSchemas);
   if (!writer) return { destination: new Destination({ ...set, own }), remarks: [] };
   const { tables } = writer;
   const destination = new Destination({ ...set, tables, own, qemuVersion: writer.qemuVersion ?? null });

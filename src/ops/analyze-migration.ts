@@ -52,7 +52,8 @@ function withDescription(schema: Schema, section: Section): Section | undefined 
 }
 
 async function describedValue(opened: OpenedStream, section: Section): Promise<AnalyzedValue> {
-  const { root } = await layoutOf(opened, section);
+  // The script opens up nothing that the vmdesc leaves closed.
+  const { root } = await layoutOf({ ...opened, infoTables: undefined }, section);
   return structValue(await readSection(opened.source, root), root);
 }
 

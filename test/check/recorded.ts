@@ -4,10 +4,10 @@ import { memorySource } from '../../src/bytes/source.ts';
 import { checkStream } from '../../src/check/check.ts';
 import { Destination, type DestinationFacts } from '../../src/check/destination.ts';
 import type { CheckReport, Finding } from '../../src/check/finding.ts';
-import { type OpenedStream, openStream } from '../../src/layout/open.ts';
 import { SchemaTables } from '../../src/layout/tables.ts';
-import { useBuiltinInfoTables, useBuiltinTables } from '../../src/node/builtin-schemas.ts';
+import { packagedSchemas } from '../../src/node/packaged-schemas.ts';
 import { openSchema } from '../../src/node/schema-file.ts';
+import { openVm, type Vm } from '../../src/vm/vm.ts';
 
 const schemas = new URL('../../schemas/', import.meta.url);
 
@@ -38,9 +38,8 @@ export function tablesOf(version: string, target: string): Promise<SchemaTables>
 }
 
 /** A stream in memory, with built-in tables for what it does not describe. */
-export async function openBytes(bytes: Uint8Array): Promise<OpenedStream> {
-  const opened = await openStream(memorySource(bytes));
-  return opened.schema ? useBuiltinInfoTables(opened) : useBuiltinTables(opened);
+export function openBytes(bytes: Uint8Array): Promise<Vm> {
+  return openVm(memorySource(bytes), { schemas: packagedSchemas });
 }
 
 export interface Known {
@@ -73,7 +72,7 @@ export async function destinationOf(
   const opened = known.tables === false ? undefined : await tablesOf(version, target);
   return new Destination({
     tables: opened,
-    own: await openStream(memorySource(own), opened ? { tables: opened } : {}),
+    own: await openVm(memorySource(own), opened ? { tables: opened } : {}),
     facts: known.facts,
     commandLine: known.commandLine,
     capabilities: known.capabilities,

@@ -7,15 +7,12 @@ import { checkStream } from '../../src/check/check.ts';
 import { Destination } from '../../src/check/destination.ts';
 import type { CheckReport } from '../../src/check/finding.ts';
 import { checkHeader } from '../../src/check/header.ts';
-import { openStream } from '../../src/layout/open.ts';
 import { SchemaTables } from '../../src/layout/tables.ts';
 import { builtinSchemas } from '../../src/node/builtin-schema-index.ts';
-import {
-  builtinTablesOfWriter,
-  useBuiltinInfoTables,
-  useBuiltinTables,
-} from '../../src/node/builtin-schemas.ts';
+import { packagedSchemas } from '../../src/node/packaged-schemas.ts';
 import { openSchema } from '../../src/node/schema-file.ts';
+import { builtinTablesOfWriter } from '../../src/vm/builtin-tables.ts';
+import { openVm } from '../../src/vm/vm.ts';
 
 const folder = fileURLToPath(new URL('../../fixtures/loads/', import.meta.url));
 const schemas = new URL('../../schemas/', import.meta.url);
@@ -47,8 +44,8 @@ async function destinationOf(load: RecordedLoad): Promise<Destination> {
   // Debian's 7.2 has no i386 of its own.
   const known =
     (await tablesOf(load)) ??
-    (await builtinTablesOfWriter(await openStream(memorySource(load.profile()))))?.tables;
-  const own = await openStream(memorySource(load.profile()), known ? { tables: known } : {});
+    (await builtinTablesOfWriter(await openVm(memorySource(load.profile())), packagedSchemas))?.tables;
+  const own = await openVm(memorySource(load.profile()), known ? { tables: known } : {});
   const { version, args } = load.destination;
   const destination = new Destination({ tables: known, own, commandLine: args, qemuVersion: version });
   last = { name: load.profileName, destination };
@@ -59,9 +56,8 @@ async function check(load: RecordedLoad): Promise<CheckReport> {
   const source = memorySource(load.stream());
   const damaged = await checkHeader(source);
   if (damaged) return damaged;
-  const opened = await openStream(source);
-  const known = opened.schema ? useBuiltinInfoTables(opened) : await useBuiltinTables(opened);
-  return checkStream(known, await destinationOf(load));
+  const vm = await openVm(source, { schemas: packagedSchemas });
+  return checkStream(vm, await destinationOf(load));
 }
 
 /** All would take ten minutes (scripts/truth/verdicts.mjs does that): one destination in twelve is enough to notice. */

@@ -2,15 +2,16 @@ import { expect, test } from 'vitest';
 import { memorySource } from '../../src/bytes/source.ts';
 import { childNamed, walk } from '../../src/layout/children.ts';
 import type { LayoutNode } from '../../src/layout/node.ts';
-import { layouts, openStream } from '../../src/layout/open.ts';
-import { useBuiltinInfoTables } from '../../src/node/builtin-schemas.ts';
+import { layouts } from '../../src/layout/open.ts';
+import { packagedSchemas } from '../../src/node/packaged-schemas.ts';
+import { openVm } from '../../src/vm/vm.ts';
 import { readFixture } from '../fixtures.ts';
 
 /** VIRTIO_NET_F_CTRL_GUEST_OFFLOADS: 8 bytes of offloads follow the device's state (hw/net/virtio-net.c). */
 const CTRL_GUEST_OFFLOADS = 1 << 2;
 
 async function virtioNet(bytes: Uint8Array) {
-  const opened = useBuiltinInfoTables(await openStream(memorySource(bytes)));
+  const opened = await openVm(memorySource(bytes), { schemas: packagedSchemas });
   for await (const { section, root, diagnostics } of layouts(opened))
     if (section.endsWith('/virtio-net')) return { virtio: childNamed(root, 'virtio')!, diagnostics };
   throw new Error('no virtio-net');

@@ -1,15 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import { childrenOf, elementAt, isUniform, walk } from '../../src/layout/children.ts';
 import type { ArrayNode, Layout } from '../../src/layout/node.ts';
-import { layouts, openStream } from '../../src/layout/open.ts';
-import { useBuiltinTables } from '../../src/node/builtin-schemas.ts';
+import { packagedSchemas } from '../../src/node/packaged-schemas.ts';
+import { openVm } from '../../src/vm/vm.ts';
 import { openFixture } from '../fixtures.ts';
 
 async function layoutsOf(name: string, ignoreVmdesc: boolean): Promise<Layout[]> {
-  const opened = await openStream(openFixture(name), { ignoreVmdesc });
+  const opened = await openVm(openFixture(name), {
+    ignoreVmdesc,
+    schemas: ignoreVmdesc ? packagedSchemas : undefined,
+  });
   const all: Layout[] = [];
-  for await (const layout of layouts(ignoreVmdesc ? await useBuiltinTables(opened) : opened))
-    all.push(layout);
+  for await (const layout of opened.layouts()) all.push(layout);
   return all;
 }
 

@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { memorySource } from '../../src/bytes/source.ts';
-import { openStream } from '../../src/layout/open.ts';
 import { builtinSchemaName, builtinSchemas } from '../../src/node/builtin-schema-index.ts';
-import { builtinTablesOfWriter } from '../../src/node/builtin-schemas.ts';
+import { packagedSchemas } from '../../src/node/packaged-schemas.ts';
 import { openSchema } from '../../src/node/schema-file.ts';
+import { builtinTablesOfWriter } from '../../src/vm/builtin-tables.ts';
+import { openVm } from '../../src/vm/vm.ts';
 import { loads } from '../check/recorded.ts';
 import { vmwalk } from '../cli/run.ts';
 
@@ -25,13 +26,19 @@ test.each([
   ['i386-pc@5.2', '11.1', 'i386'],
   ['arm-its', '7.2', 'aarch64'],
 ])('%s of QEMU %s, %s: told from the others by its description', async (set, version, target) => {
-  const writer = await builtinTablesOfWriter(await openStream(memorySource(stateOf(set, version))));
+  const writer = await builtinTablesOfWriter(
+    await openVm(memorySource(stateOf(set, version))),
+    packagedSchemas,
+  );
   expect(writer?.qemuVersion?.startsWith(`${version}.`)).toBe(true);
   expect(writer?.tables.schema.target).toBe(target);
 });
 
 test('a state that several versions describe alike is of none for certain', async () => {
-  const writer = await builtinTablesOfWriter(await openStream(memorySource(stateOf('s390-missing', '7.2'))));
+  const writer = await builtinTablesOfWriter(
+    await openVm(memorySource(stateOf('s390-missing', '7.2'))),
+    packagedSchemas,
+  );
   expect(writer?.qemuVersion).toBeUndefined();
   expect(writer?.tables.schema.target).toBe('s390x');
 });

@@ -3,8 +3,9 @@ import { memorySource } from '../../src/bytes/source.ts';
 import { childrenOf } from '../../src/layout/children.ts';
 import type { LayoutNode } from '../../src/layout/node.ts';
 import { layoutOf, type OpenedStream, openStream, undescribedSections } from '../../src/layout/open.ts';
-import { useBuiltinInfoTables, useBuiltinTables } from '../../src/node/builtin-schemas.ts';
+import { packagedSchemas } from '../../src/node/packaged-schemas.ts';
 import { describe as describeStream } from '../../src/ops/describe.ts';
+import { openVm } from '../../src/vm/vm.ts';
 import { vmwalk } from '../cli/run.ts';
 import { readFixture } from '../fixtures.ts';
 import { descriptionOf, withDescription } from './description.ts';
@@ -31,15 +32,14 @@ async function readSections(opened: OpenedStream) {
   return sections;
 }
 
-const open = async (bytes: Uint8Array) =>
-  useBuiltinInfoTables(await useBuiltinTables(await openStream(memorySource(bytes))));
+const open = (bytes: Uint8Array) => openVm(memorySource(bytes), { schemas: packagedSchemas });
 
 describe.each(['qemu-7.2-s390x-ccw', 'qemu-10.0-s390x-ccw'])('the vmdesc of %s', (name) => {
   const bytes = readFixture(name);
   const intact = async () => {
-    const opened = await openStream(memorySource(bytes));
+    const opened = await open(bytes);
     const description = opened.stream.vmdescription!;
-    return { opened, description, truth: await readSections(useBuiltinInfoTables(opened)) };
+    return { opened, description, truth: await readSections(opened) };
   };
 
   test('cut anywhere: all sections are read as with the whole one', async () => {

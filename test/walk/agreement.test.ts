@@ -5,10 +5,11 @@ import type { LayoutNode } from '../../src/layout/node.ts';
 import { layoutOf, openStream } from '../../src/layout/open.ts';
 import { SchemaTables } from '../../src/layout/tables.ts';
 import { builtinSchemas } from '../../src/node/builtin-schema-index.ts';
-import { useBuiltinTables } from '../../src/node/builtin-schemas.ts';
+import { packagedSchemas } from '../../src/node/packaged-schemas.ts';
 import { openSchema } from '../../src/node/schema-file.ts';
 import { describe as describeStream } from '../../src/ops/describe.ts';
 import { hexBytes } from '../../src/render/value.ts';
+import { openVm } from '../../src/vm/vm.ts';
 import { fixtures, openFixture } from '../fixtures.ts';
 import { wronglyExact } from './wrongly-exact.ts';
 
@@ -86,7 +87,7 @@ describe('a stream without a vmdesc', () => {
   const twin = fixtures.find(({ name }) => name.endsWith('-suppress-vmdesc-twin'))!;
 
   it('is read by built-in tables without being told which', async () => {
-    const opened = await useBuiltinTables(await openStream(openFixture(plain.name)));
+    const opened = await openVm(openFixture(plain.name), { schemas: packagedSchemas });
     expect(opened.tables?.schema.qemuVersion?.startsWith(plain.qemuVersion.split(' ')[0]!)).toBe(true);
     expect(opened.tables?.schema.target).toBe(plain.target);
     for (const section of opened.stream.sections) {
@@ -97,7 +98,7 @@ describe('a stream without a vmdesc', () => {
   });
 
   it('gets the vmdesc that QEMU wrote for its twin', async () => {
-    const opened = await useBuiltinTables(await openStream(openFixture(plain.name)));
+    const opened = await openVm(openFixture(plain.name), { schemas: packagedSchemas });
     const { vmdesc } = await describeStream(opened);
     const { vmdesc: truth } = await openStream(openFixture(twin.name));
     expect(vmdesc).toEqual(truth);

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { printable } from '../bytes/diagnostic.ts';
+import type { Infos } from '../infos/info.ts';
+import { builtInInfos } from '../infos/infos.ts';
 import { type OpenedStream, undescribedSections } from '../layout/open.ts';
 import { SchemaTables } from '../layout/tables.ts';
 import {
@@ -10,8 +10,9 @@ import {
   possibleFit,
   type TablesFit,
 } from '../ops/fit-tables.ts';
-import { type BuiltinSchema, builtinSchemas, schemaFolder } from './builtin-schema-index.ts';
-import { openSchema, readSchemaFileSync } from './schema-file.ts';
+import type { QemuSchema } from '../schema/qemu-schema.ts';
+import type { Schema, StructSchema } from '../schema/schema.ts';
+import type { SchemaEntry, SchemaProvider } from './schema-provider.ts';
 
 /** How many schemas of a tier are tried on all sections, where any that explains them will do. */
 const MAX_TRIED = 4;
@@ -21,7 +22,7 @@ const SECOND_TIER: ReadonlySet<string> = new Set(['i386']);
 
 /** Built-in tables, and how well they fit a stream. */
 interface ChosenTables extends TablesFit {
-  readonly entry: BuiltinSchema;
+  readonly entry: SchemaEntry;
   readonly tables: SchemaTables;
 }
 
@@ -29,15 +30,15 @@ interface ChosenTables extends TablesFit {
  * Gives a stream without a description, or with one that leaves sections out, the built-in tables that fit it best. What
  * was chosen, and how well it fits, is a diagnostic.
  */
-export async function useBuiltinTables(opened: OpenedStream): Promise<OpenedStream> {
+export async function useBuiltinTables(opened: OpenedStream, schemas: SchemaProvider): Promise<OpenedStream> {
   if (opened.tables) return opened;
   const undescribed = undescribedSections(opened);
   if (undescribed.length === 0) return opened;
-  const all = await builtinSchemas();
+  const all = await schemas.list();
   const machineType = opened.stream.configuration?.machineType;
   const knowing = all.filter(({ machineTypes }) => machineTypes.includes(machineType ?? ''));
   // What is described of it tells the QEMUs apart that would have written the same bytes.
-  const [chosen] = await chooseTables(opened, all, knowing, opened.schema !== undefined);
+  const [chosen] = await chooseTables(opened, schemas, all, knowing, opened.schema !== undefined);
   if (!chosen) return opened;
   const { entry, tables, fitting, sections, layouts } = chosen;
   const among =
@@ -72,11 +73,14 @@ export interface WriterTables {
  * The built-in tables of the QEMU that most likely wrote a stream, which may describe itself: those that fit its bytes
  * best, and of equals those that would have described it as it is; of equals again the newest.
  */
-export async function builtinTablesOfWriter(opened: OpenedStream): Promise<WriterTables | undefined> {
-  const all = await builtinSchemas();
+export async function builtinTablesOfWriter(
+  opened: OpenedStream,
+  schemas: SchemaProvider,
+): Promise<WriterTables | undefined> {
+  const all = await schemas.list();
   const machineType = opened.stream.configuration?.machineType ?? '';
   const knowing = all.filter(({ machineTypes }) => machineTypes.includes(machineType));
-  const equals = await chooseTables(opened, all, knowing, true);
+  const equals = await chooseTables(opened, schemas, all, knowing, true);
   const [newest] = [...equals].sort((a, b) => versionOf(b.entry) - versionOf(a.entry));
   if (!newest) return undefined;
   const isCertain = equals.every(({ entry }) => versionOf(entry) === versionOf(newest.entry));
@@ -90,16 +94,17 @@ export async function builtinTablesOfWriter(opened: OpenedStream): Promise<Write
  */
 async function chooseTables(
   opened: OpenedStream,
-  all: readonly BuiltinSchema[],
-  knowing: readonly BuiltinSchema[],
+  schemas: SchemaProvider,
+  all: readonly SchemaEntry[],
+  knowing: readonly SchemaEntry[],
   findAll: boolean,
 ): Promise<readonly ChosenTables[]> {
-  const entries = knowing.length > 0 ? knowing : await ofLikeliestTarget(opened, all);
-  const isSecond = ({ target }: BuiltinSchema) => SECOND_TIER.has(target);
+  const entries = knowing.length > 0 ? knowing : await ofLikeliestTarget(opened, schemas, all);
+  const isSecond = ({ target }: SchemaEntry) => SECOND_TIER.has(target);
   const described = describedDevices(opened);
   let best: readonly ChosenTables[] = [];
   for (const tier of [entries.filter((entry) => !isSecond(entry)), entries.filter(isSecond)]) {
-    best = await chooseOf(tier, opened, described, best, findAll);
+    best = await chooseOf(tier, opened, schemas, described, best, findAll);
     if (best[0] && best[0].explained === best[0].sections) break;
   }
   return best;
@@ -107,19 +112,20 @@ async function chooseTables(
 
 /** The best of some and of those that were known before. */
 async function chooseOf(
-  entries: readonly BuiltinSchema[],
+  entries: readonly SchemaEntry[],
   opened: OpenedStream,
+  schemas: SchemaProvider,
   described: DescribedDevices,
   known: readonly ChosenTables[],
   findAll: boolean,
 ): Promise<readonly ChosenTables[]> {
   const { machineType = '' } = opened.stream.configuration ?? {};
   const named = versionOf({ qemuVersion: /\d+\.\d+$/.exec(machineType)?.[0] ?? '' });
-  const isNamed = (entry: BuiltinSchema) => Number(versionOf(entry) === named);
+  const isNamed = (entry: SchemaEntry) => Number(versionOf(entry) === named);
   const inOrder = [...entries].sort((a, b) => isNamed(b) - isNamed(a) || versionOf(b) - versionOf(a));
   const tried: TriedSchema[] = [];
   for (const entry of inOrder) {
-    const candidate = await tryEntry(opened, entry);
+    const candidate = await tryEntry(opened, schemas, entry);
     tried.push(candidate);
     if (findAll || candidate.possible < opened.stream.sections.filter(({ scanner }) => !scanner).length)
       continue;
@@ -148,7 +154,7 @@ function chosenOf({ entry, tables }: TriedSchema, fit: TablesFit): ChosenTables 
 }
 
 interface TriedSchema {
-  readonly entry: BuiltinSchema;
+  readonly entry: SchemaEntry;
   readonly tables: SchemaTables;
   /** Sections that can fit. */
   readonly possible: number;
@@ -156,20 +162,25 @@ interface TriedSchema {
   fit?: TablesFit | undefined;
 }
 
-async function tryEntry(opened: OpenedStream, entry: BuiltinSchema): Promise<TriedSchema> {
-  const tables = new SchemaTables(await openSchema(fileURLToPath(new URL(entry.file, schemaFolder))));
+async function tryEntry(
+  opened: OpenedStream,
+  schemas: SchemaProvider,
+  entry: SchemaEntry,
+): Promise<TriedSchema> {
+  const tables = new SchemaTables(await schemas.load(entry));
   return { entry, tables, possible: possibleFit(opened, tables) };
 }
 
 /** Schemas of the target whose newest QEMU has most of the stream's sections: for a machine type that none knows. */
 async function ofLikeliestTarget(
   opened: OpenedStream,
-  all: readonly BuiltinSchema[],
-): Promise<readonly BuiltinSchema[]> {
+  schemas: SchemaProvider,
+  all: readonly SchemaEntry[],
+): Promise<readonly SchemaEntry[]> {
   const newest = Math.max(...all.map(versionOf));
   let best: TriedSchema | undefined;
   for (const entry of all.filter((candidate) => versionOf(candidate) === newest)) {
-    const tried = await tryEntry(opened, entry);
+    const tried = await tryEntry(opened, schemas, entry);
     if (!best || tried.possible > best.possible) best = tried;
   }
   if (!best || best.possible === 0) return [];
@@ -178,23 +189,42 @@ async function ofLikeliestTarget(
 }
 
 /**
- * Gives a stream that describes itself tables for the infos that its vmdesc leaves closed (`virtio` …): those of the
- * built-in QEMUs that have its machine type. They are loaded when a field asks for them.
+ * Tables for the infos that the vmdesc of a stream leaves closed (`virtio` …): those of the QEMUs that have its machine
+ * type, the newest first. They are loaded when a field asks for them, where the platform can do that.
  */
-export function useBuiltinInfoTables(opened: OpenedStream): OpenedStream {
-  const machineType = opened.stream.configuration?.machineType;
-  if (!opened.schema || opened.tables || machineType === undefined) return opened;
-  return { ...opened, infoTables: new LoadedTables(machineType) };
+export async function infoTables(
+  { stream, schema, infos = builtInInfos }: OpenedStream,
+  schemas: SchemaProvider,
+): Promise<Iterable<SchemaTables> | undefined> {
+  const machineType = stream.configuration?.machineType;
+  if (machineType === undefined || !schema) return undefined;
+  const knowing = (entries: readonly SchemaEntry[]) =>
+    entries
+      .filter(({ machineTypes }) => machineTypes.includes(machineType))
+      .sort((a, b) => versionOf(b) - versionOf(a));
+  const { now } = schemas;
+  if (now) return new LoadedTables(() => knowing(now.list()).map((entry) => () => now.load(entry)));
+  if (!hasClosedInfo(schema, infos)) return undefined;
+  const loaded = await Promise.all(knowing(await schemas.list()).map((entry) => schemas.load(entry)));
+  return loaded.map((each) => new SchemaTables(each));
 }
 
-/** Loads one schema after another, each once, the newest first. */
-class LoadedTables implements Iterable<SchemaTables> {
-  readonly #machineType: string;
-  readonly #loaded: SchemaTables[] = [];
-  #left: BuiltinSchema[] | undefined;
+/** Does a description have fields that only tables open up? */
+function hasClosedInfo({ devices }: Schema, infos: Infos): boolean {
+  const isClosed = ({ fields, subsections }: StructSchema): boolean =>
+    fields.some(({ type, struct }) => infos.get(type)?.read || (struct && isClosed(struct))) ||
+    subsections.some(isClosed);
+  return devices.some(isClosed);
+}
 
-  constructor(machineType: string) {
-    this.#machineType = machineType;
+/** Loads one schema after another, each once. */
+class LoadedTables implements Iterable<SchemaTables> {
+  readonly #all: () => (() => QemuSchema)[];
+  readonly #loaded: SchemaTables[] = [];
+  #left: (() => QemuSchema)[] | undefined;
+
+  constructor(all: () => (() => QemuSchema)[]) {
+    this.#all = all;
   }
 
   *[Symbol.iterator](): Generator<SchemaTables> {
@@ -206,18 +236,16 @@ class LoadedTables implements Iterable<SchemaTables> {
   }
 
   #load(): SchemaTables | undefined {
-    this.#left ??= (JSON.parse(readFileSync(new URL('index.json', schemaFolder), 'utf8')) as BuiltinSchema[])
-      .filter(({ machineTypes }) => machineTypes.includes(this.#machineType))
-      .sort((a, b) => versionOf(b) - versionOf(a));
-    const entry = this.#left.shift();
-    if (!entry) return undefined;
-    const tables = new SchemaTables(readSchemaFileSync(fileURLToPath(new URL(entry.file, schemaFolder))));
+    this.#left ??= this.#all();
+    const load = this.#left.shift();
+    if (!load) return undefined;
+    const tables = new SchemaTables(load());
     this.#loaded.push(tables);
     return tables;
   }
 }
 
-function versionOf({ qemuVersion }: Pick<BuiltinSchema, 'qemuVersion'>): number {
+function versionOf({ qemuVersion }: Pick<SchemaEntry, 'qemuVersion'>): number {
   const [major, minor] = (qemuVersion.match(/\d+/g) ?? []).map(Number);
   return (major ?? 0) * 1000 + (minor ?? 0);
 }

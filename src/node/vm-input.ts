@@ -1,0 +1,69 @@
+import { DecodeError, type Diagnostic } from '../bytes/diagnostic.ts';
+import type { FinishedSource } from '../bytes/source.ts';
+import type { ContainerLayer } from '../containers/open.ts';
+import { profile as profileContainer } from '../containers/profile.ts';
+import type { OpenOptions } from '../layout/open.ts';
+import { type Input, type InputOptions, openInput } from './open-input.ts';
+
+/** Where the stream of a VM is. */
+export interface VmPlace {
+  /** Files of the migration's further connections, or patterns of the shell. */
+  readonly channel?: readonly string[] | undefined;
+  /** Where in the file the stream, or the container that it is in, begins. */
+  readonly offset?: number | undefined;
+}
+
+/** A stream that was found in a file, and the files of its channels. */
+export interface VmInput {
+  readonly source: FinishedSource;
+  /** How it is opened, by what is known of it from outside. */
+  readonly openOptions: Pick<OpenOptions, 'channels' | 'pagesLeftOut'>;
+  /** Containers that the stream was in. */
+  readonly layers: readonly ContainerLayer[];
+  /** What was found on the way to the streams in the files. */
+  readonly diagnostics: readonly Diagnostic[];
+  close(): Promise<void>;
+}
+
+/** Opens FILE as the commands take it, by `open`, and the channels that belong to it. Throws DecodeError. */
+export async function openVmInput(
+  file: string,
+  { channel, offset }: VmPlace,
+  open: (file: string, options: InputOptions) => Promise<Input> = openInput,
+): Promise<VmInput> {
+  const input = await open(file, { offset });
+  let channels: readonly Input[] = [];
+  const close = async () => {
+    for (const each of [input, ...channels]) await each.close();
+  };
+  try {
+    if (channel) {
+      const { openChannels } = await import('./channel-files.ts');
+      channels = await openChannels(channel);
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return {
+    source: input.source,
+    openOptions: {
+      ...(channel ? { channels: channels.map(({ source }) => source) } : {}),
+      pagesLeftOut: input.layers.some(({ kind }) => kind === profileContainer.kind),
+    },
+    layers: input.layers,
+    diagnostics: [input, ...channels].flatMap(({ diagnostics }) => diagnostics),
+    close,
+  };
+}
+
+/** Says of what is no stream in which containers it was found. */
+export function insideContainers(error: unknown, layers: readonly ContainerLayer[]): unknown {
+  if (!(error instanceof DecodeError) || error.code !== 'not-a-stream' || layers.length === 0) return error;
+  const { diagnostic, source } = error;
+  const place = layers.map(({ kind }) => kind).join(', in it ');
+  return new DecodeError(
+    { ...diagnostic, message: `inside the ${place}: ${diagnostic.message}` },
+    { cause: error, ...(source === undefined ? {} : { source }) },
+  );
+}

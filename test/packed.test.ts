@@ -1,0 +1,88 @@
+import { execFile } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { memorySource } from '../src/bytes/source.ts';
+import { openVm } from '../src/vm/vm.ts';
+import { vmwalk } from './cli/run.ts';
+import { fixtures, readFixture } from './fixtures.ts';
+
+const run = promisify(execFile);
+const root = fileURLToPath(new URL('..', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'vmwalk-packed-'));
+const modules = join(folder, 'node_modules');
+
+/** Installs the package as it is packed, without a network: what it depends on is that of this checkout. */
+beforeAll(async () => {
+  await run('npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', folder], { cwd: root });
+  const { version, dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  await run('tar', ['-xzf', `vmwalk-${version}.tgz`], { cwd: folder });
+  for (const name of Object.keys(dependencies)) {
+    const path = join(modules, name);
+    mkdirSync(dirname(path), { recursive: true });
+    symlinkSync(join(root, 'node_modules', name), path);
+  }
+  cpSync(join(folder, 'package'), join(modules, 'vmwalk'), { recursive: true });
+  cpSync(join(folder, 'package', 'examples'), folder, { recursive: true });
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+async function example(name: string, ...args: readonly string[]): Promise<string[]> {
+  const { stdout, stderr } = await run(process.execPath, [`${name}.mjs`, ...args], { cwd: folder });
+  expect(stderr).toBe('');
+  return stdout.trimEnd().split('\n');
+}
+
+test('the features of all virtio devices are printed by name, with a vmdesc and without', async () => {
+  const bytes = readFixture('qemu-7.2-aarch64-linux');
+  const { stream } = await openVm(memorySource(bytes));
+  const [described, bare] = [join(folder, 'described.qevm'), join(folder, 'bare.qevm')];
+  writeFileSync(described, bytes);
+  writeFileSync(bare, bytes.subarray(0, stream.vmdescription!.range.start));
+  const printed = await example('virtio-features', described);
+  expect(await example('virtio-features', bare)).toEqual(printed);
+  // As the command shows them, which names its source.
+  const { stdout } = await vmwalk(['dump', '--full', described]);
+  const shown = stdout.replace(/\s+/g, ' ');
+  for (const line of printed) expect(shown).toContain(line.slice(line.lastIndexOf('  ') + 2));
+  // Linux takes them of every device.
+  const devices = new Set(
+    stream.sections.map(({ idstr }) => idstr).filter((idstr) => /virtio-(net|blk)/.test(idstr)),
+  );
+  expect(devices.size).toBeGreaterThan(0);
+  for (const device of devices)
+    expect(printed.some((line) => line.startsWith(`${device}  `) && line.includes('VERSION_1'))).toBe(true);
+});
+
+test('a field is tracked over streams', async () => {
+  // What QEMU's monitor said when each was saved.
+  const known = fixtures.filter(({ target, registers }) => target === 'x86_64' && registers).slice(0, 3);
+  expect(known.length).toBe(3);
+  const files = known.map(({ name }) => {
+    writeFileSync(join(folder, `${name}.qevm`), readFixture(name));
+    return `${name}.qevm`;
+  });
+  const lines = await example('track-field', 'cpu@0/env.eip', ...files);
+  expect(lines).toEqual(
+    known.map(({ registers }, i) => {
+      const [, digits] = /\b[ER]IP=([0-9a-f]+)/.exec(registers!)!;
+      return `${files[i]}  cpu/env.eip  ${BigInt(`0x${digits}`)}`;
+    }),
+  );
+});
+
+test("an info and an operation of the user's own are plugged in", async () => {
+  const rtc = readFixture('qemu-7.2-pc-devices');
+  writeFileSync(join(folder, 'pc.qevm'), rtc);
+  const { sections } = await openVm(memorySource(rtc));
+  const { body } = sections.find(({ idstr }) => idstr === 'mc146818rtc')!.records[0]!;
+  // The registers of an MC146818, in binary-coded decimal, are the section's first field.
+  const [seconds, , minutes, , hours] = [...rtc.subarray(body.start, body.start + 5)].map((byte) =>
+    byte.toString(16).padStart(2, '0'),
+  );
+  expect(await example('own-info', 'pc.qevm')).toEqual([`${hours}:${minutes}:${seconds}`]);
+});
