@@ -102,7 +102,7 @@ function notChecked(section: Section, { indexes, isDiscarded }: Unknown): Findin
   const which = indexes.length === 1 ? 'virtqueue' : 'virtqueues';
   const why = isDiscarded
     ? 'were discarded by postcopy and did not come again in this stream'
-    : 'are not in this stream as they are (further channels are not looked into)';
+    : 'are not in this stream, nor in channels that were given with it';
   const message = `how far the guest is with ${which} ${numberList(indexes)} is not compared with the device: pages of the rings ${why}`;
   return { ...placeOf(section), rule: 'not-checked', severity: 'note', message };
 }
