@@ -47,9 +47,9 @@ export {
   type Direction,
 } from './compat/compat.ts';
 export { type CompatRank, type CompatRule, compatRanks, compatRules } from './compat/rules.ts';
-export { wireOfDump } from './compat/wire-of-dump.ts';
-export { wireOfSchema } from './compat/wire-of-schema.ts';
-export type * from './compat/wire-vmsd.ts';
+export type { RootVmsd, Side, SideFacts } from './compat/side.ts';
+export { sideOfDump } from './compat/side-of-dump.ts';
+export { sideOfSchema } from './compat/side-of-schema.ts';
 
 export type { CompressionFormat, ContainerEnvironment, OwnedSource } from './containers/container.ts';
 export { type ContainerLayer, type UnwrapOptions, type Unwrapped, unwrap } from './containers/open.ts';

@@ -1,7 +1,7 @@
 import { Command, Option } from '@commander-js/extra-typings';
 import { compareSides, directions } from '../compat/compat.ts';
 import { compatRanks } from '../compat/rules.ts';
-import { openWireSide } from '../node/wire-side.ts';
+import { openSide } from '../node/compat-side.ts';
 import { compatText } from '../render/compat-text.ts';
 import { collect, jsonOption } from './options.ts';
 import { EXIT_DATA, EXIT_TROUBLE, Output, say, styleFor, terminalWidth, toJson } from './output.ts';
@@ -42,7 +42,7 @@ Examples:
   )
   .action(async (oldName, newName, { json, all, failOn, ...options }) => {
     const report = await orTrouble(async () =>
-      compareSides(await openWireSide(oldName), await openWireSide(newName), options),
+      compareSides(await openSide(oldName), await openSide(newName), options),
     );
     if (report.compared + report.findings.length === 0 && (options.only ?? options.ignore)) {
       say('nothing matches --only and --ignore');

@@ -1,4 +1,5 @@
 import { alternativeInfoLengths } from '../infos/infos.ts';
+import type { CompiledVmsd } from '../vmsd/compiled.ts';
 import { type AlignedPair, align } from './align.ts';
 import { compareVersions } from './compare-versions.ts';
 import {
@@ -12,6 +13,7 @@ import { type Hunk, type MovedField, takeMoved } from './hunks.ts';
 import type { ItemBudget } from './item-budget.ts';
 import { byteDistance, totalLength, varyingCondition } from './item-lengths.ts';
 import { countText, fieldNames, isAre, itemsText, markerText, valueText } from './item-text.ts';
+import type { SideView } from './side-view.ts';
 import { type WireFinding, WireFindings } from './wire-finding.ts';
 import {
   type Condition,
@@ -26,11 +28,11 @@ import {
   type WireItem,
   wireItems,
 } from './wire-items.ts';
-import type { WireVmsd } from './wire-vmsd.ts';
 
-/** A VMSD at the version that is written or read. */
+/** A VMSD of a side at the version that is written or read. */
 export interface VersionedVmsd {
-  readonly vmsd: WireVmsd;
+  readonly view: SideView;
+  readonly vmsd: CompiledVmsd;
   readonly versionId: number;
 }
 
@@ -41,10 +43,11 @@ export function compareVmsds(
   budget: ItemBudget,
   conditions: readonly Condition[] = [],
 ): readonly WireFinding[] {
-  const comparison = new Comparison(budget);
+  const comparison = new Comparison(budget, saved.view, loaded.view);
   if (budget.take(saved.vmsd, loaded.vmsd)) {
-    const sent = wireItems(saved.vmsd, saved.versionId, 'save', conditions);
-    comparison.compare(align(sent, wireItems(loaded.vmsd, loaded.versionId, 'load', conditions)));
+    const sent = wireItems(saved.view, saved.vmsd, saved.versionId, 'save', conditions);
+    const read = wireItems(loaded.view, loaded.vmsd, loaded.versionId, 'load', conditions);
+    comparison.compare(align(sent, read));
   } else comparison.giveUp(saved.vmsd);
   return comparison.findings.list;
 }
@@ -52,11 +55,15 @@ export function compareVmsds(
 class Comparison {
   readonly findings = new WireFindings();
   readonly #budget: ItemBudget;
+  readonly #source: SideView;
+  readonly #destination: SideView;
   /** Of the arrays that the items are in: the finding that it has another length, as index into the list. */
   readonly #lengths: (number | undefined)[] = [];
 
-  constructor(budget: ItemBudget) {
+  constructor(budget: ItemBudget, source: SideView, destination: SideView) {
     this.#budget = budget;
+    this.#source = source;
+    this.#destination = destination;
   }
 
   compare(pairs: readonly AlignedPair[]): void {
@@ -92,7 +99,7 @@ class Comparison {
     return this.#lengths.findLast((length) => length !== undefined);
   }
 
-  giveUp({ name = '' }: WireVmsd): void {
+  giveUp({ name }: CompiledVmsd): void {
     this.findings.add({
       rule: 'compat-not-compared',
       rank: 'conditional',
@@ -286,10 +293,7 @@ class Comparison {
         rule: 'compat-validation-added',
         rank: 'conditional',
         message: 'the destination refuses values that fail a check which the source does not have',
-        conditions: [
-          ...conditionTexts(item.conditions),
-          notText(item.test?.text(item.versionId) ?? 'what it checks'),
-        ],
+        conditions: [...conditionTexts(item.conditions), notText(item.test.text() ?? 'what it checks')],
       });
     }
     const [single] = pairs;
@@ -406,18 +410,18 @@ class Comparison {
   #subsections(saved: SubsectionsItem, loaded: SubsectionsItem): void {
     const seen = new Set<string>();
     // The first of a name, whichever it is (migration/vmstate.c, vmstate_get_subsection).
-    const byName = new Map<string, WireVmsd>();
+    const byName = new Map<string, CompiledVmsd>();
     for (const subsection of loaded.subsections)
-      if (!byName.has(subsection.name ?? '')) byName.set(subsection.name ?? '', subsection);
+      if (!byName.has(subsection.name)) byName.set(subsection.name, subsection);
     const around = saved.conditions;
     for (const subsection of saved.subsections) {
-      const name = subsection.name ?? '';
+      const { name, needed, versionId } = subsection;
       seen.add(name);
-      if (subsection.needed?.answer(subsection.versionId) === false) continue;
-      const always =
-        subsection.needed === undefined || subsection.needed.answer(subsection.versionId) === true;
-      const condition: Condition = { kind: 'subsection', name, test: subsection.needed };
-      const inside = always ? around : [...around, condition];
+      const isSent = this.#source.isSent(subsection);
+      if (isSent === false) continue;
+      const test = needed && this.#source.ask(needed, subsection, 0);
+      const condition: Condition = { kind: 'subsection', name, test };
+      const inside = isSent ? around : [...around, condition];
       const counterpart = byName.get(name);
       const place = { vmsd: name, fields: [], path: [] };
       if (!counterpart) {
@@ -430,7 +434,7 @@ class Comparison {
         });
         continue;
       }
-      const versions = compareVersions(name, subsection.versionId, counterpart, true);
+      const versions = compareVersions(name, versionId, counterpart, true);
       if (versions) {
         const conditions = [...conditionTexts(inside), ...versions.conditions];
         this.findings.add({
@@ -441,17 +445,17 @@ class Comparison {
         });
         continue;
       }
-      const { versionId } = subsection;
       const found = compareVmsds(
-        { vmsd: subsection, versionId },
-        { vmsd: counterpart, versionId },
+        { view: this.#source, vmsd: subsection, versionId },
+        { view: this.#destination, vmsd: counterpart, versionId },
         this.#budget,
         inside,
       );
       for (const finding of found) this.findings.list.push(finding);
     }
-    for (const { name = '', needed, versionId } of loaded.subsections) {
-      if (seen.has(name) || needed?.answer(versionId) === false) continue;
+    for (const subsection of loaded.subsections) {
+      const { name } = subsection;
+      if (seen.has(name) || this.#destination.isSent(subsection) === false) continue;
       this.findings.add({
         rule: 'compat-subsection-added',
         rank: 'cosmetic',

@@ -1,11 +1,11 @@
+import type { CompiledVmsd } from '../vmsd/compiled.ts';
 import type { WireFinding } from './wire-finding.ts';
-import type { WireVmsd } from './wire-vmsd.ts';
 
 /** Versions of a section or subsection; undefined where the destination takes it. */
 export function compareVersions(
   name: string,
   versionId: number,
-  destination: Pick<WireVmsd, 'versionId' | 'minimumVersionId' | 'loadsOld'>,
+  destination: Pick<CompiledVmsd, 'versionId' | 'minimumVersionId' | 'loadsOld'>,
   isSubsection: boolean,
 ): Pick<WireFinding, 'rule' | 'rank' | 'message' | 'conditions' | 'qemuSays'> | undefined {
   const { versionId: newest, minimumVersionId: oldest, loadsOld } = destination;

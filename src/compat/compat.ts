@@ -1,12 +1,13 @@
+import { appendTo } from '../bytes/append-to.ts';
 import { type GlobPattern, globPattern } from '../bytes/glob.ts';
 import { compareVmsds } from './compare-items.ts';
 import { compareVersions } from './compare-versions.ts';
 import { ItemBudget } from './item-budget.ts';
 import { pairRoots, type RootPair } from './pair-roots.ts';
 import { compatRanks } from './rules.ts';
+import type { RootVmsd, Side, SideFacts } from './side.ts';
+import { SideView } from './side-view.ts';
 import type { WireFinding } from './wire-finding.ts';
-import type { RootVmsd, SideFacts, WireSide } from './wire-vmsd.ts';
-import { withoutTypes } from './without-types.ts';
 
 /** Fields and structs of all devices of both sides together, in one direction; real ones have some 11,000. */
 const MAX_ITEMS = 1_000_000;
@@ -52,11 +53,7 @@ export interface CompatDevice {
 }
 
 /** Compares what two builds of QEMU write and read for each device. */
-export function compareSides(
-  oldSide: WireSide,
-  newSide: WireSide,
-  options: CompatOptions = {},
-): CompatReport {
+export function compareSides(oldSide: Side, newSide: Side, options: CompatOptions = {}): CompatReport {
   const [old, fresh] = alike(oldSide, newSide);
   const selects = compileSelection(options);
   const findings = new Findings();
@@ -72,20 +69,30 @@ export function compareSides(
     const budget = new ItemBudget(MAX_ITEMS);
     for (const pair of paired.pairs) {
       const [saved, loaded] = forward ? [pair.old, pair.new] : [pair.new, pair.old];
-      add(saved, loaded, compareRoots(saved, loaded, budget));
+      add(
+        saved,
+        loaded,
+        compareRoots({ view: source, root: saved }, { view: destination, root: loaded }, budget),
+      );
     }
     for (const finding of renamedTypes(paired.pairs, forward))
       findings.add(direction, finding.roots, [finding]);
     const unpaired = new Set(forward ? paired.onlyOld : paired.onlyNew);
     const names = new Set(destination.roots.map(({ vmsd }) => vmsd.name));
     for (const root of source.roots) {
-      const finding = missing(root, unpaired.has(root), names.has(root.vmsd.name), source, destination);
+      const finding = missing(
+        root,
+        unpaired.has(root),
+        names.has(root.vmsd.name),
+        source.side,
+        destination.side,
+      );
       if (finding) add(root, root, [finding]);
     }
   }
   return {
-    old: old.facts,
-    new: fresh.facts,
+    old: oldSide.facts,
+    new: newSide.facts,
     directions: asked,
     compared: pairs.length,
     findings: findings.sorted(selects),
@@ -93,22 +100,27 @@ export function compareSides(
 }
 
 /** Both sides with what both know. */
-function alike(old: WireSide, fresh: WireSide): readonly [WireSide, WireSide] {
-  if (old.facts.kind !== 'dump' && fresh.facts.kind !== 'dump') return [old, fresh];
-  const hasCounts = old.hasCounts && fresh.hasCounts;
-  return [withoutTypes(old, hasCounts), withoutTypes(fresh, hasCounts)];
+function alike(old: Side, fresh: Side): readonly [SideView, SideView] {
+  const types = old.facts.kind !== 'dump' && fresh.facts.kind !== 'dump';
+  const detail = { types, counts: old.hasCounts && fresh.hasCounts };
+  return [new SideView(old, detail), new SideView(fresh, detail)];
 }
 
 /** A finding, with what only devices as a whole have. */
 type RootFinding = WireFinding & { readonly differences?: readonly string[] };
 
-function compareRoots(saved: RootVmsd, loaded: RootVmsd, budget: ItemBudget): RootFinding[] {
-  const from = saved.vmsd;
-  const to = loaded.vmsd;
-  const name = from.name ?? '';
+interface ViewedRoot {
+  readonly view: SideView;
+  readonly root: RootVmsd;
+}
+
+function compareRoots(saved: ViewedRoot, loaded: ViewedRoot, budget: ItemBudget): RootFinding[] {
+  const { vmsd: from } = saved.root;
+  const { vmsd: to } = loaded.root;
+  const { name } = from;
   const whole = { vmsd: name, fields: [], path: [], conditions: [], bytes: undefined, qemuSays: undefined };
-  if (from.unmigratable) {
-    if (to.unmigratable) return [];
+  if (saved.view.isUnmigratable(from)) {
+    if (loaded.view.isUnmigratable(to)) return [];
     return [
       {
         ...whole,
@@ -121,22 +133,23 @@ function compareRoots(saved: RootVmsd, loaded: RootVmsd, budget: ItemBudget): Ro
     ];
   }
   // Nobody reads what is in a section that nobody knows.
-  if (from.name !== to.name && from.name !== undefined && to.name !== undefined)
-    return [nameChanged(from.name, to.name)];
+  if (from.name !== to.name && from.name !== '' && to.name !== '') return [nameChanged(from.name, to.name)];
   const findings: RootFinding[] = [];
-  if (from.earlySetup !== to.earlySetup) {
-    const message = `the section is sent ${from.earlySetup ? 'before' : 'behind'} RAM, the destination sends it ${to.earlySetup ? 'before' : 'behind'} it`;
+  const isEarly = saved.view.isEarlySetup(from);
+  if (isEarly !== loaded.view.isEarlySetup(to)) {
+    const [here, there] = isEarly ? ['before', 'behind'] : ['behind', 'before'];
+    const message = `the section is sent ${here} RAM, the destination sends it ${there} it`;
     findings.push({ ...whole, rule: 'compat-early-setup', rank: 'cosmetic', message });
   }
   // A dump says the version twice.
   const versions =
-    compareVersions(name, saved.versionId, { ...to, ...versionsOf(loaded) }, false) ??
+    compareVersions(name, saved.root.versionId, { ...to, ...versionsOf(loaded.root) }, false) ??
     compareVersions(name, from.versionId, to, false);
   // A version that is refused is read as far as the destination knows it, to say what comes with it.
   const read = Math.max(Math.min(from.versionId, to.versionId), to.minimumVersionId);
   const inside = compareVmsds(
-    { vmsd: from, versionId: from.versionId },
-    { vmsd: to, versionId: read },
+    { view: saved.view, vmsd: from, versionId: from.versionId },
+    { view: loaded.view, vmsd: to, versionId: read },
     budget,
   );
   if (!versions) return [...findings, ...inside];
@@ -183,7 +196,7 @@ function renamedTypes(
     const [other] = others;
     if (!root || !other || roots.some(({ vmsd }) => names.has(vmsd.name))) continue;
     const [from, to] = [root.vmsd.name, other.vmsd.name];
-    if (from === undefined || to === undefined) continue;
+    if (from === '' || to === '') continue;
     // Paired by type: said there.
     if (together.has(forward ? `${from} ${to}` : `${to} ${from}`)) continue;
     found.push({ ...nameChanged(from, to), roots: [{ ...root, types: [type] }] });
@@ -193,13 +206,7 @@ function renamedTypes(
 
 function typeRoots(roots: readonly RootVmsd[]): Map<string, RootVmsd[]> {
   const types = new Map<string, RootVmsd[]>();
-  for (const root of roots) {
-    for (const type of root.types) {
-      const known = types.get(type);
-      if (known) known.push(root);
-      else types.set(type, [root]);
-    }
-  }
+  for (const root of roots) for (const type of root.types) appendTo(types, type, root);
   return types;
 }
 
@@ -208,10 +215,10 @@ function missing(
   root: RootVmsd,
   isUnpaired: boolean,
   hasName: boolean,
-  source: WireSide,
-  destination: WireSide,
+  source: Side,
+  destination: Side,
 ): WireFinding | undefined {
-  const name = root.vmsd.name ?? '';
+  const name = root.vmsd.name;
   const whole = { vmsd: name, fields: [], path: [], bytes: undefined };
   const absent = destination.types ? root.types.filter((type) => !destination.types?.has(type)) : [];
   // A dump has nothing of VMSDs that no type has.
@@ -248,7 +255,7 @@ function compileSelection({ only = [], ignore = [] }: CompatOptions): CompiledSe
   const [wanted, unwanted] = [only.map(globPattern), ignore.map(globPattern)];
   const namesOf = (roots: readonly RootVmsd[]) =>
     roots.flatMap(({ vmsd, types, inside }) => [
-      vmsd.name ?? '',
+      vmsd.name,
       ...types,
       ...(inside ? [inside.name, ...inside.types] : []),
     ]);
@@ -276,7 +283,7 @@ class Findings {
     if (found.length === 0) return;
     const host = roots.find(({ inside }) => inside)?.inside;
     const types = [...new Set(host?.types ?? roots.flatMap((root) => root.types))].sort();
-    const own = roots.find(({ vmsd }) => vmsd.name !== undefined)?.vmsd.name ?? types[0] ?? '';
+    const own = roots.find(({ vmsd }) => vmsd.name !== '')?.vmsd.name ?? types[0] ?? '';
     const name = host?.name ?? own;
     // One device may have a finding in several places.
     const times = new Map<string, number>();

@@ -8,11 +8,11 @@ export function conditionTexts(conditions: readonly Condition[]): string[] {
 function conditionText(condition: Condition): string {
   switch (condition.kind) {
     case 'test':
-      return condition.test.text(condition.versionId) ?? `the test of ${condition.field} holds`;
+      return condition.test.text() ?? `the test of ${condition.field} holds`;
     case 'elements':
       return `${condition.field} has elements`;
     case 'subsection': {
-      const text = condition.test?.text(0);
+      const text = condition.test?.text();
       return `${condition.name} is sent${text === undefined ? '' : `: ${text}`}`;
     }
   }

@@ -1,8 +1,8 @@
-import type { WireVmsd } from './wire-vmsd.ts';
+import type { CompiledVmsd } from '../vmsd/compiled.ts';
 
 /** How much may be compared: tables from anywhere may be made to explode when structs inside are opened up. */
 export class ItemBudget {
-  readonly #sizes = new Map<WireVmsd, number>();
+  readonly #sizes = new Map<CompiledVmsd, number>();
   #left: number;
 
   constructor(items: number) {
@@ -10,7 +10,7 @@ export class ItemBudget {
   }
 
   /** Takes what two VMSDs need to be compared, without what is in their subsections; false where it is not there. */
-  take(saved: WireVmsd, loaded: WireVmsd): boolean {
+  take(saved: CompiledVmsd, loaded: CompiledVmsd): boolean {
     const items = this.#size(saved) + this.#size(loaded);
     if (items > this.#left) return false;
     this.#left -= items;
@@ -18,12 +18,11 @@ export class ItemBudget {
   }
 
   /** Items of a VMSD, each subsection counted as one. May be as large as a number can be. */
-  #size(vmsd: WireVmsd): number {
+  #size(vmsd: CompiledVmsd): number {
     const known = this.#sizes.get(vmsd);
     if (known !== undefined) return known;
-    let size = 1 + vmsd.subsections.length;
-    for (const { element } of vmsd.fields)
-      size += element.kind === 'value' ? 1 : 2 + this.#size(element.vmsd);
+    let size = 1 + vmsd.validations.length + vmsd.subsections.length;
+    for (const { element } of vmsd.fields) size += element.vmsd ? 2 + this.#size(element.vmsd) : 1;
     this.#sizes.set(vmsd, size);
     return size;
   }

@@ -1,5 +1,5 @@
+import type { PointerForm, WireCount } from './side-view.ts';
 import type { ValueItem, WireItem } from './wire-items.ts';
-import type { PointerForm, WireCount } from './wire-vmsd.ts';
 
 /** Names of fields in a message. */
 const MAX_NAMES = 4;

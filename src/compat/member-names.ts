@@ -1,12 +1,7 @@
 import type { MemoryPlace } from '../expressions/evaluate.ts';
-import {
-  type Property,
-  type QemuSchema,
-  type QomType,
-  VMS_ARRAY_OF_POINTER,
-  VMS_POINTER,
-  VMS_STRUCT,
-} from '../schema/qemu-schema.ts';
+import type { Property, QemuSchema, QomType } from '../schema/qemu-schema.ts';
+import type { TablesCompiler } from '../vmsd/compile-tables.ts';
+import { type CompiledField, type CompiledVmsd, tableName } from '../vmsd/compiled.ts';
 
 /** No two devices are taken to have a property at the same offset beyond this. */
 const DISTINCT_OFFSET = 0x1000;
@@ -17,43 +12,46 @@ const MAX_PARENTS = 32;
 interface Owner {
   readonly type: string;
   /** VMSD of the device. */
-  readonly vmsd: number;
+  readonly vmsd: CompiledVmsd;
   readonly offset: number;
 }
 
 /** Calls members of QEMU's structs what the user knows: a qdev property, or a field that is sent. */
 export class MemberNames {
   readonly #schema: QemuSchema;
-  readonly #owners = new Map<number, Owner>();
+  readonly #owners = new Map<CompiledVmsd, Owner>();
   readonly #types: ReadonlyMap<string, QomType>;
   readonly #properties = new Map<string, readonly Property[]>();
   /** Of lists that no type is known to have. */
   readonly #strays: readonly Property[];
 
-  constructor(schema: QemuSchema) {
+  constructor(schema: QemuSchema, compiler: TablesCompiler) {
     this.#schema = schema;
     this.#types = new Map(schema.types.map((type) => [type.name, type]));
     const claimed = new Set(schema.types.flatMap(({ propertyLists }) => propertyLists));
     this.#strays = schema.propertyLists.flatMap(({ properties }, i) => (claimed.has(i) ? [] : properties));
-    const queue: { readonly vmsd: number; readonly owner: Owner }[] = schema.types.flatMap(
-      ({ name, vmsds }) => vmsds.map((vmsd) => ({ vmsd, owner: { type: name, vmsd, offset: 0 } })),
+    const queue: { readonly vmsd: CompiledVmsd; readonly owner: Owner }[] = schema.types.flatMap(
+      ({ name, vmsds }) =>
+        vmsds.map((index) => {
+          const vmsd = compiler.program(index);
+          return { vmsd, owner: { type: name, vmsd, offset: 0 } };
+        }),
     );
     // It grows meanwhile.
-    for (const { vmsd: index, owner } of queue) {
-      if (this.#owners.has(index)) continue;
-      this.#owners.set(index, owner);
-      const { fields, subsections } = schema.vmsds[index]!;
-      for (const { flags, vmsd, offset } of fields) {
-        if (vmsd === undefined || (flags & VMS_STRUCT) === 0 || flags & (VMS_POINTER | VMS_ARRAY_OF_POINTER))
-          continue;
-        queue.push({ vmsd, owner: { ...owner, offset: owner.offset + offset } });
+    for (const { vmsd, owner } of queue) {
+      if (this.#owners.has(vmsd)) continue;
+      this.#owners.set(vmsd, owner);
+      for (const field of vmsd.fields) {
+        const { element, offset } = field;
+        if (element.kind !== 'struct' || !isStructInPlace(field)) continue;
+        queue.push({ vmsd: element.vmsd, owner: { ...owner, offset: owner.offset + offset } });
       }
-      for (const vmsd of subsections) queue.push({ vmsd, owner });
+      for (const subsection of vmsd.subsections) queue.push({ vmsd: subsection, owner });
     }
   }
 
   /** What a place is called that a function of a VMSD reads. */
-  name(vmsd: number, { root, path, size }: MemoryPlace, mask?: bigint): string {
+  name(vmsd: CompiledVmsd, { root, path, size }: MemoryPlace, mask?: bigint): string {
     const [offset = 0, ...behind] = path;
     const hex = (at: number) => (at < 0 ? `-0x${(-at).toString(16)}` : `0x${at.toString(16)}`);
     const rest = behind.map((step) => `->${hex(step)}`).join('');
@@ -62,21 +60,13 @@ export class MemberNames {
     if (known !== undefined) return `${known}${rest}`;
     const owner = this.#owners.get(vmsd);
     const start =
-      this.#field(vmsd, offset) ??
-      (owner && this.#field(owner.vmsd, owner.offset + offset)) ??
+      fieldAt(vmsd, offset) ??
+      (owner && fieldAt(owner.vmsd, owner.offset + offset)) ??
       `member ${hex(offset)}`;
     return mask === undefined ? `${start}${rest}` : `(${start}${rest} & ${hex(Number(mask))})`;
   }
 
-  #field(vmsd: number, offset: number): string | undefined {
-    const { fields } = this.#schema.vmsds[vmsd]!;
-    return fields.find(
-      (field) =>
-        field.offset === offset && (field.flags & (VMS_POINTER | VMS_STRUCT | VMS_ARRAY_OF_POINTER)) === 0,
-    )?.name;
-  }
-
-  #property(vmsd: number, offset: number, size: number, mask: bigint | undefined): string | undefined {
+  #property(vmsd: CompiledVmsd, offset: number, size: number, mask: bigint | undefined): string | undefined {
     const owner = this.#owners.get(vmsd);
     if (!owner) return undefined;
     const at = owner.offset + offset;
@@ -107,4 +97,18 @@ export class MemberNames {
     }
     return properties;
   }
+}
+
+/** Whether it is an object inside the VMSD's own, and not behind a pointer. */
+function isStructInPlace({ element, pointer, pointers }: CompiledField): boolean {
+  return element.kind === 'struct' && element.type === 'struct' && !pointer && !pointers;
+}
+
+/** What is sent of an offset. */
+function fieldAt({ fields }: CompiledVmsd, offset: number): string | undefined {
+  const field = fields.find(
+    ({ offset: at, element, pointer, pointers }) =>
+      at === offset && !pointer && !pointers && !(element.kind === 'struct' && element.type === 'struct'),
+  );
+  return field && tableName(field);
 }

@@ -1,4 +1,7 @@
-import type { RootVmsd, WireSide } from './wire-vmsd.ts';
+import { appendTo } from '../bytes/append-to.ts';
+import { tableName } from '../vmsd/compiled.ts';
+import type { RootVmsd } from './side.ts';
+import type { SideView } from './side-view.ts';
 
 export interface RootPair {
   readonly old: RootVmsd;
@@ -22,14 +25,14 @@ const SHARED_TYPE = 100;
  * the same QOM types and the most names in common. What is left is paired by QOM type: a device that sends its
  * section under another name.
  */
-export function pairRoots(old: WireSide, fresh: WireSide): PairedRoots {
+export function pairRoots(old: SideView, fresh: SideView): PairedRoots {
   const pairs: RootPair[] = [];
   const [oldNames, newNames] = [byName(old.roots), byName(fresh.roots)];
   const leftOld: RootVmsd[] = [];
   const leftNew: RootVmsd[] = [];
   for (const [name, ours] of oldNames) {
     const theirs = newNames.get(name) ?? [];
-    const matched = bestPairs(ours, theirs);
+    const matched = bestPairs(ours, theirs, old);
     const paired = new Set(matched.flatMap((pair) => [pair.old, pair.new]));
     for (const pair of matched) pairs.push(pair);
     // A further VMSD of a name that the other side has once is loaded by that one all the same.
@@ -51,21 +54,17 @@ export function pairRoots(old: WireSide, fresh: WireSide): PairedRoots {
 
 function byName(roots: readonly RootVmsd[]): Map<string, RootVmsd[]> {
   const names = new Map<string, RootVmsd[]>();
-  for (const root of roots) {
-    const name = root.vmsd.name ?? '';
-    const known = names.get(name);
-    if (known) known.push(root);
-    else names.set(name, [root]);
-  }
+  for (const root of roots) appendTo(names, root.vmsd.name, root);
   return names;
 }
 
-function bestPairs(ours: readonly RootVmsd[], theirs: readonly RootVmsd[]): RootPair[] {
+function bestPairs(ours: readonly RootVmsd[], theirs: readonly RootVmsd[], view: SideView): RootPair[] {
   const shorter = Math.min(ours.length, theirs.length);
   if (ours.length === 1 && theirs.length === 1) return [{ old: ours[0]!, new: theirs[0]! }];
   if (ours.length > MAX_OF_ONE_NAME || theirs.length > MAX_OF_ONE_NAME)
     return ours.slice(0, shorter).map((root, i) => ({ old: root, new: theirs[i]! }));
-  const [oldTraits, newTraits] = [ours.map(traitsOf), theirs.map(traitsOf)];
+  const traits = (root: RootVmsd) => traitsOf(root, view);
+  const [oldTraits, newTraits] = [ours.map(traits), theirs.map(traits)];
   const candidates = ours
     .flatMap((root, i) =>
       theirs.map((other, j) => ({ root, other, i, j, score: likeness(oldTraits[i]!, newTraits[j]!) })),
@@ -88,9 +87,10 @@ interface Traits {
   readonly versionId: number;
 }
 
-function traitsOf({ types, versionId, vmsd }: RootVmsd): Traits {
-  const all = [...vmsd.fields, ...vmsd.subsections].map(({ name }) => name ?? '');
-  const names = all.slice(0, MAX_NAMES);
+/** Of a root of either side: as much of both is compared. */
+function traitsOf({ types, versionId, vmsd }: RootVmsd, view: SideView): Traits {
+  const others = [...view.validations(vmsd), ...vmsd.subsections].map(({ name }) => name);
+  const names = [...vmsd.fields.map(tableName), ...others].slice(0, MAX_NAMES);
   return { types: new Set(types), names, distinctNames: new Set(names), versionId };
 }
 

@@ -1,4 +1,5 @@
-import type { PointerForm, WireCount, WireField, WireTest, WireValue, WireVmsd } from './wire-vmsd.ts';
+import { type CompiledField, type CompiledVmsd, tableName } from '../vmsd/compiled.ts';
+import type { AskedTest, PointerForm, SideView, WireCount, WireValue } from './side-view.ts';
 
 /**
  * A VMSD as what it puts on the wire, one thing behind the other: structs inside are opened up, as nothing on the wire
@@ -42,25 +43,22 @@ export interface CloseItem extends ItemPlace {
 /** Where the subsections of a VMSD are, and of those around it that end at the same place. */
 export interface SubsectionsItem extends ItemPlace {
   readonly kind: 'subsections';
-  readonly subsections: readonly WireVmsd[];
+  readonly subsections: readonly CompiledVmsd[];
 }
 
 export interface ValidateItem extends ItemPlace {
   readonly kind: 'validate';
-  readonly test: WireTest | undefined;
-  readonly versionId: number;
+  readonly test: AskedTest;
 }
 
 /** On what it hangs whether something is on the wire. */
 export type Condition =
   | {
       readonly kind: 'test';
-      readonly test: WireTest;
-      /** What it is asked about. */
-      readonly versionId: number;
+      readonly test: AskedTest;
       readonly field: string;
     }
-  | { readonly kind: 'subsection'; readonly name: string; readonly test: WireTest | undefined }
+  | { readonly kind: 'subsection'; readonly name: string; readonly test: AskedTest | undefined }
   | { readonly kind: 'elements'; readonly field: string; readonly count: string };
 
 /** Which side of a migration a VMSD is flattened for: they take other versions of structs inside. */
@@ -68,12 +66,13 @@ export type Role = 'save' | 'load';
 
 /** The items of a VMSD at a version: as many as ItemBudget counts, at the most. */
 export function wireItems(
-  vmsd: WireVmsd,
+  view: SideView,
+  vmsd: CompiledVmsd,
   versionId: number,
   role: Role,
   conditions: readonly Condition[] = [],
 ): readonly WireItem[] {
-  const flattener = new Flattener(role);
+  const flattener = new Flattener(view, role);
   flattener.vmsd(vmsd, versionId, { outer: [], conditions, times: 1, depth: 0 });
   return flattener.items;
 }
@@ -83,34 +82,50 @@ type Surroundings = Omit<ItemPlace, 'vmsd' | 'name'>;
 
 class Flattener {
   readonly items: WireItem[] = [];
+  readonly #view: SideView;
   readonly #role: Role;
   /** Of the last item, where that is one of subsections. */
-  #subsections: WireVmsd[] = [];
+  #subsections: CompiledVmsd[] = [];
 
-  constructor(role: Role) {
+  constructor(view: SideView, role: Role) {
+    this.#view = view;
     this.#role = role;
   }
 
-  vmsd(vmsd: WireVmsd, versionId: number, around: Surroundings): void {
-    for (const field of vmsd.fields) {
-      const { test } = field;
-      const place = placeOf(field.name, vmsd, around);
-      if (field.validates) {
-        this.items.push({ kind: 'validate', ...place, test, versionId });
-        continue;
+  vmsd(vmsd: CompiledVmsd, versionId: number, around: Surroundings): void {
+    const { fields, subsections } = vmsd;
+    const validations = this.#view.validations(vmsd);
+    let validated = 0;
+    for (let i = 0; i <= fields.length; i++) {
+      for (; validations[validated]?.before === i; validated++) {
+        const { name, test } = validations[validated]!;
+        const asked = this.#view.ask(test, vmsd, versionId);
+        this.items.push({ kind: 'validate', ...placeOf(name, vmsd, around), test: asked });
       }
-      const exists = test ? test.answer(versionId) : field.versionId <= versionId;
-      if (exists === false) continue;
-      if (exists === undefined && test) {
-        const condition: Condition = { kind: 'test', test, versionId, field: field.name };
-        this.#field(field, { ...place, conditions: [...place.conditions, condition] });
-      } else this.#field(field, place);
+      const field = fields[i];
+      if (field) this.#existing(field, vmsd, versionId, around);
     }
-    const { subsections } = vmsd;
     if (subsections.length > 0) this.#addSubsections(subsections, placeOf('', vmsd, around));
   }
 
-  #field({ element, count, pointers, name }: WireField, place: ItemPlace): void {
+  /** A field, if it is there. */
+  #existing(field: CompiledField, vmsd: CompiledVmsd, versionId: number, around: Surroundings): void {
+    const { exists } = field;
+    const place = placeOf(tableName(field), vmsd, around);
+    if (exists.kind === 'version') {
+      if (exists.from <= versionId) this.#field(field, vmsd, place);
+      return;
+    }
+    const test = this.#view.ask(exists.test, vmsd, versionId);
+    if (test.answer === false) return;
+    const condition: Condition = { kind: 'test', test, field: place.name };
+    const conditions = test.answer ? place.conditions : [...place.conditions, condition];
+    this.#field(field, vmsd, { ...place, conditions });
+  }
+
+  #field(field: CompiledField, around: CompiledVmsd, place: ItemPlace): void {
+    const { element, count, pointers } = this.#view.form(field, around);
+    const { name } = place;
     if (element.kind === 'value') {
       this.items.push({ kind: 'value', ...place, value: element, count, pointers });
       return;
@@ -137,7 +152,7 @@ class Flattener {
     this.items.push({ kind: 'close', ...place, count });
   }
 
-  #addSubsections(subsections: readonly WireVmsd[], place: ItemPlace): void {
+  #addSubsections(subsections: readonly CompiledVmsd[], place: ItemPlace): void {
     if (this.items.at(-1)?.kind !== 'subsections') {
       this.#subsections = [];
       this.items.push({ ...place, kind: 'subsections', subsections: this.#subsections });
@@ -146,8 +161,12 @@ class Flattener {
   }
 }
 
-function placeOf(name: string, vmsd: WireVmsd, { outer, conditions, times, depth }: Surroundings): ItemPlace {
-  return { name, outer, vmsd: vmsd.name ?? '', conditions, times, depth };
+function placeOf(
+  name: string,
+  vmsd: CompiledVmsd,
+  { outer, conditions, times, depth }: Surroundings,
+): ItemPlace {
+  return { name, outer, vmsd: vmsd.name, conditions, times, depth };
 }
 
 /** Names of fields, outermost first. */

@@ -107,9 +107,9 @@ export function targetOfTables(
   const objects = new Objects();
   const memories = candidates.map((candidate) => {
     const shadow = Shadow.empty();
-    if (sendsNothing && candidate.vmsd.needed !== undefined)
-      for (const [offset, size] of zeroMembers(candidate.vmsd.needed))
-        shadow.store(objects.root, offset, size, 0);
+    const test = candidate.vmsd.needed?.expression;
+    if (sendsNothing && test !== undefined)
+      for (const [offset, size] of zeroMembers(test)) shadow.store(objects.root, offset, size, 0);
     return { candidate, shadow };
   });
   return { tables, objects, memories, certain: tables.schema.origin === 'binary' };

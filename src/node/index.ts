@@ -1,6 +1,7 @@
 export { extractSchema, type QemuSources } from '../extract/extract-schema.ts';
 export { builtinSchemas } from './builtin-schema-index.ts';
 export { type Capture, type CaptureOptions, captureProfile } from './capture-profile.ts';
+export { openSide } from './compat-side.ts';
 export { writeCore } from './core-file.ts';
 export { nodeEnvironment } from './decompress.ts';
 export { type ExtractedFile, type Extraction, type ExtractOptions, extractStream } from './extract.ts';
@@ -24,4 +25,3 @@ export { extractSchemaOfFile, openSchema, openSchemaOrDump, writeSchemaFile } fr
 export { openPath, openStandardInput, spoolToFile } from './spool.ts';
 export { QemuEnded, type StartOptions } from './start-qemu.ts';
 export type { VmPlace } from './vm-input.ts';
-export { openWireSide } from './wire-side.ts';

@@ -1,7 +1,7 @@
 import { printable } from '../bytes/diagnostic.ts';
 import type { CompatFinding, CompatReport, Direction } from '../compat/compat.ts';
 import type { CompatRank, CompatRule } from '../compat/rules.ts';
-import type { SideFacts } from '../compat/wire-vmsd.ts';
+import type { SideFacts } from '../compat/side.ts';
 import type { TextOptions } from './style.ts';
 import { wrapLine } from './wrap.ts';
 

@@ -22,6 +22,7 @@ import type {
   CompiledField,
   CompiledVmsd,
   ExistenceTest,
+  Validation,
 } from './compiled.ts';
 import { scalarTypes } from './scalars.ts';
 
@@ -34,7 +35,9 @@ export class TablesCompiler {
   readonly #schema: QemuSchema;
   readonly #programs = new Map<number, CompiledVmsd>();
   readonly #tests = new Map<number, ExistenceTest>();
-
+  readonly #alikeHeights = new Map<number, number>();
+  /** Indexes of VMSDs in the order of their addresses. */
+  #byAddress: readonly number[] | undefined;
   readonly #nullType: string;
   readonly #expressions: ReadonlyMap<number, Expression>;
 
@@ -56,20 +59,31 @@ export class TablesCompiler {
     const program: CompiledVmsd = {
       name: vmsd.name ?? '',
       versionId: vmsd.versionId,
-      minimumVersionId: vmsd.callbacks.loadStateOld === undefined ? vmsd.minimumVersionId : 0,
+      minimumVersionId: vmsd.minimumVersionId,
+      loadsOld: vmsd.callbacks.loadStateOld !== undefined,
+      unmigratable: vmsd.unmigratable,
+      earlySetup: vmsd.earlySetup,
       preparesSave: vmsd.callbacks.preSave !== undefined || vmsd.callbacks.preSaveErrp !== undefined,
       fields: [],
       subsections: [],
-      needed: vmsd.callbacks.needed === undefined ? undefined : this.#expressions.get(vmsd.callbacks.needed),
+      needed: vmsd.callbacks.needed === undefined ? undefined : this.#test(vmsd.callbacks.needed),
       validations: [],
     };
     // Known before its fields are made, as a VMSD may embed itself.
     this.#programs.set(index, program);
-    program.fields = vmsd.fields.flatMap((field, i) => this.#field(field, uniqueName(vmsd.fields, i)) ?? []);
-    program.validations = vmsd.fields.flatMap((field) => {
-      const exists = isValidation(field) ? this.#exists(field) : undefined;
-      return exists?.kind === 'test' ? { name: field.name, test: exists.test } : [];
-    });
+    const names = uniqueNames(vmsd.fields);
+    const fields: CompiledField[] = [];
+    const validations: Validation[] = [];
+    for (const [i, field] of vmsd.fields.entries()) {
+      const { name, fieldExists } = field;
+      if (!isValidation(field)) {
+        const made = this.#field(field, names[i]!);
+        if (made) fields.push(made);
+      } else if (fieldExists !== undefined)
+        validations.push({ name, test: this.#test(fieldExists), before: fields.length });
+    }
+    program.fields = fields;
+    program.validations = validations;
     program.subsections = vmsd.subsections.map((subsection) => this.program(subsection));
     return program;
   }
@@ -77,12 +91,12 @@ export class TablesCompiler {
   /** Undefined for fields that never put anything into a stream. */
   #field(field: VMStateField, name: string): CompiledField | undefined {
     const { flags } = field;
-    if (isValidation(field)) return undefined;
     const element = this.#element(field);
     if (!element) return undefined;
     const count = countProgram(field);
     return {
       name,
+      tableName: name === field.name ? undefined : field.name,
       offset: field.offset,
       size: field.size,
       count,
@@ -124,37 +138,59 @@ export class TablesCompiler {
     const { vmsds } = this.#schema;
     const before = index === undefined ? undefined : vmsds[index];
     if (!before) return undefined;
-    let next: number | undefined;
-    for (const [i, { object, address }] of vmsds.entries()) {
-      if (object !== before.object || address <= before.address) continue;
-      if (next === undefined || address < vmsds[next]!.address) next = i;
+    this.#byAddress ??= [...vmsds.keys()].sort((a, b) => {
+      const [left, right] = [vmsds[a]!, vmsds[b]!];
+      return left.object - right.object || left.address - right.address || a - b;
+    });
+    const order = this.#byAddress;
+    let [low, high] = [0, order.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const { object, address } = vmsds[order[middle]!]!;
+      if (object < before.object || (object === before.object && address <= before.address)) low = middle + 1;
+      else high = middle;
     }
-    return next === undefined ? undefined : this.program(next);
+    const next = order[low];
+    return next !== undefined && vmsds[next]!.object === before.object ? this.program(next) : undefined;
   }
 
   #described(field: VMStateField): CompiledField['described'] {
     if (field.flags & VMS_ARRAY_OF_POINTER_AUTO_ALLOC) return 'markers';
     if (field.flags & VMS_ARRAY_OF_POINTER) return 'pointers';
-    return this.#compressible(field) ? 'first' : 'each';
+    return this.#alikeHeight(field) <= MAX_DEPTH ? 'first' : 'each';
   }
 
-  /** migration/vmstate.c, vmsd_can_compress: whether all elements of an array look alike. */
-  #compressible(field: VMStateField, depth = 0): boolean {
-    if (field.fieldExists !== undefined || depth > MAX_DEPTH) return false;
-    if ((field.flags & VMS_STRUCT) === 0 || field.vmsd === undefined) return true;
-    const vmsd = this.#schema.vmsds[field.vmsd];
-    if (!vmsd || vmsd.subsections.length > 0) return false;
-    return vmsd.fields.every((inner) => this.#compressible(inner, depth + 1));
+  /**
+   * migration/vmstate.c, vmsd_can_compress: whether all elements of an array look alike. How deep the structs in one
+   * nest, Infinity where they do not.
+   */
+  #alikeHeight(field: VMStateField): number {
+    if (field.fieldExists !== undefined) return Number.POSITIVE_INFINITY;
+    if ((field.flags & VMS_STRUCT) === 0 || field.vmsd === undefined) return 0;
+    let height = this.#alikeHeights.get(field.vmsd);
+    if (height === undefined) {
+      const vmsd = this.#schema.vmsds[field.vmsd];
+      // What embeds itself has no end.
+      this.#alikeHeights.set(field.vmsd, Number.POSITIVE_INFINITY);
+      height = !vmsd || vmsd.subsections.length > 0 ? Number.POSITIVE_INFINITY : 1;
+      for (const inner of vmsd?.fields ?? []) height = Math.max(height, 1 + this.#alikeHeight(inner));
+      this.#alikeHeights.set(field.vmsd, height);
+    }
+    return height;
   }
 
   #exists(field: VMStateField): CompiledExistence {
     if (field.fieldExists === undefined) return { kind: 'version', from: field.versionId };
-    let test = this.#tests.get(field.fieldExists);
+    return { kind: 'test', test: this.#test(field.fieldExists) };
+  }
+
+  #test(index: number): ExistenceTest {
+    let test = this.#tests.get(index);
     if (!test) {
-      test = { id: field.fieldExists, expression: this.#expressions.get(field.fieldExists) };
-      this.#tests.set(field.fieldExists, test);
+      test = { id: index, expression: this.#expressions.get(index) };
+      this.#tests.set(index, test);
     }
-    return { kind: 'test', test };
+    return test;
   }
 }
 
@@ -164,10 +200,16 @@ function isValidation({ flags, num }: VMStateField): boolean {
 }
 
 /** migration/vmstate.c, vmfield_name_num: a name that a VMSD has more than once is numbered. */
-function uniqueName(fields: readonly VMStateField[], index: number): string {
-  const { name } = fields[index]!;
-  const same = fields.filter((field) => field.name === name);
-  return same.length > 1 ? `${name}[${same.indexOf(fields[index]!)}]` : name;
+function uniqueNames(fields: readonly VMStateField[]): string[] {
+  const totals = new Map<string, number>();
+  for (const { name } of fields) totals.set(name, (totals.get(name) ?? 0) + 1);
+  const seen = new Map<string, number>();
+  return fields.map(({ name }) => {
+    if (totals.get(name) === 1) return name;
+    const index = seen.get(name) ?? 0;
+    seen.set(name, index + 1);
+    return `${name}[${index}]`;
+  });
 }
 
 function plainNumber(flags: number, element: CompiledElement, count: CompiledCount): CompiledField['plain'] {

@@ -6,17 +6,24 @@ import type { ScalarType } from './scalars.ts';
  * QEMU does in a vmdesc.
  */
 export interface CompiledVmsd {
+  /** Empty for one that gets its name at run time. */
   readonly name: string;
   readonly versionId: number;
-  /** Oldest version that is loaded; 0 where something else loads older ones (`load_state_old`). */
+  /** Oldest version that its fields are loaded of. */
   readonly minimumVersionId: number;
+  /** QEMU before 6.2: a function, `load_state_old`, loads versions that are older. */
+  readonly loadsOld?: boolean;
+  /** A VM with its device is not migrated. */
+  readonly unmigratable?: boolean;
+  /** Its section is sent before RAM. */
+  readonly earlySetup?: boolean;
   /** Filled after construction, as VMSDs refer to each other. */
   fields: readonly CompiledField[];
   subsections: readonly CompiledVmsd[];
   /** Its device changes members right before they are saved: what is sent is not what was there. */
   readonly preparesSave: boolean;
-  /** Decides whether a subsection is sent, as far as the code of QEMU could be read. */
-  needed: Expression | undefined;
+  /** Decides whether a subsection is sent; undefined where it always is. */
+  needed: ExistenceTest | undefined;
   /** VMSTATE_VALIDATE: what a load insists on. */
   validations: readonly Validation[];
   /** Set where it is no table, but what a vmdesc says of one that was saved. */
@@ -48,11 +55,15 @@ export interface AppliedField {
 export interface Validation {
   readonly name: string;
   readonly test: ExistenceTest;
+  /** Index of the field that it stands before. */
+  readonly before: number;
 }
 
 export interface CompiledField {
   /** As the vmdesc spells it: `name[k]` where a VMSD has the name more than once. */
   readonly name: string;
+  /** As its table spells it, where that is not the same. */
+  readonly tableName?: string | undefined;
   /** Bytes from the VMSD's object. */
   readonly offset: number;
   /** Bytes of one element in memory. */
@@ -80,6 +91,11 @@ export interface CompiledField {
   readonly versionId: number;
   /** Set for fields of an applied VMSD. */
   readonly applied?: AppliedField;
+  /**
+   * Set where it is from what `-dump-vmstate` prints, which says nothing of offsets, pointers, infos (theirs is empty),
+   * and of counts only those of arrays of fixed length, from QEMU 8.0 on.
+   */
+  readonly dumped?: true;
 }
 
 export type CompiledElement =
@@ -121,4 +137,9 @@ export interface ExistenceTest {
    * What it computes, as far as the code of QEMU could be read; undefined where nothing is known of it.
    */
   readonly expression: Expression | undefined;
+}
+
+/** What a field is called in its table. */
+export function tableName({ name, tableName: own = name }: CompiledField): string {
+  return own;
 }

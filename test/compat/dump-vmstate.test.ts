@@ -7,8 +7,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { DecodeError } from '../../src/bytes/diagnostic.ts';
 import { compareSides } from '../../src/compat/compat.ts';
-import { wireOfDump } from '../../src/compat/wire-of-dump.ts';
-import { wireOfSchema } from '../../src/compat/wire-of-schema.ts';
+import { sideOfDump } from '../../src/compat/side-of-dump.ts';
+import { sideOfSchema } from '../../src/compat/side-of-schema.ts';
 import { extractSchemaOfFile } from '../../src/node/schema-file.ts';
 import { parseDumpVmstate } from '../../src/schema/dump-vmstate.ts';
 
@@ -55,7 +55,7 @@ function dumpText(...devices: readonly object[]): string {
   return JSON.stringify(Object.assign({ vmschkmachine: { Name: 'none' } }, ...devices), undefined, 2);
 }
 
-const sideOf = (text: string) => wireOfDump(parseDumpVmstate(text), 'dump');
+const sideOf = (text: string) => sideOfDump(parseDumpVmstate(text), 'dump');
 
 /** Findings, old to new, of one device in two states: rank, rule, fields. */
 function change(old: object, fresh: object): string[] {
@@ -178,7 +178,7 @@ test('a dump that breaks off, as QEMU crashed, is read up to there', () => {
   const cut = parseDumpVmstate(text.slice(0, text.lastIndexOf('irq') + 2));
   expect(cut.isCut).toBe(true);
   expect(cut.devices).toEqual(whole.devices.slice(0, 1));
-  const { findings } = compareSides(wireOfDump(whole, 'whole'), wireOfDump(cut, 'cut'));
+  const { findings } = compareSides(sideOfDump(whole, 'whole'), sideOfDump(cut, 'cut'));
   expect(findings).toEqual([]);
 });
 
@@ -240,7 +240,7 @@ test("a QEMU's dump says the same as the tables in its binary", async () => {
     const file = join(folder, 'dump.json');
     await promisify(execFile)(binary, ['-M', 'none', '-display', 'none', '-dump-vmstate', file]);
     const dump = sideOf(await readFile(file, 'utf8'));
-    const tables = wireOfSchema(await extractSchemaOfFile(binary), 'binary');
+    const tables = sideOfSchema(await extractSchemaOfFile(binary), 'binary');
     const { compared, findings } = compareSides(tables, dump);
     expect(findings).toEqual([]);
     expect(compared).toBeGreaterThan(100);

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { type CompatFinding, type CompatReport, compareSides } from '../../src/compat/compat.ts';
 import { compatRules } from '../../src/compat/rules.ts';
-import { openWireSide } from '../../src/node/wire-side.ts';
+import { openSide } from '../../src/node/compat-side.ts';
 import { vmwalk } from '../cli/run.ts';
 
 const reports = new Map<string, Promise<CompatReport>>();
@@ -11,7 +11,7 @@ function compare(old: string, fresh: string): Promise<CompatReport> {
   const key = `${old} ${fresh}`;
   let report = reports.get(key);
   if (!report) {
-    report = Promise.all([openWireSide(old), openWireSide(fresh)]).then(([a, b]) => compareSides(a, b));
+    report = Promise.all([openSide(old), openSide(fresh)]).then(([a, b]) => compareSides(a, b));
     reports.set(key, report);
   }
   return report;
@@ -176,7 +176,7 @@ test.each([
 ])(
   'tables of %s say nothing against themselves, but for two subsections of one name: %s',
   async (name, twice) => {
-    const { compared, findings: found } = compareSides(await openWireSide(name), await openWireSide(name));
+    const { compared, findings: found } = compareSides(await openSide(name), await openSide(name));
     expect(compared).toBeGreaterThan(50);
     if (twice === undefined) {
       expect(found).toEqual([]);

@@ -1,5 +1,5 @@
-import { wireOfSchema } from '../../src/compat/wire-of-schema.ts';
-import type { WireSide } from '../../src/compat/wire-vmsd.ts';
+import type { Side } from '../../src/compat/side.ts';
+import { sideOfSchema } from '../../src/compat/side-of-schema.ts';
 import type { Expression } from '../../src/expressions/expression.ts';
 import {
   QEMU_SCHEMA_FORMAT,
@@ -64,8 +64,8 @@ export function tables(devices: readonly TableVmsd[]): QemuSchema {
   return new TableBuilder().schema(devices);
 }
 
-export function side(devices: readonly TableVmsd[]): WireSide {
-  return wireOfSchema(tables(devices), 'tables');
+export function side(devices: readonly TableVmsd[]): Side {
+  return sideOfSchema(tables(devices), 'tables');
 }
 
 class TableBuilder {

@@ -49,11 +49,8 @@ export function loadIntoNull(
   { name, needed, fields }: CompiledVmsd,
 ): Outcome | undefined {
   const { shadow } = run;
-  if (
-    shadow.answered(IS_NOTED) === undefined ||
-    !needed ||
-    shadow.answered(sentKey(place, name)) !== undefined
-  )
+  const test = needed?.expression;
+  if (shadow.answered(IS_NOTED) === undefined || !test || shadow.answered(sentKey(place, name)) !== undefined)
     return undefined;
   const refused = { ...dead(run.offset, NULL_POINTER), refusal: 'null-pointer' } as const;
   const sentWithTimer = SENT_WITH_TIMER.get(name);
@@ -64,7 +61,7 @@ export function loadIntoNull(
   const isInto = fields.some((field) => {
     if (!field.pointer || field.allocated || field.count.kind !== 'fixed') return false;
     const answer = (pointer: bigint) =>
-      evaluate(needed, {
+      evaluate(test, {
         version: 0,
         load: ({ root, path, size }) =>
           root === 'opaque' && path.length === 1 && path[0] === field.offset && size === 8
@@ -107,7 +104,7 @@ export function unknownSubsection(
 
 /** migration/vmstate.c, vmstate_load_state: what it says of a version that it does not load. */
 export function refusedVersion(
-  { name, versionId, minimumVersionId }: CompiledVmsd,
+  { name, versionId, minimumVersionId, loadsOld }: CompiledVmsd,
   incoming: number,
   offset: number,
 ): (Outcome & { kind: 'dead' }) | undefined {
@@ -115,7 +112,7 @@ export function refusedVersion(
     const why = `${name}: incoming version_id ${incoming} is too new for local version_id ${versionId}`;
     return { ...dead(offset, why), refusal: 'too-new' };
   }
-  if (incoming >= minimumVersionId) return undefined;
+  if (loadsOld || incoming >= minimumVersionId) return undefined;
   const why = `${name}: incoming version_id ${incoming} is too old for local minimum version_id ${minimumVersionId}`;
   return { ...dead(offset, why), refusal: 'too-old' };
 }

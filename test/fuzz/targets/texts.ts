@@ -4,8 +4,8 @@ import { Destination } from '../../../src/check/destination.ts';
 import { factsOfProfile } from '../../../src/check/facts.ts';
 import { type Profile, parseProfile, serializeProfile } from '../../../src/check/profile.ts';
 import { compareSides } from '../../../src/compat/compat.ts';
-import { wireOfDump } from '../../../src/compat/wire-of-dump.ts';
-import { wireOfSchema } from '../../../src/compat/wire-of-schema.ts';
+import { sideOfDump } from '../../../src/compat/side-of-dump.ts';
+import { sideOfSchema } from '../../../src/compat/side-of-schema.ts';
 import { extractSchema } from '../../../src/extract/extract-schema.ts';
 import type { Layout } from '../../../src/layout/node.ts';
 import { layouts, openStream } from '../../../src/layout/open.ts';
@@ -66,7 +66,7 @@ export const schema: Target = {
     const result = await orRefused(async () => {
       const parsed = parseSchema(Buffer.from(bytes).toString('utf8'));
       const text = serializeSchema(parsed);
-      const side = wireOfSchema(parsed, 'schema');
+      const side = sideOfSchema(parsed, 'schema');
       const lines = [...compatText(compareSides(side, side), compatDisplay)];
       const [one] = await deviceStreams();
       const decoded = await decode(one!.bytes, { tables: new SchemaTables(parsed), ignoreVmdesc: true });
@@ -103,8 +103,8 @@ export const dumpVmstate: Target = {
   seeds: () => DUMPS.map((text) => Buffer.from(text)),
   async judge(bytes) {
     const result = await orRefused(() => {
-      const side = wireOfDump(parseDumpVmstate(Buffer.from(bytes).toString('utf8')), 'dump');
-      const other = wireOfDump(parseDumpVmstate(DUMPS[1]!), 'other');
+      const side = sideOfDump(parseDumpVmstate(Buffer.from(bytes).toString('utf8')), 'dump');
+      const other = sideOfDump(parseDumpVmstate(DUMPS[1]!), 'other');
       return [...compatText(compareSides(other, side), compatDisplay)];
     });
     return {
