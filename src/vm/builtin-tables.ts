@@ -99,7 +99,7 @@ async function chooseTables(
   knowing: readonly SchemaEntry[],
   findAll: boolean,
 ): Promise<readonly ChosenTables[]> {
-  const entries = knowing.length > 0 ? knowing : await ofLikeliestTarget(opened, schemas, all);
+  const entries = knowing.length > 0 ? knowing : await ofLikeliestTargets(opened, schemas, all);
   const isSecond = ({ target }: SchemaEntry) => SECOND_TIER.has(target);
   const described = describedDevices(opened);
   let best: readonly ChosenTables[] = [];
@@ -171,21 +171,25 @@ async function tryEntry(
   return { entry, tables, possible: possibleFit(opened, tables) };
 }
 
-/** Schemas of the target whose newest QEMU has most of the stream's sections: for a machine type that none knows. */
-async function ofLikeliestTarget(
+/**
+ * Schemas of the targets whose newest QEMU has most of the stream's sections, of which there are several where one has
+ * all that another has: for a machine type that none knows.
+ */
+async function ofLikeliestTargets(
   opened: OpenedStream,
   schemas: SchemaProvider,
   all: readonly SchemaEntry[],
 ): Promise<readonly SchemaEntry[]> {
   const newest = Math.max(...all.map(versionOf));
-  let best: TriedSchema | undefined;
+  let most = 0;
+  let targets = new Set<string>();
   for (const entry of all.filter((candidate) => versionOf(candidate) === newest)) {
-    const tried = await tryEntry(opened, schemas, entry);
-    if (!best || tried.possible > best.possible) best = tried;
+    const { possible } = await tryEntry(opened, schemas, entry);
+    if (possible > most) targets = new Set();
+    if (possible > 0 && possible >= most) targets.add(entry.target);
+    most = Math.max(most, possible);
   }
-  if (!best || best.possible === 0) return [];
-  const { target } = best.entry;
-  return all.filter((entry) => entry.target === target);
+  return all.filter(({ target }) => targets.has(target));
 }
 
 /**

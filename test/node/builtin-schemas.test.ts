@@ -10,6 +10,7 @@ import { builtinTablesOfWriter } from '../../src/vm/builtin-tables.ts';
 import { openVm } from '../../src/vm/vm.ts';
 import { loads } from '../check/recorded.ts';
 import { vmwalk } from '../cli/run.ts';
+import { readFixture } from '../fixtures.ts';
 
 /** The own state of a destination of a set of loads, by the QEMU that wrote it. */
 function stateOf(set: string, version: string): Uint8Array {
@@ -74,4 +75,19 @@ test.each([
   const run = await vmwalk(['schema', 'list', name]);
   expect(run).toMatchObject({ status: 2, stdout: '' });
   expect(run.stderr).toMatch(expected);
+});
+
+test('a stream without a machine type is read by tables of the target that explains it, of two that have its devices', async () => {
+  const leaves = async (ignoreVmdesc: boolean) => {
+    const { stdout, stderr } = await vmwalk(
+      ['dump', '--ndjson', ...(ignoreVmdesc ? ['--no-blob'] : []), '-'],
+      {
+        input: readFixture('qemu-7.2-machine-2.0'),
+      },
+    );
+    return { leaves: stdout.split('\n').filter((line) => line.includes('"kind":"leaf"')), stderr };
+  };
+  const [described, read] = [await leaves(false), await leaves(true)];
+  expect(read.stderr).toContain('x86_64: as no machine type is sent');
+  expect(read.leaves).toEqual(described.leaves);
 });
