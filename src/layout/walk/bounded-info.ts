@@ -59,7 +59,8 @@ export function readBoundedInfo(
   const machine = new Machine(section, end, new Objects(), lengths, hints, surroundings, mode);
   const vmsd = vmsdAround(fieldProgram(String(name), type, described, tables));
   const result = search(machine, 0, [{ vmsd, cost: 0, types: [] }], LIMITS);
-  const here = { ...context, section };
+  // The walk opens a node for the field itself.
+  const here = { ...context, section, path: context.path.slice(0, -1) };
   const [best] = result.solutions;
   if (best) {
     const open = (): OpenedInfo | undefined => {

@@ -106,7 +106,10 @@ export class NodeBuilder implements WalkSink {
 
   /** A custom info whose bytes alone say what is in it. */
   #openInfo(name: PathComponent, type: string, start: number, end: number): LayoutNode | undefined {
-    return this.#context.infos.get(type)?.open?.(this.#context, { name, type, start, end });
+    const info = this.#context.infos.get(type);
+    if (!info?.open) return undefined;
+    const path = [...this.#context.path, ...this.path, name];
+    return info.open({ ...this.#context, path }, { name, type, start, end });
   }
 
   gap(type: string, start: number, end: number, name?: PathComponent): void {
