@@ -32,6 +32,8 @@ import { vmsdGraphProblem } from './vmsd-graph.ts';
 
 /** Brackets inside each other: those of an expression, and a few around it. */
 export const MAX_SCHEMA_DEPTH = MAX_EXPRESSION_DEPTH + 8;
+/** The path of a row of which nothing is known to be wrong. */
+const NOWHERE = '';
 const INT32_MIN = -0x8000_0000;
 const INT32_MAX = 0x7fff_ffff;
 const UINT32_MAX = 0xffff_ffff;
@@ -139,7 +141,15 @@ class SchemaParser {
   }
 
   #rows<T>(name: string, parse: (row: unknown, path: string) => T): T[] {
-    return asArray(this.#json[name], name).map((row, i) => parse(row, `${name}[${i}]`));
+    return asArray(this.#json[name], name).map((row, i) => {
+      try {
+        return parse(row, NOWHERE);
+      } catch (error) {
+        if (!(error instanceof JsonProblem)) throw error;
+        // Where a thing is, is only made up for what is wrong.
+        return parse(row, `${name}[${i}]`);
+      }
+    });
   }
 
   /** An index into a table. */
@@ -208,7 +218,7 @@ class SchemaParser {
       priority: asInteger(priority ?? 0, 0, UINT32_MAX, `${path}.priority`),
       callbacks: this.#callbacks(callbacks, `${path}.callbacks`),
       fields: asArray(fields ?? [], `${path}.fields`).map((row, i) =>
-        this.#field(row, `${path}.fields[${i}]`),
+        this.#field(row, path === NOWHERE ? NOWHERE : `${path}.fields[${i}]`),
       ),
       subsections: this.#indexes(subsections, 'vmsds', `${path}.subsections`),
     };
@@ -225,7 +235,7 @@ class SchemaParser {
 
   #field(value: unknown, path: string): VMStateField {
     const row = asRow(value, fieldColumns.length, path);
-    const at = (column: number) => `${path}.${fieldColumns[column]?.[0]}`;
+    const at = (column: number) => (path === NOWHERE ? NOWHERE : `${path}.${fieldColumns[column]?.[0]}`);
     const integer = (column: number, minimum: number, maximum: number) =>
       asInteger(row[column] ?? 0, minimum, maximum, at(column));
     const size = (column: number) => integer(column, 0, Number.MAX_SAFE_INTEGER);
@@ -260,7 +270,7 @@ class SchemaParser {
     return {
       ...this.#address(at, `${path}.at`),
       properties: asArray(properties, `${path}.properties`).map((row, i) =>
-        this.#property(row, `${path}.properties[${i}]`),
+        this.#property(row, path === NOWHERE ? NOWHERE : `${path}.properties[${i}]`),
       ),
     };
   }
