@@ -1,6 +1,6 @@
 import { omittedElement } from '../schema/omitted.ts';
 import { type FieldSchema, type StructSchema, structLength } from '../schema/schema.ts';
-import type { AppliedField, CompiledField, CompiledVmsd } from '../vmsd/compiled.ts';
+import type { AppliedField, CompiledField, CompiledVmsd } from './compiled.ts';
 import { scalarTypes } from './scalars.ts';
 
 /** The type of NULL elements where they are described as such: of QEMU 10, and of 11. */

@@ -143,3 +143,8 @@ export interface ExistenceTest {
 export function tableName({ name, tableName: own = name }: CompiledField): string {
   return own;
 }
+
+/** The type that a vmdesc gives to a field. */
+export function elementType({ element }: Pick<CompiledField, 'element'>): string {
+  return element.kind === 'struct' ? element.type : element.info;
+}

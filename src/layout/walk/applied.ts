@@ -1,11 +1,11 @@
 import { type PathComponent, printable } from '../../bytes/diagnostic.ts';
 import { hexOffset } from '../../bytes/range.ts';
-import type { CompiledField, CompiledVmsd } from '../../vmsd/compiled.ts';
+import { type CompiledField, type CompiledVmsd, elementType } from '../../vmsd/compiled.ts';
 import { scalarTypes } from '../../vmsd/scalars.ts';
 import type { Shape, ShapeMember } from '../node.ts';
 import { NULL_POINTER_MARKER, OBJECT_POINTER_MARKER } from '../pointer-markers.ts';
 import type { ElementsFrame, Frame, StructFrame, SubsectionsFrame } from './frames.ts';
-import type { Outcome, Run, WalkSink } from './outcome.ts';
+import type { Run, WalkSink } from './outcome.ts';
 import { readSubsectionHeader, SUBSECTION_HEADER } from './subsection-header.ts';
 import { bytesAt, type WalkContext } from './walk-context.ts';
 
@@ -22,7 +22,7 @@ export function stepAppliedStruct(
   run: Run,
   frame: StructFrame,
   sink: WalkSink | undefined,
-): Outcome | undefined {
+): undefined {
   const { vmsd, parent, depth, place } = frame;
   const end = frame.end ?? context.end;
   if (frame.isBroken) return abandon(run, 'undecoded', end, parent, sink);
@@ -38,7 +38,7 @@ export function stepAppliedStruct(
   if (applied.nullFirst && loadNullFirst(context, run, next, field, end, sink)) return undefined;
   const left = end - run.offset;
   const { parts, length } = applied;
-  const count = field.count.kind === 'fixed' ? field.count.count : 1;
+  const count = countOf(field);
   const wanted = parts ? length : length * count;
   if (wanted > left && !isVariable(field)) {
     const message = `${printable(elementType(field))} needs ${wanted} bytes by its description, ${left} are left`;
@@ -80,10 +80,6 @@ function isArray({ count }: CompiledField): boolean {
   return count.kind === 'fixed' && count.array;
 }
 
-function elementType({ element }: CompiledField): string {
-  return element.kind === 'struct' ? element.type : element.info;
-}
-
 /** What is left of a struct is a gap. */
 function abandon(
   run: Run,
@@ -120,7 +116,7 @@ function loadPart(
   field: CompiledField,
   end: number,
   sink: WalkSink | undefined,
-): Outcome | undefined {
+): undefined {
   const { length, parts } = field.applied!;
   const left = end - run.offset;
   run.frame = broken;
@@ -136,7 +132,7 @@ function loadPart(
 }
 
 /**
- * An array of pointers of which a vmdesc only says that the first is NULL. Undefined elements are one marker byte each;
+ * An array of pointers of which a vmdesc only says that the first is NULL. NULL elements are one marker byte each;
  * the others are structs that are known from elsewhere, or not. It ends where the fields behind it begin. False where
  * that leaves too few bytes.
  */
@@ -240,7 +236,7 @@ export function stepAppliedElements(
   run: Run,
   frame: ElementsFrame,
   sink: WalkSink | undefined,
-): Outcome | undefined {
+): undefined {
   const { field, index, parent, part = 0, ofPart = 0, isQuiet = false } = frame;
   const end = frame.end ?? context.end;
   const isParted = field.applied!.parts !== undefined;
@@ -286,7 +282,7 @@ function loadElement(
   limit: number,
   isQuiet: boolean,
   sink: WalkSink | undefined,
-): Outcome | undefined {
+): undefined {
   const { section } = context;
   const { length } = applied!;
   const start = run.offset;
@@ -393,7 +389,7 @@ export function stepAppliedSubsections(
   run: Run,
   frame: SubsectionsFrame,
   sink: WalkSink | undefined,
-): Outcome | undefined {
+): undefined {
   const { vmsd, parent, index = 0, isQuiet = false, depth, place } = frame;
   const end = frame.end ?? context.end;
   const start = run.offset;
@@ -463,7 +459,6 @@ function appliedShape(context: WalkContext, field: CompiledField, depth = 0): Sh
     if (scalar) return scalar.size === length ? { kind: 'scalar', type, size: length } : undefined;
     const info = context.surroundings.infos.get(type);
     const isOpened = vmsd !== undefined || info?.open !== undefined || info?.read !== undefined;
-    // A struct that is not described.
     return isOpened ? undefined : { kind: 'bytes', type, size: length };
   }
   const { fields, subsections, applied } = element.vmsd;

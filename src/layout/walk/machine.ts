@@ -1,6 +1,6 @@
 import type { ObjectPlace, ReaderArguments } from '../../infos/reader.ts';
 import { QEMU_VM_SUBSECTION } from '../../stream/records.ts';
-import type { CompiledField, CompiledVmsd } from '../../vmsd/compiled.ts';
+import { type CompiledField, type CompiledVmsd, elementType } from '../../vmsd/compiled.ts';
 import { scalarTypes } from '../../vmsd/scalars.ts';
 import type { LeafValue, Shape } from '../node.ts';
 import { NULL_POINTER_MARKER, OBJECT_POINTER_MARKER } from '../pointer-markers.ts';
@@ -442,10 +442,6 @@ function unsigned(value: LeafValue, size: number): number | bigint {
   const number = typeof value === 'boolean' ? Number(value) : (value as number | bigint);
   if (typeof number === 'bigint' || size > 4) return BigInt.asUintN(size * 8, BigInt(number));
   return size === 4 ? number >>> 0 : number & ((1 << (size * 8)) - 1);
-}
-
-function elementType({ element }: CompiledField): string {
-  return element.kind === 'struct' ? element.type : element.info;
 }
 
 const scalarShapes = new Map<string, Shape>();
