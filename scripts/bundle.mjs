@@ -3,7 +3,7 @@
  * them, which `require` does in a fraction of the time that `import` takes for a graph of modules.
  */
 
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -15,6 +15,29 @@ const target = join(root, 'dist/cli');
 /** @type {string[]} */
 const names = JSON.parse(readFileSync(join(source, 'command-names.json'), 'utf8'));
 
+/**
+ * A built-in module of which a package takes some functions is only loaded when one is asked for.
+ * @param {string} name
+ * @param {readonly string[]} functions
+ * @param {RegExp} importer
+ * @returns {import('esbuild').Plugin}
+ */
+function lazily(name, functions, importer) {
+  return {
+    name: `lazy ${name}`,
+    setup(build) {
+      build.onResolve({ filter: new RegExp(`^node:${name}$`) }, (wanted) =>
+        importer.test(wanted.importer) ? { path: name, namespace: 'lazy' } : undefined,
+      );
+      build.onLoad({ filter: new RegExp(`^${name}$`), namespace: 'lazy' }, () => ({
+        contents: functions
+          .map((each) => `exports.${each} = (...all) => require('node:${name}').${each}(...all);`)
+          .join('\n'),
+      }));
+    },
+  };
+}
+
 /** @type {import('esbuild').BuildOptions} */
 const options = {
   absWorkingDir: root,
@@ -22,6 +45,8 @@ const options = {
   platform: 'node',
   format: 'cjs',
   target: 'node20.19',
+  // Code that was compiled before cannot `import()` in Node 20.
+  supported: { 'dynamic-import': false },
   // With a WebAssembly file of its own.
   external: ['iced-x86'],
   // Names stay, for reports of errors.
@@ -29,6 +54,7 @@ const options = {
   minifySyntax: true,
   define: { 'import.meta.url': 'importMetaUrl' },
   legalComments: 'none',
+  plugins: [lazily('child_process', ['spawn'], /node_modules.commander/)],
   metafile: true,
   logLevel: 'warning',
 };
@@ -61,6 +87,11 @@ const results = await Promise.all([
 
 mkdirSync(target, { recursive: true });
 writeFileSync(join(target, 'package.json'), '{ "type": "commonjs" }\n');
+
+// It is read without decoding.
+for (const name of readdirSync(target)) {
+  if (/[^\0-\x7f]/.test(readFileSync(join(target, name), 'latin1'))) throw new Error(`${name} is not ASCII`);
+}
 
 /** Folders of the packages that went in. */
 const packages = new Set(

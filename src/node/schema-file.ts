@@ -4,7 +4,7 @@ import { DecodeError } from '../bytes/diagnostic.ts';
 import type { FinishedSource } from '../bytes/source.ts';
 import { decodeText } from '../bytes/window.ts';
 import { type DumpVmstate, isDumpVmstate, parseDumpVmstate } from '../schema/dump-vmstate.ts';
-import { parseSchema } from '../schema/parse-schema.ts';
+import { parseSchema, schemaOfJson } from '../schema/parse-schema.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
 import { serializeSchema } from '../schema/serialize-schema.ts';
 import { schemaPath } from './builtin-schema-index.ts';
@@ -107,10 +107,8 @@ async function readText(source: FinishedSource, compressed: boolean): Promise<st
 
 /** The schema of a compressed schema file of this package. */
 export function readSchemaFileSync(path: string): QemuSchema {
-  return parseSchema(
-    decodeText(zlib().gunzipSync(readFileSync(path), { maxOutputLength: MAX_SCHEMA })),
-    path,
-  );
+  const text = decodeText(zlib().gunzipSync(readFileSync(path), { maxOutputLength: MAX_SCHEMA }));
+  return schemaOfJson(JSON.parse(text), path);
 }
 
 function badSchema(name: string, reason: string): DecodeError {

@@ -249,7 +249,7 @@ function templatesOf(explanation: Explanation): readonly Template[] {
       const text = singleSpaced(line).toLowerCase();
       const letters = text.replace(/[^\p{L}]/gu, '').length;
       // What varies at the end can be missing, with the space before it.
-      const parts = (letters < MIN_LETTERS ? text : text.replace(/ …$/, ''))
+      const parts = (letters < MIN_LETTERS ? text : text.replace(/ \u2026$/, ''))
         .split('…')
         .filter((part) => part !== '');
       return { parts, words: wordsOf(parts), weight, letters };

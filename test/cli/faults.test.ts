@@ -231,6 +231,41 @@ describe('the folder of compiled code', () => {
   });
 });
 
+describe('compiled code that was kept', () => {
+  const run = (cache: string) =>
+    spawnSync(process.execPath, [main, 'info', stream], {
+      encoding: 'utf8',
+      env: { PATH: process.env['PATH'], XDG_CACHE_HOME: cache },
+    });
+  /** Files below a folder that hold what was kept. */
+  const keptIn = (folder: string) =>
+    readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name));
+
+  test('changes nothing, and nothing is lost where it is damaged or gone', () => {
+    const cache = temporaryFolder();
+    const { status, stdout, stderr } = run(cache);
+    expect([status, stderr]).toEqual([0, '']);
+    const kept = keptIn(cache);
+    expect(kept.length).toBeGreaterThan(0);
+    const again = () => expect(run(cache)).toMatchObject({ status, stdout, stderr });
+    again();
+    expect(keptIn(cache)).toEqual(kept);
+    for (const damage of [(bytes: Buffer) => bytes.subarray(0, bytes.length / 2), () => Buffer.alloc(1)]) {
+      for (const path of kept) writeFileSync(path, damage(readFileSync(path)));
+      again();
+      again();
+    }
+    for (const path of kept) {
+      const bytes = readFileSync(path);
+      bytes.fill(0, bytes.length / 4, bytes.length / 2);
+      writeFileSync(path, bytes);
+    }
+    again();
+  });
+});
+
 describe('endless input that is no stream', () => {
   test.each([
     ['text', 'yes', /this is text/],
