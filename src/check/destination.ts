@@ -1,7 +1,7 @@
 import { appendTo } from '../bytes/append-to.ts';
 import { type LoadTarget, targetOfSection } from '../layout/dry-load.ts';
 import type { Layout, StructNode } from '../layout/node.ts';
-import { layoutOf, type OpenedStream } from '../layout/open.ts';
+import { layoutOf, type OpenedStream, sectionInput } from '../layout/open.ts';
 import type { SchemaTables } from '../layout/tables.ts';
 import type { Section } from '../stream/stream.ts';
 import { cpusOfCommandLine } from './cpus-of-command-line.ts';
@@ -158,11 +158,7 @@ export class Destination {
         if (diagnostics.some(({ severity }) => severity === 'error')) return undefined;
         described = root;
       }
-      return targetOfSection(
-        tables,
-        { source: own!.source, record, sections: own!.stream.sections },
-        described,
-      );
+      return targetOfSection(tables, sectionInput(own!, record), described);
     };
     return {
       section,

@@ -3,7 +3,7 @@ import { rangeLength } from '../bytes/range.ts';
 import { walk } from '../layout/children.ts';
 import { type DryLoad, dryLoad, targetOfTables } from '../layout/dry-load.ts';
 import type { StructNode } from '../layout/node.ts';
-import { layoutOf, type OpenedStream } from '../layout/open.ts';
+import { layoutOf, type OpenedStream, sectionInput } from '../layout/open.ts';
 import { isSameShape } from '../layout/same-shape.ts';
 import type { SchemaTables } from '../layout/tables.ts';
 import type { Section } from '../stream/stream.ts';
@@ -30,8 +30,7 @@ export async function checkSection(
   const [layout, ownLayout] = [await layoutOf(opened, section), await own.layout()];
   const isSame = section.versionId === own.section.versionId && isSameShape(layout.root, ownLayout.root);
   const target = await own.target();
-  const input = { source: opened.source, record, sections: opened.stream.sections };
-  const load = target && (await dryLoad(target, input));
+  const load = target && (await dryLoad(target, sectionInput(opened, record)));
   const findings: Finding[] = [];
   let { root } = layout;
   if (load?.kind === 'loads') root = load.root;
@@ -67,7 +66,7 @@ export async function checkSectionByTables(
   const [record] = section.records;
   if (!tables || !record || section.scanner) return [];
   const place = placeOf(section);
-  const input = { source: opened.source, record, sections: opened.stream.sections };
+  const input = sectionInput(opened, record);
   const target = targetOfTables(tables, input, sendsNothing);
   const load = target && (await dryLoad(target, input));
   if (load && load.kind !== 'fails') return [];

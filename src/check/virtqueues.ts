@@ -71,15 +71,18 @@ export async function checkVirtqueues(
     return rings ? [{ queue, ...rings }] : [];
   });
   if (placed.length === 0) return [];
-  const memory = opened.memory ?? (await openStream(opened.source, { memory: {} })).memory;
-  if (!memory) return [];
-  await memory.prepare(placed.flatMap(({ available, used }) => [available, used]));
+  const places = placed.flatMap(({ available, used }) => [available, used]);
+  const indexes = opened.memory
+    ? await readIndexes(opened.memory, places)
+    : await readIndexesAnew(opened, places);
   const unknown = new Map<Section, Unknown>();
   const findings: Finding[] = [];
   for (const { queue, available, used } of placed) {
     const littleEndian = !queue.isLegacy || !mappings.bigEndian;
-    const availableIndex = await readIndex(memory, available, littleEndian);
-    const usedIndex = await readIndex(memory, used, littleEndian);
+    const [availableIndex, usedIndex] = [available, used].map((place) => {
+      const read = indexes.get(place)!;
+      return typeof read === 'string' ? read : read.getUint16(0, littleEndian);
+    });
     if (typeof availableIndex === 'number' && typeof usedIndex === 'number') {
       findings.push(...checkQueue(queue, availableIndex, usedIndex, destination));
       continue;
@@ -223,15 +226,32 @@ function indexIn({ block, offset }: BlockRange): BlockRange {
   return { block, offset: offset + RING_INDEX, length: INDEX_SIZE };
 }
 
-/** The index of a ring, or why it is not known. */
-async function readIndex(
-  memory: GuestMemory,
-  { block, offset, length }: BlockRange,
-  littleEndian: boolean,
-): Promise<number | MemoryState> {
-  const { bytes, ranges, isKnown } = await memory.read(block, offset, length);
-  if (!isKnown) return ranges[0]?.state ?? 'never-sent';
-  return new DataView(bytes.buffer, bytes.byteOffset, length).getUint16(0, littleEndian);
+/** Indexes of rings, or why they are not known. */
+type Indexes = ReadonlyMap<BlockRange, DataView | MemoryState>;
+
+/** Each page is decoded once. */
+async function readIndexes(memory: GuestMemory, places: readonly BlockRange[]): Promise<Indexes> {
+  await memory.prepare(places);
+  const indexes = new Map<BlockRange, DataView | MemoryState>();
+  const inOrder = places.toSorted(
+    (a, b) => Number(a.block > b.block) - Number(a.block < b.block) || a.offset - b.offset,
+  );
+  for (const place of inOrder) {
+    const { bytes, ranges, isKnown } = await memory.read(place.block, place.offset, place.length);
+    const state = isKnown ? new DataView(bytes.buffer, bytes.byteOffset, place.length) : ranges[0]?.state;
+    indexes.set(place, state ?? 'never-sent');
+  }
+  return indexes;
+}
+
+/** The same of a stream that was opened without its memory. */
+async function readIndexesAnew({ source }: OpenedStream, places: readonly BlockRange[]): Promise<Indexes> {
+  const { memory } = await openStream(source, { memory: {} });
+  try {
+    return memory ? await readIndexes(memory, places) : new Map(places.map((place) => [place, 'never-sent']));
+  } finally {
+    await memory?.close();
+  }
 }
 
 function placeOfRange(address: bigint, length: bigint, mappings: readonly Mapping[]): BlockRange | undefined {

@@ -1,4 +1,4 @@
-import type { Diagnostic } from '../bytes/diagnostic.ts';
+import { type Diagnostic, problemIn } from '../bytes/diagnostic.ts';
 import { DiagnosticList } from '../bytes/diagnostic-list.ts';
 import { type Range, rangeLength } from '../bytes/range.ts';
 import { type ByteSource, type FinishedSource, finished } from '../bytes/source.ts';
@@ -12,11 +12,13 @@ import { findIterativeScanner, type IterativeScanner } from '../ram/iterative.ts
 import { joinSinks, type PageSink } from '../ram/page-sink.ts';
 import { findDevice, type Schema, structLength } from '../schema/schema.ts';
 import { type JsonObject, parseVmdesc } from '../schema/vmdesc.ts';
+import type { SectionRecord } from '../stream/records.ts';
 import { scanStream } from '../stream/scan.ts';
 import type { ScanOptions, Section, SkipRam, Stream } from '../stream/stream.ts';
 import { locateVmDescription, MAX_VMDESC_LENGTH, VMDESC_HEADER_LENGTH } from '../stream/vmdescription.ts';
 import type { Layout } from './node.ts';
 import { resolveConfiguration, resolveSection } from './section.ts';
+import type { SectionInput } from './section-machine.ts';
 import type { SchemaTables } from './tables.ts';
 
 export interface OpenOptions {
@@ -55,7 +57,7 @@ export interface OpenedStream {
   readonly tables: SchemaTables | undefined;
   /** What is known of custom VMStateInfos; undefined for what vmwalk itself knows. */
   readonly infos?: Infos | undefined;
-  /** For what the vmdesc leaves closed; see Knowledge. */
+  /** For what the vmdesc leaves closed; see SectionKnowledge. */
   readonly infoTables?: Iterable<SchemaTables> | undefined;
   /** Layouts of sections that were made already, with these tables. */
   readonly resolved?: ReadonlyMap<Section, Layout> | undefined;
@@ -190,7 +192,12 @@ async function scan(
     const summary = builder && scanner?.summary();
     return summary?.kind === 'ram' ? [summary] : [];
   });
-  const memory = builder && (await finishMemory(source, builder, summaries, options.memory ?? {}));
+  let memory: GuestMemory | undefined;
+  try {
+    memory = builder && (await finishMemory(source, builder, summaries, options.memory ?? {}));
+  } catch (error) {
+    diagnostics.add(problemIn(error).diagnostic);
+  }
   return { stream: { ...stream, diagnostics: diagnostics.list() }, memory };
 }
 
@@ -207,9 +214,20 @@ export async function layoutOf(opened: OpenedStream, section: Section): Promise<
   return opened.resolved?.get(section) ?? resolveSection(opened.source, section, opened);
 }
 
+/** The layout of what the stream says of its machine; undefined where it says nothing. */
+export async function configurationLayout(opened: OpenedStream): Promise<Layout | undefined> {
+  const { source, stream, schema, infos } = opened;
+  return stream.configuration && resolveConfiguration(source, stream.configuration, schema, infos);
+}
+
+/** A record of a stream's section, for a load of it. */
+export function sectionInput({ source, stream, infos }: OpenedStream, record: SectionRecord): SectionInput {
+  return { source, record, sections: stream.sections, ...(infos ? { infos } : {}) };
+}
+
 /** The layouts of the configuration and all sections, in stream order, each resolved when it is asked for. */
 export async function* layouts(opened: OpenedStream): AsyncGenerator<Layout> {
-  const { source, stream, schema, infos } = opened;
-  if (stream.configuration) yield await resolveConfiguration(source, stream.configuration, schema, infos);
-  for (const section of stream.sections) yield await layoutOf(opened, section);
+  const configuration = await configurationLayout(opened);
+  if (configuration) yield configuration;
+  for (const section of opened.stream.sections) yield await layoutOf(opened, section);
 }

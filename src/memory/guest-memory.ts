@@ -25,7 +25,7 @@ import type { Inflater } from './inflater.ts';
 import type { MemoryVisitor } from './memory-visitor.ts';
 import type { IndexedBlock, PageIndex } from './page-index.ts';
 import { visitPayloads } from './payload-pages.ts';
-import { memorySpool, type OpenSpool } from './spool.ts';
+import { memorySpool, type OpenSpool, type Spool } from './spool.ts';
 import { visitMapped, visitRuns } from './visit.ts';
 
 /**
@@ -67,6 +67,12 @@ export interface GuestMemoryOptions {
   readonly isElsewhere?: boolean;
 }
 
+interface OpenedSpool {
+  readonly spool: Spool;
+  /** Of runs of pages that are in it. */
+  readonly kind: number;
+}
+
 /** Bytes of decoded pages that need no spool other than one in memory. */
 const SMALL_SPOOL = 16 << 20;
 /** Bytes that are read at a time of pages with something between them. */
@@ -82,6 +88,11 @@ export class GuestMemory {
   readonly #inflater: Inflater | undefined;
   readonly #openSpool: OpenSpool;
   readonly #isElsewhere: boolean;
+  /** What decompressed pages are kept in: in memory while they are few. Pages are at their addresses in both. */
+  #fewPages: OpenedSpool | undefined;
+  #manyPages: OpenedSpool | undefined;
+  /** Bytes in memory. */
+  #fewBytes = 0;
   /** The page that was decoded last. */
   #decoded:
     | { readonly kind: number; readonly value: number; readonly page: Uint8Array | undefined }
@@ -136,18 +147,17 @@ export class GuestMemory {
   /**
    * Decompresses pages of multifd channels, and keeps them in a spool: those of `ranges`, or all. Throws DecodeError `io`
    * where there is no room, or source or spool fails; pages that cannot be decompressed are `undecodable` from then on.
+   * Returns what is wrong with the channels.
    */
-  async prepare(ranges?: readonly BlockRange[]): Promise<void> {
+  async prepare(ranges?: readonly BlockRange[]): Promise<readonly Diagnostic[]> {
     const runs = await this.#payloads(ranges);
-    if (runs.count === 0) return;
+    if (runs.count === 0) return [];
     const pageSize = this.pageSize ?? 0;
     let needed = 0;
     for (let i = 0; i < runs.count; i++) needed += runs.end[i]! - runs.start[i]!;
-    const { spools } = this.index;
-    const spool = needed <= SMALL_SPOOL ? memorySpool() : await this.#openSpool(needed);
-    const kind = SPOOLED | ((spools.push(spool) - 1) << CODE_BITS);
+    const { spool, kind } = await this.#pageSpool(needed);
     const known = new RunStack(pageSize);
-    await visitPayloads(this.index, runs, this.#inflater, {
+    const diagnostics = await visitPayloads(this.index, runs, this.#inflater, {
       toTheEnd: ranges === undefined,
       async take(start, bytes) {
         await spool.write(start, bytes);
@@ -156,6 +166,23 @@ export class GuestMemory {
       lose: (start, end) => known.put(start, end, UNDECODABLE, 0),
     });
     await this.index.put(known.take());
+    return diagnostics;
+  }
+
+  /** Where decompressed pages of so many bytes are to go. */
+  async #pageSpool(needed: number): Promise<OpenedSpool> {
+    const { spools } = this.index;
+    const add = (spool: Spool): OpenedSpool => ({
+      spool,
+      kind: SPOOLED | ((spools.push(spool) - 1) << CODE_BITS),
+    });
+    if (this.#fewBytes + needed <= SMALL_SPOOL) {
+      this.#fewBytes += needed;
+      this.#fewPages ??= add(memorySpool());
+      return this.#fewPages;
+    }
+    this.#manyPages ??= add(await this.#openSpool(needed));
+    return this.#manyPages;
   }
 
   /**
@@ -171,7 +198,7 @@ export class GuestMemory {
     for (const { block } of this.index.blocks)
       if (block.mapped) await visitMapped(visit, this.#source, block, block.mapped);
     // In many lists, channels would be decompressed for each.
-    if (this.index.isSpilled) await this.prepare();
+    if (this.index.isSpilled) diagnostics.push(...(await this.prepare()));
     for await (const runs of this.index.runs()) await visitRuns(visit, runs);
     return diagnostics;
   }

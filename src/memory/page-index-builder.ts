@@ -129,15 +129,14 @@ export class PageIndexBuilder implements PageSink {
     return this.#relieve();
   }
 
-  /** `pageSize` is what the stream has shown in the end. Throws what the spool throws. */
+  /**
+   * `pageSize` is what the stream has shown in the end. Throws what the spool throws, and DecodeError `bad-ram` and
+   * `unsupported` where the lengths of blocks are none that can be.
+   */
   async finish(pageSize: number | undefined, blocks: readonly RamBlock[]): Promise<PageIndex> {
     if (pageSize !== undefined && pageSize !== this.#pageSize) this.#changePageSize(pageSize);
     for (const block of blocks) this.#enter(block);
     await this.#settle();
-    return this.#index();
-  }
-
-  #index(): PageIndex {
     return new PageIndex({
       pageSize: this.#pageSize || undefined,
       blocks: [...this.#blocks.values()].sort((a, b) => a.address - b.address),
@@ -166,7 +165,7 @@ export class PageIndexBuilder implements PageSink {
     this.#end += room;
     if (this.#end <= Number.MAX_SAFE_INTEGER) return address;
     const message = `RAMBlocks of ${this.#end} bytes together: more than any guest has`;
-    throw new DecodeError({ severity: 'error', code: 'bad-ram', message });
+    throw new DecodeError({ severity: 'error', code: 'bad-ram', section: 'ram', message });
   }
 
   /** A block that a later list says is longer gets another place, and its runs with it. */
@@ -188,7 +187,7 @@ export class PageIndexBuilder implements PageSink {
   #changePageSize(pageSize: number): void {
     if (++this.#pageSizes > MAX_PAGE_SIZES) {
       const message = 'pages of one size, and then another, again and again';
-      throw new DecodeError({ severity: 'error', code: 'bad-ram', message });
+      throw new DecodeError({ severity: 'error', code: 'bad-ram', section: 'ram', message });
     }
     const before = this.#pageSize;
     this.#pageSize = pageSize;
@@ -207,7 +206,7 @@ export class PageIndexBuilder implements PageSink {
   ): void {
     if (this.#store.isSpilled) {
       const message = 'the page size, or the length of a RAMBlock, changes too late in this stream';
-      throw new DecodeError({ severity: 'error', code: 'unsupported', message });
+      throw new DecodeError({ severity: 'error', code: 'unsupported', section: 'ram', message });
     }
     const lists: PageRuns[] = [this.#store.take(), this.#recent.take()];
     this.#recent = new RunStack(this.#pageSize, this.#link);
@@ -242,6 +241,7 @@ export class PageIndexBuilder implements PageSink {
   async #decodeDeltas(): Promise<void> {
     const pageSize = this.#pageSize;
     const decoded = new RunStack(pageSize);
+    const index = { pageSize, sources: this.#sources, spools: this.#spools, deltas: this.#deltas };
     let spool: Spool | undefined = this.#spools[0];
     for await (const { count, start, end, kind, value } of this.#store.all()) {
       for (let i = 0; i < count; i++) {
@@ -250,7 +250,7 @@ export class PageIndexBuilder implements PageSink {
           spool = await this.#openSpool(this.#deltas.count * pageSize);
           this.#spools.push(spool);
         }
-        const page = await tryDecodePage(this.#index(), kind[i]!, value[i]!, this.#inflater);
+        const page = await tryDecodePage(index, kind[i]!, value[i]!, this.#inflater);
         if (page) await spool.write(start[i]!, page);
         decoded.put(start[i]!, end[i]!, page ? SPOOLED : UNDECODABLE, page ? start[i]! : 0);
       }

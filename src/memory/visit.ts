@@ -87,6 +87,10 @@ export async function visitRuns(visit: Visit, runs: PageRuns): Promise<void> {
         waiting = visitor.unknown?.(block, offset, length, 'discarded');
         break;
       case UNDECODABLE:
+        reportDamaged(
+          visit.diagnostics,
+          `pages of ${printable(block.idstr)} from ${hexOffset(offset)} to ${hexOffset(offset + length)} cannot be decoded`,
+        );
         waiting = visitor.unknown?.(block, offset, length, 'undecodable');
         break;
       case SPOOLED:

@@ -2,8 +2,8 @@ import type { Diagnostic } from '../bytes/diagnostic.ts';
 import { DiagnosticList } from '../bytes/diagnostic-list.ts';
 import { rangeLength } from '../bytes/range.ts';
 import { knowledgeOf, type Layout, type LayoutNode, type LeafNode, type StructNode } from '../layout/node.ts';
-import { layoutOf, type OpenedStream } from '../layout/open.ts';
-import { CONFIGURATION_SECTION, resolveConfiguration } from '../layout/section.ts';
+import { configurationLayout, layoutOf, type OpenedStream } from '../layout/open.ts';
+import { CONFIGURATION_SECTION } from '../layout/section.ts';
 import type { PageHashes } from '../memory/page-hashes.ts';
 import type { IterativeScanner } from '../ram/iterative.ts';
 import type { Section } from '../stream/stream.ts';
@@ -138,11 +138,7 @@ class StreamComparison {
   }
 
   async #layout(opened: OpenedStream, { record }: SentSection, diagnostics: DiagnosticList): Promise<Layout> {
-    const { configuration } = opened.stream;
-    const layout =
-      record || !configuration
-        ? await layoutOf(opened, record!)
-        : await resolveConfiguration(opened.source, configuration, opened.schema);
+    const layout = record ? await layoutOf(opened, record) : (await configurationLayout(opened))!;
     diagnostics.addAll(layout.diagnostics);
     if (record?.scanner?.summary().kind === 'ram') this.#ramLayout ??= layout;
     return layout;

@@ -125,6 +125,11 @@ function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
+/** TARGET_PAGE_SIZE, bytes, with room for targets that do not exist yet. */
+function isPageSize(value: unknown): value is number {
+  return isCount(value) && value >= 256 && value <= 1 << 20 && Number.isInteger(Math.log2(value));
+}
+
 function isName(value: unknown): value is string {
   return typeof value === 'string' && value.length <= MAX_NAME;
 }
@@ -189,12 +194,8 @@ class VmdescReader {
 
   read(json: JsonObject): Schema {
     const pageSize = json['page_size'];
-    if (
-      pageSize !== undefined &&
-      !(isCount(pageSize) && pageSize >= 256 && Number.isInteger(Math.log2(pageSize)))
-    ) {
-      this.#report('"page_size" is not a power of two');
-    }
+    if (pageSize !== undefined && !isPageSize(pageSize))
+      this.#report('"page_size" is no size that a page can have');
     const devices = json['devices'];
     if (!Array.isArray(devices)) this.#report('"devices" is missing or not an array');
     const read = (Array.isArray(devices) ? (devices as unknown[]) : []).flatMap((device, i) => {
@@ -214,7 +215,7 @@ class VmdescReader {
     const lost = new Set(this.#lost?.map(({ name, instanceId }) => `${instanceId} ${name}`));
     return {
       origin: 'vmdesc',
-      pageSize: isCount(pageSize) && Number.isInteger(Math.log2(pageSize)) ? pageSize : undefined,
+      pageSize: isPageSize(pageSize) ? pageSize : undefined,
       configuration: this.#readTop('configuration', json['configuration'], (value) =>
         this.#struct(value, []),
       ),

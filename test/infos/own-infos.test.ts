@@ -1,13 +1,24 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { builtInInfos, flags, type Info, type Infos, integer, withInfos } from '../../src/index.ts';
+import { memorySource } from '../../src/bytes/source.ts';
+import {
+  bytes as buffer,
+  builtInInfos,
+  flags,
+  type Info,
+  type Infos,
+  integer,
+  withInfos,
+} from '../../src/index.ts';
 import { childrenOf, walk } from '../../src/layout/children.ts';
 import type { LayoutNode } from '../../src/layout/node.ts';
-import { layouts, openStream } from '../../src/layout/open.ts';
+import { layoutOf, layouts, openStream } from '../../src/layout/open.ts';
 import { SchemaTables } from '../../src/layout/tables.ts';
 import { builtinSchemas } from '../../src/node/builtin-schema-index.ts';
 import { openSchema } from '../../src/node/schema-file.ts';
+import { parseVmdesc } from '../../src/schema/vmdesc.ts';
 import { openFixture, readFixture } from '../fixtures.ts';
+import { bytes as concatenated, footer, hex, text8, u8, u32 } from '../ram/section-bytes.ts';
 import { field, fromHex, vmsd, walkSection } from '../walk/walk-field.ts';
 
 const NAME = 'qemu-7.2-avr-uno';
@@ -71,6 +82,32 @@ describe.each(['vmdesc', 'tables'])("infos of one's own, by %s", (by) => {
     expect(sreg).toEqual(known);
     expect(sreg!.kind).toBe('leaf');
   });
+});
+
+/** A stream of one section `a` with some zeros. */
+function sectionOf(length: number): Uint8Array {
+  const head = concatenated(hex('5145564d00000003'), u8(4), u32(3), text8('a'), u32(0), u32(1));
+  return concatenated(head, new Uint8Array(length), footer(3), u8(0));
+}
+
+test('an info of many MiB is read to its end', async () => {
+  const image = 40 << 20;
+  const own: Info = {
+    names: ['own'],
+    *read() {
+      yield* buffer('image', 'buffer', image);
+    },
+  };
+  const fields = `[{"name":"f","type":"own","size":${image}}]`;
+  const text = `{"page_size":4096,"devices":[{"name":"a","instance_id":0,"vmsd_name":"a","version":1,"fields":${fields}}]}`;
+  const { vmdesc } = parseVmdesc(text, { start: 0, end: 0 });
+  const opened = await openStream(memorySource(sectionOf(image)), { infos: withInfos([own]) });
+  const { root, diagnostics } = await layoutOf(
+    { ...opened, schema: vmdesc!.schema },
+    opened.stream.sections[0]!,
+  );
+  expect(diagnostics).toEqual([]);
+  expect([...walk(root)].map(({ node }) => node.name)).toContain('image');
 });
 
 describe('an info that vmwalk does not know', () => {

@@ -32,6 +32,17 @@ async function sizesAskedFor(fields: readonly Omit<FieldSchema, 'size'>[], lengt
   return asked;
 }
 
+test.each([
+  [4096, 4096],
+  [128, undefined],
+  [4097, undefined],
+  [2 ** 40, undefined],
+])('a page of %d bytes', (pageSize, taken) => {
+  const { vmdesc, diagnostics } = parseVmdesc(`{"page_size":${pageSize},"devices":[]}`, { start: 0, end: 0 });
+  expect(vmdesc?.schema.pageSize).toBe(taken);
+  expect(diagnostics.length).toBe(taken ? 0 : 1);
+});
+
 const plain = { type: 'uint8', arrayLength: undefined, index: undefined, struct: undefined };
 const empty = { vmsdName: undefined, versionId: undefined, fields: [], subsections: [] };
 

@@ -90,6 +90,43 @@ test('what is asked for is decompressed, and no more', async () => {
   expect(isKnown).toBe(true);
 });
 
+test('however often pages are asked for, they are kept together', async () => {
+  const fixture = memoryFixture('qemu-7.2-multifd-zlib-live');
+  const memory = await openMemory(fixture);
+  for (const { block, offset } of fixture.memory.slice(0, 64)) {
+    await memory.prepare([{ block, offset, length: 1 }]);
+    expect((await memory.read(block, offset, 1)).isKnown).toBe(true);
+  }
+  expect(memory.index.spools.length).toBe(1);
+});
+
+describe('pages of a damaged channel', () => {
+  const fixture = memoryFixture('qemu-7.2-multifd-zlib-live');
+  const openDamaged = async (options: MemoryOptions) => {
+    const channels = readChannels(fixture);
+    for (const channel of channels) channel.fill(0x55, channel.length / 2, channel.length / 2 + 64);
+    const { memory } = await openStream(memorySource(readMain(fixture), 'main'), {
+      memory: { inflater: nodeInflater, ...options },
+      channels: channelSources(channels),
+    });
+    return memory!;
+  };
+
+  test('are told, wherever the index is and whenever they were decompressed', async () => {
+    const whole = await wholeMemory(await openDamaged({}));
+    expect(whole.diagnostics.length).toBeGreaterThan(0);
+    const spilled = await wholeMemory(await openDamaged({ indexLimit: 1 }));
+    for (const { message } of whole.diagnostics)
+      expect(spilled.diagnostics.map((diagnostic) => diagnostic.message)).toContain(message);
+    const prepared = await openDamaged({});
+    expect(await prepared.prepare()).toEqual(whole.diagnostics);
+    const { diagnostics } = await wholeMemory(prepared);
+    expect(diagnostics.length).toBeGreaterThan(0);
+    for (const { message } of diagnostics)
+      expect(message).toMatch(/^pages of \S+ from 0x.* cannot be decoded/);
+  });
+});
+
 test('what is no memory cannot be asked for', async () => {
   const memory = await openMemory(memoryFixture('qemu-7.2-xbzrle-live'));
   const [{ idstr, length }] = memory.blocks as [{ idstr: string; length: number }];

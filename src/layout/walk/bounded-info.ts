@@ -5,14 +5,14 @@ import type { LayoutNode, NodePlace } from '../node.ts';
 import { type SectionBytes, sectionBytes } from '../section-bytes.ts';
 import { buildNodes } from './build.ts';
 import { FixedLengths } from './fixed-length.ts';
-import { Machine } from './machine.ts';
+import { Machine, stepsOf } from './machine.ts';
 import { choiceMessage, compareReadings, misfit } from './readings.ts';
 import { search } from './search.ts';
 import { Objects } from './shadow.ts';
 import { subsectionNames } from './subsection-names.ts';
 import type { AppliedMode } from './walk-context.ts';
 
-/** Far more than a field needs whose end is known. */
+/** Far more than a field needs whose end is known; its bytes are steps, too. */
 const LIMITS = { states: 400, steps: 2_000_000, margin: 4 };
 
 /** VMSDs that an info's function names itself. */
@@ -58,7 +58,10 @@ export function readBoundedInfo(
   const mode = applied ? { applied } : {};
   const machine = new Machine(section, end, new Objects(), lengths, hints, surroundings, mode);
   const vmsd = vmsdAround(fieldProgram(String(name), type, described, tables));
-  const result = search(machine, 0, [{ vmsd, cost: 0, types: [] }], LIMITS);
+  const result = search(machine, 0, [{ vmsd, cost: 0, types: [] }], {
+    ...LIMITS,
+    steps: LIMITS.steps + 4 * stepsOf(section.bytes.length),
+  });
   // The walk opens a node for the field itself.
   const here = { ...context, section, path: context.path.slice(0, -1) };
   const [best] = result.solutions;

@@ -22,7 +22,7 @@ import {
 import type { Outcome, Run, StepBudget, WalkSink } from './outcome.ts';
 import { elementCount, infoLength, memorySize } from './questions.ts';
 import { stepReader, structFrame, valueCost } from './reader-step.ts';
-import type { ObjectId, Objects, Shadow } from './shadow.ts';
+import type { ObjectId, Objects, Shadow, ShadowRange } from './shadow.ts';
 import { readSubsectionHeader, SUBSECTION_HEADER } from './subsection-header.ts';
 import { loadUniform } from './uniform.ts';
 import {
@@ -40,6 +40,11 @@ const MAX_DEPTH = 128;
 const BYTES_PER_STEP = 16;
 /** Steps of one run: a real section takes fewer than one for each byte. */
 const MAX_STEPS = 20_000_000;
+
+/** Steps that it is worth to load so many bytes. */
+export function stepsOf(bytes: number): number {
+  return Math.floor(bytes / BYTES_PER_STEP);
+}
 /** Index of the object that an info of type `tmp` makes. */
 const TMP_OBJECT = -2;
 
@@ -83,7 +88,7 @@ export class Machine implements WalkContext {
   }
 
   /** Goes on until the section is loaded, cannot be, or something is not known. */
-  run(run: Run, sink: WalkSink | undefined, budget: StepBudget = { steps: MAX_STEPS }): Outcome {
+  run(run: Run, sink: WalkSink | undefined, budget = this.#ownBudget()): Outcome {
     for (;;) {
       const { frame } = run;
       if (--budget.steps < 0) return dead(run.offset, 'the tables take too many steps');
@@ -95,11 +100,16 @@ export class Machine implements WalkContext {
       if (frame.depth > MAX_DEPTH) return dead(run.offset, 'structs nest too deep');
       const { offset } = run;
       const outcome = this.#step(run, frame, sink);
-      budget.steps -= Math.floor((run.offset - offset) / BYTES_PER_STEP);
+      budget.steps -= stepsOf(run.offset - offset);
       // Once it is known what was not, the step is taken anew.
       if (outcome?.kind === 'unknown') run.frame = frame;
       if (outcome) return outcome;
     }
+  }
+
+  /** For one run: a section of any length is walked to its end. */
+  #ownBudget(): StepBudget {
+    return { steps: MAX_STEPS + 4 * stepsOf(this.end - this.section.base) };
   }
 
   #step(run: Run, frame: Frame, sink: WalkSink | undefined): Outcome | undefined {
@@ -273,9 +283,10 @@ export class Machine implements WalkContext {
     }
     run.cost += cost ?? 0;
     sink?.elements({ shape: scalarShape(info, scalar.size), count: loaded, start, bytes, pos });
-    run.shadow.storeRange({
-      object: base.object,
-      offset: base.offset,
+    const { object, offset } = base;
+    const range: ShadowRange = {
+      object,
+      offset,
       stride: size,
       size,
       count: loaded,
@@ -283,7 +294,11 @@ export class Machine implements WalkContext {
         const value = scalar.read(view, pos + i * scalar.size);
         return BigInt.asUintN(size * 8, BigInt(value));
       },
-    });
+    };
+    // Members of another size that have some of its bytes change with it.
+    if (this.mode.isLoad && !run.shadow.hides(object, offset, offset + loaded * size, [range])) {
+      for (let i = 0; i < loaded; i++) run.shadow.overwrite(object, offset + i * size, size, range.read(i));
+    } else run.shadow.storeRange(range);
     run.offset = end;
     if (loaded < count) return short(this, run.offset, { name: loaded }, wanted);
     run.frame = frame.parent;

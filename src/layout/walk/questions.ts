@@ -101,19 +101,45 @@ function unknownCount(
     return ask([{ value: BigInt(value), cost: 0 }]);
   }
   const filling = fillingCounts(context, field, frame, left + rest.min, count.factor);
-  const options: UnknownOption[] = [];
   const most = context.mode.isCut ? MAX_CUT_COUNT : Math.min(Math.floor(left / unit), MAX_COUNT);
   const known = new Set(context.hints.defaults(field.name, offset + count.offset));
   const rule = ruleFor(frame, field);
   for (const value of rule?.likely?.(countContext(context, run, frame)) ?? []) known.add(value);
-  for (let value = 0; value <= most; value++) {
-    const cost = countCost(value, known.has(value));
-    options.push({ value: BigInt(value), cost: filling.has(value) ? Math.min(cost, FILLING_COST) : cost });
+  const larger = [...known].filter((value) => value > most && value * unit <= left);
+  const options = keptOptions(context, `count ${most} ${[...known]} ${[...filling]} ${larger}`, () => {
+    const made: UnknownOption[] = [];
+    for (let value = 0; value <= most; value++) {
+      const cost = countCost(value, known.has(value));
+      made.push({ value: BigInt(value), cost: filling.has(value) ? Math.min(cost, FILLING_COST) : cost });
+    }
+    for (const value of larger) made.push({ value: BigInt(value), cost: countCost(value, true) });
+    return made;
+  });
+  return ask(options);
+}
+
+/** Options that were made lately, by what they depend on: runs of a search ask the same again and again. */
+const lately = new WeakMap<WalkContext, Map<string, readonly UnknownOption[]>>();
+const MAX_KEPT = 16;
+
+/** The likeliest first; of those that are as likely, in the order in which they are made. */
+function keptOptions(
+  context: WalkContext,
+  key: string,
+  make: () => UnknownOption[],
+): readonly UnknownOption[] {
+  let kept = lately.get(context);
+  if (!kept) {
+    kept = new Map();
+    lately.set(context, kept);
   }
-  for (const value of known)
-    if (value > most && value * unit <= left)
-      options.push({ value: BigInt(value), cost: countCost(value, true) });
-  return ask(options.sort((a, b) => a.cost - b.cost));
+  let options = kept.get(key);
+  if (!options) {
+    options = make().sort((a, b) => a.cost - b.cost);
+    if (kept.size === MAX_KEPT) kept.clear();
+    kept.set(key, options);
+  }
+  return options;
 }
 
 /** Counts that fill the section to its end, when either all or none of the tests inside find their fields. */
@@ -190,13 +216,15 @@ function unknownSize(
   if (left < 0) return dead(run.offset, NOTHING_FITS);
   const { object, offset } = frame.place;
   const info = field.element.kind === 'info' ? context.surroundings.infos.get(field.element.info) : undefined;
-  const options = fittingLengths(left, rest.exact).flatMap((bytes) => {
-    const value = info?.memorySize ? info.memorySize(bytes) : bytes / member.factor;
-    return value !== undefined && Number.isInteger(value)
-      ? { value: BigInt(value), cost: countCost(value, false) }
-      : [];
-  });
-  options.sort((a, b) => a.cost - b.cost);
+  const sizing = info?.memorySize ? field.element.kind === 'info' && field.element.info : member.factor;
+  const options = keptOptions(context, `size ${left} ${rest.exact} ${sizing}`, () =>
+    fittingLengths(left, rest.exact).flatMap((bytes) => {
+      const value = info?.memorySize ? info.memorySize(bytes) : bytes / member.factor;
+      return value !== undefined && Number.isInteger(value)
+        ? { value: BigInt(value), cost: countCost(value, false) }
+        : [];
+    }),
+  );
   const key = { kind: 'member', object, offset: offset + member.offset, size: member.width } as const;
   return { kind: 'unknown', unknown: { key, question: 'size', field: field.name, options } };
 }
@@ -232,10 +260,11 @@ function unknownLength(context: WalkContext, run: Run, unknown: Omit<Unknown, 'o
   const rest = restLength(context, run.frame!);
   const left = context.end - run.offset - rest.min;
   if (left < 0) return dead(run.offset, NOTHING_FITS);
-  const options = fittingLengths(left, rest.exact).map((length) => ({
-    value: BigInt(length),
-    cost: countCost(length, false),
-  }));
-  options.sort((a, b) => a.cost - b.cost);
+  const options = keptOptions(context, `length ${left} ${rest.exact}`, () =>
+    fittingLengths(left, rest.exact).map((length) => ({
+      value: BigInt(length),
+      cost: countCost(length, false),
+    })),
+  );
   return { kind: 'unknown', unknown: { ...unknown, options } };
 }

@@ -95,10 +95,10 @@ export function search(
   limits: SearchLimits,
   memory = Shadow.empty(),
 ): SearchResult {
-  let costs: Float64Array | undefined;
+  let costs: ExpectedCosts | undefined;
   const expectedFrom = (offset: number) => {
-    costs ??= expectedCosts(machine);
-    return costs[offset - machine.section.base] ?? 0;
+    costs ??= new ExpectedCosts(machine);
+    return costs.from(offset);
   };
   // Of readings that do not come to the end, one that gets further explains more.
   const restCost = (offset: number) => expectedFrom(offset) + Math.log2(machine.end - offset + 1);
@@ -197,13 +197,33 @@ function listGuesses(list: GuessList | undefined): Guess[] {
 const PATIENCE = 8;
 
 /** By position: what the rest of the section will cost, so that a run which got further is not punished for it. */
-function expectedCosts({ section, end }: Machine): Float64Array {
-  const length = end - section.base;
-  const costs = new Float64Array(length + 1);
-  for (let i = length - 1; i >= 0; i--)
-    costs[i] = costs[i + 1]! + (section.bytes[i] === 0 ? 0 : BUFFER_BYTE_COST);
-  return costs;
+class ExpectedCosts {
+  readonly #bytes: Uint8Array;
+  readonly #base: number;
+  /** Of what is from the start of each part on; a sum from the end, as all of them. */
+  readonly #parts: Float64Array;
+
+  constructor({ section, end }: Machine) {
+    this.#base = section.base;
+    this.#bytes = section.bytes.subarray(0, end - section.base);
+    this.#parts = new Float64Array(Math.ceil(this.#bytes.length / COST_PART) + 1);
+    for (let part = this.#parts.length - 2; part >= 0; part--)
+      this.#parts[part] = this.from(this.#base + part * COST_PART);
+  }
+
+  /** Bits of what is from `offset` on, absolute in the stream. */
+  from(offset: number): number {
+    const pos = offset - this.#base;
+    const part = Math.min(Math.floor(pos / COST_PART) + 1, this.#parts.length - 1);
+    let cost = this.#parts[part]!;
+    for (let i = Math.min(part * COST_PART, this.#bytes.length) - 1; i >= pos; i--)
+      cost += this.#bytes[i] === 0 ? 0 : BUFFER_BYTE_COST;
+    return cost;
+  }
 }
+
+/** Bytes of which it is kept together what they cost. */
+const COST_PART = 256;
 
 /** A binary heap by rank. */
 class Heap {

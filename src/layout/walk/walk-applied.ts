@@ -31,7 +31,13 @@ export function walkApplied(
   const end = section.base + section.bytes.byteLength;
   const lengths = new FixedLengths(() => true, infos);
   const machine = new Machine(section, end, new Objects(), lengths, NO_HINTS, surroundings, { applied });
-  return buildNodes(machine, context, vmsd, vmsd.versionId, Shadow.empty()).root;
+  const { root, outcome, path } = buildNodes(machine, context, vmsd, vmsd.versionId, Shadow.empty());
+  if (outcome.kind === 'dead') {
+    const range = { start: outcome.offset, end };
+    const message = `it is not decoded any further: ${outcome.why}`;
+    context.report({ severity: 'warning', code: 'vmdesc-mismatch', message, range, path });
+  }
+  return root;
 }
 
 function appliedMode(context: ResolveContext, infoTables: Iterable<InfoTables>): AppliedMode {
