@@ -1,4 +1,5 @@
 import type { OpenedStream } from '../layout/open.ts';
+import { ramSummaries } from '../ram/iterative.ts';
 import type { CommandRecord, StreamRecord } from '../stream/records.ts';
 import type { Destination } from './destination.ts';
 import type { Finding } from './finding.ts';
@@ -115,8 +116,8 @@ function checkAdvise({ detail, range, payload }: CommandRecord, destination: Des
 
 /** migration/postcopy-ram.c, ram_pagesize_summary; undefined where not all blocks that are migrated are known. */
 function pageSizes({ own, facts }: Destination): bigint | undefined {
-  const ram = own?.stream.sections.find(({ idstr }) => idstr === 'ram')?.scanner?.summary();
-  const sizes = ram?.kind === 'ram' ? ram.blocks.map(({ idstr }) => facts?.hostPageSizes?.get(idstr)) : [];
+  const [ram] = ramSummaries(own?.stream.sections ?? []);
+  const sizes = ram?.blocks.map(({ idstr }) => facts?.hostPageSizes?.get(idstr)) ?? [];
   if (sizes.length === 0) return undefined;
   return sizes.reduce<bigint | undefined>(
     (all, size) => (all === undefined || size === undefined ? undefined : all | BigInt(size)),

@@ -1,7 +1,6 @@
 import type { OpenedStream } from '../layout/open.ts';
 import type { ChannelSummary } from '../ram/channels.ts';
-import type { IterativeScanner } from '../ram/iterative.ts';
-import type { Section } from '../stream/stream.ts';
+import { bytesElsewhere, type RamSummary } from '../ram/ram.ts';
 import type { Destination } from './destination.ts';
 import type { Finding } from './finding.ts';
 import { isOlder } from './version.ts';
@@ -17,14 +16,12 @@ const MULTIFD = 'multifd';
 
 /** Records of RAM that a destination does not know, or knows with a capability only (migration/ram.c, ram_load_precopy). */
 export function checkRamRecords(
-  { scanner }: Section<IterativeScanner>,
+  summary: RamSummary,
   { stream }: OpenedStream,
   destination: Destination,
 ): Finding[] {
-  const summary = scanner?.summary();
-  if (summary?.kind !== 'ram') return [];
   const { qemuVersion } = destination;
-  const { pages, multifdFlush, hook, channels, pageSize, totalLength } = summary;
+  const { pages, blocks, multifdFlush, hook, channels } = summary;
   const isBefore = (version: readonly [number, number]) =>
     qemuVersion !== undefined && isOlder(qemuVersion, version);
   const isFrom = (version: readonly [number, number]) =>
@@ -60,12 +57,10 @@ export function checkRamRecords(
   }
   const sharing = stream.configuration?.capabilities?.includes('x-ignore-shared') === true;
   // Before 9.0, zero pages are in the main stream, and there may be no mark of the other channels.
-  const content = pages.plain.pages + pages.xbzrle.pages + pages.compressed.pages;
-  const sent = content + pages.zero.pages + pages.fill.pages;
-  const isShort = content === 0 && sent * (pageSize ?? 0) < totalLength;
+  const isShort = bytesElsewhere(summary) > 0;
   const isComplete = stream.records.some(({ kind }) => kind === 'eof');
   // Multifd reads a mapped-ram file without channels.
-  if (pages.mapped.pages > 0) return findings;
+  if (blocks.some(({ mapped }) => mapped)) return findings;
   const given = channels?.filter(({ kind }) => kind === MULTIFD).length;
   findings.push(...checkCompression(channels ?? [], destination));
   const use = multifdFlush > 0 ? 'used' : isShort && isComplete && !sharing ? 'possible' : 'unused';

@@ -1,6 +1,6 @@
 import { printable } from '../bytes/diagnostic.ts';
 import type { OpenedStream } from '../layout/open.ts';
-import type { IterativeScanner } from '../ram/iterative.ts';
+import { ramSummaries } from '../ram/iterative.ts';
 import type { RamBlock } from '../ram/ram-block.ts';
 import type { Section } from '../stream/stream.ts';
 import type { Destination } from './destination.ts';
@@ -29,20 +29,19 @@ export function checkRam(opened: OpenedStream, destination: Destination): Findin
   const section = stream.sections.find(({ idstr }) => idstr === RAM);
   const refused = section && checkRamVersion(section, destination);
   if (refused) return [refused];
-  const blocks = section && blocksOf(section);
-  const own = destination.own?.stream.sections.find(({ idstr }) => idstr === RAM);
-  const ownBlocks = own && blocksOf(own);
-  if (!blocks || !ownBlocks) return [];
-  const range = section.records[0]?.range;
+  const [summary] = ramSummaries(stream.sections);
+  const [own] = ramSummaries(destination.own?.stream.sections ?? []);
+  if (!summary || !own) return [];
+  const range = section?.records[0]?.range;
   const place = { section: RAM, ...(range ? { range } : {}) };
   const page = checkPageSize(opened, destination);
   if (page) return [{ ...place, ...page }];
-  const findings: Finding[] = checkRamRecords(section, opened, destination).map((finding) => ({
+  const findings: Finding[] = checkRamRecords(summary, opened, destination).map((finding) => ({
     ...place,
     ...finding,
   }));
-  const ours = new Map(ownBlocks.map((block) => [block.idstr, block]));
-  for (const block of blocks) {
+  const ours = new Map(own.blocks.map((block) => [block.idstr, block]));
+  for (const block of summary.blocks) {
     const local = ours.get(block.idstr);
     ours.delete(block.idstr);
     if (!local) {
@@ -78,11 +77,6 @@ export function checkRam(opened: OpenedStream, destination: Destination): Findin
     });
   }
   return findings;
-}
-
-function blocksOf({ scanner }: Section<IterativeScanner>): readonly RamBlock[] | undefined {
-  const summary = scanner?.summary();
-  return summary?.kind === 'ram' ? summary.blocks : undefined;
 }
 
 /** migration/savevm.c, qemu_loadvm_section_start_full; migration/ram.c, ram_load. */

@@ -1,4 +1,5 @@
 import { layoutOf, type OpenedStream } from '../layout/open.ts';
+import { ramSummaries } from '../ram/iterative.ts';
 import type { RamBlockSummary } from '../ram/ram.ts';
 import { Fields } from './fields.ts';
 
@@ -21,10 +22,7 @@ export function deviceState(opened: OpenedStream): DeviceState {
     stream.sections.filter(
       ({ idstr, scanner }) => !scanner && (idstr === name || idstr.endsWith(`/${name}`)),
     );
-  const ram = stream.sections.flatMap(({ scanner }) => {
-    const summary = scanner?.summary();
-    return summary?.kind === 'ram' ? [summary] : [];
-  });
+  const ram = ramSummaries(stream.sections);
   return {
     machineType: stream.configuration?.machineType,
     blocks: ram.flatMap(({ blocks }) => blocks),

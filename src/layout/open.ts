@@ -8,7 +8,7 @@ import type { GuestMemory } from '../memory/guest-memory.ts';
 import { finishMemory } from '../memory/open-memory.ts';
 import { type MemoryOptions, PageIndexBuilder } from '../memory/page-index-builder.ts';
 import { RamChannels } from '../ram/channels.ts';
-import { findIterativeScanner, type IterativeScanner } from '../ram/iterative.ts';
+import { findIterativeScanner, type IterativeScanner, ramSummaries } from '../ram/iterative.ts';
 import { joinSinks, type PageSink } from '../ram/page-sink.ts';
 import { findDevice, type Schema, structLength } from '../schema/schema.ts';
 import { type JsonObject, parseVmdesc } from '../schema/vmdesc.ts';
@@ -188,13 +188,9 @@ async function scan(
   if (uuid !== undefined) channels?.checkUuid(uuid);
   for (const { scanner, unscanned } of stream.sections) if (!unscanned) await scanner?.finish?.();
   diagnostics.addAll(stream.diagnostics);
-  const summaries = stream.sections.flatMap(({ scanner }) => {
-    const summary = builder && scanner?.summary();
-    return summary?.kind === 'ram' ? [summary] : [];
-  });
   let memory: GuestMemory | undefined;
   try {
-    memory = builder && (await finishMemory(source, builder, summaries, options.memory ?? {}));
+    memory = builder && (await finishMemory(source, builder, ramSummaries(stream.sections), options.memory ?? {}));
   } catch (error) {
     diagnostics.add(problemIn(error).diagnostic);
   }

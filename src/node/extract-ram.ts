@@ -2,7 +2,7 @@ import { type Diagnostic, printable } from '../bytes/diagnostic.ts';
 import type { ByteSource } from '../bytes/source.ts';
 import { watchedSource } from '../bytes/watched-source.ts';
 import type { OpenedStream, OpenOptions } from '../layout/open.ts';
-import type { RamBlockSummary } from '../ram/ram.ts';
+import { ramSummaries } from '../ram/iterative.ts';
 import type { RamBlock } from '../ram/ram-block.ts';
 import { toJson } from '../render/json.ts';
 import { openVm } from '../vm/vm.ts';
@@ -102,7 +102,7 @@ export async function writeBlocks(
   const { memory } = opened;
   const damage = (await memory?.visit(ram.writer)) ?? [];
   await memory?.close();
-  const summaries = ramBlocks(opened);
+  const summaries = ramSummaries(opened.stream.sections).flatMap(({ blocks }) => blocks);
   const names = new Map(
     ram.finish(summaries, isZeroWithoutPages).map(({ block, name }) => [block.idstr, name]),
   );
@@ -127,11 +127,4 @@ export async function writeBlocks(
 /** With mapped-ram, and for an empty block, no page means zeros. */
 function isZeroWithoutPages({ length, mapped }: RamBlock): boolean {
   return length === 0 || mapped !== undefined;
-}
-
-function ramBlocks({ stream }: OpenedStream): readonly RamBlockSummary[] {
-  return stream.sections.flatMap(({ scanner }) => {
-    const summary = scanner?.summary();
-    return summary?.kind === 'ram' ? summary.blocks : [];
-  });
 }

@@ -1,7 +1,7 @@
 import type { OpenedStream } from '../layout/open.ts';
 import { comparePages, type PageHashes, type PagePair } from '../memory/page-hashes.ts';
+import { ramSummaries } from '../ram/iterative.ts';
 import type { RamBlock } from '../ram/ram-block.ts';
-import { ramSummary } from './ram-report.ts';
 
 /** How the memory of two VMs differs. */
 export interface RamDiff {
@@ -48,8 +48,8 @@ export function diffRam(
   pages: { readonly a: PageHashes; readonly b: PageHashes } | undefined,
   accepts: (idstr: string) => boolean = () => true,
 ): RamDiff | undefined {
-  const blocksA = ramSummary(a)?.blocks.filter(({ idstr }) => accepts(idstr));
-  const blocksB = ramSummary(b)?.blocks.filter(({ idstr }) => accepts(idstr));
+  const blocksA = ramSummaries(a.stream.sections)[0]?.blocks.filter(({ idstr }) => accepts(idstr));
+  const blocksB = ramSummaries(b.stream.sections)[0]?.blocks.filter(({ idstr }) => accepts(idstr));
   if (!blocksA && !blocksB) return undefined;
   const byName = new Map(blocksB?.map((block) => [block.idstr, block]));
   const blocks = (blocksA ?? []).map((block): RamBlockDiff => {

@@ -1,4 +1,5 @@
 import type { OpenedStream } from '../layout/open.ts';
+import { ramSummaries } from '../ram/iterative.ts';
 
 export interface PageSize {
   readonly bytes: number;
@@ -23,10 +24,6 @@ export function streamPageSize({ schema, stream, tables }: OpenedStream): PageSi
   if (bits !== undefined) return { bytes: 2 ** bits, origin: 'configuration' };
   const target = tables?.schema.target;
   if (target !== undefined) return { bytes: TARGET_PAGE_SIZES[target] ?? 4096, origin: 'target' };
-  for (const { scanner } of stream.sections) {
-    const summary = scanner?.summary();
-    if (summary?.kind === 'ram' && summary.pageSize !== undefined)
-      return { bytes: summary.pageSize, origin: 'found' };
-  }
-  return undefined;
+  const found = ramSummaries(stream.sections).find(({ pageSize }) => pageSize !== undefined)?.pageSize;
+  return found === undefined ? undefined : { bytes: found, origin: 'found' };
 }

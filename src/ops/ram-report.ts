@@ -2,9 +2,10 @@ import type { Diagnostic } from '../bytes/diagnostic.ts';
 import type { Range } from '../bytes/range.ts';
 import type { OpenedStream } from '../layout/open.ts';
 import type { ChannelSummary } from '../ram/channels.ts';
+import { ramSummaries } from '../ram/iterative.ts';
 import { type PageKind, pageKinds } from '../ram/page-sink.ts';
 import type { PageUsage, Round } from '../ram/page-usage.ts';
-import type { PageCounts, RamSummary } from '../ram/ram.ts';
+import { bytesElsewhere, type PageCounts, type RamSummary } from '../ram/ram.ts';
 import type { RamBlock } from '../ram/ram-block.ts';
 
 /** What `ram` tells of a stream. Sizes and offsets in bytes; pages are of `pageSize` bytes. */
@@ -94,7 +95,7 @@ export function ramReport(
   options: RamReportOptions,
 ): RamReport | undefined {
   const { source, stream, diagnostics } = opened;
-  const summary = ramSummary(opened);
+  const [summary] = ramSummaries(stream.sections);
   if (!summary) return undefined;
   const { pageSize, blocks, pages, totalLength } = summary;
   const { times, hottest } = sends(summary, usage, options.ranges);
@@ -131,15 +132,6 @@ export function ramReport(
     unfollowed: usage.unfollowed,
     diagnostics,
   };
-}
-
-/** Of the section `ram`; undefined when there is none. */
-export function ramSummary({ stream }: OpenedStream): RamSummary | undefined {
-  for (const { scanner } of stream.sections) {
-    const summary = scanner?.summary();
-    if (summary?.kind === 'ram') return summary;
-  }
-  return undefined;
 }
 
 function roundReport({ phase, pages }: Round): RoundReport {
@@ -237,25 +229,11 @@ function elsewhere({ stream }: OpenedStream, summary: RamSummary): Elsewhere[] {
   const found: Elsewhere[] = [];
   const sharing = stream.configuration?.capabilities?.includes('x-ignore-shared') ?? false;
   const mapped = summary.blocks.some((block) => block.mapped);
-  const sent = Object.values(summary.pages).reduce((sum, { pages }) => sum + pages, 0);
   const ended = stream.records.some(({ kind }) => kind === 'eof');
   if (sharing) found.push('ignore-shared');
   // QEMU 5.2 to 8.0 and a stream whose pages are all elsewhere have no marker of it.
-  const noContent =
-    summary.pages.plain.pages + summary.pages.xbzrle.pages + summary.pages.compressed.pages === 0;
-  if (
-    !summary.channels &&
-    !mapped &&
-    !sharing &&
-    ended &&
-    (summary.multifdFlush > 0 || (noContent && isShort(summary, sent)))
-  )
-    found.push('multifd');
+  const isMultifd = summary.multifdFlush > 0 || bytesElsewhere(summary) > 0;
+  if (!summary.channels && !mapped && !sharing && ended && isMultifd) found.push('multifd');
   if (!ended) found.push('cut');
   return found;
-}
-
-/** Whether fewer pages were sent than there are. */
-function isShort({ totalLength, pageSize }: RamSummary, sent: number): boolean {
-  return totalLength > 0 && sent * (pageSize ?? 0) < totalLength;
 }

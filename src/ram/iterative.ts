@@ -23,6 +23,16 @@ export type IterativeSummary =
 
 export type IterativeScanner = SectionReader<IterativeSummary>;
 
+/** What was seen of RAM: a summary for each of these sections that is of RAM. */
+export function ramSummaries(
+  sections: readonly { readonly scanner: IterativeScanner | undefined }[],
+): readonly RamSummary[] {
+  return sections.flatMap(({ scanner }) => {
+    const summary = scanner?.summary();
+    return summary?.kind === 'ram' ? [summary] : [];
+  });
+}
+
 /** Makes the scanner of a section, once its header has been read. */
 export type CreateIterativeScanner = (context: IterativeContext) => IterativeScanner;
 

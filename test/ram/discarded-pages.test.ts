@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
 import { memorySource } from '../../src/bytes/source.ts';
 import { openStream } from '../../src/layout/open.ts';
-import { ramSummary } from '../../src/ops/ram-report.ts';
+import { ramSummaries } from '../../src/ram/iterative.ts';
 import { fixtures, readFixture } from '../fixtures.ts';
 
 const postcopy = fixtures.filter(({ name }) => name.endsWith('-postcopy'));
 
 test.each(postcopy)('$name: all that was discarded comes again', async ({ name }) => {
   const opened = await openStream(memorySource(readFixture(name)));
-  expect(ramSummary(opened)?.missing).toEqual([]);
+  expect(ramSummaries(opened.stream.sections)[0]?.missing).toEqual([]);
   expect(opened.diagnostics.filter(({ code }) => code === 'missing-pages')).toEqual([]);
 });
 
@@ -27,7 +27,7 @@ test.each(postcopy)('$name: cut behind the switch, all that was discarded is mis
     }
   }
   expect(discarded.size).toBeGreaterThan(0);
-  const missing = ramSummary(opened)?.missing ?? [];
+  const missing = ramSummaries(opened.stream.sections)[0]?.missing ?? [];
   expect(new Map(missing.map(({ block, pages }) => [block, pages]))).toEqual(discarded);
   const named = opened.diagnostics.filter(({ code }) => code === 'missing-pages');
   expect(named).toHaveLength(discarded.size);
