@@ -121,12 +121,11 @@ export { hashPages, PageHashes } from './memory/page-hashes.ts';
 export { type IndexedBlock, PageIndex } from './memory/page-index.ts';
 export { type MemoryOptions, PageIndexBuilder } from './memory/page-index-builder.ts';
 export { memorySpool, type OpenSpool, type Spool } from './memory/spool.ts';
-export { type AlignedChild, type AlignedStep, alignChildren, alignLayouts } from './ops/align.ts';
+export { type AlignedChild, alignChildren } from './ops/align.ts';
 export { describe } from './ops/describe.ts';
 export { type DiffOptions, diffStreams } from './ops/diff.ts';
 export {
   type Change,
-  type ChangedRange,
   type ChangeKind,
   diffLayouts,
   type LayoutDiff,
@@ -153,6 +152,7 @@ export {
   ramReport,
   type TimesReport,
 } from './ops/ram-report.ts';
+export type { ChangedRange } from './ops/range-list.ts';
 export { compileSelectors, pruneLayout, type Selection, selectNodes } from './ops/select.ts';
 export { type VolatileField, volatileFields, volatileTypes } from './ops/volatile-fields.ts';
 export { withVmdesc } from './ops/with-vmdesc.ts';
@@ -175,7 +175,7 @@ export {
 } from './schema/dump-vmstate.ts';
 export { parseSchema } from './schema/parse-schema.ts';
 export * from './schema/qemu-schema.ts';
-export type { DeviceSchema, FieldSchema, Schema, SchemaOrigin, StructSchema } from './schema/schema.ts';
+export type { DeviceSchema, FieldSchema, Schema, StructSchema } from './schema/schema.ts';
 export { serializeSchema } from './schema/serialize-schema.ts';
 export type * from './stream/records.ts';
 export type { Section, Stream } from './stream/stream.ts';

@@ -8,6 +8,10 @@ export function rangeLength(range: Range): number {
   return range.end - range.start;
 }
 
+export function totalLength(ranges: readonly Range[]): number {
+  return ranges.reduce((sum, range) => sum + rangeLength(range), 0);
+}
+
 /** `0x1a2b`, the way offsets are written in every message. */
 export function hexOffset(offset: number): string {
   return `0x${offset.toString(16)}`;

@@ -267,14 +267,6 @@ export class Terms {
     });
   }
 
-  /** A term where each of these conditions, by id, holds or does not. */
-  settle(term: Term, conditions: ReadonlyMap<number, boolean>): Term {
-    if (term.parts.length === 0 || conditions.size === 0) return term;
-    const facts = new Map<number, Term>();
-    for (const [id, holds] of conditions) facts.set(id, this.constant(holds ? 1n : 0n));
-    return this.#replace(term, facts);
-  }
-
   /** A term with one of its parts replaced. */
   substitute(term: Term, part: Term, by: Term): Term {
     return this.#replace(term, new Map([[part.id, by]]));

@@ -1,3 +1,4 @@
+import { appendTo } from '../bytes/append-to.ts';
 import { forEachPointer, type Image } from './elf/image.ts';
 
 /** A TypeInfo in the image. */
@@ -111,9 +112,7 @@ function hasTypeShape(image: Image, layout: TypeLayout, address: number): boolea
 function descendantsOf(root: string, types: readonly RawType[]): readonly RawType[] {
   const byParent = new Map<string, RawType[]>();
   for (const type of types) {
-    const siblings = byParent.get(type.parent);
-    if (siblings) siblings.push(type);
-    else byParent.set(type.parent, [type]);
+    appendTo(byParent, type.parent, type);
   }
   const found = new Map<string, RawType>();
   const pending = [...(byParent.get(root) ?? [])];

@@ -1,5 +1,5 @@
 import type { Diagnostic } from '../bytes/diagnostic.ts';
-import { rangeLength } from '../bytes/range.ts';
+import { totalLength } from '../bytes/range.ts';
 import type { FinishedSource } from '../bytes/source.ts';
 import type { OpenedStream, OpenOptions } from '../layout/open.ts';
 import { analyzeMigrationDesc, analyzeMigrationState } from '../render/analyze-migration-text.ts';
@@ -107,7 +107,7 @@ async function extractSections(opened: OpenedStream, output: OutputFolder): Prom
     await output.write(file, readRanges(opened.source, bodies));
     files.push({
       file,
-      size: bodies.reduce((sum, body) => sum + rangeLength(body), 0),
+      size: totalLength(bodies),
       content: { kind: 'section', id, idstr, instanceId, offset: bodies[0]?.start ?? 0 },
     });
   }

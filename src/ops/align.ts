@@ -1,6 +1,7 @@
+import { appendTo } from '../bytes/append-to.ts';
 import type { PathComponent } from '../bytes/diagnostic.ts';
 import { childrenOf } from '../layout/children.ts';
-import type { Layout, LayoutNode, StructNode } from '../layout/node.ts';
+import type { LayoutNode, StructNode } from '../layout/node.ts';
 import { alignSequences } from './align-sequences.ts';
 import { hashNode } from './hash-node.ts';
 
@@ -21,49 +22,6 @@ export type AlignedChild =
   | { readonly kind: 'regrouped'; readonly a: readonly LayoutNode[]; readonly b: readonly LayoutNode[] }
   | { readonly kind: 'removed'; readonly a: LayoutNode }
   | { readonly kind: 'added'; readonly b: LayoutNode };
-
-/** An aligned child and where it is. Paths run from the section's root, and are valid until the next step. */
-export type AlignedStep = AlignedChild & {
-  readonly pathA: readonly PathComponent[];
-  readonly pathB: readonly PathComponent[];
-};
-
-/**
- * Two layouts side by side: all nodes in the order of `a`, a pair before what is in it. What only one of them has is
- * one step, whatever is in it. `enter` decides whether the children of a pair are visited. The roots are the first
- * pair.
- */
-export function* alignLayouts(
-  a: Layout,
-  b: Layout,
-  enter: (a: LayoutNode, b: LayoutNode) => boolean = () => true,
-): Generator<AlignedStep> {
-  const pathA: PathComponent[] = [];
-  const pathB: PathComponent[] = [];
-  const stack: Iterator<AlignedChild>[] = [];
-  yield { kind: 'both', a: a.root, b: b.root, moved: false, pathA, pathB };
-  if (enter(a.root, b.root)) stack.push(alignChildren(a.root, b.root)[Symbol.iterator]());
-  for (let top = stack.at(-1); top; top = stack.at(-1)) {
-    const { done, value: child } = top.next();
-    const depth = stack.length - 1;
-    if (done) {
-      stack.pop();
-      pathA.length = depth;
-      pathB.length = depth;
-      continue;
-    }
-    pathA.length = depth;
-    pathB.length = depth;
-    if (child.kind === 'both' || child.kind === 'renamed') {
-      pathA.push(child.a.name);
-      pathB.push(child.b.name);
-    } else if (child.kind === 'removed') pathA.push(child.a.name);
-    else if (child.kind === 'added') pathB.push(child.b.name);
-    yield { ...child, pathA, pathB };
-    if ((child.kind === 'both' || child.kind === 'renamed') && enter(child.a, child.b))
-      stack.push(alignChildren(child.a, child.b)[Symbol.iterator]());
-  }
-}
 
 /**
  * The children of two nodes side by side, in the order of `a`; none where the nodes are not both structs or both arrays.
@@ -180,9 +138,7 @@ function matchNames(a: readonly LayoutNode[], b: readonly LayoutNode[]): number[
   const indexes = new Map<PathComponent, number[]>();
   for (const [i, node] of b.entries()) {
     const name = matchedName(node);
-    const list = indexes.get(name);
-    if (list) list.push(i);
-    else indexes.set(name, [i]);
+    appendTo(indexes, name, i);
   }
   for (const list of indexes.values()) list.reverse();
   return a.map((node) => indexes.get(matchedName(node))?.pop() ?? -1);

@@ -1,6 +1,6 @@
-import { type Range, rangeLength } from '../bytes/range.ts';
+import { type Range, totalLength } from '../bytes/range.ts';
 import type { FinishedSource } from '../bytes/source.ts';
-import type { ChangedRange } from './diff-layouts.ts';
+import { type ChangedRange, RangeList } from './range-list.ts';
 
 /** Bytes of a source, in pieces that follow each other. */
 export interface SourceBytes {
@@ -11,44 +11,27 @@ export interface SourceBytes {
 export interface BytesDiff {
   readonly lengthA: number;
   readonly lengthB: number;
-  /** Bytes that differ, as far as both sides go; offsets from the first byte. The first MAX_RANGES. */
+  /** Bytes that differ, as far as both sides go; offsets from the first byte. The first ones, as many as RangeList keeps. */
   readonly ranges: readonly ChangedRange[];
   readonly differing: number;
 }
 
 const WINDOW = 1 << 20;
-const MAX_RANGES = 256;
 
 /** Compares bytes of two sources, place by place. */
 export async function compareBytes(a: SourceBytes, b: SourceBytes): Promise<BytesDiff> {
   const readerA = new PieceReader(a);
   const readerB = new PieceReader(b);
-  const ranges: { start: number; end: number }[] = [];
-  let differing = 0;
+  const ranges = new RangeList();
   for (let offset = 0; ; ) {
     const length = Math.min(await readerA.load(), await readerB.load());
     if (length === 0) break;
     const bytesA = readerA.take(length);
     const bytesB = readerB.take(length);
-    for (let i = 0; i < length; i++) {
-      if (bytesA[i] === bytesB[i]) continue;
-      differing++;
-      const last = ranges.at(-1);
-      if (last?.end === offset + i) last.end++;
-      else if (ranges.length < MAX_RANGES) ranges.push({ start: offset + i, end: offset + i + 1 });
-    }
+    for (let i = 0; i < length; i++) if (bytesA[i] !== bytesB[i]) ranges.addAt(offset + i, offset + i);
     offset += length;
   }
-  return {
-    lengthA: total(a.pieces),
-    lengthB: total(b.pieces),
-    ranges: ranges.map(({ start, end }) => ({ startA: start, endA: end, startB: start, endB: end })),
-    differing,
-  };
-}
-
-function total(pieces: readonly Range[]): number {
-  return pieces.reduce((sum, piece) => sum + rangeLength(piece), 0);
+  return { lengthA: totalLength(a.pieces), lengthB: totalLength(b.pieces), ...ranges.found };
 }
 
 class PieceReader {

@@ -1,8 +1,10 @@
 import type { PathComponent } from '../bytes/diagnostic.ts';
 import { childrenOf, isUniform } from '../layout/children.ts';
 import type { Layout, LayoutNode, LeafValue } from '../layout/node.ts';
+import { NULL_POINTER_TYPES } from '../schema/known-infos.ts';
 import { type AlignedChild, alignChildren, isPadding, leaves } from './align.ts';
 import type { DiffFilter } from './diff-filter.ts';
+import { type ChangedRange, RangeList } from './range-list.ts';
 
 /**
  * What became of a field:
@@ -25,14 +27,6 @@ export type ChangeKind =
   | 'renamed'
   | 'regrouped';
 
-/** Bytes of a buffer, or elements of an array, from `start` to before `end`, on both sides. */
-export interface ChangedRange {
-  readonly startA: number;
-  readonly endA: number;
-  readonly startB: number;
-  readonly endB: number;
-}
-
 export interface Change {
   readonly kind: ChangeKind;
   /** From the section's root, in A; in B where A does not have it. */
@@ -42,7 +36,7 @@ export interface Change {
   /** The nodes that it is about: one on each side that has it, several only where they were regrouped. */
   readonly a: readonly LayoutNode[];
   readonly b: readonly LayoutNode[];
-  /** What of a buffer or array it is about: the first MAX_RANGES ranges. */
+  /** What of a buffer or array it is about: the first ranges, as many as RangeList keeps. */
   readonly ranges?: readonly ChangedRange[];
   readonly unit?: 'bytes' | 'elements';
   /** How many bytes or elements differ. */
@@ -78,7 +72,6 @@ export interface LayoutDiffOptions {
 
 /** Elements of an array that are listed one by one; more are ranges. */
 const MAX_SINGLE = 16;
-const MAX_RANGES = 256;
 const MAX_CHANGES = 10_000;
 
 /** All differences between two layouts, in the order of A. */
@@ -244,7 +237,7 @@ class LayoutComparison implements LayoutDiff {
       for (let i = 0; i < bytesA.length; i++)
         if (bytesA[i] !== bytesB[i] && !isIgnored(i)) ranges.addAt(i, i);
     }
-    if (ranges.differing === 0) this.same++;
+    if (ranges.found.differing === 0) this.same++;
     else this.add('value', [a], [b], { ...ranges.found, unit: 'bytes' });
   }
 
@@ -258,7 +251,8 @@ class LayoutComparison implements LayoutDiff {
 
   #compareArrays(a: LayoutNode & { kind: 'array' }, b: LayoutNode & { kind: 'array' }): void {
     if (a.length !== b.length) this.add('length', [a], [b]);
-    const typesDiffer = a.type !== b.type && !isNullPointer(a) && !isNullPointer(b);
+    const typesDiffer =
+      a.type !== b.type && !NULL_POINTER_TYPES.has(a.type) && !NULL_POINTER_TYPES.has(b.type);
     if (typesDiffer && a.length > 0 && b.length > 0) {
       this.add('type', [a], [b]);
       if (!sameLayers(a, b)) return;
@@ -317,26 +311,6 @@ class LayoutComparison implements LayoutDiff {
   }
 }
 
-/** Ranges that grow at their end. */
-class RangeList {
-  readonly ranges: ChangedRange[] = [];
-  differing = 0;
-
-  get found(): Pick<Change, 'ranges' | 'differing'> {
-    return { ranges: this.ranges, differing: this.differing };
-  }
-
-  /** Adds what is at these places; without `inB` or `inA` only one side has it. */
-  addAt(indexA: number, indexB: number, inA = 1, inB = 1): void {
-    this.differing++;
-    const last = this.ranges.at(-1);
-    if (last?.endA === indexA && last.endB === indexB)
-      this.ranges[this.ranges.length - 1] = { ...last, endA: indexA + inA, endB: indexB + inB };
-    else if (this.ranges.length < MAX_RANGES)
-      this.ranges.push({ startA: indexA, endA: indexA + inA, startB: indexB, endB: indexB + inB });
-  }
-}
-
 type ElementChange = 'value' | 'added' | 'removed';
 
 /** Changes of the elements of an array: each for itself while they are few, or else as ranges. */
@@ -372,10 +346,6 @@ function sameType(a: LayoutNode & { kind: 'struct' }, b: LayoutNode & { kind: 's
   const isStruct = (type: string) => type === 'struct' || type === 'vstruct';
   if (a.type !== b.type && !(isStruct(a.type) && isStruct(b.type))) return false;
   return a.vmsdName === undefined || b.vmsdName === undefined || a.vmsdName === b.vmsdName;
-}
-
-function isNullPointer({ type }: LayoutNode): boolean {
-  return type === 'nullptr' || type === 'ptr-marker';
 }
 
 function sameLayers(a: LayoutNode, b: LayoutNode): boolean {

@@ -1,3 +1,4 @@
+import { appendTo } from '../bytes/append-to.ts';
 import type { LayoutNode } from '../layout/node.ts';
 import type { Change } from './diff-layouts.ts';
 import type { SectionDiff } from './diff-result.ts';
@@ -7,9 +8,7 @@ export function foldElements(diff: SectionDiff): SectionDiff {
   const folded = new Map<string, Change[]>();
   for (const change of diff.changes) {
     const text = `${pathText(change)} ${changeText(change)}`;
-    const group = folded.get(text);
-    if (group) group.push(change);
-    else folded.set(text, [change]);
+    appendTo(folded, text, change);
   }
   const changes = [...folded.values()].map((group): Change => {
     const [first] = group as [Change, ...Change[]];
@@ -31,9 +30,7 @@ export function foldSections(diffs: readonly SectionDiff[]): SectionDiff[] {
     // Those that are elsewhere on the other side have a place each.
     const place = diff.counterpart ? `${diff.section} ${diff.instanceId}` : '';
     const text = `${diff.kind} ${device} ${vmsds} ${place}\n${changes}`;
-    const group = folded.get(text);
-    if (group) group.push(diff);
-    else folded.set(text, [diff]);
+    appendTo(folded, text, diff);
   }
   return [...folded.values()].map((group) => {
     const [first, ...others] = group as [SectionDiff, ...SectionDiff[]];

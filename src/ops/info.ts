@@ -1,6 +1,6 @@
 import type { Diagnostic } from '../bytes/diagnostic.ts';
 import { DiagnosticList } from '../bytes/diagnostic-list.ts';
-import { type Range, rangeLength } from '../bytes/range.ts';
+import { rangeLength, totalLength } from '../bytes/range.ts';
 import { type FinishedSource, locate } from '../bytes/source.ts';
 import type { ContainerLayer } from '../containers/open.ts';
 import { childrenOf } from '../layout/children.ts';
@@ -151,8 +151,8 @@ export async function streamInfo(opened: OpenedStream, options: InfoOptions = {}
       type: records[0]?.type ?? 'SECTION_FULL',
       records: records.length,
       offset: records[0]?.range.start ?? 0,
-      size: total(records.map(({ range }) => range)),
-      bodySize: total(records.map(({ body }) => body)),
+      size: totalLength(records.map(({ range }) => range)),
+      bodySize: totalLength(records.map(({ body }) => body)),
       boundary: records.at(-1)?.boundary ?? 'truncated',
       leaves: resolved.get(i)?.leaves ?? 0,
       gapBytes: resolved.get(i)?.gapBytes ?? 0,
@@ -166,7 +166,12 @@ export async function streamInfo(opened: OpenedStream, options: InfoOptions = {}
     size: source.size,
     containers: options.containers ?? [],
     version: 3,
-    configuration: stream.configuration && configurationInfo(stream.configuration),
+    configuration: stream.configuration && {
+      machineType: stream.configuration.machineType,
+      capabilities: stream.configuration.capabilities,
+      targetPageBits: stream.configuration.targetPageBits,
+      uuid: stream.configuration.uuid,
+    },
     pageSize: streamPageSize(opened),
     runState,
     footers: stream.footers,
@@ -194,10 +199,6 @@ function addLeaves(node: LayoutNode, count: { leaves: number; gapBytes: number }
   else for (const child of childrenOf(node)) addLeaves(child, count);
 }
 
-function total(ranges: readonly Range[]): number {
-  return ranges.reduce((sum, range) => sum + rangeLength(range), 0);
-}
-
 function schemaInfo(
   opened: OpenedStream,
   fitting: number,
@@ -211,7 +212,7 @@ function schemaInfo(
       tables && sections > 0
         ? { sections, qemuVersion: tables.schema.qemuVersion, target: tables.schema.target }
         : undefined;
-    return { origin: schema.origin, size, devices: schema.devices.length, others };
+    return { origin: 'vmdesc', size, devices: schema.devices.length, others };
   }
   if (!tables) return undefined;
   const { origin, qemuVersion, target, vmsds, objects, machineTypes } = tables.schema;
@@ -219,15 +220,6 @@ function schemaInfo(
   return origin === 'streams'
     ? { origin, streams: objects.length, machineTypes, ...fit }
     : { origin: 'tables', qemuVersion, target, ...fit };
-}
-
-function configurationInfo({
-  machineType,
-  capabilities,
-  targetPageBits,
-  uuid,
-}: Configuration): Configuration {
-  return { machineType, capabilities, targetPageBits, uuid };
 }
 
 /** All command records, those inside packages included, in stream order. */
@@ -303,7 +295,7 @@ export function byteShares({ source, stream }: OpenedStream): Share {
   };
   addRecords(stream.records);
   for (const { idstr, instanceId, records, scanner } of stream.sections) {
-    const size = total(records.map(({ body }) => body));
+    const size = totalLength(records.map(({ body }) => body));
     const summary = scanner?.summary();
     if (summary?.kind === 'ram') {
       let rest = size;

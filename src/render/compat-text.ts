@@ -1,3 +1,4 @@
+import { appendTo } from '../bytes/append-to.ts';
 import { printable } from '../bytes/diagnostic.ts';
 import type { CompatFinding, CompatReport, Direction } from '../compat/compat.ts';
 import type { CompatRank, CompatRule } from '../compat/rules.ts';
@@ -78,9 +79,7 @@ function byDevice(findings: readonly CompatFinding[]): Map<string, CompatFinding
             finding.devices.flatMap(({ types }) => types),
           )
         : `${finding.vmsd} in ${listText(names)}`;
-    const group = groups.get(title);
-    if (group) group.push(finding);
-    else groups.set(title, [finding]);
+    appendTo(groups, title, finding);
   }
   return groups;
 }

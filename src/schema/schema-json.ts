@@ -65,18 +65,7 @@ export interface TypeJson {
   readonly propertyLists?: readonly number[];
 }
 
-/** What a column of a row is: a number as it is, a string, or a reference + 1, with 0 for none. */
-export type ColumnKind =
-  | 'unsigned'
-  | 'signed'
-  | 'string'
-  | 'optionalString'
-  | 'info'
-  | 'vmsd'
-  | 'function'
-  | 'object';
-
-/** Columns of an info, in order. */
+/** Columns of an info, in order: each a number as it is, a string, or a reference + 1, with 0 for none. */
 export const infoColumns = [
   ['name', 'string'],
   ['object', 'object'],

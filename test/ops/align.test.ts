@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { PathComponent } from '../../src/bytes/diagnostic.ts';
-import type { Layout, LayoutNode, LeafValue, StructNode } from '../../src/layout/node.ts';
-import { alignChildren, alignLayouts, longestRise } from '../../src/ops/align.ts';
+import type { LayoutNode, LeafValue, StructNode } from '../../src/layout/node.ts';
+import { alignChildren, longestRise } from '../../src/ops/align.ts';
 import { alignSequences } from '../../src/ops/align-sequences.ts';
 
 const sequence = fc.array(fc.nat({ max: 5 }), { maxLength: 60 });
@@ -146,32 +146,5 @@ test('an element that is put into an array or list does not shift the others', (
     'both 1 0',
     'both 2 1',
     '+ 2',
-  ]);
-});
-
-test('all nodes of two layouts are met once, with their paths', () => {
-  const layout = (root: StructNode): Layout => ({
-    section: 's',
-    instanceId: 0,
-    versionId: 1,
-    root,
-    diagnostics: [],
-  });
-  const a = layout(struct('', [u32('a'), struct('s', [u32('b'), u32('gone')]), array('l', [u32(0)])]));
-  const b = layout(struct('', [u32('a'), struct('s', [u32('b')]), array('l', [u32(0), u32(1)])]));
-  const steps = Array.from(alignLayouts(a, b), ({ kind, pathA, pathB }) => [
-    kind,
-    pathA.join('/'),
-    pathB.join('/'),
-  ]);
-  expect(steps).toEqual([
-    ['both', '', ''],
-    ['both', 'a', 'a'],
-    ['both', 's', 's'],
-    ['both', 's/b', 's/b'],
-    ['removed', 's/gone', 's'],
-    ['both', 'l', 'l'],
-    ['both', 'l/0', 'l/0'],
-    ['added', 'l', 'l/1'],
   ]);
 });
