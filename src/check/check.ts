@@ -1,6 +1,7 @@
 import { printable } from '../bytes/diagnostic.ts';
 import type { OpenedStream } from '../layout/open.ts';
 import { GLOBAL_STATE } from '../ops/run-state.ts';
+import { deviceKey } from '../schema/schema.ts';
 import type { Section } from '../stream/stream.ts';
 import { checkCommands } from './commands.ts';
 import { checkConfiguration, isDeviceState } from './configuration.ts';
@@ -120,11 +121,11 @@ function isSentAtTimes(
 }
 
 function missingSections({ stream }: OpenedStream, { own }: Destination): Finding[] {
-  const sent = new Set(stream.sections.map(({ idstr, instanceId }) => `${instanceId} ${idstr}`));
+  const sent = new Set(stream.sections.map(deviceKey));
   const names = new Set(stream.sections.map(({ idstr }) => idstr));
   const missing = (own?.stream.sections ?? []).filter(
-    ({ idstr, instanceId }) =>
-      !sent.has(`${instanceId} ${idstr}`) && !names.has(idstr.slice(idstr.lastIndexOf('/') + 1)),
+    (section) =>
+      !sent.has(deviceKey(section)) && !names.has(section.idstr.slice(section.idstr.lastIndexOf('/') + 1)),
   );
   // The state of devices alone has none of those that are sent in several parts.
   const isElsewhere = ({ scanner }: Section) => scanner !== undefined && isDeviceState(stream);

@@ -3,6 +3,7 @@ import { type LoadTarget, targetOfSection } from '../layout/dry-load.ts';
 import type { Layout, StructNode } from '../layout/node.ts';
 import { layoutOf, type OpenedStream, sectionInput } from '../layout/open.ts';
 import type { SchemaTables } from '../layout/tables.ts';
+import { deviceKey } from '../schema/schema.ts';
 import type { Section } from '../stream/stream.ts';
 import { cpusOfCommandLine } from './cpus-of-command-line.ts';
 import type { PropertyValue } from './profile.ts';
@@ -111,7 +112,7 @@ export class Destination {
     this.possibleCpus = facts?.possibleCpus ?? (commandLine && cpusOfCommandLine(commandLine));
     this.qemuVersion = qemuVersion === undefined ? tables?.schema.qemuVersion : (qemuVersion ?? undefined);
     for (const section of this.own?.stream.sections ?? []) {
-      appendTo(this.#sections, sectionKey(section.idstr, section.instanceId), this.#ownSection(section));
+      appendTo(this.#sections, deviceKey(section), this.#ownSection(section));
     }
   }
 
@@ -133,12 +134,12 @@ export class Destination {
    * behind its path is that, by its number among those.
    */
   find(idstr: string, instanceId: number): OwnSection | undefined {
-    const exact = this.#sections.get(sectionKey(idstr, instanceId))?.[0];
+    const exact = this.#sections.get(deviceKey({ idstr, instanceId }))?.[0];
     if (exact || idstr.includes('/')) return exact;
     const sections = this.own?.stream.sections ?? [];
     const named = sections.filter((section) => section.idstr.endsWith(`/${idstr}`));
     const found = named[instanceId];
-    return found && this.#sections.get(sectionKey(found.idstr, found.instanceId))?.[0];
+    return found && this.#sections.get(deviceKey(found))?.[0];
   }
 
   #ownSection(section: Section): OwnSection {
@@ -169,8 +170,4 @@ export class Destination {
       },
     };
   }
-}
-
-function sectionKey(idstr: string, instanceId: number): string {
-  return `${instanceId} ${idstr}`;
 }

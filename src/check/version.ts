@@ -1,3 +1,5 @@
+import { versionNumber } from '../schema/qemu-version.ts';
+
 /** From this version on, QEMU passes what went wrong up to where the load ends, in other words. */
 const PASSES_ERRORS = [10, 2] as const;
 
@@ -42,6 +44,5 @@ export function tooNewWords(
 
 /** Is a version such as `10.0.13` older than major and minor? */
 export function isOlder(version: string, [major, minor]: readonly [number, number]): boolean {
-  const [theirMajor = 0, theirMinor = 0] = version.split('.').map((part) => Number.parseInt(part, 10));
-  return theirMajor < major || (theirMajor === major && theirMinor < minor);
+  return (versionNumber(version) ?? Number.POSITIVE_INFINITY) < 1000 * major + minor;
 }

@@ -160,7 +160,8 @@ export async function dryLoad(target: LoadTarget, input: SectionInput): Promise<
   }
   if (!closest) return { kind: 'unknown', why: 'the search for a reading was given up' };
   const { offset, why, refusal } = closest;
-  return { kind: 'fails', ...loader.build(closest, closest.memory), offset, why, refusal, certain };
+  const { root, path } = loader.build(closest, closest.memory);
+  return { kind: 'fails', root, path, offset, why, refusal, certain };
 }
 
 async function openLoader(tables: SchemaTables, input: SectionInput, objects: Objects, isLoad: boolean) {
@@ -177,16 +178,7 @@ async function openLoader(tables: SchemaTables, input: SectionInput, objects: Ob
   const build = (
     { candidate, guesses }: { candidate: Candidate; guesses: readonly Guess[] },
     memory: Shadow,
-  ) => {
-    const { path, root } = buildNodes(
-      machine,
-      context,
-      candidate.vmsd,
-      versionId,
-      withGuesses(memory, guesses),
-    );
-    return { path, root };
-  };
+  ) => buildNodes(machine, context, candidate.vmsd, versionId, withGuesses(memory, guesses));
   /** Memory as it was before it was prepared for the save: numbers that this may have changed are unknown. */
   const beforeSave = ({ candidate, shadow }: Solution): Shadow => {
     structs = [];

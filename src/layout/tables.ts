@@ -29,30 +29,19 @@ const MAX_STEPS = 20_000_000;
 /** Readings that cost this many bits more than the best one are not looked for. */
 const MARGIN = 24;
 
-/** What it took to find the readings of a section. */
-export interface SearchEffort {
-  readonly section: string;
-  /** Bytes of the section. */
-  readonly length: number;
-  /** Runs through the section or a part of it, and their steps. */
-  readonly states: number;
-  readonly steps: number;
-}
-
 /** The VMSD tables of a QEMU, ready to resolve sections with. */
 export class SchemaTables implements InfoTables {
   readonly schema: QemuSchema;
-  readonly onSearch: (effort: SearchEffort) => void;
   readonly #compiler: TablesCompiler;
   #finder: CandidateFinder | undefined;
   #hints: CountHints | undefined;
   readonly #byName = new Map<string, number[]>();
+  /** The first VMSD that has a field with an info, by both names. */
+  #infoFields: ReadonlyMap<string, number> | undefined;
   readonly #buses = new WeakMap<readonly Section[], ReadonlySet<string>>();
 
-  /** `onSearch` is called for each section that was searched for its reading: to measure. */
-  constructor(schema: QemuSchema, onSearch: (effort: SearchEffort) => void = () => {}) {
+  constructor(schema: QemuSchema) {
     this.schema = schema;
-    this.onSearch = onSearch;
     this.#compiler = new TablesCompiler(schema);
     for (const [i, { name }] of schema.vmsds.entries()) {
       if (name !== undefined) appendTo(this.#byName, name, i);
@@ -70,18 +59,13 @@ export class SchemaTables implements InfoTables {
   }
 
   infoField(name: string, info: string): CompiledField | undefined {
-    const { vmsds, infos } = this.schema;
-    const index = vmsds.findIndex(({ fields }) =>
-      fields.some(
-        (field) => field.name === name && field.info !== undefined && infos[field.info]?.name === info,
-      ),
+    this.#infoFields ??= infoFields(this.schema);
+    const index = this.#infoFields.get(`${name} ${info}`);
+    if (index === undefined) return undefined;
+    const { fields } = this.#compiler.program(index);
+    return fields.find(
+      (field) => field.name === name && field.element.kind === 'info' && field.element.info === info,
     );
-    if (index < 0) return undefined;
-    return this.#compiler
-      .program(index)
-      .fields.find(
-        ({ element, ...field }) => field.name === name && element.kind === 'info' && element.info === info,
-      );
   }
 
   /** VMSDs that a section can be of, the likeliest first. The stream's other sections tell which buses there are. */
@@ -97,6 +81,16 @@ export class SchemaTables implements InfoTables {
       return { vmsd: this.#compiler.program(index), cost, types };
     });
   }
+}
+
+function infoFields({ vmsds, infos }: QemuSchema): ReadonlyMap<string, number> {
+  const found = new Map<string, number>();
+  for (const [i, { fields }] of vmsds.entries())
+    for (const { name, info } of fields) {
+      const key = `${name} ${info === undefined ? undefined : infos[info]?.name}`;
+      if (info !== undefined && !found.has(key)) found.set(key, i);
+    }
+  return found;
 }
 
 /** Resolves a section by VMSD tables; undefined where the tables have nothing for it. */
@@ -123,7 +117,6 @@ export async function resolveByTables(
     steps: MAX_STEPS,
     margin: MARGIN,
   });
-  tables.onSearch({ section: idstr, length: rangeLength(body), states: result.states, steps: result.steps });
   const build = (vmsd: CompiledVmsd, shadow: Shadow, doubt?: Doubt): StructNode => {
     const { root, outcome, path } = buildNodes(machine, context, vmsd, versionId, shadow, doubt);
     if (outcome.kind === 'cut') {

@@ -1,8 +1,8 @@
 import { appendTo } from '../bytes/append-to.ts';
 import type { Diagnostic } from '../bytes/diagnostic.ts';
 import { type OpenedStream, undescribedSections } from '../layout/open.ts';
-import { findDevice } from '../schema/schema.ts';
-import type { JsonObject, JsonValue } from '../schema/vmdesc.ts';
+import { deviceKey, findDevice } from '../schema/schema.ts';
+import { deviceEntries, type JsonObject } from '../schema/vmdesc.ts';
 import { streamPageSize } from './page-size.ts';
 import { vmdescForm, writeVmdesc } from './write-vmdesc.ts';
 
@@ -24,29 +24,14 @@ export async function describe(opened: OpenedStream): Promise<Description> {
   const made = await writeVmdesc(opened, vmdescForm(tables.schema.qemuVersion), pageSize);
   if (!vmdesc || !schema) return made;
   const own = new Map<string, JsonObject[]>();
-  for (const entry of deviceEntries(vmdesc)) appendTo(own, entryKey(entry), entry);
+  for (const device of deviceEntries(vmdesc)) appendTo(own, deviceKey(device), device.entry);
   const seen = new Map<string, number>();
-  const devices = deviceEntries(made.vmdesc).map((entry) => {
-    const key = entryKey(entry);
+  const devices = deviceEntries(made.vmdesc).map((device) => {
+    const key = deviceKey(device);
     const occurrence = seen.get(key) ?? 0;
     seen.set(key, occurrence + 1);
-    const isDescribed = findDevice(schema, String(entry['name']), instanceIdOf(entry), occurrence);
-    return (isDescribed && own.get(key)?.[occurrence]) ?? entry;
+    const isDescribed = findDevice(schema, device.idstr, device.instanceId, occurrence);
+    return (isDescribed && own.get(key)?.[occurrence]) ?? device.entry;
   });
   return { ...made, vmdesc: { ...vmdesc, ...made.vmdesc, devices } };
-}
-
-function deviceEntries({ devices }: JsonObject): readonly JsonObject[] {
-  const isEntry = (value: JsonValue): value is JsonObject =>
-    typeof value === 'object' && value !== null && !Array.isArray(value);
-  return Array.isArray(devices) ? devices.filter(isEntry) : [];
-}
-
-function entryKey(entry: JsonObject): string {
-  return `${instanceIdOf(entry)} ${String(entry['name'])}`;
-}
-
-/** Some versions of QEMU print the u32 as signed. */
-function instanceIdOf(entry: JsonObject): number {
-  return Number(entry['instance_id']) >>> 0;
 }

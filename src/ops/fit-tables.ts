@@ -1,8 +1,10 @@
+import { appendTo } from '../bytes/append-to.ts';
 import { rangeLength } from '../bytes/range.ts';
 import type { Layout } from '../layout/node.ts';
 import { layoutOf, type OpenedStream } from '../layout/open.ts';
 import type { SchemaTables } from '../layout/tables.ts';
-import type { JsonObject, JsonValue } from '../schema/vmdesc.ts';
+import { deviceKey } from '../schema/schema.ts';
+import { deviceEntries } from '../schema/vmdesc.ts';
 import type { Section } from '../stream/stream.ts';
 import { deviceEntry, vmdescForm } from './write-vmdesc.ts';
 
@@ -59,17 +61,6 @@ export async function fitTables(
   opened: OpenedStream,
   tables: SchemaTables,
   described: DescribedDevices,
-): Promise<TablesFit>;
-export async function fitTables(
-  opened: OpenedStream,
-  tables: SchemaTables,
-  described: DescribedDevices,
-  least: number,
-): Promise<TablesFit | undefined>;
-export async function fitTables(
-  opened: OpenedStream,
-  tables: SchemaTables,
-  described: DescribedDevices,
   least = 0,
 ): Promise<TablesFit | undefined> {
   const all = Math.min(opened.stream.sections.filter(({ scanner }) => !scanner).length, MAX_SECTIONS);
@@ -90,30 +81,18 @@ export async function fitTables(
     if (isExplained(layout)) fitting++;
     if (isExplained(layout) || isExplainedToCut(layout)) explained++;
     if (fitting + all - sections < least) return undefined;
-    const device = described.get(deviceKey(section));
+    const device = described.get(deviceKey(section))?.[section.occurrence];
     if (device !== undefined && device === JSON.stringify(deviceEntry(layout, form)[0])) alike++;
   }
   return { sections, fitting, explained, alike, layouts };
 }
 
-/** The entries of a stream's own vmdesc as text, by the sections that they are about; none where it has none. */
-export type DescribedDevices = ReadonlyMap<string, string>;
+/** The entries of a stream's own vmdesc as text, by the devices that they are about; none where it has none. */
+export type DescribedDevices = ReadonlyMap<string, readonly string[]>;
 
 export function describedDevices({ vmdesc }: OpenedStream): DescribedDevices {
-  const devices = vmdesc?.['devices'];
-  if (!Array.isArray(devices)) return new Map();
-  return new Map(
-    devices.filter(isObject).map((device) => {
-      const { name, instance_id: instanceId } = device;
-      return [deviceKey({ idstr: String(name), instanceId: Number(instanceId) }), JSON.stringify(device)];
-    }),
-  );
-}
-
-function isObject(value: JsonValue): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function deviceKey({ idstr, instanceId }: Pick<Section, 'idstr' | 'instanceId'>): string {
-  return `${instanceId} ${idstr}`;
+  const described = new Map<string, string[]>();
+  for (const device of vmdesc ? deviceEntries(vmdesc) : [])
+    appendTo(described, deviceKey(device), JSON.stringify(device.entry));
+  return described;
 }

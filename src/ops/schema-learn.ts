@@ -3,6 +3,7 @@ import { fixedInfoLength } from '../infos/infos.ts';
 import { childrenOf } from '../layout/children.ts';
 import type { ArrayNode, LayoutNode, LeafNode, StructNode } from '../layout/node.ts';
 import { layoutOf, type OpenedStream } from '../layout/open.ts';
+import { LISTS, NULL_POINTER_TYPES, OBJECT_POINTER_MARKER } from '../schema/known-infos.ts';
 import { NotLearnable, VmsdLearner } from '../schema/learn-vmsds.ts';
 import { learnedSchema } from '../schema/learned-schema.ts';
 import type { ObservedField, ObservedStruct } from '../schema/observed.ts';
@@ -92,10 +93,7 @@ function failure(message: string, source?: string): DecodeError {
 }
 
 const STRUCT_TYPES: ReadonlySet<string> = new Set(['struct', 'vstruct']);
-const POINTER_MARKERS: ReadonlySet<string> = new Set(['nullptr', 'ptr-marker']);
-const LISTS: ReadonlySet<string> = new Set(['qtailq', 'qlist']);
 const LIST_FLAG = '(more)';
-const OBJECT_POINTER_MARKER = 0x31;
 const MAX_DEPTH = 64;
 
 /** Sees the VMSDs in the layout of a section that its vmdesc describes. */
@@ -167,7 +165,7 @@ class Observer {
     name: string,
     depth: number,
   ): Pick<ObservedField, 'name' | 'type' | 'size' | 'sized' | 'nullType' | 'marked' | 'structs'> {
-    const values = nodes.filter(({ type }) => !POINTER_MARKERS.has(type));
+    const values = nodes.filter(({ type }) => !NULL_POINTER_TYPES.has(type));
     if (nodes.some(({ kind }) => kind === 'gap')) throw new NotLearnable(`nobody can name ${name}`);
     const [first] = values;
     const length = first ? first.end - first.start : 0;
@@ -179,7 +177,7 @@ class Observer {
       // QEMU counts a bitmap in bits.
       size: type === 'bitmap' ? length * 8 : length,
       sized: type === 'bitmap' || fixedInfoLength(type ?? '', length + 1, name) === length + 1,
-      nullType: nodes.find(({ type: marker }) => POINTER_MARKERS.has(marker))?.type,
+      nullType: nodes.find(({ type: marker }) => NULL_POINTER_TYPES.has(marker))?.type,
       marked: nodes.some(isObjectMarker),
       structs: this.#structs(values, depth + 1),
     };

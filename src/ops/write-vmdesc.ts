@@ -5,6 +5,8 @@ import { childrenOf } from '../layout/children.ts';
 import type { ArrayNode, Layout, LayoutNode, StructNode } from '../layout/node.ts';
 import { layouts, type OpenedStream } from '../layout/open.ts';
 import { CONFIGURATION_SECTION } from '../layout/section.ts';
+import { COLLECTIONS, NULL_POINTER_TYPES } from '../schema/known-infos.ts';
+import { versionNumber } from '../schema/qemu-version.ts';
 import type { JsonObject, JsonValue } from '../schema/vmdesc.ts';
 
 /** What QEMU's way to write a vmdesc depends on. */
@@ -20,11 +22,10 @@ export interface VmdescForm {
 
 /** The form of a QEMU version, as `10.0.13 (Debian …)`. Of an unknown one that of the latest. */
 export function vmdescForm(qemuVersion: string | undefined): VmdescForm {
-  const [major, minor] = (qemuVersion?.match(/\d+/g) ?? ['11', '1']).map(Number);
-  const version = (major ?? 0) * 100 + (minor ?? 0);
+  const version = versionNumber(qemuVersion) ?? Number.POSITIVE_INFINITY;
   return {
-    configuration: version >= 801,
-    nullPointer: version < 1000 ? 'first-element' : version < 1100 ? 'nullptr' : 'ptr-marker',
+    configuration: version >= 8001,
+    nullPointer: version < 10_000 ? 'first-element' : version < 11_000 ? 'nullptr' : 'ptr-marker',
   };
 }
 
@@ -100,7 +101,7 @@ function fieldEntries(node: LayoutNode, form: VmdescForm): JsonObject[] {
 function pointerParts(node: ArrayNode, form: VmdescForm): JsonObject[] {
   const elements = [...childrenOf(node)];
   const isNull = (element: LayoutNode | undefined) =>
-    element?.kind === 'leaf' && NULL_TYPES.has(element.type);
+    element?.kind === 'leaf' && NULL_POINTER_TYPES.has(element.type);
   const entries: JsonObject[] = [];
   for (let i = 0; i < elements.length; ) {
     let end = i + 1;
@@ -113,13 +114,9 @@ function pointerParts(node: ArrayNode, form: VmdescForm): JsonObject[] {
   return entries;
 }
 
-const NULL_TYPES: ReadonlySet<string> = new Set(['nullptr', 'ptr-marker']);
-/** Infos that walk a VMSD put its keys into their own entry; of a list those of the last element are left. */
-const LISTS: ReadonlySet<string> = new Set(['qtailq', 'qlist', 'gtree']);
-
 function fieldEntry(name: string, array: JsonObject, node: LayoutNode, form: VmdescForm): JsonObject {
   const size = rangeLength({ start: node.start, end: node.end });
-  if (node.kind === 'leaf' && NULL_TYPES.has(node.type)) {
+  if (node.kind === 'leaf' && NULL_POINTER_TYPES.has(node.type)) {
     return form.nullPointer === 'first-element'
       ? { name, ...array, type: 'struct', struct: {}, size }
       : { name, ...array, type: form.nullPointer, size };
@@ -130,7 +127,8 @@ function fieldEntry(name: string, array: JsonObject, node: LayoutNode, form: Vmd
   if (node.kind === 'struct' && (node.type === 'vstruct' || node.type === 'tmp')) {
     return { name, ...array, type: node.type, ...structKeys(node, form), size };
   }
-  if (node.kind === 'struct' && LISTS.has(node.type)) {
+  // Infos that walk a VMSD put its keys into their own entry; of a list those of the last element are left.
+  if (node.kind === 'struct' && COLLECTIONS.has(node.type)) {
     const last = node.children.findLast((child) => child.kind === 'struct');
     const element =
       last && node.type === 'gtree' ? last.children.findLast((child) => child.kind === 'struct') : last;

@@ -1,3 +1,4 @@
+import { COLLECTIONS } from './known-infos.ts';
 import type { LearnedVmsd } from './learn-vmsds.ts';
 import type { LearnedCounter } from './learned-counts.ts';
 import { type LearnedMember, MemberLayout, UNKNOWN_COUNTER } from './learned-members.ts';
@@ -256,8 +257,6 @@ class SchemaMaker {
   }
 }
 
-/** Infos that cannot be read without a VMSD for what is in them. */
-const COLLECTIONS: ReadonlySet<string> = new Set(['qtailq', 'qlist', 'gtree']);
 const NOWHERE: HostAddress = { object: 0, address: 0 };
 
 function description(name: string | undefined, versionId: number, at: HostAddress): VMStateDescription {

@@ -1,20 +1,15 @@
-import type { Diagnostic } from '../bytes/diagnostic.ts';
+import { appendTo } from '../bytes/append-to.ts';
 
-/** Where a schema was taken from. */
-export type SchemaOrigin = 'vmdesc';
-
-/** What the bytes of a stream's device state may mean, as plain data, whichever way it was made. */
+/** What the bytes of a stream's device state may mean, as plain data: what its vmdesc says. */
 export interface Schema {
-  readonly origin: SchemaOrigin;
   /** Target page size in bytes. */
   readonly pageSize: number | undefined;
-  /** The CONFIGURATION record; undefined where the source does not describe it (blobs of QEMU before 8.1 or so). */
+  /** The CONFIGURATION record; undefined where it is not described (blobs of QEMU before 8.1 or so). */
   readonly configuration: StructSchema | undefined;
   /** In stream order. */
   readonly devices: readonly DeviceSchema[];
   /** Descriptions of devices, not known how many, were lost. */
   readonly isDamaged: boolean;
-  readonly diagnostics: readonly Diagnostic[];
 }
 
 /** A section: which device it is, and how its state is laid out. */
@@ -58,12 +53,13 @@ export function findDevice(
   instanceId: number,
   occurrence = 0,
 ): DeviceSchema | undefined {
-  const devices = deviceIndex(schema).get(deviceKey(idstr, instanceId));
+  const devices = deviceIndex(schema).get(deviceKey({ idstr, instanceId }));
   const isLastMeant = !schema.isDamaged || occurrence === Number.POSITIVE_INFINITY;
   return devices?.[occurrence] ?? (isLastMeant ? devices?.at(-1) : undefined);
 }
 
-function deviceKey(idstr: string, instanceId: number): string {
+/** A text by which devices and sections are found: the same for those of one idstr and instance id. */
+export function deviceKey({ idstr, instanceId }: Pick<DeviceSchema, 'idstr' | 'instanceId'>): string {
   return `${instanceId}/${idstr}`;
 }
 
@@ -73,12 +69,7 @@ function deviceIndex(schema: Schema): ReadonlyMap<string, readonly DeviceSchema[
   const known = deviceIndexes.get(schema);
   if (known) return known;
   const index = new Map<string, DeviceSchema[]>();
-  for (const device of schema.devices) {
-    const key = deviceKey(device.idstr, device.instanceId);
-    const devices = index.get(key);
-    if (devices) devices.push(device);
-    else index.set(key, [device]);
-  }
+  for (const device of schema.devices) appendTo(index, deviceKey(device), device);
   deviceIndexes.set(schema, index);
   return index;
 }

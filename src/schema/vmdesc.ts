@@ -2,7 +2,7 @@ import { type Diagnostic, formatPath, type PathComponent, printable } from '../b
 import { DiagnosticList } from '../bytes/diagnostic-list.ts';
 import { eachMark, excessOfJson } from '../bytes/json-excess.ts';
 import type { Range } from '../bytes/range.ts';
-import type { DeviceSchema, FieldSchema, Schema, StructSchema } from './schema.ts';
+import { type DeviceSchema, deviceKey, type FieldSchema, type Schema, type StructSchema } from './schema.ts';
 
 /** JSON as it was parsed. */
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
@@ -62,7 +62,7 @@ export function parseVmdesc(
     const reason = printable(String(error instanceof Error ? error.message : error)).slice(0, 100);
     const named = lost
       .slice(0, MAX_NAMED)
-      .map(({ name }) => printable(name))
+      .map(({ idstr }) => printable(idstr))
       .join(', ');
     const others = lost.length > MAX_NAMED ? ` and ${lost.length - MAX_NAMED} more` : '';
     const names = lost.length === 0 ? '' : `; no description of ${named}${others}`;
@@ -73,7 +73,7 @@ export function parseVmdesc(
     return { vmdesc: undefined, diagnostics: diagnostics.list() };
   }
   const schema = new VmdescReader(range, diagnostics, lostDevices, MAX_BARE_NODES + text.length).read(json);
-  return { vmdesc: { json, schema }, diagnostics: schema.diagnostics };
+  return { vmdesc: { json, schema }, diagnostics: diagnostics.list() };
 }
 
 /** Where the description of a device begins. An idstr has 255 bytes at most, each of which may be written `\uNNNN`. */
@@ -81,10 +81,7 @@ const DEVICE_START =
   /\{\s*"name"\s*:\s*"((?:[^"\\]|\\.){0,1530})"\s*,\s*"instance_id"\s*:\s*(-?[0-9]{0,10})/g;
 
 /** A device whose description is damaged, as far as it can be told which one it is. */
-interface LostDevice {
-  readonly name: string;
-  readonly instanceId: number;
-}
+type LostDevice = Pick<DeviceSchema, 'idstr' | 'instanceId'>;
 
 /**
  * Reads a damaged blob device by device, so that only those are lost that the damage is in: each begins in a way that
@@ -96,7 +93,7 @@ function salvage(text: string): { value: JsonObject; lost: readonly LostDevice[]
   const lost: LostDevice[] = [];
   for (const [i, match] of starts.entries()) {
     const device = parseDevice(text.slice(match.index, starts[i + 1]?.index));
-    if (device === undefined) lost.push({ name: match[1] ?? '', instanceId: Number(match[2]) >>> 0 });
+    if (device === undefined) lost.push({ idstr: match[1] ?? '', instanceId: unsigned(match[2]) });
     else devices.push(device);
   }
   const pageSize = /"page_size"\s*:\s*([0-9]{1,9})\b/.exec(text)?.[1];
@@ -118,6 +115,25 @@ function parseDevice(text: string): JsonValue | undefined {
 
 function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The entries of a vmdesc's devices as they are in its JSON, with the device that each is of. */
+export function deviceEntries({ devices }: JsonObject): {
+  readonly entry: JsonObject;
+  readonly idstr: string;
+  readonly instanceId: number;
+}[] {
+  const entries = Array.isArray(devices) ? (devices as readonly JsonValue[]).filter(isObject) : [];
+  return entries.map((entry) => ({
+    entry,
+    idstr: String(entry['name']),
+    instanceId: unsigned(entry['instance_id']),
+  }));
+}
+
+/** QEMU prints the u32 of an instance id as signed in some versions. */
+function unsigned(instanceId: unknown): number {
+  return Number(instanceId) >>> 0;
 }
 
 /** Non-negative safe integers: sizes, counts, versions. */
@@ -206,22 +222,20 @@ class VmdescReader {
       const schema = this.#readTop(name, device, (value) => this.#device(value));
       if (!schema) {
         this.#lost ??= [];
-        const instanceId = isObject(device) ? Number(device['instance_id']) : 0;
-        this.#lost.push({ name, instanceId: instanceId >>> 0 });
+        const instanceId = isObject(device) ? unsigned(device['instance_id']) : 0;
+        this.#lost.push({ idstr: name, instanceId });
       }
       return schema ?? [];
     });
     // Sections of one name and instance are told apart by their number, which is not known where one is lost.
-    const lost = new Set(this.#lost?.map(({ name, instanceId }) => `${instanceId} ${name}`));
+    const lost = new Set(this.#lost?.map(deviceKey));
     return {
-      origin: 'vmdesc',
       pageSize: isPageSize(pageSize) ? pageSize : undefined,
       configuration: this.#readTop('configuration', json['configuration'], (value) =>
         this.#struct(value, []),
       ),
-      devices: read.filter(({ idstr, instanceId }) => !lost.has(`${instanceId} ${idstr}`)),
+      devices: read.filter((device) => !lost.has(deviceKey(device))),
       isDamaged: this.#lost !== undefined || !Array.isArray(devices),
-      diagnostics: this.#diagnostics.list(),
     };
   }
 
@@ -244,7 +258,6 @@ class VmdescReader {
   #device(json: JsonObject): DeviceSchema {
     const { name, instance_id: instanceId } = json;
     if (!isName(name)) throw new ShapeError('"name" is not a string of up to 255 characters', []);
-    // QEMU prints the u32 as signed in some versions.
     if (typeof instanceId !== 'number' || !Number.isSafeInteger(instanceId)) {
       throw new ShapeError('"instance_id" is not an integer', []);
     }
@@ -253,7 +266,7 @@ class VmdescReader {
     if (bare > this.#bareNodes)
       throw new ShapeError(`its arrays unfold to more than ${NODES_OF_A_BYTE} nodes for each byte`, []);
     this.#bareNodes -= bare;
-    return { idstr: name, instanceId: instanceId >>> 0, ...struct };
+    return { idstr: name, instanceId: unsigned(instanceId), ...struct };
   }
 
   #struct(json: JsonObject, path: readonly PathComponent[]): StructSchema {

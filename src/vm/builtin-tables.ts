@@ -11,6 +11,7 @@ import {
   type TablesFit,
 } from '../ops/fit-tables.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
+import { versionNumber } from '../schema/qemu-version.ts';
 import type { Schema, StructSchema } from '../schema/schema.ts';
 import type { SchemaEntry, SchemaProvider } from './schema-provider.ts';
 
@@ -130,8 +131,9 @@ async function chooseOf(
     if (findAll || candidate.possible < opened.stream.sections.filter(({ scanner }) => !scanner).length)
       continue;
     // The first that explains all is the one that would be found first among all, too: they need not be loaded.
-    candidate.fit = await fitTables(opened, candidate.tables, described);
-    if (candidate.fit.explained === candidate.fit.sections) return [chosenOf(candidate, candidate.fit)];
+    const fit = (await fitTables(opened, candidate.tables, described))!;
+    if (fit.explained === fit.sections) return [chosenOf(candidate, fit)];
+    candidate.fit = fit;
   }
   // The order is kept where as many can fit.
   tried.sort((a, b) => b.possible - a.possible);
@@ -250,6 +252,5 @@ class LoadedTables implements Iterable<SchemaTables> {
 }
 
 function versionOf({ qemuVersion }: Pick<SchemaEntry, 'qemuVersion'>): number {
-  const [major, minor] = (qemuVersion.match(/\d+/g) ?? []).map(Number);
-  return (major ?? 0) * 1000 + (minor ?? 0);
+  return versionNumber(qemuVersion) ?? 0;
 }

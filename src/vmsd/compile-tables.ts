@@ -15,6 +15,7 @@ import {
   VMS_VSTRUCT,
   type VMStateField,
 } from '../schema/qemu-schema.ts';
+import { versionNumber } from '../schema/qemu-version.ts';
 import type {
   CompiledCount,
   CompiledElement,
@@ -45,7 +46,7 @@ export class TablesCompiler {
     this.#schema = schema;
     this.#expressions = new Map(schema.expressions.map((entry) => [entry.function, entry.expression]));
     this.#nullType =
-      Number.parseInt(schema.qemuVersion ?? '0', 10) >= 11 || schema.infos.some(({ name }) => name === MARKER)
+      (versionNumber(schema.qemuVersion) ?? 0) >= 11_000 || schema.infos.some(({ name }) => name === MARKER)
         ? MARKER
         : 'nullptr';
   }

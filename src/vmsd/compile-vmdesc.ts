@@ -1,10 +1,10 @@
+import { NULL_POINTER_TYPES } from '../schema/known-infos.ts';
 import { omittedElement } from '../schema/omitted.ts';
 import { type FieldSchema, type StructSchema, structLength } from '../schema/schema.ts';
 import type { AppliedField, CompiledField, CompiledVmsd } from './compiled.ts';
 import { scalarTypes } from './scalars.ts';
 
 /** The type of NULL elements where they are described as such: of QEMU 10, and of 11. */
-const NULL_POINTER_TYPES: ReadonlySet<string> = new Set(['nullptr', 'ptr-marker']);
 
 /**
  * Compiles what a vmdesc says of a struct that takes `length` bytes in the stream, and sets right what QEMU is known to

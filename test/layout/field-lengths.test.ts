@@ -19,12 +19,10 @@ async function sizesAskedFor(fields: readonly Omit<FieldSchema, 'size'>[], lengt
     Object.defineProperty({ ...field, size: 1 }, 'size', { get: () => ++asked && 1 }),
   );
   const schema: Schema = {
-    origin: 'vmdesc',
     pageSize: 4096,
     configuration: undefined,
     devices: [{ idstr: 'a', instanceId: 0, vmsdName: 'a', versionId: 1, fields: counting, subsections: [] }],
     isDamaged: false,
-    diagnostics: [],
   };
   const opened = await openStream(memorySource(section(length)));
   const { root } = await layoutOf({ ...opened, schema }, opened.stream.sections[0]!);

@@ -1,9 +1,9 @@
 import { type PathComponent, printable } from '../../bytes/diagnostic.ts';
 import { hexOffset } from '../../bytes/range.ts';
+import { NULL_POINTER_MARKER, OBJECT_POINTER_MARKER } from '../../schema/known-infos.ts';
 import { type CompiledField, type CompiledVmsd, elementType } from '../../vmsd/compiled.ts';
 import { scalarTypes } from '../../vmsd/scalars.ts';
 import type { Shape, ShapeMember } from '../node.ts';
-import { NULL_POINTER_MARKER, OBJECT_POINTER_MARKER } from '../pointer-markers.ts';
 import type { ElementsFrame, Frame, StructFrame, SubsectionsFrame } from './frames.ts';
 import type { Run, WalkSink } from './outcome.ts';
 import { readSubsectionHeader, SUBSECTION_HEADER } from './subsection-header.ts';

@@ -1,9 +1,9 @@
 import type { ObjectPlace, ReaderArguments } from '../../infos/reader.ts';
+import { NULL_POINTER_MARKER, OBJECT_POINTER_MARKER } from '../../schema/known-infos.ts';
 import { QEMU_VM_SUBSECTION } from '../../stream/records.ts';
 import { type CompiledField, type CompiledVmsd, elementType } from '../../vmsd/compiled.ts';
 import { scalarTypes } from '../../vmsd/scalars.ts';
 import type { LeafValue, Shape } from '../node.ts';
-import { NULL_POINTER_MARKER, OBJECT_POINTER_MARKER } from '../pointer-markers.ts';
 import type { SectionBytes } from '../section-bytes.ts';
 import { stepAppliedElements, stepAppliedStruct, stepAppliedSubsections } from './applied.ts';
 import { bufferCost, scalarCost, scalarsCost } from './costs.ts';

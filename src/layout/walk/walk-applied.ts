@@ -1,3 +1,4 @@
+import { LISTS } from '../../schema/known-infos.ts';
 import type { CompiledVmsd } from '../../vmsd/compiled.ts';
 import type { ResolveContext } from '../context.ts';
 import type { StructNode } from '../node.ts';
@@ -13,8 +14,6 @@ const NO_TABLES: InfoTables = { vmsds: () => [], infoField: () => undefined };
 export const WITHOUT_TABLES: readonly InfoTables[] = [NO_TABLES];
 
 const NO_HINTS: CountHints = { defaults: () => new Set() };
-/** Infos whose elements a vmdesc describes. */
-const LISTS: ReadonlySet<string> = new Set(['qlist', 'qtailq']);
 
 /**
  * Walks a section by what a vmdesc says of it: nothing is open, so that nothing is searched, but in the infos that it
