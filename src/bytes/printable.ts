@@ -9,6 +9,9 @@ const unprintable = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 const PLAIN_LINE = /^[ -~]*$/;
 const PLAIN_LINES = /^[\n -~]*$/;
 
+/** Text that is in JSON as it is. */
+export const PLAIN_TEXT = /^[ !#-[\]-~]*$/;
+
 /** Text from a stream made safe to show on one line: unprintable characters as `\xNN` or `\u{N}`. */
 export function printable(text: string): string {
   return PLAIN_LINE.test(text) ? text : text.replace(unprintable, escapeCharacter);

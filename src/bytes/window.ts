@@ -1,5 +1,6 @@
 import { DecodeError, type DiagnosticCode } from './diagnostic.ts';
 import type { ByteSource } from './source.ts';
+import { viewOf } from './view.ts';
 
 /** Bytes of one read while scanning: so many that what else a read costs does not count, and few enough for caches. */
 const READ_SIZE = 512 << 10;
@@ -92,7 +93,7 @@ export class Window {
     if (this.#buffer.byteLength === BUFFER_SIZE) this.#free.push(this.#buffer);
     this.#buffer = buffer;
     this.bytes = buffer.subarray(start, read.start + loaded);
-    this.view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength);
+    this.view = viewOf(this.bytes);
     this.#base = offset - kept;
     this.pos = 0;
     this.limit = kept + loaded;

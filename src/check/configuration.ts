@@ -1,4 +1,5 @@
 import { printable } from '../bytes/diagnostic.ts';
+import { uuidText } from '../bytes/uuid.ts';
 import type { OpenedStream } from '../layout/open.ts';
 import { QEMU_VM_CONFIGURATION } from '../stream/records.ts';
 import type { Destination } from './destination.ts';
@@ -138,8 +139,4 @@ export function isDeviceState({ configuration, sections, vmdescription }: Opened
     sections.length > 0 &&
     sections.every(({ records }) => records.every(({ type }) => type === 'SECTION_FULL'))
   );
-}
-
-function uuidText(hex: string): string {
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }

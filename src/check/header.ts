@@ -1,4 +1,5 @@
 import type { FinishedSource } from '../bytes/source.ts';
+import { viewOf } from '../bytes/view.ts';
 import { QEMU_VM_FILE_MAGIC, QEMU_VM_FILE_VERSION } from '../stream/records.ts';
 import { type CheckReport, report } from './finding.ts';
 
@@ -53,6 +54,6 @@ export async function checkHeader(source: FinishedSource): Promise<CheckReport |
 
 /** migration/savevm.c, qemu_loadvm_state_header. */
 function versionWords(header: Uint8Array): string {
-  const version = new DataView(header.buffer, header.byteOffset).getUint32(4);
+  const version = viewOf(header).getUint32(4);
   return version === 2 ? 'SaveVM v2 format is obsolete and …' : 'Unsupported migration stream version';
 }

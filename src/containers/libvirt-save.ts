@@ -1,6 +1,7 @@
 import { DecodeError, type Diagnostic } from '../bytes/diagnostic.ts';
 import { sliceSource } from '../bytes/slice.ts';
 import { type FinishedSource, readExactly } from '../bytes/source.ts';
+import { viewOf } from '../bytes/view.ts';
 import { decodeText } from '../bytes/window.ts';
 import type { Container } from './container.ts';
 
@@ -84,7 +85,7 @@ async function readHeader(source: FinishedSource): Promise<SaveHeader> {
     );
   if (source.size < HEADER_SIZE) throw bad('the libvirt save image ends in its header', 0, source.size);
   const bytes = await readExactly(source, 0, HEADER_SIZE);
-  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const view = viewOf(bytes);
   const littleEndian = view.getUint32(16, true) <= MAX_VERSION;
   const field = (index: number) => view.getUint32(16 + 4 * index, littleEndian);
   const version = field(0);

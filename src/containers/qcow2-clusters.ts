@@ -1,5 +1,6 @@
 import { hexOffset } from '../bytes/range.ts';
 import { type FinishedSource, readExactly } from '../bytes/source.ts';
+import { viewOf } from '../bytes/view.ts';
 import type { Qcow2Header } from './qcow2-header.ts';
 
 const SUBCLUSTERS = 32;
@@ -71,7 +72,7 @@ export class ClusterMap {
   constructor(file: FinishedSource, header: Qcow2Header, l1: Uint8Array, l1Offset: number) {
     this.#file = file;
     this.#header = header;
-    this.#l1 = dataView(l1);
+    this.#l1 = viewOf(l1);
     this.#l1Offset = l1Offset;
     this.#entrySize = header.extendedL2 ? 16 : 8;
     this.clusterSize = 2 ** header.clusterBits;
@@ -125,7 +126,7 @@ export class ClusterMap {
     this.#l2Tables.delete(offset);
     table ??= readExactly(this.#file, offset, this.clusterSize).then((bytes) => ({
       offset,
-      view: dataView(bytes),
+      view: viewOf(bytes),
     }));
     // One that could not be read is not held.
     table.catch(() => this.#l2Tables.delete(offset));
@@ -226,8 +227,4 @@ function join(first: Extent, second: Extent): Extent | undefined {
   if (first.kind !== 'stored' || second.kind !== 'stored') return undefined;
   if (first.offset + first.length !== second.offset) return undefined;
   return { kind: 'stored', offset: first.offset, length };
-}
-
-function dataView(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

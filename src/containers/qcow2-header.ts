@@ -1,5 +1,6 @@
 import { printable } from '../bytes/diagnostic.ts';
 import { type FinishedSource, readExactly } from '../bytes/source.ts';
+import { viewOf } from '../bytes/view.ts';
 import { decodeText } from '../bytes/window.ts';
 import { imageError } from './qcow2-error.ts';
 
@@ -55,7 +56,7 @@ export interface Qcow2Header {
  * `unsupported` for versions and features that nobody has written yet.
  */
 export async function readQcow2Header(file: FinishedSource): Promise<Qcow2Header> {
-  const view = dataView(await readExactly(file, 0, V2_HEADER_LENGTH));
+  const view = viewOf(await readExactly(file, 0, V2_HEADER_LENGTH));
   const version = view.getUint32(4);
   if (version !== 2 && version !== 3) {
     throw imageError(file, 'unsupported', `qcow version ${version}; only versions 2 and 3 are read`);
@@ -134,7 +135,7 @@ async function readVersion3(
   file: FinishedSource,
   clusterBits: number,
 ): Promise<{ features: bigint; headerLength: number; compressionType: number }> {
-  const view = dataView(await readExactly(file, 0, V3_HEADER_LENGTH));
+  const view = viewOf(await readExactly(file, 0, V3_HEADER_LENGTH));
   const features = view.getBigUint64(72);
   const headerLength = view.getUint32(100);
   if (headerLength < V3_HEADER_LENGTH || headerLength > 2 ** clusterBits) {
@@ -154,7 +155,7 @@ async function readExtensions(
 ): Promise<Map<number, Uint8Array>> {
   const end = backingFileOffset > headerLength ? Math.min(backingFileOffset, clusterSize) : clusterSize;
   const bytes = await file.read(headerLength, end - headerLength);
-  const view = dataView(bytes);
+  const view = viewOf(bytes);
   const extensions = new Map<number, Uint8Array>();
   for (let pos = 0; pos + 8 <= bytes.length; ) {
     const magic = view.getUint32(pos);
@@ -183,8 +184,4 @@ function featureNames(bits: bigint, table: Uint8Array | undefined): string {
 
 function range(start: number, length: number): { start: number; end: number } {
   return { start, end: start + length };
-}
-
-function dataView(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

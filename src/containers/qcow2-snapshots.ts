@@ -1,6 +1,7 @@
 import type { Diagnostic } from '../bytes/diagnostic.ts';
 import { hexOffset } from '../bytes/range.ts';
 import type { FinishedSource } from '../bytes/source.ts';
+import { viewOf } from '../bytes/view.ts';
 import { decodeText } from '../bytes/window.ts';
 import { imageError } from './qcow2-error.ts';
 import type { Qcow2Header } from './qcow2-header.ts';
@@ -83,7 +84,7 @@ async function readEntry(
 ): Promise<{ snapshot: Qcow2Snapshot; end: number } | string> {
   const header = await file.read(offset, ENTRY_HEADER_LENGTH);
   if (header.length < ENTRY_HEADER_LENGTH) return 'is past the end of the file';
-  const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
+  const view = viewOf(header);
   const l1Offset = Number(view.getBigUint64(0));
   const l1Size = view.getUint32(8);
   const idLength = view.getUint16(12);

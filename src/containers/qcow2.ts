@@ -1,5 +1,6 @@
 import { type Diagnostic, printable } from '../bytes/diagnostic.ts';
 import type { FinishedSource } from '../bytes/source.ts';
+import { viewOf } from '../bytes/view.ts';
 import type { Container, ContainerContent, ContainerOptions } from './container.ts';
 import { imageError } from './qcow2-error.ts';
 import { QCOW_MAGIC, type Qcow2Header, readQcow2Header } from './qcow2-header.ts';
@@ -13,9 +14,7 @@ const MAX_NAMES = 20;
 export const qcow2: Container = {
   kind: 'qcow2',
   holdsSeveral: true,
-  matches: (head) =>
-    head.length >= 4 &&
-    new DataView(head.buffer, head.byteOffset, head.byteLength).getUint32(0) === QCOW_MAGIC,
+  matches: (head) => head.length >= 4 && viewOf(head).getUint32(0) === QCOW_MAGIC,
   open: openSnapshot,
 };
 

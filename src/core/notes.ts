@@ -1,3 +1,4 @@
+import { viewOf } from '../bytes/view.ts';
 /** Writes fixed structures field by field, in the byte order of the guest. Lengths in bytes. */
 export class StructWriter {
   readonly #bytes: Uint8Array;
@@ -81,7 +82,7 @@ export function encodeNote({ name, type, content }: Note, littleEndian: boolean)
 /** The note that bytes begin with, undefined where they are none. */
 export function parseNote(bytes: Uint8Array, littleEndian: boolean): Note | undefined {
   if (bytes.length < HEADER) return undefined;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const view = viewOf(bytes);
   const nameLength = view.getUint32(0, littleEndian);
   const length = view.getUint32(4, littleEndian);
   const start = HEADER + align(nameLength);

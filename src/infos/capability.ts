@@ -9,20 +9,11 @@ export const capability: Info = {
     const length = yield* integer('len', 'uint8');
     if (length > 0) yield* bytes('name', 'buffer', length);
   },
-  open({ section, report, path }, { name, type, start, end }) {
+  open({ section }, { name, type, start, end }) {
     const pos = start - section.base;
     const length = section.bytes[pos];
-    if (length === undefined || start + 1 + length > end) {
-      report({
-        severity: 'error',
-        code: 'vmdesc-mismatch',
-        message: 'the name of a capability is longer than what is left',
-        range: { start, end },
-        path,
-      });
-      return undefined;
-    }
+    if (length === undefined || start + 1 + length !== end) return undefined;
     const value = decodeText(section.bytes.subarray(pos + 1, pos + 1 + length));
-    return { kind: 'leaf', name, type, start, end: start + 1 + length, value };
+    return { kind: 'leaf', name, type, start, end, value };
   },
 };

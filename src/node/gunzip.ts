@@ -1,6 +1,7 @@
 import { crc32, createInflateRaw } from 'node:zlib';
 import { hexOffset } from '../bytes/range.ts';
 import type { FinishedSource } from '../bytes/source.ts';
+import { viewOf } from '../bytes/view.ts';
 import { DamagedData, type Decoding, readChunks, runTransform } from './decoder.ts';
 
 /** Of a member header, before its optional parts (RFC 1952). */
@@ -56,7 +57,7 @@ async function gunzipMember(decoding: Decoding, start: number): Promise<number> 
   const end = body + inflate.bytesWritten;
   const trailer = await source.read(end, TRAILER_SIZE);
   if (trailer.byteLength < TRAILER_SIZE) throw new DamagedData(`the file ends at ${hexOffset(source.size)}`);
-  const view = new DataView(trailer.buffer, trailer.byteOffset);
+  const view = viewOf(trailer);
   if (view.getUint32(0, true) !== crc || view.getUint32(4, true) !== length % 2 ** 32) {
     throw new DamagedData(
       `the checksum at ${hexOffset(end)} is not that of the content, any of whose bytes may be wrong`,

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { DecodeError } from '../bytes/diagnostic.ts';
 import type { FinishedSource } from '../bytes/source.ts';
+import { magicOf } from '../bytes/view.ts';
 import { decodeText } from '../bytes/window.ts';
 import { type DumpVmstate, isDumpVmstate, parseDumpVmstate } from '../schema/dump-vmstate.ts';
 import { parseSchema, schemaOfJson } from '../schema/parse-schema.ts';
@@ -34,11 +35,6 @@ const SPOOLING: SpoolOptions = {
 /** Loaded only where a schema is compressed. */
 function zlib() {
   return process.getBuiltinModule('node:zlib');
-}
-
-/** The first four bytes; 0 where there are fewer. */
-function magicOf({ buffer, byteOffset, byteLength }: Uint8Array): number {
-  return byteLength < 4 ? 0 : new DataView(buffer, byteOffset, 4).getUint32(0);
 }
 
 /**

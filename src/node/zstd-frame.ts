@@ -1,4 +1,5 @@
 import type { FinishedSource } from '../bytes/source.ts';
+import { viewOf } from '../bytes/view.ts';
 
 const MAGIC = 0xfd2fb528;
 /** Of a skippable frame, whose lowest four bits are free. */
@@ -20,7 +21,7 @@ interface ZstdFrame {
 export async function findZstdFrame(source: FinishedSource, start: number): Promise<ZstdFrame> {
   const cut: ZstdFrame = { kind: 'content', end: source.size + 1 };
   const header = await source.read(start, MAX_HEADER);
-  const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
+  const view = viewOf(header);
   if (header.byteLength < 4) return { ...cut, kind: 'none' };
   const magic = view.getUint32(0, true);
   if ((magic & ~15) >>> 0 === MAGIC_SKIPPABLE) {

@@ -1,5 +1,6 @@
 import { printable } from '../bytes/diagnostic.ts';
-import { decodeText, type Window } from '../bytes/window.ts';
+import { u64At } from '../bytes/view.ts';
+import type { Window } from '../bytes/window.ts';
 import { readMappedRamHeader } from './mapped-ram.ts';
 import type { RamBlock } from './ram-block.ts';
 import { RAM_SAVE_FLAGS } from './ram-flags.ts';
@@ -53,7 +54,7 @@ export async function readBlockList(
       throw sectionError(context, 'bad-ram', message, start, window.offset);
     }
     await window.require(8, 'the length of a RAMBlock');
-    const length = window.view.getUint32(window.pos) * 2 ** 32 + window.view.getUint32(window.pos + 4);
+    const length = u64At(window.view, window.pos);
     window.pos += 8;
     if (length > left) {
       const message = `RAMBlock '${printable(idstr)}' has ${length} bytes, but only ${left} of the ${totalLength} in the block list are left`;
@@ -92,7 +93,7 @@ async function readExtra(
   if (!looksLikeNext(window, shared, left, mapped)) {
     if (available < shared + 8)
       throw window.error('truncated', 'the stream ends inside the block list', window.end);
-    const value = view.getUint32(pos) * 2 ** 32 + view.getUint32(pos + 4);
+    const value = u64At(view, pos);
     if (!isHostPageSize(value) || !looksLikeNext(window, shared + 8, left, mapped)) {
       const message = `what follows RAMBlock '${printable(idstr)}' (0x${value.toString(16)}) is neither a page size nor ${
         left > 0 ? 'another RAMBlock' : 'the next RAM record'
@@ -102,7 +103,7 @@ async function readExtra(
     sizeBytes = 8;
   }
   const extra: { pageSize?: number; address?: bigint } = {};
-  if (sizeBytes > 0) extra.pageSize = view.getUint32(pos) * 2 ** 32 + view.getUint32(pos + 4);
+  if (sizeBytes > 0) extra.pageSize = u64At(view, pos);
   if (shared > 0) {
     await window.require(sizeBytes + 8, 'the address of a RAMBlock');
     extra.address = view.getBigUint64(pos + sizeBytes);
@@ -127,14 +128,9 @@ function looksLikeNext(window: Window, skip: number, left: number, mapped: boole
   const nameLength = bytes[pos] ?? 0;
   if (nameLength === 0 || limit - pos < 1 + nameLength + 8) return false;
   const length = pos + 1 + nameLength;
-  return view.getUint32(length) * 2 ** 32 + view.getUint32(length + 4) <= left;
+  return u64At(view, length) <= left;
 }
 
 function isHostPageSize(value: number): boolean {
   return value >= MIN_HOST_PAGE_SIZE && value <= MAX_HOST_PAGE_SIZE && Number.isInteger(Math.log2(value));
-}
-
-/** The name of a block in a page record, for lookup; names are short and change seldom. */
-export function decodeBlockName(bytes: Uint8Array, start: number, end: number): string {
-  return decodeText(bytes.subarray(start, end));
 }

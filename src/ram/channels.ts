@@ -1,5 +1,6 @@
 import type { Diagnostic, DiagnosticCode } from '../bytes/diagnostic.ts';
 import type { FinishedSource } from '../bytes/source.ts';
+import { magicOf } from '../bytes/view.ts';
 
 export type { MultifdChannelSummary } from './multifd/channel.ts';
 
@@ -20,11 +21,6 @@ export interface ChannelOptions {
 /** Whether a connection that begins so, with more than a few bytes, is a channel. */
 export function isChannel(beginning: Uint8Array): boolean {
   return magicOf(beginning) === MULTIFD_MAGIC || looksLikePreempt(beginning, beginning.byteLength);
-}
-
-/** The first four bytes; 0 where there are fewer. */
-function magicOf({ buffer, byteOffset, byteLength }: Uint8Array): number {
-  return byteLength < 4 ? 0 : new DataView(buffer, byteOffset, 4).getUint32(0);
 }
 
 /**

@@ -1,3 +1,4 @@
+import { u64At } from '../bytes/view.ts';
 import type { Window } from '../bytes/window.ts';
 import { countBits } from './bitmap.ts';
 import type { IterativeContext, SectionReader } from './scanner.ts';
@@ -145,7 +146,7 @@ export function createDirtyBitmapScanner(context: IterativeContext): SectionRead
   ): Promise<void> {
     await window.require(12, 'a dirty bitmap');
     const { view, pos } = window;
-    const firstSector = view.getUint32(pos) * 2 ** 32 + view.getUint32(pos + 4);
+    const firstSector = u64At(view, pos);
     const end = (firstSector + view.getUint32(pos + 8)) * SECTOR_SIZE;
     window.pos += 12;
     if (!Number.isSafeInteger(end)) throw bad(`dirty bits from sector ${firstSector}`);

@@ -1,6 +1,7 @@
 import { printable } from '../bytes/diagnostic.ts';
 import { hexOffset } from '../bytes/range.ts';
 import { type ByteSource, readExactly } from '../bytes/source.ts';
+import { u64At } from '../bytes/view.ts';
 import type { Window } from '../bytes/window.ts';
 import type { PageSink } from './page-sink.ts';
 import type { MappedRam, RamBlock } from './ram-block.ts';
@@ -40,9 +41,9 @@ export async function readMappedRamHeader(
   const start = window.offset;
   const { view, pos } = window;
   const version = view.getUint32(pos);
-  const pageSize = view.getUint32(pos + 4) * 2 ** 32 + view.getUint32(pos + 8);
-  const bitmapOffset = view.getUint32(pos + 12) * 2 ** 32 + view.getUint32(pos + 16);
-  const pagesOffset = view.getUint32(pos + 20) * 2 ** 32 + view.getUint32(pos + 24);
+  const pageSize = u64At(view, pos + 4);
+  const bitmapOffset = u64At(view, pos + 12);
+  const pagesOffset = u64At(view, pos + 20);
   window.pos += HEADER_SIZE;
   const bad = (message: string) =>
     sectionError(

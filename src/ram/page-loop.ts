@@ -1,7 +1,7 @@
 import { type DecodeError, printable } from '../bytes/diagnostic.ts';
 import { hexOffset } from '../bytes/range.ts';
 import type { Window } from '../bytes/window.ts';
-import { decodeBlockName } from './block-list.ts';
+import { decodeText } from '../bytes/window.ts';
 import { type PageKind, type PageSink, type PageSource, pageKinds } from './page-sink.ts';
 import type { RamBlock } from './ram-block.ts';
 import {
@@ -262,7 +262,7 @@ export function scanLoaded(loop: PageLoop, window: Window): number {
           result = 9 + nameLength;
           break;
         }
-        const name = decodeBlockName(bytes, cursor + 1, cursor + 1 + nameLength);
+        const name = decodeText(bytes.subarray(cursor + 1, cursor + 1 + nameLength));
         const index = loop.blockIndex.get(name);
         if (index === undefined) {
           const message = `a page of RAMBlock '${printable(name)}', which is not in the block list`;

@@ -1,6 +1,7 @@
 import { type Diagnostic, problemIn } from '../bytes/diagnostic.ts';
 import { hexOffset } from '../bytes/range.ts';
 import type { FinishedSource } from '../bytes/source.ts';
+import { viewOf } from '../bytes/view.ts';
 import { Window } from '../bytes/window.ts';
 import type { PageDelivery } from './multifd/channel.ts';
 import { BLOCK_LIST, createPageLoop, putBlock, scanLoaded } from './page-loop.ts';
@@ -30,7 +31,7 @@ const firstFlags: readonly number[] = [RAM_SAVE_FLAG_PAGE, RAM_SAVE_FLAG_ZERO, R
 export function looksLikePreempt(head: Uint8Array, size: number): boolean {
   if (size === 0) return true;
   if (head.byteLength < 8) return false;
-  const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
+  const view = viewOf(head);
   // The smallest pages leave 8 bits for flags, and all flags but those of multifd are in them.
   const flags = view.getUint32(4) & 0xff;
   if (!firstFlags.includes(flags & ~RAM_SAVE_FLAG_CONTINUE) || view.getUint32(0) >= 2 ** 20) return false;

@@ -1,3 +1,4 @@
+import { u64At } from '../bytes/view.ts';
 import type { Window } from '../bytes/window.ts';
 import type { IterativeContext, SectionReader } from './scanner.ts';
 import { requireVersion, sectionError } from './section-error.ts';
@@ -95,7 +96,7 @@ export function createS390SkeysScanner(context: IterativeContext): SectionReader
         throw sectionError(context, 'bad-iterative', message, start, start + 8);
       }
       await window.require(8, 'the storage keys');
-      const pages = window.view.getUint32(window.pos) * 2 ** 32 + window.view.getUint32(window.pos + 4);
+      const pages = u64At(window.view, window.pos);
       window.pos += 8;
       if (!(await window.reaches(window.offset + pages))) {
         const message = `the stream ends inside the storage keys of ${pages} pages`;

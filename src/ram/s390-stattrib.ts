@@ -1,3 +1,4 @@
+import { u64At } from '../bytes/view.ts';
 import type { Window } from '../bytes/window.ts';
 import type { IterativeContext, SectionReader } from './scanner.ts';
 import { requireVersion, sectionError } from './section-error.ts';
@@ -47,7 +48,7 @@ export function createS390StattribScanner(context: IterativeContext): SectionRea
           break;
         case STATTR_FLAG_MORE: {
           if (window.limit - window.pos < 8) await window.require(8, 'the storage attributes');
-          const count = window.view.getUint32(window.pos) * 2 ** 32 + window.view.getUint32(window.pos + 4);
+          const count = u64At(window.view, window.pos);
           window.pos += 8;
           await window.skip(count, `a run of ${count} storage attributes`);
           runs++;

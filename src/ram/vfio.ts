@@ -1,3 +1,4 @@
+import { u64At } from '../bytes/view.ts';
 import type { Window } from '../bytes/window.ts';
 import type { IterativeContext, SectionReader } from './scanner.ts';
 import { requireVersion, sectionError } from './section-error.ts';
@@ -68,7 +69,7 @@ export function createVfioScanner(context: IterativeContext): SectionReader<Vfio
           break;
         case VFIO_MIG_FLAG_DEV_DATA_STATE: {
           await window.require(8, 'the state of a VFIO device');
-          const length = window.view.getUint32(window.pos) * 2 ** 32 + window.view.getUint32(window.pos + 4);
+          const length = u64At(window.view, window.pos);
           window.pos += 8;
           await window.skip(length, `${length} bytes of a VFIO device's state`);
           dataChunks++;

@@ -1,5 +1,6 @@
 import { formatDiagnostic, printable, type Severity } from '../bytes/diagnostic.ts';
 import { hexOffset } from '../bytes/range.ts';
+import { uuidText } from '../bytes/uuid.ts';
 import type { ContainerLayer } from '../containers/open.ts';
 import type { SchemaInfo, SectionInfo, Share, StreamInfo } from '../ops/info.ts';
 import type { ChannelSummary } from '../ram/channels.ts';
@@ -63,7 +64,7 @@ function facts(info: StreamInfo): [string, string][] {
     const names = configuration.capabilities.map(printable).join(', ');
     rows.push(['capabilities', names === '' ? 'none' : names]);
   }
-  if (configuration?.uuid) rows.push(['uuid', formatUuid(configuration.uuid)]);
+  if (configuration?.uuid) rows.push(['uuid', uuidText(configuration.uuid)]);
   rows.push(['page size', pageSize ? `${pageSize.bytes} (${pageSizeOrigin[pageSize.origin]})` : 'not known']);
   rows.push(['run state', info.runState === undefined ? 'not sent' : printable(info.runState)]);
   rows.push(['schema', schemaText(schema)]);
@@ -135,10 +136,6 @@ const pageSizeOrigin = {
   found: 'found by trial',
   target: 'of the target',
 } as const;
-
-function formatUuid(hex: string): string {
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
-}
 
 function* indented(lines: Iterable<string>): Generator<string> {
   for (const line of lines) yield `  ${line}`;

@@ -1,14 +1,12 @@
 import type { PathComponent } from '../bytes/diagnostic.ts';
 import type { FileOffsets } from '../bytes/file-offsets.ts';
-import { printableJson } from '../bytes/printable.ts';
+import { PLAIN_TEXT, printableJson } from '../bytes/printable.ts';
 import { childrenOf } from '../layout/children.ts';
 import { knowledgeOf, type Layout, type LayoutNode, type LeafValue } from '../layout/node.ts';
 import { hexBytes } from './value.ts';
 
 /** Longer buffers are written in pieces of this many bytes. */
 const PIECE = 1 << 20;
-/** Text that is in JSON as it is. */
-const PLAIN_TEXT = /^[ !#-[\]-~]*$/;
 
 /**
  * The JSON of a text. Streams have hundreds of thousands of nodes: to put a line together from its parts takes a

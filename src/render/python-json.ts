@@ -1,3 +1,4 @@
+import { PLAIN_TEXT } from '../bytes/printable.ts';
 import { decodeText } from '../bytes/window.ts';
 
 /**
@@ -134,8 +135,6 @@ const SHORT_ESCAPES: Readonly<Record<string, string>> = {
   '\r': '\\r',
   '\t': '\\t',
 };
-
-const PLAIN_TEXT = /^[ !#-[\]-~]*$/;
 
 /** As `ensure_ascii` has it: all but printable ASCII is escaped, DEL too, by UTF-16 code units. */
 function quote(text: string): string {

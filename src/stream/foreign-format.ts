@@ -1,4 +1,5 @@
 import type { ByteSource } from '../bytes/source.ts';
+import { viewOf } from '../bytes/view.ts';
 
 /** A file that is no migration stream: what it is instead, and what to do with it. */
 interface ForeignFormat {
@@ -121,7 +122,7 @@ function at(offset: number, ...magics: readonly string[]): (head: Uint8Array) =>
 /** e_type of an ELF file, in the byte order that e_ident says. */
 function elfType(head: Uint8Array): number | undefined {
   if (!at(0, '\x7fELF')(head) || head.length < 18) return undefined;
-  return new DataView(head.buffer, head.byteOffset, head.byteLength).getUint16(16, head[5] !== 2);
+  return viewOf(head).getUint16(16, head[5] !== 2);
 }
 
 function isText(head: Uint8Array): boolean {

@@ -1,6 +1,7 @@
 import { printable } from '../bytes/diagnostic.ts';
 import type { Range } from '../bytes/range.ts';
 import type { ByteSource } from '../bytes/source.ts';
+import { viewOf } from '../bytes/view.ts';
 import { QEMU_VM_SECTION_FOOTER, type StreamRecord } from './records.ts';
 import { FOOTER_LENGTH } from './section-header.ts';
 import type { DescribedSection, Section } from './stream.ts';
@@ -44,7 +45,7 @@ export async function deviceStateStart(
   if (!Number.isSafeInteger(start) || start < FOOTER_LENGTH) return undefined;
   const footer = await source.read(start - FOOTER_LENGTH, FOOTER_LENGTH);
   if (footer[0] !== QEMU_VM_SECTION_FOOTER) return undefined;
-  const found = new DataView(footer.buffer, footer.byteOffset, footer.byteLength).getUint32(1);
+  const found = viewOf(footer).getUint32(1);
   return met.started.has(found) ? start : undefined;
 }
 

@@ -2,6 +2,7 @@ import { ByteWriter } from '../bytes/byte-writer.ts';
 import type { Diagnostic } from '../bytes/diagnostic.ts';
 import type { Range } from '../bytes/range.ts';
 import type { FinishedSource } from '../bytes/source.ts';
+import { viewOf } from '../bytes/view.ts';
 import type { Window } from '../bytes/window.ts';
 import { QEMU_VM_VMDESCRIPTION, type VmDescriptionRecord } from './records.ts';
 
@@ -37,7 +38,7 @@ export async function locateVmDescription(source: FinishedSource): Promise<Range
 async function checkHeader(source: FinishedSource, offset: number): Promise<Range | undefined> {
   const first = Math.max(0, offset - VMDESC_HEADER_LENGTH + 1);
   const bytes = await source.read(first, offset + VMDESC_HEADER_LENGTH - first);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = viewOf(bytes);
   for (let i = offset - first; i >= 0; i--) {
     if (bytes[i] !== QEMU_VM_VMDESCRIPTION || i + VMDESC_HEADER_LENGTH > bytes.byteLength) continue;
     const start = first + i;

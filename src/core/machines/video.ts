@@ -1,3 +1,4 @@
+import { viewOf } from '../../bytes/view.ts';
 import type { DeviceState } from '../device-state.ts';
 import type { Fields } from '../fields.ts';
 import type { PhysicalMap } from '../physical-map.ts';
@@ -48,7 +49,7 @@ function pciHeader(fields: Fields): { command: number; class: number; bar0: numb
   // In front of virtio's state is its version, then the transport's, which is the PCI device.
   const config = fields.bytesOfType('pci config') ?? fields.bytes('virtio')?.subarray(4);
   if (!config || config.length < 0x14) return undefined;
-  const view = new DataView(config.buffer, config.byteOffset, config.length);
+  const view = viewOf(config);
   return {
     command: view.getUint16(0x04, true),
     class: view.getUint16(0x0a, true),

@@ -1,5 +1,6 @@
 import { DecodeError } from '../../bytes/diagnostic.ts';
 import { type FinishedSource, readExactly } from '../../bytes/source.ts';
+import { viewOf } from '../../bytes/view.ts';
 
 /** A PT_LOAD: `fileSize` bytes at `offset` in the file, `memorySize` bytes (the rest zero) at `address`. */
 export interface LoadHeader {
@@ -170,10 +171,6 @@ function checkLoads(source: FinishedSource, loads: readonly LoadHeader[]): void 
   // Segments may share a page of the file, not more: else a small file could ask for much memory.
   if (bytes > MAX_LOADED || bytes > source.size + loads.length * 0x10000)
     throw elfError(source, `its PT_LOADs ask for ${bytes} bytes, more than can be`, 0);
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** A 64-bit number; undefined above 2^53. */

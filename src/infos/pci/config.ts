@@ -1,3 +1,4 @@
+import { viewOf } from '../../bytes/view.ts';
 import type { LayoutNode, LeafNode } from '../../layout/node.ts';
 import {
   CONVENTIONAL_SIZE,
@@ -55,7 +56,7 @@ export const pciConfig: Info = {
     const size = end - start;
     if (size !== CONVENTIONAL_SIZE && size !== EXPRESS_SIZE) return undefined;
     const value = section.bytes.subarray(start - section.base, end - section.base);
-    const config = new DataView(value.buffer, value.byteOffset, size);
+    const config = viewOf(value);
     const header = pciHeader(config);
     const children = new ConfigTiler(config, start).tile([
       { start: 0, name: undefined, type: 'pci header', registers: header.registers },
@@ -92,14 +93,14 @@ function capabilityStructures(config: DataView, header: Header): Structure[] {
   };
   return [
     ...standard.map(({ start, id }, i) => {
-      const at = viewOf(config, start, standard[i + 1]?.start ?? CONVENTIONAL_SIZE);
+      const at = partOf(config, start, standard[i + 1]?.start ?? CONVENTIONAL_SIZE);
       const capability = pciCapability(id, at, device);
       const head = [u8(0, 'id', () => capability.title), u8(1, 'next')];
       const registers = [...head, ...capability.registers(at, device)];
       return structure('pci capability', start, capability, registers);
     }),
     ...extended.map(({ start, id }, i) => {
-      const at = viewOf(config, start, extended[i + 1]?.start ?? EXPRESS_SIZE);
+      const at = partOf(config, start, extended[i + 1]?.start ?? EXPRESS_SIZE);
       const capability = pciExtendedCapability(id);
       const head = le32(0, 'header', (header) => extendedHeaderMeaning(capability, header));
       const registers = [head, ...capability.registers(at, device)];
@@ -112,7 +113,7 @@ function byStart(a: PciListEntry, b: PciListEntry): number {
   return a.start - b.start;
 }
 
-function viewOf(config: DataView, start: number, end: number): DataView {
+function partOf(config: DataView, start: number, end: number): DataView {
   return new DataView(config.buffer, config.byteOffset + start, end - start);
 }
 

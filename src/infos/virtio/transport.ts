@@ -1,3 +1,4 @@
+import { magicOf } from '../../bytes/view.ts';
 import { loadedMsixVectors, readMsixVectors } from '../pci/msix-state.ts';
 import {
   choose,
@@ -29,7 +30,7 @@ export function* readTransport(args: ReaderArguments): ReaderSteps<TransportTrai
   const [pci] = args.vmsds('PCIDevice');
   const [ccw] = args.vmsds('s390_virtio_ccw_dev');
   const ahead = yield* peek(4);
-  const first = ahead.length === 4 ? new DataView(ahead.buffer, ahead.byteOffset).getUint32(0) : 0;
+  const first = magicOf(ahead);
   const options = [];
   if (pci && first === PCI_DEVICE_VERSION) options.push({ value: BigInt(PCI), cost: 0 });
   if (ccw) options.push({ value: BigInt(CCW), cost: options.length > 0 ? 12 : 1 });

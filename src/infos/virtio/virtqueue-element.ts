@@ -1,3 +1,4 @@
+import { viewOf } from '../../bytes/view.ts';
 import { bytes, peek, type ReaderSteps, scalar } from '../reader.ts';
 
 /** Most descriptors of an element (VIRTQUEUE_MAX_SIZE), for which every element has room. */
@@ -74,7 +75,7 @@ function* unused(name: string, used: number, length: number): ReaderSteps<void> 
 /** Does an element begin here? `index`, `out_num`, `in_num` in either byte order, and padding. */
 function elementHeader(ahead: Uint8Array): ElementHeader | undefined {
   if (ahead.length < HEADER_LENGTH) return undefined;
-  const view = new DataView(ahead.buffer, ahead.byteOffset, HEADER_LENGTH);
+  const view = viewOf(ahead);
   for (const isLittle of [true, false]) {
     const index = view.getUint32(0, isLittle);
     const outputs = view.getUint32(4, isLittle);

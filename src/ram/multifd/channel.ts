@@ -7,6 +7,7 @@ import {
 } from '../../bytes/diagnostic.ts';
 import { hexOffset } from '../../bytes/range.ts';
 import type { FinishedSource } from '../../bytes/source.ts';
+import { u64At, viewOf } from '../../bytes/view.ts';
 import type { PageSink, PageSource } from '../page-sink.ts';
 import type { RamBlock } from '../ram-block.ts';
 import { isTargetPageSize, targetPageSizes } from '../target-page-size.ts';
@@ -334,7 +335,7 @@ export class MultifdChannel {
 
   /** The offset of a page in its block; undefined, and reported, where it cannot be. */
   #pageOffset(offsets: DataView, page: number, block: RamBlock, start: number): number | undefined {
-    const offset = offsets.getUint32(8 * page) * 2 ** 32 + offsets.getUint32(8 * page + 4);
+    const offset = u64At(offsets, 8 * page);
     const pageSize = this.#pageSize as number;
     if (offset <= block.length - pageSize && offset % pageSize === 0) return offset;
     this.#problem(
@@ -374,12 +375,8 @@ function follows(
   block: RamBlock,
   pageSize: number,
 ): boolean {
-  const offset = offsets.getUint32(8 * page) * 2 ** 32 + offsets.getUint32(8 * page + 4);
+  const offset = u64At(offsets, 8 * page);
   return offset === expected && offset <= block.length - pageSize;
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function badPacket(message: string): DecodeError {

@@ -1,3 +1,4 @@
+import { u64At } from '../../bytes/view.ts';
 import { decodeText } from '../../bytes/window.ts';
 
 /** MULTIFD_MAGIC and MULTIFD_VERSION (migration/multifd.h; multifd.c before 9.1). */
@@ -117,7 +118,7 @@ export function parseRamPacket(view: DataView): RamPacket {
     pagesAlloc: view.getUint32(12),
     normalPages: view.getUint32(16),
     payloadSize: view.getUint32(20),
-    packetNum: view.getUint32(24) * 2 ** 32 + view.getUint32(28),
+    packetNum: u64At(view, 24),
     zeroPages: view.getUint32(32),
     ramblock: terminatedText(view, 64),
   };
