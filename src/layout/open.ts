@@ -190,7 +190,8 @@ async function scan(
   diagnostics.addAll(stream.diagnostics);
   let memory: GuestMemory | undefined;
   try {
-    memory = builder && (await finishMemory(source, builder, ramSummaries(stream.sections), options.memory ?? {}));
+    memory =
+      builder && (await finishMemory(source, builder, ramSummaries(stream.sections), options.memory ?? {}));
   } catch (error) {
     diagnostics.add(problemIn(error).diagnostic);
   }
