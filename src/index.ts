@@ -155,6 +155,15 @@ export {
 export type { ChangedRange } from './ops/range-list.ts';
 export { compileSelectors, pruneLayout, type Selection, selectNodes } from './ops/select.ts';
 export { type VolatileField, volatileFields, volatileTypes } from './ops/volatile-fields.ts';
+export {
+  type BytePlace,
+  byteAt,
+  type EnclosingVmsd,
+  fieldsOf,
+  PageFinder,
+  type PlacedField,
+  type PlacedPage,
+} from './ops/where.ts';
 export { withVmdesc } from './ops/with-vmdesc.ts';
 export type { PageKind, PageSink, PageSource } from './ram/page-sink.ts';
 export { PageUsage } from './ram/page-usage.ts';

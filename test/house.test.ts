@@ -35,7 +35,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'ops',
   ],
   vm: ['bytes', 'stream', 'ram', 'schema', 'infos', 'layout', 'ops'],
-  render: ['bytes', 'containers', 'ram', 'schema', 'layout', 'core', 'ops', 'compat', 'check'],
+  render: ['bytes', 'stream', 'containers', 'ram', 'schema', 'layout', 'core', 'ops', 'compat', 'check'],
   node: [
     'bytes',
     'stream',

@@ -74,7 +74,7 @@ function* inPieces(head: string, bytes: Uint8Array, tail: string): Generator<str
  * docs/ndjson.md is its contract.
  */
 export function ndjsonLine(
-  layout: Layout,
+  layout: Pick<Layout, 'section' | 'instanceId'>,
   node: LayoutNode,
   path: readonly PathComponent[],
   places?: FileOffsets,

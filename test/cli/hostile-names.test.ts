@@ -294,6 +294,7 @@ test('what is quoted of the command line', async () => {
     ['compat', SCHEMA, SCHEMA, '--only', given],
     ['explain', given.replaceAll(/\s/g, '')],
     ['explain', given],
+    ['where', plain, given],
     ['scan', given],
     ['snapshots', given],
     ['profile', '-o', `/nowhere/${given}/x`, '--', 'true'],

@@ -20,6 +20,7 @@ const runs: Readonly<Record<string, () => readonly string[]>> = {
   snapshots: () => ['snapshots', temporaryFile(image('v2'), 'disk.qcow2')],
   compat: () => ['compat', '7.2-x86_64', '10.0-x86_64'],
   'schema show': () => ['schema', 'show', '10.0-x86_64', 'apic'],
+  where: () => ['where', named('qemu-11.1-pc-devices'), '0x40', 'timer/*'],
   explain: () => ['explain', 'unequal-field'],
   'a file that is missing': () => ['info', '/does/not/exist'],
   'a file that is no stream': () => ['info', temporaryFile(Buffer.from('no stream, but some text'), 'x')],
