@@ -75,7 +75,7 @@ export interface DestinationKnowledge {
 }
 
 /** A migration capability at the destination. */
-export interface CapabilityState {
+interface CapabilityState {
   readonly isOn: boolean;
   /** Set for this load. Otherwise it is as the VM was seen, and may be set right before a load. */
   readonly isSet: boolean;

@@ -29,7 +29,7 @@ export const CAPABILITIES: ReadonlySet<string> = new Set([
 ]);
 
 /** Parameters that a load depends on; it takes no notice of the others. */
-export const PARAMETERS: ReadonlySet<string> = new Set([
+const PARAMETERS: ReadonlySet<string> = new Set([
   'block-bitmap-mapping',
   'multifd-channels',
   'multifd-compression',

@@ -106,7 +106,7 @@ const AER_READ_ONLY: readonly (readonly [register: number, bits: number])[] = [
 ];
 
 /** A PCI configuration space, byte by byte: bits that a load compares and that no guest can write. */
-export type ConfigMask = Uint8Array;
+type ConfigMask = Uint8Array;
 
 /**
  * Bits that are compared for certain (hw/pci/pci.c, pci_init_cmask, pci_add_capability, pci_register_bar): those of

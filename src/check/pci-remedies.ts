@@ -2,7 +2,7 @@ import type { Destination } from './destination.ts';
 import { type Settings, settingsText } from './device-settings.ts';
 
 /** A byte of a PCI configuration space that differs, and where it is. */
-export interface PciDifference {
+interface PciDifference {
   /** Both configuration spaces as a whole. */
   readonly stream: Uint8Array;
   readonly own: Uint8Array;

@@ -6,14 +6,14 @@ import type { LayoutNode, Shape } from '../layout/node.ts';
 const MAX_ELEMENTS = 4096;
 
 /** A node of a stream, and the destination's own node of that name at the same place of its section. */
-export interface Pair {
+interface Pair {
   readonly node: LayoutNode;
   readonly own: LayoutNode | undefined;
   readonly path: readonly PathComponent[];
 }
 
 /** Says of the shape of elements, and of what is in it, whether nodes of it are looked at. */
-export type ShapeFilter = (shape: Shape) => boolean;
+type ShapeFilter = (shape: Shape) => boolean;
 
 /** For who looks at nothing that is in arrays of elements that are all alike. */
 export const noShape: ShapeFilter = () => false;

@@ -68,7 +68,7 @@ export async function openWithProgress(file: string, options: InputOptions = {})
   }
 }
 
-export interface ProgressLine {
+interface ProgressLine {
   update(offset: number): void;
   clear(): void;
 }

@@ -30,7 +30,7 @@ import {
 } from './wire-items.ts';
 
 /** A VMSD of a side at the version that is written or read. */
-export interface VersionedVmsd {
+interface VersionedVmsd {
   readonly view: SideView;
   readonly vmsd: CompiledVmsd;
   readonly versionId: number;

@@ -6,7 +6,7 @@ import { simplify } from '../expressions/term-expression.ts';
 const MAX_TEXT = 120;
 
 /** Names a place in memory, or the bits of it that a mask with one bit picks. */
-export type PlaceNamer = (place: MemoryPlace, mask?: bigint) => string;
+type PlaceNamer = (place: MemoryPlace, mask?: bigint) => string;
 
 /** What a test asks about a version, for people: `property x-bit`, `mode != 3 and not (status & 0x4)`. */
 export function expressionText(expression: Expression, versionId: number, name: PlaceNamer): string {

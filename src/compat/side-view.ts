@@ -12,7 +12,7 @@ import { expressionShape, expressionText } from './expression-text.ts';
 import type { RootVmsd, Side } from './side.ts';
 
 /** What a field puts on the wire. */
-export interface WireForm {
+interface WireForm {
   readonly count: WireCount;
   readonly pointers: PointerForm;
   readonly element: WireValue | WireStruct;
@@ -47,7 +47,7 @@ export interface WireValue {
 }
 
 /** Another VMSD's fields, in place, or in what `info` makes of it (a list, a tree, a temporary object). */
-export interface WireStruct {
+interface WireStruct {
   readonly kind: 'struct';
   readonly info: string | undefined;
   readonly vmsd: CompiledVmsd;
@@ -70,7 +70,7 @@ export interface AskedTest {
 }
 
 /** How much of a side is compared: all, or what `-dump-vmstate` would show of it. What that leaves out is no difference. */
-export interface Detail {
+interface Detail {
   readonly types: boolean;
   /** Lengths of arrays. */
   readonly counts: boolean;

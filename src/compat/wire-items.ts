@@ -34,7 +34,7 @@ export interface OpenItem extends ItemPlace {
   readonly pointers: PointerForm;
 }
 
-export interface CloseItem extends ItemPlace {
+interface CloseItem extends ItemPlace {
   readonly kind: 'close';
   /** Of the array that ends. */
   readonly count: WireCount;
@@ -46,7 +46,7 @@ export interface SubsectionsItem extends ItemPlace {
   readonly subsections: readonly CompiledVmsd[];
 }
 
-export interface ValidateItem extends ItemPlace {
+interface ValidateItem extends ItemPlace {
   readonly kind: 'validate';
   readonly test: AskedTest;
 }
@@ -62,7 +62,7 @@ export type Condition =
   | { readonly kind: 'elements'; readonly field: string; readonly count: string };
 
 /** Which side of a migration a VMSD is flattened for: they take other versions of structs inside. */
-export type Role = 'save' | 'load';
+type Role = 'save' | 'load';
 
 /** The items of a VMSD at a version: as many as ItemBudget counts, at the most. */
 export function wireItems(

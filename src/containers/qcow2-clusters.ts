@@ -28,7 +28,7 @@ export type Extent =
   | LostExtent;
 
 /** Bytes that cannot be found. */
-export interface LostExtent {
+interface LostExtent {
   readonly kind: 'lost';
   /** What is wrong, and where in the file. */
   readonly problem: string;

@@ -28,7 +28,7 @@ const EXTENSION_DATA_FILE = 0x44415441;
 /** Entry of the feature name table: u8 type (0: incompatible), u8 bit, 46 bytes of name. */
 const FEATURE_NAME_LENGTH = 48;
 
-export type ClusterCompression = 'zlib' | 'zstd';
+type ClusterCompression = 'zlib' | 'zstd';
 
 /** What the header of an image says, as far as the VM states of its snapshots depend on it. Sizes in bytes. */
 export interface Qcow2Header {

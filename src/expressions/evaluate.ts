@@ -22,7 +22,7 @@ export interface MemoryPlace {
 }
 
 /** What an expression is evaluated for. */
-export interface Environment {
+interface Environment {
   readonly version: number;
   /** Value of the `size` argument. */
   readonly size?: number;
@@ -39,7 +39,7 @@ export interface Dependency {
   readonly mask: bigint;
 }
 
-export type Evaluation =
+type Evaluation =
   | { readonly known: true; readonly value: bigint }
   | {
       readonly known: false;

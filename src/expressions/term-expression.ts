@@ -93,7 +93,7 @@ function loadExpression(term: Term): Expression {
 }
 
 /** The term of an expression that was checked. */
-export function toTerm(terms: Terms, expression: Expression): Term {
+function toTerm(terms: Terms, expression: Expression): Term {
   if (typeof expression === 'number') return terms.constant(BigInt(expression));
   if (typeof expression === 'string') {
     switch (expression) {

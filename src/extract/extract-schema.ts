@@ -37,7 +37,7 @@ export async function extractSchema(sources: QemuSources): Promise<QemuSchema> {
 }
 
 /** Loads the files of a QEMU, for callers that need its code as well as its tables. */
-export async function loadQemu({ binary, modules }: QemuSources): Promise<LoadedProgram> {
+async function loadQemu({ binary, modules }: QemuSources): Promise<LoadedProgram> {
   const program = await loadProgram(binary, modules);
   if (modules.length === 0) return program;
   const stamp = readModuleStamp(program.image);

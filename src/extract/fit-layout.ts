@@ -10,7 +10,7 @@ import { type RawVmsd, TableReader } from './table-reader.ts';
 const CONVINCING = 0.9;
 
 /** Tables, read with the layout that fits them. */
-export interface Fit {
+interface Fit {
   readonly reader: TableReader;
   readonly vmsds: readonly RawVmsd[];
 }

@@ -2,7 +2,7 @@ import type { Property } from '../schema/qemu-schema.ts';
 import { forEachPointer, type Image } from './elf/image.ts';
 
 /** Byte offsets in a Property (include/hw/qdev-properties.h); `name`, `info` and `offset` come first in all. */
-export interface PropertyLayout {
+interface PropertyLayout {
   readonly stride: number;
   /** uint8_t */
   readonly bit: number;
@@ -47,7 +47,7 @@ const MAX_PROPERTIES = 4096;
 const MAX_TOTAL = 50_000;
 
 /** A list of Properties in the image. */
-export interface RawPropertyList {
+interface RawPropertyList {
   readonly address: number;
   readonly properties: readonly Property[];
 }

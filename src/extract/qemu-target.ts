@@ -2,7 +2,7 @@ import { forEachPointer, type Image } from './elf/image.ts';
 import type { LoadedProgram } from './elf/load.ts';
 
 /** SysEmuTarget (qapi/machine.json) of all versions: the second half of `qemu-system-…`. */
-export const qemuTargets: ReadonlySet<string> = new Set([
+const qemuTargets: ReadonlySet<string> = new Set([
   'aarch64',
   'alpha',
   'arm',

@@ -17,7 +17,7 @@ import type { TableLayout } from './table-layout.ts';
 import type { RawVmsd } from './table-reader.ts';
 
 /** The tables as data. */
-export interface Tables {
+interface Tables {
   readonly functions: readonly HostFunction[];
   readonly infos: readonly VMStateInfo[];
   readonly vmsds: readonly VMStateDescription[];

@@ -7,7 +7,7 @@ import { deviceTypes, findTypes, machineTypes, type RawType } from './qom-types.
 import type { RawVmsd } from './table-reader.ts';
 
 /** The QOM types of a program, and what their class_init functions name. */
-export interface RawTypes {
+interface RawTypes {
   readonly types: readonly RawType[];
   readonly properties: PropertyReader;
   /** By address of class_init; undefined where the code of the host machine cannot be looked through. */
@@ -15,7 +15,7 @@ export interface RawTypes {
 }
 
 /** Device types and their properties, as data. */
-export interface Types {
+interface Types {
   readonly types: readonly QomType[];
   readonly propertyLists: readonly PropertyList[];
   readonly machineTypes: readonly string[];

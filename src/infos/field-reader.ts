@@ -7,7 +7,7 @@ import { type BitField, bitsMeaning } from './bits.ts';
 /** What a value says to a person: by its bits, or by a function. */
 export type Meaning<T> = readonly BitField[] | ((value: T) => string | undefined);
 
-export type FieldPlace = Omit<NodePlace, 'type'>;
+type FieldPlace = Omit<NodePlace, 'type'>;
 
 /** A field of more nodes than this is not opened up, as they are all held. Real ones have some ten thousand at most. */
 const MAX_NODES = 1 << 20;

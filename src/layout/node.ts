@@ -22,7 +22,7 @@ export interface Choice {
  * Where the knowledge of a node comes from: `exact`, forced by the bytes and what describes them; `chosen`, as in the
  * likeliest of several readings; `gap`, nowhere.
  */
-export type Knowledge = 'exact' | 'chosen' | 'gap';
+type Knowledge = 'exact' | 'chosen' | 'gap';
 
 export function knowledgeOf(node: LayoutNode): Knowledge {
   if (node.kind === 'gap') return 'gap';

@@ -20,7 +20,7 @@ import { WITHOUT_TABLES, walkApplied } from './walk/walk-applied.ts';
 const MAX_GAP_VALUE = 1 << 20;
 
 /** What says how the bytes of device state are to be read. */
-export interface SectionKnowledge {
+interface SectionKnowledge {
   /** The stream's own description. */
   readonly schema: Schema | undefined;
   /** The tables of the QEMU that wrote it. */

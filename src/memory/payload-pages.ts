@@ -4,7 +4,7 @@ import { decodePayloads } from './encodings/multifd.ts';
 import type { Inflater } from './inflater.ts';
 import type { PageIndex } from './page-index.ts';
 
-export interface PayloadTaker {
+interface PayloadTaker {
   /** Whether channels are decompressed to their ends, so that all damage is found, and not only as far as needed. */
   readonly toTheEnd: boolean;
   /** Pages that were asked for, by the address of the first; `bytes` is valid during the call only. */

@@ -30,7 +30,7 @@ const MAX_REPORTED = 20;
 const SPOOL_READ = 512 << 10;
 
 /** What a visit of a memory is about. */
-export interface Visit {
+interface Visit {
   readonly visitor: MemoryVisitor;
   readonly index: PageIndex;
   readonly inflater: Inflater | undefined;

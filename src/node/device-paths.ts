@@ -8,7 +8,7 @@ export interface QomDevice extends Pick<ProfileDevice, 'path' | 'type' | 'bus' |
 }
 
 /** Where a device is, as far as it can be told. */
-export interface DevicePlace {
+interface DevicePlace {
   readonly devicePath: string | undefined;
   readonly pci: ProfilePci | undefined;
 }

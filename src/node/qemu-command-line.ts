@@ -18,7 +18,7 @@ const DISPLAYS: ReadonlySet<string> = new Set(['display', 'nographic', 'vnc', 's
 const TEXTS: ReadonlySet<string> = new Set(['append', 'name', 'prom-env']);
 
 /** A command line of QEMU, ready to be started. */
-export interface QemuCommandLine {
+interface QemuCommandLine {
   readonly args: readonly string[];
   /** Options that were left out, with their values. */
   readonly removed: readonly string[];

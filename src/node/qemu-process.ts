@@ -19,7 +19,7 @@ const KILL_TIME = 10_000;
 const DRAIN_TIME = 500;
 
 /** How a process ended. */
-export interface ProcessEnd {
+interface ProcessEnd {
   /** One line: `QEMU ended with status 1`. */
   readonly message: string;
   /** False where the program could not be run. */

@@ -33,7 +33,7 @@ export class QmpClosed extends Error {
 }
 
 /** Reads what QEMU answered. Throws JsonProblem where it is something else. */
-export type ReadAnswer<Result> = (value: unknown, path: string) => Result;
+type ReadAnswer<Result> = (value: unknown, path: string) => Result;
 
 interface Waiting {
   readonly command: string;

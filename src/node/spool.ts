@@ -81,7 +81,7 @@ const TMPFILE = 0o20000000 | constants.O_DIRECTORY;
 const NO_TMPFILE: ReadonlySet<string> = new Set(['EISDIR', 'EOPNOTSUPP', 'ENOTSUP', 'EINVAL', 'ENOENT']);
 
 /** A new file for reading and writing that has no name, so that nothing can leave it behind. */
-export async function openNameless(folder: string): Promise<FileHandle> {
+async function openNameless(folder: string): Promise<FileHandle> {
   if (process.platform === 'linux') {
     try {
       return await open(folder, TMPFILE | constants.O_RDWR | constants.O_EXCL, 0o600);

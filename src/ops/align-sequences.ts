@@ -1,5 +1,5 @@
 /** A run of two sequences: elements that both have, or that were put in each other's place (either may be none). */
-export interface SequenceRun {
+interface SequenceRun {
   readonly equal: boolean;
   readonly startA: number;
   readonly endA: number;

@@ -12,12 +12,7 @@ import type { Section } from '../stream/stream.ts';
  * A value as QEMU's scripts/analyze-migration.py shows it: integers as text; whatever the script does not know as
  * bytes; a list, whose items are made on demand and anew at each iteration; a dict.
  */
-export type AnalyzedValue =
-  | boolean
-  | string
-  | Uint8Array
-  | Iterable<AnalyzedValue>
-  | Map<string, AnalyzedValue>;
+type AnalyzedValue = boolean | string | Uint8Array | Iterable<AnalyzedValue> | Map<string, AnalyzedValue>;
 
 /**
  * What QEMU's scripts/analyze-migration.py (that of QEMU 10.2) shows of a stream, for programs that read its output:

@@ -3,12 +3,12 @@ import type { FinishedSource } from '../bytes/source.ts';
 import { type ChangedRange, RangeList } from './range-list.ts';
 
 /** Bytes of a source, in pieces that follow each other. */
-export interface SourceBytes {
+interface SourceBytes {
   readonly source: FinishedSource;
   readonly pieces: readonly Range[];
 }
 
-export interface BytesDiff {
+interface BytesDiff {
   readonly lengthA: number;
   readonly lengthB: number;
   /** Bytes that differ, as far as both sides go; offsets from the first byte. The first ones, as many as RangeList keeps. */

@@ -106,7 +106,7 @@ interface Template {
 }
 
 /** Pages for a text, the best first. */
-export interface MessagePages {
+interface MessagePages {
   readonly pages: readonly Explanation[];
   /** No page has a message of the text: these have the most of its words, which is a guess. */
   readonly isGuess: boolean;

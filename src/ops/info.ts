@@ -247,7 +247,7 @@ interface GrowingShare {
  * Divides every byte of the stream by hierarchy: RAM by what the bytes are, devices by the parts of their idstr. The
  * sizes of the parts of each share add up to its own.
  */
-export function byteShares({ source, stream }: OpenedStream): Share {
+function byteShares({ source, stream }: OpenedStream): Share {
   const root: GrowingShare = { size: 0, parts: new Map() };
   const add = (path: readonly string[], size: number) => {
     if (size === 0) return;

@@ -13,7 +13,7 @@ const MAX_FIELDS = 2000;
 const MAX_LENGTH = 200;
 
 /** A selector that matches nothing, and names that it may have meant, the nearest first. */
-export interface UnmatchedSelector {
+interface UnmatchedSelector {
   readonly selector: string;
   readonly nearest: readonly string[];
 }

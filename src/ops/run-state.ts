@@ -6,7 +6,7 @@ import type { LayoutNode } from '../layout/node.ts';
 export const GLOBAL_STATE = 'globalstate';
 
 /** RunState of the VM (qapi/run-state.json), and the node that says it. */
-export interface SentRunState {
+interface SentRunState {
   readonly node: LayoutNode;
   readonly text: string;
 }

@@ -79,7 +79,7 @@ export interface FieldDescription {
 export type CountDescription = number | (CounterDescription & { readonly factor: number });
 
 /** A member of the struct that holds a count or size. */
-export interface CounterDescription {
+interface CounterDescription {
   readonly offset: number;
   /** Bytes. */
   readonly width: number;
@@ -87,7 +87,7 @@ export interface CounterDescription {
   readonly field: string | undefined;
 }
 
-export interface SubsectionDescription {
+interface SubsectionDescription {
   readonly index: number;
   readonly name: string | undefined;
   readonly versionId: number;

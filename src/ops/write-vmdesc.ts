@@ -10,7 +10,7 @@ import { versionNumber } from '../schema/qemu-version.ts';
 import type { JsonObject, JsonValue } from '../schema/vmdesc.ts';
 
 /** What QEMU's way to write a vmdesc depends on. */
-export interface VmdescForm {
+interface VmdescForm {
   /** Is the configuration described (QEMU 8.1 and later)? */
   readonly configuration: boolean;
   /**

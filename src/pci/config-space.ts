@@ -26,7 +26,7 @@ export interface PciListEntry {
 }
 
 /** Where a header has the pointer to its capabilities, and how long it is. */
-export interface CapabilityPointer {
+interface CapabilityPointer {
   readonly pointer: number;
   readonly headerSize: number;
 }

@@ -15,7 +15,7 @@ const MAX_HOST_PAGE_SIZE = 2 ** 40;
 /** After the length of a block at most: page size, address, and then the next entry or record. */
 const LOOKAHEAD = 8 + 8 + 1 + 255 + 8;
 
-export interface BlockListContext extends NamedSection {
+interface BlockListContext extends NamedSection {
   readonly capabilities: ReadonlySet<string>;
   /** TARGET_PAGE_SIZE in bytes where it is known: mapped-ram must agree with it. */
   readonly pageSize: number | undefined;

@@ -14,7 +14,7 @@ const NO_UUID = '0'.repeat(32);
 
 export type ChannelSummary = MultifdChannelSummary | PreemptChannelSummary;
 
-export interface ChannelOptions {
+interface ChannelOptions {
   report(diagnostic: Diagnostic): void;
 }
 

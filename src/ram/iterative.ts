@@ -34,10 +34,10 @@ export function ramSummaries(
 }
 
 /** Makes the scanner of a section, once its header has been read. */
-export type CreateIterativeScanner = (context: IterativeContext) => IterativeScanner;
+type CreateIterativeScanner = (context: IterativeContext) => IterativeScanner;
 
 /** Sections that no VMSD describes and whose idstr is fixed, by idstr. */
-export const iterativeScanners: ReadonlyMap<string, CreateIterativeScanner> = new Map<
+const iterativeScanners: ReadonlyMap<string, CreateIterativeScanner> = new Map<
   string,
   CreateIterativeScanner
 >([

@@ -15,7 +15,7 @@ const VERSION = 1;
 /** Bytes of a bitmap held at a time: half a million pages. */
 const BITMAP_CHUNK = 64 << 10;
 
-export interface MappedRamContext extends NamedSection {
+interface MappedRamContext extends NamedSection {
   /** TARGET_PAGE_SIZE in bytes where it is known. */
   readonly pageSize: number | undefined;
 }
@@ -79,7 +79,7 @@ export async function readMappedRamHeader(
 }
 
 /** Pages that follow each other. */
-export interface PresentPages {
+interface PresentPages {
   readonly page: number;
   readonly count: number;
 }

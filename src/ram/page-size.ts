@@ -19,12 +19,12 @@ const ENOUGH = 4096;
 const ENOUGH_OFFSETS = 64;
 const PLAIN = pageKinds.indexOf('plain');
 
-export interface PageSizeContext {
+interface PageSizeContext {
   readonly footers: boolean | undefined;
   readonly sectionId: number;
 }
 
-export interface FoundPageSize {
+interface FoundPageSize {
   /** In bytes. */
   readonly pageSize: number;
   /** Whether pages have shown it. While there are only markers, or few pages of zeros, other sizes fit as well. */

@@ -32,7 +32,7 @@ export interface Round {
 }
 
 /** What is known of one page, or of many together (then of the one that was sent most). */
-export interface Usage {
+interface Usage {
   /** How many times it was sent. */
   times: number;
   /** Whether it holds something other than zeros, by what was sent last. */
@@ -56,7 +56,7 @@ function moveTo(to: SendOrder, order: number, page: number): void {
 }
 
 /** What was sent of one RAMBlock. */
-export class BlockUsage {
+class BlockUsage {
   /** Where it is in the order in which pages are sent. */
   readonly order: number;
   /** Pages that were sent at all. */

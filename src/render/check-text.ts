@@ -6,7 +6,7 @@ import type { FindingSeverity } from '../check/rules.ts';
 import type { Style } from './style.ts';
 import { formatTable } from './text-table.ts';
 
-export interface CheckTextOptions {
+interface CheckTextOptions {
   readonly style: Style;
   /** Show notes, too. */
   readonly notes: boolean;

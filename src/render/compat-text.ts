@@ -6,7 +6,7 @@ import type { SideFacts } from '../compat/side.ts';
 import type { TextOptions } from './style.ts';
 import { wrapLine } from './wrap.ts';
 
-export interface CompatTextOptions extends TextOptions {
+interface CompatTextOptions extends TextOptions {
   /** Cosmetic findings, too. */
   readonly all: boolean;
 }

@@ -11,7 +11,7 @@ import { formatSize } from './size.ts';
 import type { Style, TextOptions } from './style.ts';
 import { hexBytes } from './value.ts';
 
-export interface DiffTextOptions extends TextOptions {
+interface DiffTextOptions extends TextOptions {
   /** A column for each side. */
   readonly sideBySide: boolean;
   /** Shorten nothing. */

@@ -8,7 +8,7 @@ import { plainStyle, type TextOptions } from './style.ts';
 import { hexBytes } from './value.ts';
 import { visibleLength } from './wrap.ts';
 
-export interface DumpTextOptions extends TextOptions {
+interface DumpTextOptions extends TextOptions {
   /** Offset and size in front of each line. */
   readonly offsets: boolean;
   /** Offsets are in the file that the stream was taken out of, as far as things are stored there as such. */

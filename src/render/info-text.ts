@@ -9,9 +9,9 @@ import { formatShare, formatSize } from './size.ts';
 import type { Style, TextOptions } from './style.ts';
 import { formatTable } from './text-table.ts';
 
-export type SectionOrder = 'stream' | 'size' | 'name' | 'id';
+type SectionOrder = 'stream' | 'size' | 'name' | 'id';
 
-export interface InfoTextOptions extends TextOptions {
+interface InfoTextOptions extends TextOptions {
   readonly sort: SectionOrder;
   /** Levels of the shares that are shown. */
   readonly depth: number;

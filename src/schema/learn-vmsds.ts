@@ -50,7 +50,7 @@ export interface LearnedField {
 }
 
 /** Two VMSDs of one name and version that cannot be the same. */
-export interface VmsdConflict {
+interface VmsdConflict {
   readonly name: string;
   readonly versionId: number;
   /** Index of the stream that showed it. */

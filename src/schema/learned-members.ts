@@ -2,7 +2,7 @@ import { type LearnedField, type LearnedVmsd, NotLearnable } from './learn-vmsds
 import { countIn, findCounter, findSizeCounter, type LearnedCounter } from './learned-counts.ts';
 
 /** A number that is always the same, the member that holds it, or the offset of one that no field fills. */
-export type Amount =
+type Amount =
   | { readonly kind: 'fixed'; readonly value: number }
   | { readonly kind: 'counter'; readonly counter: LearnedCounter }
   | { readonly kind: 'unknown'; readonly offset: number; readonly seen: readonly number[] };

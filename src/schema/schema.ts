@@ -84,6 +84,6 @@ export function structLength(struct: StructSchema): number {
 }
 
 /** Type byte, len8 and name, u32 version. */
-export function subsectionHeaderLength(subsection: StructSchema): number {
+function subsectionHeaderLength(subsection: StructSchema): number {
   return 1 + 1 + (subsection.vmsdName?.length ?? 0) + 4;
 }

@@ -28,7 +28,7 @@ const MAX_NAME = 255;
 const MAX_PATH = 1024;
 
 /** The vmdesc blob: its JSON, and the schema made from it. */
-export interface Vmdesc {
+interface Vmdesc {
   /** The JSON, or what could be saved of a damaged one. */
   readonly json: JsonObject;
   readonly schema: Schema;

@@ -119,7 +119,7 @@ export function writeCommand(command: number, payload: readonly Piece[]): Piece[
 }
 
 /** What a command carries, for who writes one; of a package its length in bytes, as it follows the record. */
-export type CommandPayload =
+type CommandPayload =
   | Exclude<CommandDetail, { readonly command: 'PACKAGED' }>
   | { readonly command: 'PACKAGED'; readonly length: number };
 

@@ -22,7 +22,7 @@ const OPENING_BRACE = 0x7b;
 const HEADERS: ReadonlySet<number | undefined> = new Set([QEMU_VM_SECTION_START, QEMU_VM_SECTION_FULL]);
 
 /** What may follow at this place: surely a record, perhaps one (an EOF with unexplained bytes behind it), or none. */
-export type Plausibility = 'yes' | 'weak' | 'no';
+type Plausibility = 'yes' | 'weak' | 'no';
 
 export interface PlausibilityContext {
   /** Ids of the sections that a PART or END record can name. */

@@ -7,7 +7,7 @@ import { FOOTER_LENGTH } from './section-header.ts';
 import type { DescribedSection, Section } from './stream.ts';
 
 /** Sections that begin in front of the first PART or END record. */
-export interface SectionsMet {
+interface SectionsMet {
   readonly all: readonly Section[];
   /** Those that a START record began, by their ids. */
   readonly started: ReadonlyMap<number, Section>;

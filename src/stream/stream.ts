@@ -18,7 +18,7 @@ export interface SectionScanner {
   scan(window: Window, type: SectionType): Promise<void>;
 }
 
-export interface SectionScannerContext {
+interface SectionScannerContext {
   readonly idstr: string;
   readonly instanceId: number;
   readonly versionId: number;

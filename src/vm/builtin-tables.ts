@@ -64,7 +64,7 @@ export async function useBuiltinTables(opened: OpenedStream, schemas: SchemaProv
 }
 
 /** Built-in tables of a QEMU that may have written a stream. */
-export interface WriterTables {
+interface WriterTables {
   readonly tables: SchemaTables;
   /** Undefined where QEMUs of several versions would have written the same. */
   readonly qemuVersion: string | undefined;

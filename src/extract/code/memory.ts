@@ -11,7 +11,7 @@ interface Slot {
 }
 
 /** A store to a variable of the program. */
-export interface GlobalStore {
+interface GlobalStore {
   readonly address: bigint;
   readonly size: number;
   readonly term: Term;

@@ -1,12 +1,7 @@
 import type { Image } from './image.ts';
 
 /** Calls `visit` for each address that the code in a range may refer to; most callers know which they look for. */
-export type ReferenceScanner = (
-  image: Image,
-  start: number,
-  end: number,
-  visit: (address: number) => void,
-) => void;
+type ReferenceScanner = (image: Image, start: number, end: number, visit: (address: number) => void) => void;
 
 /**
  * How code refers to data, by host machine. These are no disassemblers: they find each reference, and some that are

@@ -3,7 +3,7 @@ import { type FinishedSource, readExactly } from '../../bytes/source.ts';
 import { viewOf } from '../../bytes/view.ts';
 
 /** A PT_LOAD: `fileSize` bytes at `offset` in the file, `memorySize` bytes (the rest zero) at `address`. */
-export interface LoadHeader {
+interface LoadHeader {
   readonly offset: number;
   readonly address: number;
   readonly fileSize: number;
@@ -13,7 +13,7 @@ export interface LoadHeader {
 }
 
 /** Part of a program header that is no PT_LOAD. */
-export interface ProgramRange {
+interface ProgramRange {
   readonly offset: number;
   readonly address: number;
   /** Bytes in the file. */

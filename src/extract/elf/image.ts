@@ -20,7 +20,7 @@ export interface Segment {
 
 const WORD = 8;
 /** Words that hold an address: where they are, and what they hold. */
-export interface PointerList {
+interface PointerList {
   readonly places: Float64Array;
   readonly targets: Float64Array;
 }

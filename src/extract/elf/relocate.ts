@@ -21,10 +21,10 @@ const REL_SIZE = 16;
 const WORD = 8;
 
 /** Address of the symbol with an index; undefined for one that no loaded object defines. */
-export type ResolveSymbol = (index: number) => number | undefined;
+type ResolveSymbol = (index: number) => number | undefined;
 
 /** Everything that relocating one object needs. */
-export interface RelocationContext {
+interface RelocationContext {
   readonly source: FinishedSource;
   readonly image: Image;
   readonly dynamic: Dynamic;

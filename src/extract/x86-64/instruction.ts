@@ -1,5 +1,5 @@
 /** Number of a general register: rax 0, rcx 1, rdx 2, rbx 3, rsp 4, rbp 5, rsi 6, rdi 7, r8 to r15. */
-export type GeneralRegister = number;
+type GeneralRegister = number;
 
 export type Operand =
   /** `high`: bits 8 to 15 (ah, ch, dh, bh). */

@@ -606,7 +606,7 @@ const capabilities: Readonly<Record<number, Capability>> = {
   21: { name: 'fpb', title: 'flattening portal bridge', registers: flatteningPortalBridge },
 };
 
-export const VENDOR_SPECIFIC = 0x09;
+const VENDOR_SPECIFIC = 0x09;
 
 const VIRTIO_VENDOR = 0x1af4;
 const QEMU_VENDOR = 0x1b36;

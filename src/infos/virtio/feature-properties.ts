@@ -124,7 +124,7 @@ export function deniedVirtioFeatures(deviceType: number, settingOf: (name: strin
 }
 
 /** Features that a guest has accepted and a device does not offer. */
-export interface RefusedFeatures {
+interface RefusedFeatures {
   /** Of the virtio specification; undefined where all of the features are such as any device can have. */
   readonly deviceType: number | undefined;
   /** Name of that type. */

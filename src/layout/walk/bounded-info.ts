@@ -32,7 +32,7 @@ export interface BoundedInfo {
   open(): OpenedInfo | undefined;
 }
 
-export interface OpenedInfo {
+interface OpenedInfo {
   readonly node: LayoutNode;
   readonly diagnostic: Omit<Diagnostic, 'section' | 'instanceId'> | undefined;
 }

@@ -9,7 +9,7 @@ import type { Doubt } from './readings.ts';
 import type { Shadow } from './shadow.ts';
 
 /** The nodes of one reading, and how far it came. */
-export interface BuiltReading {
+interface BuiltReading {
   readonly root: StructNode;
   readonly outcome: Outcome;
   /** Names of the nodes that were open when the walk ended. */

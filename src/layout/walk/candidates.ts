@@ -2,7 +2,7 @@ import { appendTo } from '../../bytes/append-to.ts';
 import type { QemuSchema } from '../../schema/qemu-schema.ts';
 
 /** A VMSD that a section could be of, by its index, and the bits that it costs to take it. */
-export interface CandidateVmsd {
+interface CandidateVmsd {
   readonly index: number;
   readonly cost: number;
 }

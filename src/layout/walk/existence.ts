@@ -6,7 +6,7 @@ import type { ExistenceTest } from '../../vmsd/compiled.ts';
 import type { Objects, Shadow, ShadowKey } from './shadow.ts';
 
 /** A test's answer, or what to guess next for it: a key into the shadow and the values that it could have. */
-export type Existence =
+type Existence =
   | { readonly known: true; readonly exists: boolean }
   | {
       readonly known: false;

@@ -57,7 +57,7 @@ export interface Failure {
   readonly cost: number;
 }
 
-export interface SearchLimits {
+interface SearchLimits {
   /** Runs at the most. */
   readonly states: number;
   /** Steps of all runs together. */

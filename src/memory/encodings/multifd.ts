@@ -12,7 +12,7 @@ const payloadFormats: Partial<Record<MultifdEncoding, PayloadFormat>> = {
 };
 
 /** Pages of one packet of a channel. */
-export interface DecodedPayload {
+interface DecodedPayload {
   /** In all that the payloads of the channel decompress to. */
   readonly offset: number;
   /** The pages, one behind the other; valid until the next is asked for. */

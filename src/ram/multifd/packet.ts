@@ -59,7 +59,7 @@ export interface MultifdInit {
 }
 
 /** MultiFDPacketHdr_t. */
-export interface PacketHeader {
+interface PacketHeader {
   readonly magic: number;
   readonly version: number;
   readonly flags: number;
@@ -85,7 +85,7 @@ export interface RamPacket {
 }
 
 /** MultiFDPacketDeviceState_t (QEMU 10.0 and later): state of a VFIO device. */
-export interface DeviceStatePacket {
+interface DeviceStatePacket {
   readonly idstr: string;
   readonly instanceId: number;
   /** Bytes behind the packet. */
