@@ -1,3 +1,4 @@
+import { pieceAt } from './piece-at.ts';
 import type { Range } from './range.ts';
 import { type ByteSource, locate } from './source.ts';
 
@@ -20,15 +21,9 @@ export async function fileOffsets(source: ByteSource, { start, end }: Range): Pr
   }
   return {
     of(offset) {
-      let low = 0;
-      let high = starts.length;
-      while (high - low > 1) {
-        const middle = (low + high) >> 1;
-        if (starts[middle]! <= offset) low = middle;
-        else high = middle;
-      }
-      const place = places[low];
-      return place === undefined ? undefined : place + (offset - starts[low]!);
+      const i = pieceAt(starts, offset);
+      const place = places[i];
+      return place === undefined ? undefined : place + (offset - starts[i]!);
     },
   };
 }

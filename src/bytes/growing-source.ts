@@ -1,3 +1,4 @@
+import { pieceAt } from './piece-at.ts';
 import type { ByteSource } from './source.ts';
 
 /** A source in memory to which bytes are added while others read it: what a connection brings, say. */
@@ -50,7 +51,7 @@ export class GrowingSource implements ByteSource {
     while (offset >= this.#length && length > 0 && !this.#isFinished) await this.#more();
     const wanted = Math.max(0, Math.min(length, this.#length - offset));
     const bytes = into ? into.subarray(0, wanted) : new Uint8Array(wanted);
-    for (let done = 0, i = this.#find(offset); done < wanted; i++) {
+    for (let done = 0, i = pieceAt(this.#starts, offset); done < wanted; i++) {
       const chunk = this.#chunks[i]!;
       const start = offset + done - this.#starts[i]!;
       const part = chunk.subarray(start, start + wanted - done);
@@ -58,18 +59,6 @@ export class GrowingSource implements ByteSource {
       done += part.byteLength;
     }
     return bytes;
-  }
-
-  /** The last chunk that begins at an offset or in front of it. */
-  #find(offset: number): number {
-    let low = 0;
-    let high = this.#starts.length;
-    while (high - low > 1) {
-      const middle = (low + high) >> 1;
-      if (this.#starts[middle]! <= offset) low = middle;
-      else high = middle;
-    }
-    return low;
   }
 
   async #more(): Promise<void> {

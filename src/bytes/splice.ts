@@ -1,3 +1,4 @@
+import { pieceAt } from './piece-at.ts';
 import { type Range, rangeLength } from './range.ts';
 import { type ByteSource, type FinishedSource, locate, type Place } from './source.ts';
 
@@ -19,14 +20,8 @@ export function splicedSource(source: ByteSource, pieces: readonly Piece[]): Fin
   /** The last piece that begins at an offset or in front of it, and how far in it that is. */
   const find = (offset: number): { piece: Piece; skip: number } | undefined => {
     if (offset < 0 || offset >= size) return undefined;
-    let low = 0;
-    let high = starts.length;
-    while (high - low > 1) {
-      const middle = (low + high) >> 1;
-      if (starts[middle]! <= offset) low = middle;
-      else high = middle;
-    }
-    return { piece: pieces[low]!, skip: offset - starts[low]! };
+    const i = pieceAt(starts, offset);
+    return { piece: pieces[i]!, skip: offset - starts[i]! };
   };
   return {
     name: source.name,

@@ -54,8 +54,8 @@ interface Queue {
 
 /**
  * Virtqueues of these sections, and how far guest and device have got by the rings in the guest's memory
- * (hw/virtio/virtio.c, virtio_load). Nothing is said of rings of which it is not known where they are. Scans the stream
- * once more where it was opened without its memory.
+ * (hw/virtio/virtio.c, virtio_load). Nothing is said of rings of which it is not known where they are. A stream that was
+ * opened without its memory is scanned once more for it.
  */
 export async function checkVirtqueues(
   opened: OpenedStream,

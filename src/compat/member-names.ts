@@ -33,7 +33,7 @@ export class MemberNames {
     const queue: { readonly vmsd: CompiledVmsd; readonly owner: Owner }[] = schema.types.flatMap(
       ({ name, vmsds }) =>
         vmsds.map((index) => {
-          const vmsd = compiler.program(index);
+          const vmsd = compiler.vmsd(index);
           return { vmsd, owner: { type: name, vmsd, offset: 0 } };
         }),
     );

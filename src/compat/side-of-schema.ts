@@ -41,7 +41,7 @@ function rootsOf(schema: QemuSchema, compiler: TablesCompiler): RootVmsd[] {
     const types = users.get(index) ?? [];
     if (embeddedOnly || (types.length === 0 && embedded.has(index))) return [];
     const inside = types.length === 0 ? writerOf(schema, name ?? '', users) : undefined;
-    return [{ types, versionId, minimumVersionId, vmsd: compiler.program(index), inside }];
+    return [{ types, versionId, minimumVersionId, vmsd: compiler.vmsd(index), inside }];
   });
 }
 

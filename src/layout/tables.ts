@@ -55,14 +55,14 @@ export class SchemaTables implements InfoTables {
   }
 
   vmsds(name: string): readonly CompiledVmsd[] {
-    return (this.#byName.get(name) ?? []).map((index) => this.#compiler.program(index));
+    return (this.#byName.get(name) ?? []).map((index) => this.#compiler.vmsd(index));
   }
 
   infoField(name: string, info: string): CompiledField | undefined {
     this.#infoFields ??= infoFields(this.schema);
     const index = this.#infoFields.get(`${name} ${info}`);
     if (index === undefined) return undefined;
-    const { fields } = this.#compiler.program(index);
+    const { fields } = this.#compiler.vmsd(index);
     return fields.find(
       (field) => field.name === name && field.element.kind === 'info' && field.element.info === info,
     );
@@ -78,7 +78,7 @@ export class SchemaTables implements InfoTables {
     }
     return this.#finder.candidates(idstr, versionId, buses).map(({ index, cost }) => {
       const types = this.schema.types.filter(({ vmsds }) => vmsds.includes(index)).map(({ name }) => name);
-      return { vmsd: this.#compiler.program(index), cost, types };
+      return { vmsd: this.#compiler.vmsd(index), cost, types };
     });
   }
 }

@@ -107,7 +107,6 @@ function blockTable({ blocks, totalLength }: RamReport): string[] {
   );
 }
 
-/** By block and kind, repetitions included. */
 function missingTable({ blocks }: RamReport): string[] {
   const missing = blocks.filter(({ missingPages }) => missingPages > 0);
   return formatTable(
@@ -123,6 +122,7 @@ function missingTable({ blocks }: RamReport): string[] {
   );
 }
 
+/** By block and kind, repetitions included. */
 function kindTable({ blocks }: RamReport, kinds: readonly PageKind[]): string[] {
   return formatTable(
     [...kinds.map(right), right('bytes'), left('block')],

@@ -31,10 +31,10 @@ const MARKER = 'ptr-marker';
 /** VMSDs that embed each other deeper than this are no real ones. */
 const MAX_DEPTH = 32;
 
-/** Makes programs of VMSDs, each once. */
+/** Compiles VMSDs, each once. */
 export class TablesCompiler {
   readonly #schema: QemuSchema;
-  readonly #programs = new Map<number, CompiledVmsd>();
+  readonly #compiled = new Map<number, CompiledVmsd>();
   readonly #tests = new Map<number, ExistenceTest>();
   readonly #alikeHeights = new Map<number, number>();
   /** Indexes of VMSDs in the order of their addresses. */
@@ -51,13 +51,13 @@ export class TablesCompiler {
         : 'nullptr';
   }
 
-  /** The program of a VMSD by its index. Throws RangeError for an index that is not in the schema. */
-  program(index: number): CompiledVmsd {
-    const known = this.#programs.get(index);
+  /** A VMSD compiled, by its index. Throws RangeError for an index that is not in the schema. */
+  vmsd(index: number): CompiledVmsd {
+    const known = this.#compiled.get(index);
     if (known) return known;
     const vmsd = this.#schema.vmsds[index];
     if (!vmsd) throw new RangeError(`no VMSD ${index}`);
-    const program: CompiledVmsd = {
+    const compiled: CompiledVmsd = {
       name: vmsd.name ?? '',
       versionId: vmsd.versionId,
       minimumVersionId: vmsd.minimumVersionId,
@@ -71,7 +71,7 @@ export class TablesCompiler {
       validations: [],
     };
     // Known before its fields are made, as a VMSD may embed itself.
-    this.#programs.set(index, program);
+    this.#compiled.set(index, compiled);
     const names = uniqueNames(vmsd.fields);
     const fields: CompiledField[] = [];
     const validations: Validation[] = [];
@@ -83,10 +83,10 @@ export class TablesCompiler {
       } else if (fieldExists !== undefined)
         validations.push({ name, test: this.#test(fieldExists), before: fields.length });
     }
-    program.fields = fields;
-    program.validations = validations;
-    program.subsections = vmsd.subsections.map((subsection) => this.program(subsection));
-    return program;
+    compiled.fields = fields;
+    compiled.validations = validations;
+    compiled.subsections = vmsd.subsections.map((subsection) => this.vmsd(subsection));
+    return compiled;
   }
 
   /** Undefined for fields that never put anything into a stream. */
@@ -94,7 +94,7 @@ export class TablesCompiler {
     const { flags } = field;
     const element = this.#element(field);
     if (!element) return undefined;
-    const count = countProgram(field);
+    const count = countOf(field);
     return {
       name,
       tableName: name === field.name ? undefined : field.name,
@@ -123,7 +123,7 @@ export class TablesCompiler {
   }
 
   #element(field: VMStateField): CompiledElement | undefined {
-    const vmsd = field.vmsd === undefined ? undefined : this.program(field.vmsd);
+    const vmsd = field.vmsd === undefined ? undefined : this.vmsd(field.vmsd);
     if (field.flags & VMS_STRUCT && vmsd)
       return { kind: 'struct', type: 'struct', vmsd, versionId: vmsd.versionId };
     if (field.flags & VMS_VSTRUCT && vmsd) {
@@ -152,7 +152,7 @@ export class TablesCompiler {
       else high = middle;
     }
     const next = order[low];
-    return next !== undefined && vmsds[next]!.object === before.object ? this.program(next) : undefined;
+    return next !== undefined && vmsds[next]!.object === before.object ? this.vmsd(next) : undefined;
   }
 
   #described(field: VMStateField): CompiledField['described'] {
@@ -221,7 +221,7 @@ function plainNumber(flags: number, element: CompiledElement, count: CompiledCou
 }
 
 /** migration/vmstate.c, vmstate_n_elems. */
-function countProgram(field: VMStateField): CompiledCount {
+function countOf(field: VMStateField): CompiledCount {
   const { flags, num, numOffset, numSize } = field;
   const factor = flags & VMS_MULTIPLY_ELEMENTS ? num : 1;
   if (flags & VMS_ARRAY)

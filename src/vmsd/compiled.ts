@@ -2,8 +2,8 @@ import type { Expression } from '../expressions/expression.ts';
 import type { ScalarType } from './scalars.ts';
 
 /**
- * VMSD tables made ready for walking: flags taken apart, indexes turned into references, names made unique the way
- * QEMU does in a vmdesc.
+ * A VMSD made ready for walking, be it of tables, of a vmdesc or of a dump: flags taken apart, indexes turned into
+ * references, names made unique the way QEMU does in a vmdesc.
  */
 export interface CompiledVmsd {
   /** Empty for one that gets its name at run time. */

@@ -3,6 +3,7 @@ import { sectionBytes } from '../../src/layout/section-bytes.ts';
 import { FixedLengths } from '../../src/layout/walk/fixed-length.ts';
 import { Machine } from '../../src/layout/walk/machine.ts';
 import type { WalkSink } from '../../src/layout/walk/outcome.ts';
+import { NO_NODES } from '../../src/layout/walk/outcome.ts';
 import { search } from '../../src/layout/walk/search.ts';
 import { Objects } from '../../src/layout/walk/shadow.ts';
 import type { CompiledField, CompiledVmsd } from '../../src/vmsd/compiled.ts';
@@ -70,6 +71,7 @@ export function walkSection(
   const leaves: Record<string, unknown> = {};
   const path: (string | number)[] = [];
   const sink: WalkSink = {
+    ...NO_NODES,
     open: (name) => path.push(name),
     openArray: (name) => path.push(name),
     close: () => path.pop(),

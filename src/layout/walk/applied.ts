@@ -4,7 +4,15 @@ import { NULL_POINTER_MARKER, OBJECT_POINTER_MARKER } from '../../schema/known-i
 import { type CompiledField, type CompiledVmsd, elementType } from '../../vmsd/compiled.ts';
 import { scalarTypes } from '../../vmsd/scalars.ts';
 import type { Shape, ShapeMember } from '../node.ts';
-import type { ElementsFrame, Frame, StructFrame, SubsectionsFrame } from './frames.ts';
+import {
+  type ElementsFrame,
+  type Frame,
+  NO_PLACE,
+  openedFrame,
+  type StructFrame,
+  type SubsectionsFrame,
+  structFrame,
+} from './frames.ts';
 import type { Run, WalkSink } from './outcome.ts';
 import { readSubsectionHeader, SUBSECTION_HEADER } from './subsection-header.ts';
 import { bytesAt, type WalkContext } from './walk-context.ts';
@@ -88,7 +96,7 @@ function abandon(
   parent: Frame | undefined,
   sink: WalkSink | undefined,
 ): undefined {
-  if (run.offset < end) sink?.gap?.(type, run.offset, end);
+  if (run.offset < end) sink?.gap(type, run.offset, end);
   run.offset = end;
   run.frame = parent;
 }
@@ -104,7 +112,7 @@ function report(
 ): void {
   if (isQuiet || !sink) return;
   const range = { start, end };
-  const at = [...(sink.path ?? []), ...below];
+  const at = [...sink.path, ...below];
   mode.applied?.report({ severity: 'error', code: 'vmdesc-mismatch', message, range, path: at });
 }
 
@@ -172,7 +180,7 @@ function loadNullFirst(
       code: 'vmdesc-incomplete',
       message: 'QEMU before 10.0 does not describe the elements of a pointer array that begins with NULL',
       range: { start: sure, end },
-      path: [...(sink.path ?? []), field.name],
+      path: [...sink.path, field.name],
     });
   }
   if (nulls > 0) {
@@ -181,7 +189,7 @@ function loadNullFirst(
       sink?.leaf(i, 'nullptr', start + i, start + i + 1, bytesAt(context, start + i, 1));
     sink?.close(sure);
   }
-  if (sure < end) sink?.gap?.('undescribed', sure, end);
+  if (sure < end) sink?.gap('undescribed', sure, end);
   run.offset = end;
   run.frame = next;
   return true;
@@ -243,7 +251,7 @@ export function stepAppliedElements(
   const parts = field.applied!.parts ?? [field];
   const current = parts[part];
   if (!current) {
-    if (isParted || isVariable(field)) sink?.setLength?.(index);
+    if (isParted || isVariable(field)) sink?.setLength(index);
     run.frame = parent;
     return undefined;
   }
@@ -306,7 +314,7 @@ function loadElement(
     else {
       const message = `${info} is described with ${length} bytes, it has ${scalar.size}`;
       report(context, { isQuiet }, sink, message, start, end, [name]);
-      sink?.gap?.('undecoded', start, end, name);
+      sink?.gap('undecoded', start, end, name);
     }
     return undefined;
   }
@@ -315,15 +323,10 @@ function loadElement(
   const read =
     codec || length === 0 || !sink
       ? undefined
-      : context.mode.applied?.readInfo(
-          { name, type: info, start, end },
-          vmsd,
-          [...(sink.path ?? []), name],
-          isQuiet,
-        );
+      : context.mode.applied?.readInfo({ name, type: info, start, end }, vmsd, [...sink.path, name], isQuiet);
   if (read) {
     run.offset = end;
-    sink?.node?.(read);
+    sink?.node(read);
   } else if (!codec && vmsd && vmsd.applied?.length === length) {
     openStruct(run, parent, name, info, vmsd, end, isQuiet, sink);
   } else {
@@ -348,7 +351,7 @@ function loadVariable(
     const message = 'the name of a capability is longer than what is left';
     report(context, { isQuiet }, sink, message, start, limit, [name]);
     run.offset = limit;
-    sink?.gap?.('undecoded', start, limit, name);
+    sink?.gap('undecoded', start, limit, name);
   } else {
     run.offset = start + 1 + length;
     sink?.leaf(name, VARIABLE, start, run.offset, bytesAt(context, start, 1 + length));
@@ -365,22 +368,9 @@ function openStruct(
   isQuiet: boolean,
   sink: WalkSink | undefined,
 ): void {
-  const { depth } = parent;
-  sink?.open(name, type, run.offset, vmsd, vmsd.versionId);
-  const close: Frame = { kind: 'close', parent, depth };
-  const place = { object: 0, offset: 0 };
   const { versionId } = vmsd;
-  run.frame = {
-    kind: 'struct',
-    vmsd,
-    versionId,
-    place,
-    field: 0,
-    parent: close,
-    depth: depth + 1,
-    end,
-    isQuiet,
-  };
+  sink?.open(name, type, run.offset, vmsd, versionId);
+  run.frame = openedFrame(parent, vmsd, versionId, NO_PLACE, parent.depth, { end, isQuiet });
 }
 
 /** One subsection of an applied VMSD, which must be there, or the end of its struct. */
@@ -423,7 +413,7 @@ export function stepAppliedSubsections(
     report(context, frame, sink, message, start, subsectionEnd, [name]);
   }
   const after: Frame = isCut
-    ? { kind: 'struct', vmsd, versionId, place, field: 0, parent, depth, end, isBroken: true }
+    ? structFrame(parent, vmsd, versionId, place, depth, { end, isBroken: true })
     : { ...frame, index: index + 1 };
   sink?.open(name, 'subsection', start, subsection, versionId);
   sink?.leaf(
@@ -434,17 +424,10 @@ export function stepAppliedSubsections(
     bytesAt(context, start, found.end - start),
   );
   run.offset = found.end;
-  run.frame = {
-    kind: 'struct',
-    vmsd: subsection,
-    versionId,
-    place,
-    field: 0,
-    parent: { kind: 'close', parent: after, depth },
-    depth: depth + 1,
+  run.frame = openedFrame(after, subsection, versionId, place, depth, {
     end: subsectionEnd,
     isQuiet: isQuiet || isCut,
-  };
+  });
   return undefined;
 }
 

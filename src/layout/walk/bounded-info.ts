@@ -57,7 +57,7 @@ export function readBoundedInfo(
   const hints = { defaults: () => NONE };
   const mode = applied ? { applied } : {};
   const machine = new Machine(section, end, new Objects(), lengths, hints, surroundings, mode);
-  const vmsd = vmsdAround(fieldProgram(String(name), type, described, tables));
+  const vmsd = vmsdAround(compiledField(String(name), type, described, tables));
   const result = search(machine, 0, [{ vmsd, cost: 0, types: [] }], {
     ...LIMITS,
     steps: LIMITS.steps + 4 * stepsOf(section.bytes.length),
@@ -121,7 +121,7 @@ function vmsdAround(field: CompiledField): CompiledVmsd {
   };
 }
 
-function fieldProgram(
+function compiledField(
   name: string,
   info: string,
   described: CompiledVmsd | undefined,

@@ -16,7 +16,7 @@ type Existence =
       readonly also?: string;
     };
 
-/** Variables of the program. */
+/** Variables of the expression. */
 const GLOBALS: ObjectPlace = { object: -1, offset: 0 };
 
 /** Bits that it costs to say that a test answers otherwise than it did for another struct. */

@@ -88,6 +88,33 @@ interface CloseFrame extends FrameBase {
   readonly kind: 'close';
 }
 
+/** Of a vmdesc, which knows nothing of memory. */
+export const NO_PLACE: ObjectPlace = { object: 0, offset: 0 };
+
+/** The frame that walks a struct from its first field. */
+export function structFrame(
+  parent: Frame | undefined,
+  vmsd: CompiledVmsd,
+  versionId: number,
+  place: ObjectPlace,
+  depth: number,
+  more: Pick<StructFrame, 'end' | 'isQuiet' | 'isBroken'> = {},
+): StructFrame {
+  return { kind: 'struct', vmsd, versionId, place, field: 0, parent, depth, ...more };
+}
+
+/** The same for a struct to which a node was opened. */
+export function openedFrame(
+  parent: Frame | undefined,
+  vmsd: CompiledVmsd,
+  versionId: number,
+  place: ObjectPlace,
+  depth: number,
+  more?: Pick<StructFrame, 'end' | 'isQuiet'>,
+): StructFrame {
+  return structFrame({ kind: 'close', parent, depth }, vmsd, versionId, place, depth + 1, more);
+}
+
 /** What the reader asks next. One that is behind or ahead of this frame is made anew, with the same answers. */
 export function advance(frame: ReaderFrame): IteratorResult<ReaderRequest, void> {
   const { live, answers, reader, args } = frame;

@@ -9,7 +9,14 @@ import { stepAppliedElements, stepAppliedStruct, stepAppliedSubsections } from '
 import { bufferCost, scalarCost, scalarsCost } from './costs.ts';
 import { decideExistence } from './existence.ts';
 import type { FixedLengths } from './fixed-length.ts';
-import type { ElementsFrame, Frame, LiveReader, StructFrame, SubsectionsFrame } from './frames.ts';
+import {
+  type ElementsFrame,
+  type Frame,
+  type LiveReader,
+  type StructFrame,
+  type SubsectionsFrame,
+  structFrame,
+} from './frames.ts';
 import { infoMemory } from './info-memory.ts';
 import {
   failedValidation,
@@ -21,7 +28,7 @@ import {
 } from './loading.ts';
 import type { Outcome, Run, StepBudget, WalkSink } from './outcome.ts';
 import { elementCount, infoLength, memorySize } from './questions.ts';
-import { stepReader, structFrame, valueCost } from './reader-step.ts';
+import { enterStruct, stepReader, valueCost } from './reader-step.ts';
 import type { ObjectId, Objects, Shadow, ShadowRange } from './shadow.ts';
 import { readSubsectionHeader, SUBSECTION_HEADER } from './subsection-header.ts';
 import { loadUniform } from './uniform.ts';
@@ -48,7 +55,7 @@ export function stepsOf(bytes: number): number {
 /** Index of the object that an info of type `tmp` makes. */
 const TMP_OBJECT = -2;
 
-/** Loads a section by its tables. All methods are functions of their arguments: a machine has no state of its own. */
+/** Loads a section by tables or by a vmdesc. All methods are functions of their arguments: a machine has no state of its own. */
 export class Machine implements WalkContext {
   readonly section: SectionBytes;
   readonly end: number;
@@ -80,7 +87,7 @@ export class Machine implements WalkContext {
   /** The run that loads a section's VMSD from its beginning. */
   start(vmsd: CompiledVmsd, versionId: number, shadow: Shadow): Run {
     const place = { object: this.objects.root, offset: 0 };
-    const frame: Frame = { kind: 'struct', vmsd, versionId, place, field: 0, parent: undefined, depth: 0 };
+    const frame = structFrame(undefined, vmsd, versionId, place, 0);
     const run: Run = { shadow, offset: this.section.base, frame, cost: 0 };
     if (!this.mode.isLoad) noteSubsections(run);
     this.mode.onStruct?.(vmsd, place);
@@ -331,7 +338,7 @@ export class Machine implements WalkContext {
     const { element } = field;
     if (element.kind === 'struct') {
       sink?.open(name, element.type, run.offset, element.vmsd, element.versionId);
-      run.frame = structFrame(this, run.frame, element.vmsd, element.versionId, place, depth);
+      run.frame = enterStruct(this, run.frame, element.vmsd, element.versionId, place, depth);
       return undefined;
     }
     return this.#loadInfo(run, frame, name, place, sink);
@@ -376,7 +383,7 @@ export class Machine implements WalkContext {
     if (info === 'tmp' && vmsd) {
       const object = this.objects.behind(place.object, place.offset, TMP_OBJECT);
       sink?.open(name, info, start, vmsd, field.versionId);
-      run.frame = structFrame(this, run.frame, vmsd, field.versionId, { object, offset: 0 }, depth);
+      run.frame = enterStruct(this, run.frame, vmsd, field.versionId, { object, offset: 0 }, depth);
       return undefined;
     }
     const known = this.surroundings.infos.get(info);
@@ -447,7 +454,7 @@ export class Machine implements WalkContext {
       bytesAt(this, run.offset, headerEnd - run.offset),
     );
     run.offset = headerEnd;
-    run.frame = structFrame(this, { ...frame, last: subsection }, subsection, versionId, place, depth);
+    run.frame = enterStruct(this, { ...frame, last: subsection }, subsection, versionId, place, depth);
     return undefined;
   }
 }

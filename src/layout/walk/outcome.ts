@@ -63,14 +63,22 @@ export interface WalkSink {
   elements(elements: UniformElements): void;
   close(end: number): void;
   /** What only a walk by an applied VMSD has to tell: bytes that nobody can name, */
-  gap?(type: string, start: number, end: number, name?: string | number): void;
+  gap(type: string, start: number, end: number, name?: string | number): void;
   /** a node that was made elsewhere, */
-  node?(node: LayoutNode): void;
+  node(node: LayoutNode): void;
   /** and how many elements the array that was opened last turns out to have. */
-  setLength?(length: number): void;
+  setLength(length: number): void;
   /** Names of the nodes that are open, from the section's root. */
-  readonly path?: readonly (string | number)[];
+  readonly path: readonly (string | number)[];
 }
+
+/** What a sink has for a walk by tables, which tells none of it. */
+export const NO_NODES: Pick<WalkSink, 'gap' | 'node' | 'setLength' | 'path'> = {
+  gap() {},
+  node() {},
+  setLength() {},
+  path: [],
+};
 
 /** One run of the machine: what has been loaded, and what is still to load. */
 export interface Run {

@@ -3,14 +3,14 @@ import type { ObjectPlace, ReaderAnswer } from '../../infos/reader.ts';
 import type { CompiledVmsd } from '../../vmsd/compiled.ts';
 import { scalarTypes } from '../../vmsd/scalars.ts';
 import { bufferCost, scalarCost } from './costs.ts';
-import { advance, type Frame, type ReaderFrame } from './frames.ts';
+import { advance, type Frame, openedFrame, type ReaderFrame, structFrame } from './frames.ts';
 import { infoMemory } from './info-memory.ts';
 import type { Outcome, Run, WalkSink } from './outcome.ts';
 import { restLength } from './questions.ts';
 import { bytesAt, dead, short, type WalkContext } from './walk-context.ts';
 
-/** The frame that walks a struct, to which a node was opened. */
-export function structFrame(
+/** The frame that loads a struct of the tables, to which a node was opened. */
+export function enterStruct(
   { mode }: WalkContext,
   parent: Frame | undefined,
   vmsd: CompiledVmsd,
@@ -18,9 +18,8 @@ export function structFrame(
   place: ObjectPlace,
   depth: number,
 ): Frame {
-  const close: Frame = { kind: 'close', parent, depth };
   mode.onStruct?.(vmsd, place);
-  return { kind: 'struct', vmsd, versionId, place, field: 0, parent: close, depth: depth + 1 };
+  return openedFrame(parent, vmsd, versionId, place, depth);
 }
 
 /** Bits of a value; undefined for one that cannot be. A load does not mind. */
@@ -88,7 +87,7 @@ export function stepReader(
       const { name, type, vmsd, versionId, place } = request;
       sink?.open(name, type, start, vmsd, versionId);
       answered(undefined);
-      run.frame = structFrame(context, run.frame, vmsd, versionId, place, frame.depth);
+      run.frame = enterStruct(context, run.frame, vmsd, versionId, place, frame.depth);
       return undefined;
     }
     case 'fields': {
@@ -97,17 +96,14 @@ export function stepReader(
       const { versionId, applied } = vmsd;
       const end = applied && start + applied.length;
       if (end !== undefined && end > context.end) return short(context, start, { name: vmsd.name }, end);
-      const parent = run.frame;
-      const struct = {
-        kind: 'struct',
+      run.frame = structFrame(
+        run.frame,
         vmsd,
         versionId,
         place,
-        field: 0,
-        parent,
-        depth: frame.depth + 1,
-      } as const;
-      run.frame = end === undefined ? struct : { ...struct, end };
+        frame.depth + 1,
+        end === undefined ? {} : { end },
+      );
       return undefined;
     }
     case 'open':

@@ -3,7 +3,7 @@ import type { CompiledVmsd } from '../../vmsd/compiled.ts';
 import { shapeType } from '../children.ts';
 import type { Choice, Shape } from '../node.ts';
 import type { Machine } from './machine.ts';
-import type { WalkSink } from './outcome.ts';
+import { NO_NODES, type WalkSink } from './outcome.ts';
 import type { Candidate, Guess, SearchResult, Solution } from './search.ts';
 import { keyText } from './shadow.ts';
 
@@ -108,6 +108,7 @@ function shapeOf(machine: Machine, { candidate, shadow }: Solution, versionId: n
     }
   };
   const sink: WalkSink = {
+    ...NO_NODES,
     open: (name, type, start) => add(1, numberOf(name), numberOf(type), start),
     openArray: (name, type, start, length) => add(2, numberOf(name), numberOf(type), start, length),
     leaf: (name, type, start, end) => add(3, numberOf(name), numberOf(type), start, end),
@@ -142,6 +143,7 @@ function nodesOf(machine: Machine, { candidate, shadow }: Solution, versionId: n
   const cut: string[] = [];
   const open: { kind: NodeKind; name: string | number; type: string; start: number }[] = [];
   const sink: WalkSink = {
+    ...NO_NODES,
     wantsEach: true,
     open(name, type, start) {
       open.push({ kind: 'struct', name, type, start });
