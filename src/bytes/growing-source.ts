@@ -1,3 +1,4 @@
+import { badArgument } from './diagnostic.ts';
 import { pieceAt } from './piece-at.ts';
 import type { ByteSource } from './source.ts';
 
@@ -21,8 +22,9 @@ export class GrowingSource implements ByteSource {
     return this.#isFinished ? this.#length : undefined;
   }
 
-  /** Adds bytes, which are not copied. */
+  /** Adds bytes, which are not copied. Throws DecodeError `bad-argument` behind the end. */
   append(bytes: Uint8Array): void {
+    if (this.#isFinished) throw badArgument(`bytes behind the end of ${this.name}`);
     if (bytes.byteLength === 0) return;
     this.#starts.push(this.#length);
     this.#chunks.push(bytes);

@@ -10,6 +10,8 @@ export interface DeviceState {
   readonly blocks: readonly RamBlockSummary[];
   /** The pages were taken out of the stream on purpose (a profile). */
   readonly pagesLeftOut: boolean;
+  /** Pages came over further connections, too, which were given. */
+  readonly hasChannels: boolean;
   /** The fields of the first section whose idstr is, or ends with `/` and, this name. */
   fields(name: string): Promise<Fields | undefined>;
   /** The same of all sections with this name, by instance id. */
@@ -27,6 +29,7 @@ export function deviceState(opened: OpenedStream): DeviceState {
     machineType: stream.configuration?.machineType,
     blocks: ram.flatMap(({ blocks }) => blocks),
     pagesLeftOut: ram.some(({ pagesLeftOut }) => pagesLeftOut),
+    hasChannels: ram.some(({ channels }) => channels !== undefined),
     async fields(name) {
       const [section] = named(name);
       return section && new Fields(await layoutOf(opened, section));

@@ -84,7 +84,7 @@ export async function planCore(opened: OpenedStream, options: CoreOptions = {}):
     headerRoom,
     fileLength,
     guestNote: note,
-    diagnostics: [...problem, ...missingPages(state, blockOffsets), ...notPlaced(leftOut)],
+    diagnostics: [...problem, ...(await missingPages(opened, state, blockOffsets)), ...notPlaced(leftOut)],
   };
 }
 
@@ -117,20 +117,24 @@ function notPlaced(blocks: Placement['leftOut']): readonly Diagnostic[] {
   }));
 }
 
-/** Blocks of which the stream has nothing at all: their pages are elsewhere. */
-function missingPages(
-  { blocks, pagesLeftOut }: DeviceState,
+/** Blocks of which nothing at all was sent: their pages are elsewhere. */
+async function missingPages(
+  { memory }: OpenedStream,
+  { blocks, pagesLeftOut, hasChannels }: DeviceState,
   shown: ReadonlyMap<string, number>,
-): readonly Diagnostic[] {
+): Promise<readonly Diagnostic[]> {
   const why = pagesLeftOut
     ? 'it was left out on purpose, as from every profile'
     : 'it was left out (x-ignore-shared) or sent over other channels (multifd)';
-  return blocks
-    .filter(({ idstr, length, mapped }) => length > 0 && shown.has(idstr) && !mapped)
-    .filter(({ pages }) => Object.values(pages).every(({ pages: count }) => count === 0))
-    .map(({ idstr }) => ({
-      severity: 'error',
-      code: 'incomplete-core',
-      message: `no page of RAMBlock ${printable(idstr)} is in the stream, so that it reads as zeros: ${why}`,
-    }));
+  const missing: Diagnostic[] = [];
+  for (const { idstr, length, mapped, pages } of blocks) {
+    if (length === 0 || mapped || !shown.has(idstr)) continue;
+    const isSent = memory
+      ? await memory.holds(idstr)
+      : hasChannels || Object.values(pages).some(({ pages: count }) => count > 0);
+    if (isSent) continue;
+    const message = `no page of RAMBlock ${printable(idstr)} is in the stream, so that it reads as zeros: ${why}`;
+    missing.push({ severity: 'error', code: 'incomplete-core', message });
+  }
+  return missing;
 }

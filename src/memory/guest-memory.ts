@@ -93,6 +93,7 @@ export class GuestMemory {
   #manyPages: OpenedSpool | undefined;
   /** Bytes in memory. */
   #fewBytes = 0;
+  #isClosed = false;
   /** The page that was decoded last. */
   #decoded:
     | { readonly kind: number; readonly value: number; readonly page: Uint8Array | undefined }
@@ -125,9 +126,13 @@ export class GuestMemory {
    * Reads `length` bytes of a block from `offset` on. Pages of multifd channels that are compressed are decompressed and
    * put into a spool first, all of them, unless `prepare` was called.
    *
-   * Throws DecodeError: `bad-argument` for bytes that no block has, `io` where source or spool fails.
+   * Throws DecodeError: `bad-argument` for bytes that no block has, and where it was closed, `io` where source or spool fails.
    */
-  async read(idstr: string, offset: number, length: number): Promise<MemoryBytes> {
+  read(idstr: string, offset: number, length: number): Promise<MemoryBytes> {
+    return this.#whileOpen(() => this.#read(idstr, offset, length));
+  }
+
+  async #read(idstr: string, offset: number, length: number): Promise<MemoryBytes> {
     const placed = this.#placed({ block: idstr, offset, length });
     const into = new Uint8Array(length);
     const ranges: MemoryRange[] = [];
@@ -149,7 +154,11 @@ export class GuestMemory {
    * where there is no room, or source or spool fails; pages that cannot be decompressed are `undecodable` from then on.
    * Returns what is wrong with the channels.
    */
-  async prepare(ranges?: readonly BlockRange[]): Promise<readonly Diagnostic[]> {
+  prepare(ranges?: readonly BlockRange[]): Promise<readonly Diagnostic[]> {
+    return this.#whileOpen(() => this.#prepare(ranges));
+  }
+
+  async #prepare(ranges?: readonly BlockRange[]): Promise<readonly Diagnostic[]> {
     const runs = await this.#payloads(ranges);
     if (runs.count === 0) return [];
     const pageSize = this.pageSize ?? 0;
@@ -192,20 +201,56 @@ export class GuestMemory {
    * `onProgress` is called with the bytes of memory that were visited. Throws DecodeError `io`, and what the visitor
    * throws.
    */
-  async visit(visitor: MemoryVisitor, onProgress?: (bytes: number) => void): Promise<readonly Diagnostic[]> {
+  visit(visitor: MemoryVisitor, onProgress?: (bytes: number) => void): Promise<readonly Diagnostic[]> {
+    return this.#whileOpen(() => this.#visit(visitor, onProgress));
+  }
+
+  /** Whether anything of a block was sent. Throws DecodeError `bad-argument` where there is no such block. */
+  holds(idstr: string): Promise<boolean> {
+    return this.#whileOpen(async () => {
+      const { block, address } = this.#placed({ block: idstr, offset: 0, length: 0 });
+      if (block.mapped) return true;
+      for await (const { count, kind } of this.index.runsWithin(address, address + block.length))
+        for (let i = 0; i < count; i++)
+          if (!this.#isElsewhere || (kind[i]! & CODE_MASK) !== ZERO) return true;
+      return false;
+    });
+  }
+
+  async #visit(
+    visitor: MemoryVisitor,
+    onProgress: ((bytes: number) => void) | undefined,
+  ): Promise<readonly Diagnostic[]> {
     const diagnostics: Diagnostic[] = [];
     const visit = { visitor, index: this.index, inflater: this.#inflater, diagnostics, onProgress };
     for (const { block } of this.index.blocks)
       if (block.mapped) await visitMapped(visit, this.#source, block, block.mapped);
     // In many lists, channels would be decompressed for each.
-    if (this.index.isSpilled) diagnostics.push(...(await this.prepare()));
+    if (this.index.isSpilled) diagnostics.push(...(await this.#prepare()));
     for await (const runs of this.index.runs()) await visitRuns(visit, runs);
     return diagnostics;
   }
 
-  /** Closes what was opened for it: not its sources. */
+  /** Closes what was opened for it: not its sources. What is asked of it then, or was not answered yet, throws. */
   close(): Promise<void> {
+    this.#isClosed = true;
     return this.index.close();
+  }
+
+  /** What comes of something that needs the index and its spools. */
+  async #whileOpen<T>(work: () => Promise<T>): Promise<T> {
+    const refuseClosed = () => {
+      if (this.#isClosed) throw badArgument('the memory of this guest was closed');
+    };
+    refuseClosed();
+    try {
+      const result = await work();
+      refuseClosed();
+      return result;
+    } catch (error) {
+      refuseClosed();
+      throw error;
+    }
   }
 
   #placed({ block, offset, length }: BlockRange): IndexedBlock {
@@ -248,7 +293,7 @@ export class GuestMemory {
   async *#readable(start: number, end: number): AsyncGenerator<PageRuns> {
     for await (const runs of this.index.runsWithin(start, end)) {
       const hasPayloads = runs.kind.some((kind) => (kind & CODE_MASK) === PAYLOAD);
-      if (hasPayloads) await this.prepare();
+      if (hasPayloads) await this.#prepare();
       if (hasPayloads) yield* this.index.runsWithin(runs.start[0]!, runs.end[runs.count - 1]!);
       else yield runs;
     }

@@ -1,4 +1,4 @@
-import { DecodeError, type Diagnostic } from '../bytes/diagnostic.ts';
+import { type Diagnostic, problemIn } from '../bytes/diagnostic.ts';
 import { CODE_BITS, CODE_MASK, PAYLOAD, type PageRuns } from '../ram/page-runs.ts';
 import { decodePayloads } from './encodings/multifd.ts';
 import type { Inflater } from './inflater.ts';
@@ -77,7 +77,6 @@ async function nextOf(payloads: ReturnType<typeof decodePayloads>) {
     const { value, done } = await payloads.next();
     return { payload: done ? undefined : value };
   } catch (error) {
-    if (!(error instanceof DecodeError) || error.code === 'changed') throw error;
-    return { problem: error.diagnostic };
+    return { problem: problemIn(error).diagnostic };
   }
 }

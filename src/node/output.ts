@@ -67,11 +67,16 @@ function notEmpty(folder: string): OutputError {
   return new OutputError(`${printable(folder)} is not empty`);
 }
 
+function refuseEmptyName(path: string): void {
+  if (path === '') throw new OutputError('the name to write to is empty');
+}
+
 /**
  * Throws OutputError where a file of this name could not be written in the end: said before the work begins.
  * `seekable` where the file is not written from its start to its end, which a pipe does not do.
  */
 export function checkOutput(path: string, existing: Existing, seekable = false): void {
+  refuseEmptyName(path);
   if (!seekable && sequentialTarget(path) !== undefined) return;
   const found = lookUp(path);
   if (found?.isDirectory()) throw cannotWrite(path, 'it is a folder');
@@ -230,6 +235,7 @@ export class OutputFolder {
    * where another process is filling it. Throws OutputError.
    */
   constructor(folder: string, { force, folders = [] }: { force: boolean; folders?: readonly string[] }) {
+    refuseEmptyName(folder);
     this.#folder = resolve(folder);
     // One name, so that of several processes one alone fills an empty folder.
     const name = force ? `.partial-${randomName()}` : '.partial';

@@ -6,7 +6,9 @@ import { layoutOf, type OpenedStream } from '../layout/open.ts';
 import { type SectionBytes, sectionBytes } from '../layout/section-bytes.ts';
 import type { RamSummary } from '../ram/ram.ts';
 import { findDevice, type Schema, structLength } from '../schema/schema.ts';
+import { parseVmdesc } from '../schema/vmdesc.ts';
 import type { Section } from '../stream/stream.ts';
+import { describe } from './describe.ts';
 
 /**
  * A value as QEMU's scripts/analyze-migration.py shows it: integers as text; whatever the script does not know as
@@ -22,15 +24,24 @@ type AnalyzedValue = boolean | string | Uint8Array | Iterable<AnalyzedValue> | M
 export async function* analyzedSections(
   opened: OpenedStream,
 ): AsyncGenerator<readonly [string, AnalyzedValue]> {
+  const schema = await descriptionOf(opened);
   // A section whose id was there before takes the place of that one.
   const sections = new Map(opened.stream.sections.map((section) => [section.id, section]));
   for (const section of sections.values()) {
     const summary = section.scanner?.summary();
-    const described = opened.schema && withDescription(opened.schema, section);
+    const described = schema && withDescription(schema, section);
     const name = `${section.idstr} (${section.id})`;
-    if (described) yield [name, await describedValue(opened, described)];
+    if (described) yield [name, await describedValue({ ...opened, schema }, described)];
     else yield [name, summary?.kind === 'ram' ? ramValue(summary) : ''];
   }
+}
+
+/** The stream's own description; by tables, the one that QEMU would have written. */
+async function descriptionOf(opened: OpenedStream): Promise<Schema | undefined> {
+  if (!opened.tables) return opened.schema;
+  const { vmdesc } = await describe(opened);
+  if (!vmdesc || vmdesc === opened.vmdesc) return opened.schema;
+  return parseVmdesc(JSON.stringify(vmdesc), { start: 0, end: 0 }).vmdesc?.schema;
 }
 
 /**
@@ -48,7 +59,8 @@ function withDescription(schema: Schema, section: Section): Section | undefined 
 
 async function describedValue(opened: OpenedStream, section: Section): Promise<AnalyzedValue> {
   // The script opens up nothing that the vmdesc leaves closed.
-  const { root } = await layoutOf({ ...opened, infoTables: undefined }, section);
+  const closed = { ...opened, tables: undefined, infoTables: undefined, resolved: undefined };
+  const { root } = await layoutOf(closed, section);
   return structValue(await readSection(opened.source, root), root);
 }
 

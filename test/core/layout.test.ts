@@ -215,6 +215,7 @@ describe('small blocks of devices', () => {
     const blocks = [...board, ...more].map(([idstr, length]) => ({ idstr, length }) as RamBlockSummary);
     const state: DeviceState = {
       pagesLeftOut: false,
+      hasChannels: false,
       machineType: 'pc-q35-7.2',
       blocks,
       fields: () => Promise.resolve(undefined),

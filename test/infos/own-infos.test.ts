@@ -11,7 +11,7 @@ import {
   withInfos,
 } from '../../src/index.ts';
 import { childrenOf, walk } from '../../src/layout/children.ts';
-import type { LayoutNode } from '../../src/layout/node.ts';
+import type { LayoutNode, NodePlace } from '../../src/layout/node.ts';
 import { layoutOf, layouts, openStream } from '../../src/layout/open.ts';
 import { SchemaTables } from '../../src/layout/tables.ts';
 import { builtinSchemas } from '../../src/node/builtin-schema-index.ts';
@@ -108,6 +108,46 @@ test('an info of many MiB is read to its end', async () => {
   );
   expect(diagnostics).toEqual([]);
   expect([...walk(root)].map(({ node }) => node.name)).toContain('image');
+});
+
+describe("mistakes in an info of one's own", () => {
+  const layoutsWith = async (info: Info, tables?: SchemaTables) => {
+    const options = tables ? { tables, ignoreVmdesc: true } : {};
+    const opened = await openStream(openFixture(NAME), { infos: withInfos([info]), ...options });
+    for await (const { diagnostics } of layouts(opened)) if (diagnostics.length > 0) return diagnostics;
+    return [];
+  };
+  const reading = (read: unknown) => ({ names: ['sreg'], read }) as Info;
+
+  test('a reader that never ends is given up, and told', async () => {
+    const endless = function* () {
+      for (;;) yield { request: 'peek', length: 1 };
+    };
+    expect(await layoutsWith(reading(endless))).toEqual([]);
+    const [problem] = await layoutsWith(reading(endless), await tablesOf72());
+    expect(problem?.message).toMatch(/its reader never comes to an end/);
+  });
+
+  test.each([
+    ['a scalar of no type', { request: 'scalar', name: 'x', type: 'uint7' }],
+    ['what is no request', { request: 'nonsense' }],
+  ])('%s is refused', async (_, request) => {
+    const read = function* () {
+      yield request;
+    };
+    await expect(layoutsWith(reading(read))).rejects.toMatchObject({ code: 'bad-argument' });
+  });
+
+  test.each([
+    ['another place', (place: NodePlace) => ({ ...place, kind: 'leaf', end: place.end + 1, value: 1 })],
+    ['no node', () => 'text'],
+    ['a struct with gaps', (place: NodePlace) => ({ ...place, kind: 'struct', children: [] })],
+    ['a struct without children', (place: NodePlace) => ({ ...place, kind: 'struct' })],
+  ])('what is opened to %s is refused', async (_, make) => {
+    const open = (_context: unknown, place: NodePlace) => make(place) as LayoutNode;
+    const info = { names: ['rampD'], length: 1, open } as Info;
+    await expect(layoutsWith(info)).rejects.toMatchObject({ code: 'bad-argument' });
+  });
 });
 
 describe('an info that vmwalk does not know', () => {

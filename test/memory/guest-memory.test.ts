@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { memorySource } from '../../src/bytes/source.ts';
+import { DecodeError } from '../../src/bytes/diagnostic.ts';
+import { type FinishedSource, memorySource } from '../../src/bytes/source.ts';
+import { planCore } from '../../src/core/plan.ts';
 import { openStream } from '../../src/layout/open.ts';
 import type { GuestMemory } from '../../src/memory/guest-memory.ts';
 import type { MemoryOptions } from '../../src/memory/page-index-builder.ts';
@@ -125,6 +127,62 @@ describe('pages of a damaged channel', () => {
     for (const { message } of diagnostics)
       expect(message).toMatch(/^pages of \S+ from 0x.* cannot be decoded/);
   });
+});
+
+test('a core misses no block whose pages came over channels', async () => {
+  const fixture = memoryFixture('qemu-7.2-multifd-zlib-live');
+  const open = (memory?: MemoryOptions) =>
+    openStream(memorySource(readMain(fixture), 'main'), {
+      memory,
+      channels: channelSources(readChannels(fixture)),
+    });
+  for (const opened of [await open({ inflater: nodeInflater }), await open()]) {
+    const { diagnostics } = await planCore(opened);
+    expect(diagnostics.filter(({ message }) => message.includes('no page of RAMBlock'))).toEqual([]);
+  }
+  const { diagnostics } = await planCore(await openStream(memorySource(readMain(fixture)), { memory: {} }));
+  expect(diagnostics.some(({ message }) => message.includes('no page of RAMBlock'))).toBe(true);
+});
+
+test('a channel that cannot be read is no damaged one', async () => {
+  const fixture = memoryFixture('qemu-7.2-multifd-zlib-live');
+  let isBroken = false;
+  const channels = channelSources(readChannels(fixture)).map(
+    (channel): FinishedSource => ({
+      name: channel.name,
+      size: channel.size,
+      end: () => channel.end(),
+      read: async (offset, length, into) => {
+        if (isBroken) throw new DecodeError({ severity: 'error', code: 'io', message: 'the disk is gone' });
+        return channel.read(offset, length, into);
+      },
+    }),
+  );
+  const { memory } = await openStream(memorySource(readMain(fixture), 'main'), {
+    memory: { inflater: nodeInflater },
+    channels,
+  });
+  isBroken = true;
+  await expect(memory!.prepare()).rejects.toMatchObject({ code: 'io' });
+  await expect(memory!.visit({ pages() {} })).rejects.toMatchObject({ code: 'io' });
+  isBroken = false;
+  const { blocks, diagnostics } = await wholeMemory(memory!);
+  expect(diagnostics).toEqual([]);
+  expect(wrongRanges(fixture, (block) => blocks.get(block))).toEqual([]);
+});
+
+test('a memory that was closed says so', async () => {
+  const fixture = memoryFixture('qemu-7.2-multifd-zlib-live');
+  const memory = await openMemory(fixture);
+  const { block, offset } = fixture.memory[0]!;
+  const pending = memory.read(block, offset, 1);
+  await memory.close();
+  const closed = { code: 'bad-argument', message: expect.stringContaining('closed') };
+  await expect(pending).rejects.toMatchObject(closed);
+  await expect(memory.read(block, offset, 1)).rejects.toMatchObject(closed);
+  await expect(memory.prepare()).rejects.toMatchObject(closed);
+  await expect(memory.visit({ pages() {} })).rejects.toMatchObject(closed);
+  await memory.close();
 });
 
 test('what is no memory cannot be asked for', async () => {

@@ -1,4 +1,4 @@
-import type { PathComponent } from '../../bytes/diagnostic.ts';
+import { badArgument, type PathComponent, printable } from '../../bytes/diagnostic.ts';
 import type { CompiledField, CompiledVmsd } from '../../vmsd/compiled.ts';
 import { isUniform } from '../children.ts';
 import { gap, type ResolveContext } from '../context.ts';
@@ -109,7 +109,10 @@ export class NodeBuilder implements WalkSink {
     const info = this.#context.infos.get(type);
     if (!info?.open) return undefined;
     const path = [...this.#context.path, ...this.path, name];
-    return info.open({ ...this.#context, path }, { name, type, start, end });
+    const node = info.open({ ...this.#context, path }, { name, type, start, end });
+    if (node && !fills(node, start, end))
+      throw badArgument(`what the info ${printable(type)} is opened up to is not what its bytes are`);
+    return node;
   }
 
   gap(type: string, start: number, end: number, name?: PathComponent): void {
@@ -180,4 +183,19 @@ export class NodeBuilder implements WalkSink {
     if (root.kind !== 'struct') throw new Error('the root of a section is a struct');
     return root;
   }
+}
+
+const KINDS: ReadonlySet<string> = new Set(['leaf', 'struct', 'array', 'gap']);
+
+/** Whether a node that somebody has made is one, and it and what is in it are bytes from `start` to `end`, without gaps. */
+function fills(node: LayoutNode, start: number, end: number): boolean {
+  if (!KINDS.has(node.kind) || node.start !== start || node.end !== end) return false;
+  if (node.kind !== 'struct') return true;
+  if (!Array.isArray(node.children)) return false;
+  let at = start;
+  for (const child of node.children) {
+    if (child.end > end || !fills(child, at, child.end)) return false;
+    at = child.end;
+  }
+  return at === end;
 }

@@ -1,3 +1,4 @@
+import { badArgument, type DecodeError, printable } from '../../bytes/diagnostic.ts';
 import { meaningOf } from '../../infos/field-reader.ts';
 import type { ObjectPlace, ReaderAnswer } from '../../infos/reader.ts';
 import type { CompiledVmsd } from '../../vmsd/compiled.ts';
@@ -32,6 +33,16 @@ export function valueCost(
   return scalarCost(info, section.view, pos, size) ?? (mode.isLoad ? 0 : undefined);
 }
 
+/** Requests that a reader may make, and a few for each byte of its section. */
+const FREE_REQUESTS = 1 << 16;
+
+/** Who made the reader of an info has made a mistake. */
+function badReader({ args }: ReaderFrame, what: string): DecodeError {
+  return badArgument(
+    `the reader of the info that ${printable(String(args.field.name))} has asks for ${what}`,
+  );
+}
+
 /** Answers one request of a reader. */
 export function stepReader(
   context: WalkContext,
@@ -50,10 +61,13 @@ export function stepReader(
     return undefined;
   };
   const request = asked.value;
+  if ((frame.answers?.count ?? 0) > 4 * (context.end - context.section.base) + FREE_REQUESTS)
+    return dead(run.offset, 'its reader never comes to an end');
   const start = run.offset;
   switch (request.request) {
     case 'scalar': {
-      const type = scalarTypes.get(request.type)!;
+      const type = scalarTypes.get(request.type);
+      if (!type) throw badReader(frame, `a scalar of type ${printable(String(request.type))}`);
       const pos = start - context.section.base;
       if (start + type.size > context.end) return short(context, run.offset, request, start + type.size);
       const cost = valueCost(context, request.type, pos, type.size);
@@ -144,5 +158,7 @@ export function stepReader(
     case 'fail':
       if (context.mode.isLoad && request.load === 'taken') return answered(undefined);
       return { ...dead(start, request.why), doubtful: request.load !== 'refused' };
+    default:
+      throw badReader(frame, 'what is no request');
   }
 }

@@ -1,4 +1,4 @@
-import { DecodeError, type DiagnosticCode } from '../../bytes/diagnostic.ts';
+import { DecodeError, type DiagnosticCode, problemIn } from '../../bytes/diagnostic.ts';
 import { hexOffset } from '../../bytes/range.ts';
 import { type ByteSource, readExactly } from '../../bytes/source.ts';
 import type { CompressedPackets } from '../../ram/multifd/compressed-packets.ts';
@@ -38,9 +38,8 @@ export async function* decodePayloads(
         inflated ??= openPayloads(source, { encoding, packets }, inflater);
         bytes = await inflated.next(length);
       } catch (error) {
-        if (error instanceof DecodeError && error.code === 'changed') throw error;
         if (error instanceof DecodeError)
-          throw problem(source, error.code, start, error.diagnostic.message, error);
+          throw problem(source, problemIn(error).code, start, error.diagnostic.message, error);
         const message = `pages (${encodingNames[encoding]}) that do not decompress: ${reasonOf(error)}; those behind them in this channel are missing, too`;
         throw problem(source, 'bad-ram', start, message, error);
       }
