@@ -18,7 +18,7 @@ const rtcMemory = {
   },
 };
 
-/** An operation is a function of a VM that returns data. */
+/** An operation is a function of a VM that returns data: undefined where there is no such clock. */
 async function clock(vm) {
   const time = {};
   for (const section of vm.sections.filter(({ idstr }) => idstr === 'mc146818rtc')) {
@@ -26,9 +26,17 @@ async function clock(vm) {
       if (['hours', 'minutes', 'seconds'].includes(node.name)) time[node.name] = node.meaning;
     }
   }
-  return `${time.hours}:${time.minutes}:${time.seconds}`;
+  const { hours, minutes, seconds } = time;
+  return seconds === undefined ? undefined : `${hours}:${minutes}:${seconds}`;
 }
 
-const vm = await openVm(process.argv[2] ?? '-', { infos: withInfos([rtcMemory]) });
-console.log(await clock(vm));
+const infos = withInfos([rtcMemory]);
+const vm = await openVm(process.argv[2] ?? '-', { infos }).catch(fail);
+console.log((await clock(vm)) ?? fail({ message: `${vm.source.name} has no such clock` }));
 await vm.close();
+
+/** DecodeError has the name of the file in `source` where the message does not have it. */
+function fail({ source, message }) {
+  console.error(`own-info: ${source === undefined ? '' : `${source}: `}${message}`);
+  process.exit(2);
+}

@@ -52,7 +52,7 @@ const options = {
   // Names stay, for reports of errors.
   minifyWhitespace: true,
   minifySyntax: true,
-  define: { 'import.meta.url': 'importMetaUrl' },
+  define: { 'import.meta.url': 'importMetaUrl', 'import.meta.dirname': '__dirname' },
   legalComments: 'none',
   plugins: [lazily('child_process', ['spawn'], /node_modules.commander/)],
   metafile: true,

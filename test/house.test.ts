@@ -34,7 +34,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'core',
     'ops',
   ],
-  vm: ['bytes', 'stream', 'ram', 'schema', 'infos', 'layout', 'ops'],
+  vm: ['bytes', 'stream', 'containers', 'ram', 'schema', 'infos', 'layout', 'ops'],
   render: ['bytes', 'stream', 'containers', 'ram', 'schema', 'layout', 'core', 'ops', 'compat', 'check'],
   node: [
     'bytes',

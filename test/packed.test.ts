@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { memorySource } from '../src/bytes/source.ts';
 import { openVm } from '../src/vm/vm.ts';
 import { vmwalk } from './cli/run.ts';
@@ -55,7 +55,7 @@ test('the features of all virtio devices are printed by name, with a vmdesc and 
   );
   expect(devices.size).toBeGreaterThan(0);
   for (const device of devices)
-    expect(printed.some((line) => line.startsWith(`${device}  `) && line.includes('VERSION_1'))).toBe(true);
+    expect(printed.some((line) => line.startsWith(`${device}@`) && line.includes('VERSION_1'))).toBe(true);
 });
 
 test('a field is tracked over streams', async () => {
@@ -70,7 +70,7 @@ test('a field is tracked over streams', async () => {
   expect(lines).toEqual(
     known.map(({ registers }, i) => {
       const [, digits] = /\b[ER]IP=([0-9a-f]+)/.exec(registers!)!;
-      return `${files[i]}  cpu/env.eip  ${BigInt(`0x${digits}`)}`;
+      return `${files[i]}  cpu@0/env.eip  ${BigInt(`0x${digits}`)}`;
     }),
   );
 });
@@ -85,4 +85,46 @@ test("an info and an operation of the user's own are plugged in", async () => {
     byte.toString(16).padStart(2, '0'),
   );
   expect(await example('own-info', 'pc.qevm')).toEqual([`${hours}:${minutes}:${seconds}`]);
+});
+
+describe('an example', () => {
+  const failing = async (name: string, ...args: readonly string[]) => {
+    const ended = run(process.execPath, [`${name}.mjs`, ...args], { cwd: folder });
+    return ended.catch(({ code, stdout, stderr }) => ({ code, stdout, stderr }));
+  };
+
+  test.each(['virtio-features', 'track-field', 'own-info'])(
+    '%s says in a line what it cannot read',
+    async (name) => {
+      const selector = name === 'track-field' ? ['cpu'] : [];
+      writeFileSync(join(folder, 'no-stream'), 'no stream at all');
+      for (const file of ['missing.qevm', 'no-stream']) {
+        const stderr = expect.stringMatching(new RegExp(`^${name}: .*${file}.*\\n$`));
+        expect(await failing(name, ...selector, file)).toEqual({ code: 2, stdout: '', stderr });
+      }
+    },
+  );
+
+  test('says what it is to be given', async () => {
+    for (const args of [[], ['cpu']]) {
+      const stderr = expect.stringMatching(/^track-field: usage: .*\n$/);
+      expect(await failing('track-field', ...args)).toEqual({ code: 2, stdout: '', stderr });
+    }
+  });
+
+  test('tells the instances of a device apart', async () => {
+    const bytes = readFixture('qemu-10.0-q35-devices');
+    writeFileSync(join(folder, 'several.qevm'), bytes);
+    const { sections } = await openVm(memorySource(bytes));
+    const lines = await example('track-field', 'cpu_common/halted', 'several.qevm');
+    const ids = sections.filter(({ idstr }) => idstr === 'cpu_common').map(({ instanceId }) => instanceId);
+    expect(ids).toEqual([0, 1]);
+    expect(lines.map((line) => line.split('  ')[1])).toEqual(ids.map((id) => `cpu_common@${id}/halted`));
+  });
+
+  test('says that there is no clock of the kind', async () => {
+    writeFileSync(join(folder, 'aarch64.qevm'), readFixture('qemu-7.2-aarch64-linux'));
+    const stderr = 'own-info: aarch64.qevm has no such clock\n';
+    expect(await failing('own-info', 'aarch64.qevm')).toEqual({ code: 2, stdout: '', stderr });
+  });
 });

@@ -8,7 +8,7 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSyn
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { extractRam, openFile } from '../../dist/node/index.js';
+import { extractRam, nodeMemory, openVm } from '../../dist/node/index.js';
 import { recordChannels } from '../capture/channels.mjs';
 import { makeFiles } from '../capture/files.mjs';
 import { makeWorkspace, removeWorkspace, startQemu } from '../capture/qemu.mjs';
@@ -395,15 +395,12 @@ async function judge(name, stream, channels, ranges, each) {
     copyFileSync(stream, join(options.keep, `${name}.qevm`));
     for (const [i, file] of channels.entries()) copyFileSync(file, join(options.keep, `${name}.ch${i}`));
   }
-  const sources = await Promise.all([stream, ...channels].map((file) => openFile(file)));
-  const [source, ...others] = sources;
-  if (!source) throw new Error('no stream');
-  const { blocks, diagnostics } = await extractRam(
-    source,
-    folder,
-    others.length > 0 ? { channels: others } : {},
-  );
-  for (const opened of sources) await opened.close();
+  const vm = await openVm(stream, {
+    ...(channels.length > 0 ? { channel: channels } : {}),
+    memory: nodeMemory(),
+  });
+  const { blocks, diagnostics } = await extractRam(vm, folder);
+  await vm.close();
   const problems = diagnostics.filter(
     ({ severity, code }) => severity === 'error' || (code === 'missing-pages' && !each.shared),
   );

@@ -6,6 +6,7 @@ import type { SchemaTables } from '../layout/tables.ts';
 import { deviceKey } from '../schema/schema.ts';
 import type { Section } from '../stream/stream.ts';
 import { cpusOfCommandLine } from './cpus-of-command-line.ts';
+import { checkSettings } from './migration-settings.ts';
 import type { PropertyValue } from './profile.ts';
 
 /** A RAMBlock as the monitor of the destination shows it. Bytes. */
@@ -101,14 +102,16 @@ export class Destination {
   readonly #capabilities: Readonly<Record<string, boolean>>;
   readonly #sections = new Map<string, OwnSection[]>();
 
+  /** Throws DecodeError `bad-argument` for a capability or parameter that there is not. */
   constructor(knowledge: DestinationKnowledge) {
-    const { tables, own, facts, qemuVersion, commandLine, capabilities, parameters } = knowledge;
+    const { tables, own, facts, qemuVersion, commandLine, capabilities = {}, parameters = {} } = knowledge;
+    checkSettings(capabilities, parameters);
     this.tables = tables;
     // What its description leaves closed, its own tables open up.
     this.own = own && tables ? { ...own, tables, infoTables: [tables] } : own;
     this.facts = facts;
-    this.#capabilities = capabilities ?? {};
-    this.parameters = parameters ?? {};
+    this.#capabilities = capabilities;
+    this.parameters = parameters;
     this.possibleCpus = facts?.possibleCpus ?? (commandLine && cpusOfCommandLine(commandLine));
     this.qemuVersion = qemuVersion === undefined ? tables?.schema.qemuVersion : (qemuVersion ?? undefined);
     for (const section of this.own?.stream.sections ?? []) {

@@ -1,4 +1,4 @@
-import { badArgument } from '../bytes/diagnostic.ts';
+import { badArgument, printable } from '../bytes/diagnostic.ts';
 
 /** Migration capabilities of QEMU 5.2 to 11.1 (qapi/migration.json). */
 export const CAPABILITIES: ReadonlySet<string> = new Set([
@@ -39,7 +39,7 @@ const PARAMETERS: ReadonlySet<string> = new Set([
 export function parseCapability(text: string): readonly [name: string, isOn: boolean] {
   const [, name = '', value] = /^([^=]*)=(on|off)$/.exec(text) ?? [];
   if (value === undefined) throw badArgument('NAME=on or NAME=off is expected');
-  if (!CAPABILITIES.has(name)) throw badArgument(`QEMU has none of these: ${[...CAPABILITIES].join(', ')}`);
+  checkCapability(name);
   return [name, value === 'on'];
 }
 
@@ -47,6 +47,24 @@ export function parseCapability(text: string): readonly [name: string, isOn: boo
 export function parseParameter(text: string): readonly [name: string, value: string] {
   const [, name = '', value] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
   if (value === undefined) throw badArgument('NAME=VALUE is expected');
-  if (!PARAMETERS.has(name)) throw badArgument(`a load depends on these only: ${[...PARAMETERS].join(', ')}`);
+  checkParameter(name);
   return [name, value];
+}
+
+/** Throws DecodeError `bad-argument` for names of capabilities and parameters that there are not. */
+export function checkSettings(capabilities: object, parameters: object): void {
+  for (const name of Object.keys(capabilities)) checkCapability(name);
+  for (const name of Object.keys(parameters)) checkParameter(name);
+}
+
+function checkCapability(name: string): void {
+  if (CAPABILITIES.has(name)) return;
+  const known = [...CAPABILITIES].join(', ');
+  throw badArgument(`no migration capability of QEMU is called '${printable(name)}'; these are: ${known}`);
+}
+
+function checkParameter(name: string): void {
+  if (PARAMETERS.has(name)) return;
+  const known = [...PARAMETERS].join(', ');
+  throw badArgument(`a load does not depend on a parameter '${printable(name)}'; on these it does: ${known}`);
 }

@@ -8,15 +8,14 @@ import { parseCapability, parseParameter } from '../check/migration-settings.ts'
 import type { OpenOptions } from '../layout/open.ts';
 import { nodeMemory } from '../node/node-memory.ts';
 import { openDestination } from '../node/open-destination.ts';
+import { packageVersion } from '../node/package-version.ts';
 import { checkJunit } from '../render/check-junit.ts';
 import { checkSarif } from '../render/check-sarif.ts';
 import { checkTable, checkText } from '../render/check-text.ts';
-import type { Vm } from '../vm/vm.ts';
 import { withInput, withVm } from './input.ts';
 import { channelOption, collect, jsonOption, openKnowledge, spoolOption } from './options.ts';
 import { EXIT_OK, EXIT_TROUBLE, Output, say, styleFor, toJson } from './output.ts';
 import { orTrouble, troubleText } from './trouble.ts';
-import { packageVersion } from './version.ts';
 
 const EXIT_REJECTED = 1;
 const EXIT_CANNOT_TELL = 3;
@@ -133,9 +132,8 @@ async function checkFile(
   source: OpenOptions,
   channel: readonly string[] | undefined,
 ): Promise<CheckReport> {
-  const use = (vm: Vm) => checkStream(vm, destination).finally(() => vm.memory?.close());
   try {
-    return await withVm(file, use, source, { channel });
+    return await withVm(file, (vm) => checkStream(vm, destination), source, { channel });
   } catch (error) {
     if (!(error instanceof DecodeError) || error.code !== 'not-a-stream' || file === '-') throw error;
     const damaged = await withInput(file, {}, (input) => checkHeader(input.source));

@@ -141,7 +141,7 @@ interface Opened {
 }
 
 async function open(
-  { source, openOptions, diagnostics }: VmInput,
+  { source, openOptions }: VmInput,
   { knowledge, place, fullScan, ram, spool }: SideOptions,
 ): Promise<Opened> {
   const progress = progressLine(source.size);
@@ -154,7 +154,7 @@ async function open(
   };
   const { vm, hashed } = await openHashed(source, options).finally(progress.clear);
   sayChoice(vm);
-  const found = [...diagnostics, ...vm.diagnostics, ...(hashed?.diagnostics ?? [])];
+  const found = [...vm.diagnostics, ...(hashed?.diagnostics ?? [])];
   return { vm: { ...vm, diagnostics: found }, ...(hashed ? { pages: hashed.pages } : {}) };
 }
 

@@ -1,7 +1,10 @@
 import { Command } from '@commander-js/extra-typings';
 import { extractStream } from '../node/extract.ts';
+import { nodeMemory } from '../node/node-memory.ts';
+import { checkOutputFolder } from '../node/output.ts';
 import { formatSize } from '../render/size.ts';
-import { progressLine, withInput } from './input.ts';
+import type { Vm } from '../vm/vm.ts';
+import { memoryProgress, withVm } from './input.ts';
 import {
   channelOption,
   jsonOption,
@@ -40,26 +43,24 @@ Examples:
   vmwalk extract --json vm.qevm -o vm | jq -r '.files[].file'`,
   )
   .action(async (file, { output: folder, force, channel, json, strict, offset, ...knowledge }) => {
-    const openOptions = await openKnowledge(knowledge);
-    await withInput(file, { channel, offset }, async ({ source, openOptions: own, diagnostics: found }) => {
-      const progress = progressLine(source.size);
-      const extraction = await extractStream(source, folder, {
-        ...openOptions,
-        ...(force ? { force } : {}),
-        ...own,
-        onProgress: progress.update,
-      }).finally(progress.clear);
-      const { files } = extraction;
-      const diagnostics = [...found, ...extraction.diagnostics];
+    checkOutputFolder(folder, force ?? false);
+    const use = async (vm: Vm) => {
+      const progress = memoryProgress(vm);
+      const extraction = await extractStream(vm, folder, { force, onProgress: progress.add }).finally(
+        progress.clear,
+      );
+      const { files, diagnostics } = extraction;
       const output = new Output();
-      if (json) await output.line(toJson({ ...extraction, diagnostics }));
+      if (json) await output.line(toJson(extraction));
       else {
         for (const { file: name, size } of files)
           await output.row(`${formatSize(size).padStart(10)}  ${name}`);
-        printDiagnostics(source.name, diagnostics);
+        printDiagnostics(vm.source.name, diagnostics);
       }
       await output.flush();
       enforceStrict(strict, diagnostics);
       if (hasErrors(diagnostics)) process.exitCode = EXIT_DATA;
-    });
+    };
+    const openOptions = { ...(await openKnowledge(knowledge)), memory: nodeMemory() };
+    await withVm(file, use, openOptions, { channel, offset });
   });

@@ -1,5 +1,4 @@
 import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
-import type { VmInput } from '../node/vm-input.ts';
 import { streamInfo } from '../ops/info.ts';
 import { infoText } from '../render/info-text.ts';
 import type { Vm } from '../vm/vm.ts';
@@ -63,12 +62,9 @@ Examples:
       const output = new Output();
       const infos: unknown[] = [];
       for (const [i, file] of files.entries()) {
-        const use = async (vm: Vm, { layers }: VmInput) => {
+        const use = async (vm: Vm) => {
           enforceStrict(strict, vm.diagnostics);
-          const collected = await streamInfo(vm, {
-            containers: layers,
-            containerOffsets,
-          });
+          const collected = await streamInfo(vm, { containerOffsets });
           const info = { ...collected, diagnostics: judge(strictSchema, collected.diagnostics) };
           enforceStrict(strict, info.diagnostics);
           if (hasErrors(info.diagnostics)) process.exitCode = EXIT_DATA;

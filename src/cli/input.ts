@@ -19,16 +19,16 @@ export async function withInput<T>(
   try {
     return await use(input);
   } catch (error) {
-    throw insideContainers(error, input.layers);
+    throw insideContainers(error, input);
   } finally {
     await input.close();
   }
 }
 
-/** Opens the VM whose stream is in FILE, with a progress line on a terminal when it takes long, and closes the file afterwards. */
+/** Opens the VM whose stream is in FILE, with a progress line on a terminal when it takes long, and closes all afterwards. */
 export function withVm<T>(
   file: string,
-  use: (vm: Vm, input: VmInput) => Promise<T>,
+  use: (vm: Vm) => Promise<T>,
   options: VmOptions = {},
   place: VmPlace = {},
 ): Promise<T> {
@@ -41,7 +41,7 @@ export function withVm<T>(
       onProgress: progress.update,
     }).finally(progress.clear);
     sayChoice(vm);
-    return await use({ ...vm, diagnostics: [...input.diagnostics, ...vm.diagnostics] }, input);
+    return await use(vm).finally(() => vm.memory?.close());
   });
 }
 
@@ -71,6 +71,20 @@ export async function openWithProgress(file: string, options: InputOptions = {})
 interface ProgressLine {
   update(offset: number): void;
   clear(): void;
+}
+
+/** Shows how much of a guest's memory is written. */
+export function memoryProgress({ memory }: Vm): { add(bytes: number): void; clear(): void } {
+  const size = memory?.blocks.reduce((sum, { length }) => sum + length, 0) ?? 0;
+  const { update, clear } = progressLine(size, 'writing');
+  let done = 0;
+  return {
+    add(bytes) {
+      done += bytes;
+      update(done);
+    },
+    clear,
+  };
 }
 
 /** Shows how far a scan is, on a terminal and after a second. */

@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 import { writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { packageVersion } from '../node/package-version.ts';
 import commandNames from './command-names.json' with { type: 'json' };
 import { requireCompiled } from './compile-cache.ts';
-import { packageVersion } from './version.ts';
 
 const command = process.argv[2] ?? '';
 if (!(['--version', '-V'].includes(command) && printVersion())) {

@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from '@commander-js/extra-typings';
 import { printable } from '../bytes/printable.ts';
 import { checkOutput } from '../node/output.ts';
+import { DEFAULT_STEP_LIMIT } from '../node/step-limit.ts';
 import { formatSize } from '../render/size.ts';
 import { progressLine } from './input.ts';
 import { say } from './output.ts';
@@ -13,7 +14,7 @@ export const profileCommand = new Command('profile')
   .usage('[options] -- <command...>')
   .argument('<command...>', 'qemu-system-X with its options, as the destination is started')
   .option('-o, --output <file>', 'file to write; standard output without it')
-  .option('--timeout <seconds>', 'give up when a step takes longer', parseSeconds, 120)
+  .option('--timeout <seconds>', 'give up when a step takes longer', parseSeconds, DEFAULT_STEP_LIMIT / 1000)
   .addHelpText(
     'after',
     `

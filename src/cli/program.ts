@@ -1,11 +1,11 @@
 import { Command, CommanderError, type CommandUnknownOpts } from '@commander-js/extra-typings';
 import { DecodeError } from '../bytes/diagnostic.ts';
 import { printable, printableLines } from '../bytes/printable.ts';
+import { packageVersion } from '../node/package-version.ts';
 import { failureReason, isSystemError } from '../node/system-error.ts';
 import { whenHeapEnds } from './heap-end.ts';
 import { EXIT_TROUBLE, say } from './output.ts';
 import { troubleText } from './trouble.ts';
-import { packageVersion } from './version.ts';
 
 /** Runs that of some commands that the arguments name, to its end. */
 export async function runProgram(commands: readonly CommandUnknownOpts[]): Promise<void> {

@@ -5,7 +5,7 @@ import { writeCore } from '../node/core-file.ts';
 import { nodeMemory } from '../node/node-memory.ts';
 import { checkOutput } from '../node/output.ts';
 import { coreSummary, coreText } from '../render/core-text.ts';
-import { progressLine, withVm } from './input.ts';
+import { memoryProgress, withVm } from './input.ts';
 import {
   channelOption,
   jsonOption,
@@ -55,15 +55,8 @@ Examples:
         const { source } = vm;
         const plan = await planCore(vm, coreOptions);
         enforceStrict(strict, [...vm.diagnostics, ...plan.diagnostics]);
-        const { memory } = vm;
-        if (!memory) throw new Error('the stream was opened without its memory');
-        const size = memory.blocks.reduce((sum, { length }) => sum + length, 0);
-        const progress = progressLine(size, 'writing');
-        let done = 0;
-        const written = await writeCore(memory, plan, path, (bytes) => {
-          done += bytes;
-          progress.update(done);
-        }).finally(progress.clear);
+        const progress = memoryProgress(vm);
+        const written = await writeCore(vm, plan, path, progress.add).finally(progress.clear);
         const core = { ...plan, notes: written.notes };
         const diagnostics = [...vm.diagnostics, ...plan.diagnostics, ...written.diagnostics];
         const output = new Output();

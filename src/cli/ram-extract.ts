@@ -2,8 +2,10 @@ import { Command } from '@commander-js/extra-typings';
 import { printable } from '../bytes/printable.ts';
 import { extractRam } from '../node/extract-ram.ts';
 import { nodeMemory } from '../node/node-memory.ts';
+import { checkOutputFolder } from '../node/output.ts';
 import { formatSize } from '../render/size.ts';
-import { progressLine, withInput } from './input.ts';
+import type { Vm } from '../vm/vm.ts';
+import { memoryProgress, withVm } from './input.ts';
 import { channelOption, jsonOption, offsetOption, spoolOption, strictOption } from './options.ts';
 import { EXIT_DATA, hasErrors, Output, printDiagnostics, toJson } from './output.ts';
 import { enforceStrict } from './strict.ts';
@@ -30,27 +32,27 @@ Examples:
   vmwalk ram extract multifd.qevm --channel multifd.ch* -o ram`,
   )
   .action(async (file, { output: folder, force, channel, spool, offset, json, strict }) => {
-    await withInput(file, { channel, offset }, async ({ source, openOptions, diagnostics: found }) => {
-      const size = [source, ...(openOptions.channels ?? [])].reduce((sum, each) => sum + (each.size ?? 0), 0);
-      const progress = progressLine(size);
-      const extraction = await extractRam(source, folder, {
-        ...openOptions,
-        memory: nodeMemory(spool),
-        onProgress: progress.update,
-        ...(force ? { force } : {}),
-      }).finally(progress.clear);
-      const diagnostics = [...found, ...extraction.diagnostics];
+    checkOutputFolder(folder, force ?? false);
+    const use = async (vm: Vm) => {
+      const progress = memoryProgress(vm);
+      const extraction = await extractRam(vm, folder, { force, onProgress: progress.add }).finally(
+        progress.clear,
+      );
+      const { blocks, diagnostics } = extraction;
       const output = new Output();
-      if (json) await output.line(toJson({ ...extraction, diagnostics }));
+      if (json) await output.line(toJson(extraction));
       else {
-        for (const { idstr, file: name, size: length } of extraction.blocks) {
+        for (const { idstr, file: name, size: length } of blocks) {
           if (name !== undefined)
             await output.row(`${formatSize(length).padStart(10)}  ${name}  ${printable(idstr)}`);
         }
-        printDiagnostics(source.name, diagnostics);
+        printDiagnostics(vm.source.name, diagnostics);
       }
       await output.flush();
       enforceStrict(strict, diagnostics);
       if (hasErrors(diagnostics)) process.exitCode = EXIT_DATA;
-    });
+    };
+    // The device state is not asked for.
+    const openOptions = { schemas: undefined, memory: nodeMemory(spool) };
+    await withVm(file, use, openOptions, { channel, offset });
   });

@@ -1,12 +1,11 @@
 import { Command, InvalidArgumentError } from '@commander-js/extra-typings';
 import { checkOutput } from '../node/output.ts';
-import { writeRamMap } from '../node/ram-map-file.ts';
-import type { VmPlace } from '../node/vm-input.ts';
-import { type RamReport, ramReport } from '../ops/ram-report.ts';
+import { isRamMapName, writeRamMap } from '../node/ram-map-file.ts';
+import { ramReport } from '../ops/ram-report.ts';
 import { PageUsage } from '../ram/page-usage.ts';
 import { ramText } from '../render/ram-text.ts';
-import { openVm } from '../vm/vm.ts';
-import { progressLine, withInput } from './input.ts';
+import type { Vm } from '../vm/vm.ts';
+import { withVm } from './input.ts';
 import { channelOption, jsonOption, offsetOption, strictOption } from './options.ts';
 import { EXIT_DATA, hasErrors, Output, printDiagnostics, styleFor, toJson } from './output.ts';
 import { enforceStrict } from './strict.ts';
@@ -38,36 +37,24 @@ Examples:
   .action(async (file, { map, ranges, json, strict, channel, offset }) => {
     if (map !== undefined) checkOutput(map, 'replace');
     const usage = new PageUsage();
-    const report = await readReport(file, usage, ranges, { channel, offset });
-    enforceStrict(strict, report.diagnostics);
-    const output = new Output();
-    if (json) await output.line(toJson(report));
-    else for (const line of ramText(report, styleFor(process.stdout))) await output.row(line);
-    await output.flush();
-    if (map !== undefined) await writeRamMap(map, report, usage);
-    printDiagnostics(report.name, report.diagnostics);
-    if (hasErrors(report.diagnostics)) process.exitCode = EXIT_DATA;
-  });
-
-function readReport(file: string, usage: PageUsage, ranges: number, place: VmPlace): Promise<RamReport> {
-  return withInput(file, place, async ({ source, openOptions, diagnostics }) => {
-    const progress = progressLine(source.size);
-    const vm = await openVm(source, {
-      sink: usage,
-      ...openOptions,
-      onProgress: progress.update,
-    }).finally(progress.clear);
-    const report = ramReport(vm, usage, { ranges });
-    if (!report) throw new Error(`${source.name} has no RAM section`);
+    const use = async (vm: Vm) => {
+      const report = ramReport(vm, usage, { ranges });
+      if (!report) throw new Error(`${vm.source.name} has no RAM section`);
+      enforceStrict(strict, report.diagnostics);
+      const output = new Output();
+      if (json) await output.line(toJson(report));
+      else for (const line of ramText(report, styleFor(process.stdout))) await output.row(line);
+      await output.flush();
+      if (map !== undefined) await writeRamMap(map, report, usage);
+      printDiagnostics(report.name, report.diagnostics);
+      if (hasErrors(report.diagnostics)) process.exitCode = EXIT_DATA;
+    };
     // The device state is not asked for.
-    const own = report.diagnostics.filter(({ code }) => code !== 'no-schema');
-    return { ...report, diagnostics: [...diagnostics, ...own] };
+    await withVm(file, use, { schemas: undefined, sink: usage }, { channel, offset });
   });
-}
 
 function parseMapFile(text: string): string {
-  if (!/\.(svg|png)$/i.test(text))
-    throw new InvalidArgumentError('a name that ends in .svg or .png is expected');
+  if (!isRamMapName(text)) throw new InvalidArgumentError('a name that ends in .svg or .png is expected');
   return text;
 }
 

@@ -1,4 +1,5 @@
 import { appendTo } from '../bytes/append-to.ts';
+import { badArgument, printable } from '../bytes/diagnostic.ts';
 import { type GlobPattern, globPattern } from '../bytes/glob.ts';
 import { compareVmsds } from './compare-items.ts';
 import { compareVersions } from './compare-versions.ts';
@@ -54,12 +55,15 @@ export interface CompatDevice {
 
 /** Compares what two builds of QEMU write and read for each device. */
 export function compareSides(oldSide: Side, newSide: Side, options: CompatOptions = {}): CompatReport {
+  const { direction: way } = options;
+  if (way !== undefined && !directions.includes(way))
+    throw badArgument(`no direction: ${printable(String(way))}; ${directions.join(' and ')} are`);
   const [old, fresh] = alike(oldSide, newSide);
   const selects = compileSelection(options);
   const findings = new Findings();
   const paired = pairRoots(old, fresh);
   const pairs = paired.pairs.filter((pair) => selects.device([pair.old, pair.new]));
-  const asked = options.direction === undefined ? directions : [options.direction];
+  const asked = way === undefined ? directions : [way];
   for (const direction of asked) {
     const forward = direction === 'old-to-new';
     const [source, destination] = forward ? [old, fresh] : [fresh, old];

@@ -1,4 +1,4 @@
-import { type Diagnostic, problemIn } from '../bytes/diagnostic.ts';
+import { badArgument, DecodeError, type Diagnostic, printable, problemIn } from '../bytes/diagnostic.ts';
 import { DiagnosticList } from '../bytes/diagnostic-list.ts';
 import { type Range, rangeLength } from '../bytes/range.ts';
 import { type ByteSource, type FinishedSource, finished } from '../bytes/source.ts';
@@ -196,6 +196,19 @@ async function scan(
     diagnostics.add(problemIn(error).diagnostic);
   }
   return { stream: { ...stream, diagnostics: diagnostics.list() }, memory };
+}
+
+/**
+ * The memory of a stream that was opened with it. Throws DecodeError `bad-argument` of one that was not, and `io` where
+ * there was no place to keep what is needed for it.
+ */
+export function memoryOf({ source, memory, diagnostics }: OpenedStream): GuestMemory {
+  if (memory) return memory;
+  const problem = diagnostics.find(({ code, severity }) => code === 'io' && severity === 'error');
+  if (problem) throw new DecodeError(problem);
+  throw badArgument(
+    `${printable(source.name)} was opened without its memory: the option 'memory' asks for it`,
+  );
 }
 
 /** Sections of device state, of one record each, that the stream's own description has nothing for. */

@@ -51,7 +51,7 @@ interface MigrationStatus {
  * code runs, nothing is loaded. All connections are on the loopback interface. Throws QemuEnded where QEMU does not
  * start, and an error with QEMU's words where its machine cannot be migrated.
  */
-export function captureProfile(command: readonly string[], options: CaptureOptions): Promise<Capture> {
+export function captureProfile(command: readonly string[], options: CaptureOptions = {}): Promise<Capture> {
   let version: string | undefined;
   return PausedQemu.use(command, options, async (qemu) => {
     const { qmp } = qemu;

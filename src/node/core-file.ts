@@ -4,6 +4,7 @@ import { encodeCoreHeader } from '../core/elf-core.ts';
 import { type Note, parseNote } from '../core/notes.ts';
 import { PhysicalMemory } from '../core/physical-memory.ts';
 import type { CorePlan } from '../core/plan.ts';
+import { memoryOf, type OpenedStream } from '../layout/open.ts';
 import type { GuestMemory } from '../memory/guest-memory.ts';
 import { BlockWriter } from './block-writer.ts';
 import { OutputFile, writeFully } from './output.ts';
@@ -15,16 +16,17 @@ interface WrittenCore {
 }
 
 /**
- * Writes the core that was planned from a stream, with the memory of that. The file is sparse, and appears when it is
- * whole. `onProgress` is called with the bytes of memory that were read. Throws OutputError, and when the file exists
- * already.
+ * Writes the core that was planned of a VM which was opened with its memory. The file is sparse, and appears when it is
+ * whole. `onProgress` is called with the bytes of memory that were read. Throws OutputError, also when the file exists
+ * already; DecodeError `bad-argument` where the memory was not asked for.
  */
 export async function writeCore(
-  memory: GuestMemory,
+  vm: OpenedStream,
   plan: CorePlan,
   path: string,
   onProgress?: (bytes: number) => void,
 ): Promise<WrittenCore> {
+  const memory = memoryOf(vm);
   const file = new OutputFile(path, 'keep');
   try {
     ftruncateSync(file.fd, plan.fileLength);

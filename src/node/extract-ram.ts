@@ -1,12 +1,9 @@
 import { type Diagnostic, printable } from '../bytes/diagnostic.ts';
-import type { ByteSource } from '../bytes/source.ts';
-import { watchedSource } from '../bytes/watched-source.ts';
-import type { OpenedStream, OpenOptions } from '../layout/open.ts';
+import { memoryOf, type OpenedStream } from '../layout/open.ts';
+import type { GuestMemory } from '../memory/guest-memory.ts';
 import { ramSummaries } from '../ram/iterative.ts';
 import type { RamBlock } from '../ram/ram-block.ts';
 import { toJson } from '../render/json.ts';
-import { openVm } from '../vm/vm.ts';
-import { nodeMemory } from './node-memory.ts';
 import { OutputFolder } from './output.ts';
 import { RamFiles } from './ram-files.ts';
 
@@ -30,43 +27,33 @@ export interface RamExtraction {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-export interface ExtractRamOptions extends OpenOptions {
+export interface ExtractOptions {
   /** Write into a folder that holds files already. */
-  readonly force?: boolean;
-  /** Stops the extraction, which then throws the signal's reason and leaves nothing behind. */
-  readonly signal?: AbortSignal;
+  readonly force?: boolean | undefined;
+  /** Called with the bytes of memory that were written since it was called last. */
+  readonly onProgress?: ((bytes: number) => void) | undefined;
 }
 
 /**
- * Writes each RAMBlock of a stream into a folder, as a sparse file with the last version of every page, and
- * `index.json` which file is what. Names from the stream are made safe, and nothing half-written is left under its
- * name. `onProgress` is called with the bytes read of stream and channels together. Throws when the folder is not
- * empty, or cannot be written.
+ * Writes each RAMBlock of a VM that was opened with its memory into a folder, as a sparse file with the last version of
+ * every page, and `index.json` which file is what. Names from the stream are made safe, and nothing half-written is left
+ * under its name. Throws OutputError when the folder is not empty, or cannot be written; DecodeError `bad-argument` where
+ * the memory was not asked for.
  */
 export async function extractRam(
-  source: ByteSource,
+  vm: OpenedStream,
   folder: string,
-  options: ExtractRamOptions = {},
+  { force = false, onProgress }: ExtractOptions = {},
 ): Promise<RamExtraction> {
-  const output = new OutputFolder(folder, { force: options.force ?? false });
+  const memory = memoryOf(vm);
+  const output = new OutputFolder(folder, { force });
   const ram = new RamFiles(output);
   try {
-    const sources = watchTogether([source, ...(options.channels ?? [])], options);
-    const opened = await openVm(sources[0] as ByteSource, {
-      memory: nodeMemory(),
-      ...options,
-      ...(options.channels ? { channels: sources.slice(1) } : {}),
-      // Reads tell more often how far it is.
-      onProgress() {},
-    });
-    const { blocks, diagnostics } = await writeBlocks(opened, ram);
-    await output.write(INDEX, [
-      `${toJson(blocks)}
-`,
-    ]);
+    const { blocks, diagnostics } = await writeBlocks(vm, memory, ram, onProgress);
+    await output.write(INDEX, [`${toJson(blocks)}\n`]);
     output.finish(INDEX);
     // What describes devices is not needed here.
-    const found = opened.diagnostics.filter(({ code }) => code !== 'no-schema');
+    const found = vm.diagnostics.filter(({ code }) => code !== 'no-schema');
     return { blocks, diagnostics: [...found, ...diagnostics] };
   } catch (error) {
     ram.close();
@@ -75,33 +62,14 @@ export async function extractRam(
   }
 }
 
-function watchTogether(
-  sources: readonly ByteSource[],
-  { signal, onProgress }: ExtractRamOptions,
-): ByteSource[] {
-  const ends = sources.map(() => 0);
-  return sources.map((source, i) =>
-    watchedSource(source, {
-      signal,
-      onRead(end) {
-        ends[i] = end;
-        onProgress?.(ends.reduce((sum, each) => sum + each, 0));
-      },
-    }),
-  );
-}
-
-/**
- * Writes the memory of a stream into files, and closes it. A block without a page has none: its content is not in the
- * stream.
- */
+/** Writes the memory of a stream into files. A block without a page has none: its content is not in the stream. */
 export async function writeBlocks(
   opened: OpenedStream,
+  memory: GuestMemory,
   ram: RamFiles,
-): Promise<{ blocks: readonly ExtractedBlock[]; diagnostics: readonly Diagnostic[] }> {
-  const { memory } = opened;
-  const damage = (await memory?.visit(ram.writer)) ?? [];
-  await memory?.close();
+  onProgress?: (bytes: number) => void,
+): Promise<RamExtraction> {
+  const damage = await memory.visit(ram.writer, onProgress);
   const summaries = ramSummaries(opened.stream.sections).flatMap(({ blocks }) => blocks);
   const names = new Map(
     ram.finish(summaries, isZeroWithoutPages).map(({ block, name }) => [block.idstr, name]),

@@ -1,15 +1,11 @@
 import type { Diagnostic } from '../bytes/diagnostic.ts';
 import { totalLength } from '../bytes/range.ts';
-import type { FinishedSource } from '../bytes/source.ts';
-import type { OpenedStream, OpenOptions } from '../layout/open.ts';
+import { memoryOf, type OpenedStream } from '../layout/open.ts';
 import { analyzeMigrationDesc, analyzeMigrationState } from '../render/analyze-migration-text.ts';
 import { toJson } from '../render/json.ts';
-import { openVm } from '../vm/vm.ts';
-import { writeBlocks } from './extract-ram.ts';
+import { type ExtractedBlock, type ExtractOptions, writeBlocks } from './extract-ram.ts';
 import { FileNames } from './file-names.ts';
-import { nodeMemory } from './node-memory.ts';
 import { OutputFolder } from './output.ts';
-import { packagedSchemas } from './packaged-schemas.ts';
 import { RamFiles } from './ram-files.ts';
 import { readRanges } from './read-ranges.ts';
 
@@ -35,28 +31,34 @@ export interface Extraction {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-export interface ExtractOptions extends OpenOptions {
-  /** Write into a folder that holds files already. */
-  readonly force?: boolean;
-}
-
 /**
- * Writes the parts of a stream into a folder: `sections/` the bytes of each section (of RAM the pages alone, below),
- * `ram/` each RAMBlock as a sparse file with the last version of every page, `state.json` and `desc.json` as QEMU's
- * script writes them, and `index.json` which file is what. Names from the stream are made safe: nothing is written
- * outside the folder. Throws when the folder is not empty, or cannot be written.
+ * Writes the parts of a VM that was opened with its memory into a folder: `sections/` the bytes of each section (of RAM
+ * the pages alone, below), `ram/` each RAMBlock as a sparse file with the last version of every page, `state.json` and
+ * `desc.json` as QEMU's script writes them, and `index.json` which file is what. Names from the stream are made safe:
+ * nothing is written outside the folder. Throws OutputError when the folder is not empty, or cannot be written;
+ * DecodeError `bad-argument` where the memory was not asked for.
  */
 export async function extractStream(
-  source: FinishedSource,
+  vm: OpenedStream,
   folder: string,
-  options: ExtractOptions = {},
+  { force = false, onProgress }: ExtractOptions = {},
 ): Promise<Extraction> {
-  const output = new OutputFolder(folder, { force: options.force ?? false, folders: ['ram', 'sections'] });
+  const memory = memoryOf(vm);
+  const output = new OutputFolder(folder, { force, folders: ['ram', 'sections'] });
   const ram = new RamFiles(output, 'ram');
   try {
-    const extraction = await extractInto(output, source, ram, options);
+    const { blocks, diagnostics } = await writeBlocks(vm, memory, ram, onProgress);
+    const files = [...blocks.flatMap(ramFile), ...(await extractSections(vm, output))];
+    const size = await output.write('state.json', analyzeMigrationState(vm));
+    files.push({ file: 'state.json', size, content: { kind: 'state' } });
+    const desc = await analyzeMigrationDesc(vm);
+    if (desc !== undefined) {
+      const length = await output.write('desc.json', [desc]);
+      files.push({ file: 'desc.json', size: length, content: { kind: 'desc' } });
+    }
+    await output.write('index.json', [`${toJson(files)}\n`]);
     output.finish('index.json');
-    return extraction;
+    return { files, diagnostics: [...vm.diagnostics, ...diagnostics] };
   } catch (error) {
     ram.close();
     output.discard();
@@ -64,33 +66,8 @@ export async function extractStream(
   }
 }
 
-async function extractInto(
-  output: OutputFolder,
-  source: FinishedSource,
-  ram: RamFiles,
-  options: OpenOptions,
-): Promise<Extraction> {
-  const opened = await openVm(source, { schemas: packagedSchemas, memory: nodeMemory(), ...options });
-  const { blocks, diagnostics } = await writeBlocks(opened, ram);
-  const files = blocks.flatMap(({ idstr, size, file }): ExtractedFile[] =>
-    file === undefined ? [] : [{ file: `ram/${file}`, size, content: { kind: 'ram', idstr } }],
-  );
-  files.push(...(await extractSections(opened, output)));
-  const size = await output.write('state.json', analyzeMigrationState(opened));
-  files.push({ file: 'state.json', size, content: { kind: 'state' } });
-  const desc = await analyzeMigrationDesc(opened);
-  if (desc !== undefined) {
-    files.push({
-      file: 'desc.json',
-      size: await output.write('desc.json', [desc]),
-      content: { kind: 'desc' },
-    });
-  }
-  await output.write('index.json', [
-    `${toJson(files)}
-`,
-  ]);
-  return { files, diagnostics: [...opened.diagnostics, ...diagnostics] };
+function ramFile({ idstr, size, file }: ExtractedBlock): ExtractedFile[] {
+  return file === undefined ? [] : [{ file: `ram/${file}`, size, content: { kind: 'ram', idstr } }];
 }
 
 async function extractSections(opened: OpenedStream, output: OutputFolder): Promise<ExtractedFile[]> {

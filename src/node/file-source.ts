@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
 import { fstatSync, readSync, type Stats, statSync } from 'node:fs';
 import { constants, type FileHandle, open, readFile } from 'node:fs/promises';
-import { DecodeError } from '../bytes/diagnostic.ts';
+import { badArgument, DecodeError, printable } from '../bytes/diagnostic.ts';
 import { changedError, type FinishedSource } from '../bytes/source.ts';
 import { failureReason } from './system-error.ts';
 
@@ -78,6 +78,8 @@ export function handleSource(handle: FileHandle, name: string, size: number, fou
     end: () => Promise.resolve(size),
     ...(found ? { withoutIdentity: () => handleSource(handle, name, size) } : {}),
     async read(offset, length, into) {
+      // Node would say that the descriptor, -1, is out of range.
+      if (handle.fd < 0) throw badArgument(`${printable(name)} was closed, and is not read any more`);
       const wanted = Math.max(0, Math.min(length, size - offset));
       if (reads.hasSubscribers) reads.publish(wanted);
       const buffer = into ?? new Uint8Array(wanted);

@@ -4,10 +4,10 @@ export { type Capture, type CaptureOptions, captureProfile } from './capture-pro
 export { openSide } from './compat-side.ts';
 export { writeCore } from './core-file.ts';
 export { nodeEnvironment } from './decompress.ts';
-export { type ExtractedFile, type Extraction, type ExtractOptions, extractStream } from './extract.ts';
+export { type ExtractedFile, type Extraction, extractStream } from './extract.ts';
 export {
   type ExtractedBlock,
-  type ExtractRamOptions,
+  type ExtractOptions,
   extractRam,
   type RamExtraction,
 } from './extract-ram.ts';

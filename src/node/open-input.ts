@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { DecodeError } from '../bytes/diagnostic.ts';
+import { badArgument, DecodeError } from '../bytes/diagnostic.ts';
 import { sliceSource } from '../bytes/slice.ts';
 import type { FinishedSource } from '../bytes/source.ts';
 import { isContainer, type UnwrapOptions, type Unwrapped, unwrap } from '../containers/open.ts';
@@ -25,6 +25,7 @@ export interface InputOptions extends Pick<UnwrapOptions, 'stopAt' | 'isEnough'>
  */
 export async function openInput(file: string, options: InputOptions = {}): Promise<Input> {
   const { offset = 0, isOfUse = isStream, onProgress, ...rest } = options;
+  if (!Number.isSafeInteger(offset) || offset < 0) throw badArgument(`no offset in a file: ${offset}`);
   const { path, selector } = await splitSelector(file);
   const spooling: SpoolOptions =
     offset > 0 ? {} : { isOfUse: (beginning) => isOfUse(beginning) || isContainer(beginning) };

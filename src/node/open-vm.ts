@@ -5,11 +5,11 @@ import { insideContainers, openVmInput, type VmPlace } from './vm-input.ts';
 
 /** A VM whose files are open. */
 export interface FileVm extends Vm {
-  /** Closes them: after that, nothing of the VM can be read. */
+  /** Closes them: to read anything of the VM after that is a `bad-argument`. */
   close(): Promise<void>;
 }
 
-export interface FileVmOptions extends Omit<VmOptions, 'channels'>, VmPlace {
+export interface FileVmOptions extends Omit<VmOptions, 'channels' | 'containers' | 'diagnostics'>, VmPlace {
   /** The QEMU binary that wrote the stream, which is not run; a schema file, or a built-in schema such as `7.2-x86_64`. */
   readonly qemu?: string | undefined;
 }
@@ -33,10 +33,10 @@ export async function openVm(file: string, options: FileVmOptions = {}): Promise
       await vm.memory?.close();
       await input.close();
     };
-    return { ...vm, diagnostics: [...input.diagnostics, ...vm.diagnostics], close };
+    return { ...vm, close };
   } catch (error) {
     await input.close();
-    throw insideContainers(error, input.layers);
+    throw insideContainers(error, input);
   }
 }
 

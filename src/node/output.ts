@@ -93,6 +93,21 @@ export function checkOutput(path: string, existing: Existing, seekable = false):
   }
 }
 
+/** Throws OutputError where a folder of this name could not be filled: said before the work begins. */
+export function checkOutputFolder(folder: string, force: boolean): void {
+  try {
+    let there = resolve(folder);
+    while (!statSync(there, { throwIfNoEntry: false })) there = dirname(there);
+    if (there === resolve(folder)) {
+      if (!statSync(there).isDirectory()) throw alreadyExists(folder);
+      if (!force && readdirSync(there).length > 0) throw notEmpty(folder);
+    }
+    accessSync(there, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw outputFailure(folder, error);
+  }
+}
+
 /**
  * A file that is written under a temporary name beside its own, which it gets when it is whole. When it is given up, or
  * the process ends, it is removed. The temporary file is created, never opened, under a name that nobody can foresee.

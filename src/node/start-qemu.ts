@@ -1,8 +1,9 @@
+import { badArgument } from '../bytes/diagnostic.ts';
 import { listenOnce, type OneConnection } from './one-connection.ts';
 import { prepareCommandLine } from './qemu-command-line.ts';
 import { QemuProcess, settlesWithin } from './qemu-process.ts';
 import { Qmp, QmpClosed } from './qmp.ts';
-import { StepLimit } from './step-limit.ts';
+import { DEFAULT_STEP_LIMIT, StepLimit } from './step-limit.ts';
 
 /** Milliseconds in which a process ends whose connection broke. */
 const DEATH_TIME = 5000;
@@ -11,8 +12,11 @@ const CHARDEV = 'vmwalk-qmp';
 
 export interface StartOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Milliseconds without any progress in one step (start, an answer, sending the state) after which QEMU is given up. */
-  readonly timeout: number;
+  /**
+   * Milliseconds without any progress in one step (start, an answer, sending the state) after which QEMU is given up: two
+   * minutes without it.
+   */
+  readonly timeout?: number | undefined;
 }
 
 /** QEMU ended, or was ended, before its time. The message says what it was doing. */
@@ -55,7 +59,8 @@ export class PausedQemu {
     options: StartOptions,
     run: (qemu: PausedQemu) => Promise<T>,
   ): Promise<T> {
-    const { signal, timeout } = options;
+    const { signal, timeout = DEFAULT_STEP_LIMIT } = options;
+    if (!(timeout > 0) || !Number.isFinite(timeout)) throw badArgument(`no time limit: ${timeout}`);
     signal?.throwIfAborted();
     const { args, removed, hasDisplay } = prepareCommandLine(command);
     const listener = await listenOnce();

@@ -1,3 +1,6 @@
+/** Milliseconds: what a slow host takes for any step, several times over. */
+export const DEFAULT_STEP_LIMIT = 120_000;
+
 /** In how many parts the time of a step is counted. */
 const TICKS = 20;
 

@@ -1,8 +1,7 @@
-import { DecodeError, type Diagnostic } from '../bytes/diagnostic.ts';
+import { DecodeError } from '../bytes/diagnostic.ts';
 import type { FinishedSource } from '../bytes/source.ts';
-import type { ContainerLayer } from '../containers/open.ts';
 import { profile as profileContainer } from '../containers/profile.ts';
-import type { OpenOptions } from '../layout/open.ts';
+import type { VmOptions } from '../vm/vm.ts';
 import { type Input, type InputOptions, openInput } from './open-input.ts';
 
 /** Where the stream of a VM is. */
@@ -17,11 +16,7 @@ export interface VmPlace {
 export interface VmInput {
   readonly source: FinishedSource;
   /** How it is opened, by what is known of it from outside. */
-  readonly openOptions: Pick<OpenOptions, 'channels' | 'pagesLeftOut'>;
-  /** Containers that the stream was in. */
-  readonly layers: readonly ContainerLayer[];
-  /** What was found on the way to the streams in the files. */
-  readonly diagnostics: readonly Diagnostic[];
+  readonly openOptions: Pick<VmOptions, 'channels' | 'pagesLeftOut' | 'containers' | 'diagnostics'>;
   close(): Promise<void>;
 }
 
@@ -50,15 +45,16 @@ export async function openVmInput(
     openOptions: {
       ...(channel ? { channels: channels.map(({ source }) => source) } : {}),
       pagesLeftOut: input.layers.some(({ kind }) => kind === profileContainer.kind),
+      containers: input.layers,
+      diagnostics: [input, ...channels].flatMap(({ diagnostics }) => diagnostics),
     },
-    layers: input.layers,
-    diagnostics: [input, ...channels].flatMap(({ diagnostics }) => diagnostics),
     close,
   };
 }
 
 /** Says of what is no stream in which containers it was found. */
-export function insideContainers(error: unknown, layers: readonly ContainerLayer[]): unknown {
+export function insideContainers(error: unknown, { openOptions }: VmInput): unknown {
+  const layers = openOptions.containers ?? [];
   if (!(error instanceof DecodeError) || error.code !== 'not-a-stream' || layers.length === 0) return error;
   const { diagnostic, source } = error;
   const place = layers.map(({ kind }) => kind).join(', in it ');

@@ -113,15 +113,18 @@ export interface Share {
   readonly parts: readonly Share[];
 }
 
-export interface InfoOptions {
-  /** What the stream was taken out of. */
+/** What `streamInfo` takes: a `Vm` says what its stream was taken out of. */
+export interface ContainedStream extends OpenedStream {
   readonly containers?: readonly ContainerLayer[];
+}
+
+export interface InfoOptions {
   /** Say where sections and commands are in the file, too. */
   readonly containerOffsets?: boolean | undefined;
 }
 
 /** Collects what `info` shows. Resolves every section, so that all problems are in it. */
-export async function streamInfo(opened: OpenedStream, options: InfoOptions = {}): Promise<StreamInfo> {
+export async function streamInfo(opened: ContainedStream, options: InfoOptions = {}): Promise<StreamInfo> {
   const { source, stream } = opened;
   const diagnostics = new DiagnosticList(opened.diagnostics);
   const resolved = new Map<number, { leaves: number; gapBytes: number }>();
@@ -164,7 +167,7 @@ export async function streamInfo(opened: OpenedStream, options: InfoOptions = {}
   return {
     name: source.name,
     size: source.size,
-    containers: options.containers ?? [],
+    containers: opened.containers ?? [],
     version: 3,
     configuration: stream.configuration && {
       machineType: stream.configuration.machineType,

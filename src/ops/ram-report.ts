@@ -1,4 +1,4 @@
-import type { Diagnostic } from '../bytes/diagnostic.ts';
+import { badArgument, type Diagnostic, printable } from '../bytes/diagnostic.ts';
 import type { Range } from '../bytes/range.ts';
 import type { OpenedStream } from '../layout/open.ts';
 import type { ChannelSummary } from '../ram/channels.ts';
@@ -84,21 +84,27 @@ export interface HotRange {
 }
 
 export interface RamReportOptions {
-  /** Hot ranges that are listed. */
-  readonly ranges: number;
+  /** Hot ranges that are listed: a whole number, 10 without it. */
+  readonly ranges?: number | undefined;
 }
 
-/** Reports what `usage` counted while the stream was opened. Undefined when the stream has no RAM section. */
+/**
+ * Reports what `usage` counted while the stream was opened. Undefined when the stream has no RAM section. Throws
+ * DecodeError `bad-argument` where the stream was opened without it as its `sink`.
+ */
 export function ramReport(
   opened: OpenedStream,
   usage: PageUsage,
-  options: RamReportOptions,
+  { ranges = 10 }: RamReportOptions = {},
 ): RamReport | undefined {
+  if (!Number.isInteger(ranges) || ranges < 0) throw badArgument(`no number of ranges: ${ranges}`);
   const { source, stream, diagnostics } = opened;
   const [summary] = ramSummaries(stream.sections);
   if (!summary) return undefined;
+  if (!usage.hasSections)
+    throw badArgument(`${printable(source.name)} was opened without this PageUsage as its 'sink'`);
   const { pageSize, blocks, pages, totalLength } = summary;
-  const { times, hottest } = sends(summary, usage, options.ranges);
+  const { times, hottest } = sends(summary, usage, ranges);
   return {
     name: source.name,
     size: source.size,
@@ -130,7 +136,8 @@ export function ramReport(
     xbzrleSaved: pages.xbzrle.pages * (pageSize ?? 0) - pages.xbzrle.bytes,
     elsewhere: elsewhere(opened, summary),
     unfollowed: usage.unfollowed,
-    diagnostics,
+    // What describes devices is not needed here.
+    diagnostics: diagnostics.filter(({ code }) => code !== 'no-schema'),
   };
 }
 

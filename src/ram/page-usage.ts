@@ -95,6 +95,8 @@ export class PageUsage implements PageSink {
   readonly rounds: Round[] = [];
   /** Sends of pages that could not be followed one by one. */
   unfollowed = 0;
+  /** Whether it was a stream's sink: without a record of RAM there is nothing to count. */
+  hasSections = false;
   readonly #blocks = new Map<string, BlockUsage>();
   #pageSize = 0;
   #chunks = 0;
@@ -127,6 +129,7 @@ export class PageUsage implements PageSink {
   }
 
   section(type: SectionType): void {
+    this.hasSections = true;
     if (this.#phase === 'postcopy') return;
     this.#isOneRound = type === 'SECTION_END';
     if (this.#isOneRound) this.#round = undefined;

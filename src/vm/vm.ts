@@ -1,5 +1,7 @@
+import type { Diagnostic } from '../bytes/diagnostic.ts';
 import type { ByteSource } from '../bytes/source.ts';
 import { type AbortSignalLike, watchedSource } from '../bytes/watched-source.ts';
+import type { ContainerLayer } from '../containers/open.ts';
 import type { Layout } from '../layout/node.ts';
 import {
   layoutOf,
@@ -18,6 +20,10 @@ export interface VmOptions extends OpenOptions {
   readonly schemas?: SchemaProvider | undefined;
   /** Stops all that is done with the VM: whatever reads then throws the signal's reason. */
   readonly signal?: AbortSignalLike | undefined;
+  /** What the source was taken out of, the outermost first: `layers` of what `unwrap` gives. */
+  readonly containers?: readonly ContainerLayer[] | undefined;
+  /** What was found on the way to the stream: the first diagnostics of the VM. */
+  readonly diagnostics?: readonly Diagnostic[] | undefined;
 }
 
 /**
@@ -27,6 +33,8 @@ export interface VmOptions extends OpenOptions {
 export interface Vm extends OpenedStream {
   /** In the order of the stream; each has its records, and those that no VMSD describes their scanner's summary. */
   readonly sections: readonly Section<IterativeScanner>[];
+  /** What the stream was taken out of, the outermost first. */
+  readonly containers: readonly ContainerLayer[];
   /** The tree of one section: its leaves tile its bytes. */
   layout(section: Section): Promise<Layout>;
   /** The trees of the configuration and of all sections, in the order of the stream, each made when it is asked for. */
@@ -41,14 +49,20 @@ export interface Vm extends OpenedStream {
  * source throws.
  */
 export async function openVm(source: ByteSource, options: VmOptions = {}): Promise<Vm> {
-  const { schemas, signal, ...rest } = options;
-  const opened = await openStream(signal ? watchedSource(source, { signal }) : source, rest);
-  return vmOf(schemas ? await withTables(opened, schemas) : opened);
+  const { schemas, signal, containers = [], diagnostics = [], channels, ...rest } = options;
+  const watched = (each: ByteSource) => (signal ? watchedSource(each, { signal }) : each);
+  const opened = await openStream(watched(source), {
+    ...rest,
+    ...(channels ? { channels: channels.map(watched) } : {}),
+  });
+  const described = schemas ? await withTables(opened, schemas) : opened;
+  return vmOf({ ...described, diagnostics: [...diagnostics, ...described.diagnostics] }, containers);
 }
 
-function vmOf(opened: OpenedStream): Vm {
+function vmOf(opened: OpenedStream, containers: readonly ContainerLayer[]): Vm {
   return {
     ...opened,
+    containers,
     sections: opened.stream.sections,
     layout: (section) => layoutOf(opened, section),
     layouts: () => layouts(opened),

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { memorySource } from '../../src/bytes/source.ts';
 import { extractStream } from '../../src/node/extract.ts';
+import { nodeMemory } from '../../src/node/node-memory.ts';
+import { openVm } from '../../src/vm/vm.ts';
 import { type Fixture, fixtures, readFixture } from '../fixtures.ts';
 import { readBlob, readByBlob } from '../layout/blob-reader.ts';
 import { type PlainRam, readPlainRam } from './plain-ram.ts';
@@ -142,7 +144,10 @@ describe('names that lead elsewhere', () => {
   ])('of %s: %j becomes %j', async (_, from, to) => {
     const folder = temporaryFolder();
     const out = join(folder, 'out');
-    const { files } = await extractStream(memorySource(rename(from, to)), out);
+    const { files } = await extractStream(
+      await openVm(memorySource(rename(from, to)), { memory: nodeMemory() }),
+      out,
+    );
     const found = tree(folder);
     expect(found).toEqual([...files.map((entry) => join(out, entry.file)), join(out, 'index.json')].sort());
     for (const { file: path } of files)

@@ -9,7 +9,9 @@ import type { CompressionFormat } from '../../src/containers/container.ts';
 import { unwrap } from '../../src/containers/open.ts';
 import { nodeEnvironment } from '../../src/node/decompress.ts';
 import { extractStream } from '../../src/node/extract.ts';
+import { nodeMemory } from '../../src/node/node-memory.ts';
 import { openInput } from '../../src/node/open-input.ts';
+import { openVm } from '../../src/vm/vm.ts';
 import { temporaryFile, temporaryFolder, vmwalk } from '../cli/run.ts';
 import { readAll, sha256 } from './environment.ts';
 
@@ -40,7 +42,8 @@ describe.for(images)('$name', (image) => {
       expect(sha256(await readAll(input.source))).toBe(image.stream);
       expect(input.diagnostics).toEqual([]);
       const output = temporaryFolder();
-      const { files, diagnostics } = await extractStream(input.source, output);
+      const vm = await openVm(input.source, { memory: nodeMemory() });
+      const { files, diagnostics } = await extractStream(vm, output);
       expect(diagnostics.filter(({ severity }) => severity === 'error')).toEqual([]);
       const ram = files.find(
         ({ content }) => content.kind === 'ram' && /^(mach-virt|s390)\.ram$/.test(content.idstr),

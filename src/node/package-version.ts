@@ -4,7 +4,7 @@ import { join } from 'node:path';
 /** The version of this package. */
 export function packageVersion(): string {
   const manifest: { version: string } = JSON.parse(
-    readFileSync(join(__dirname, '../../package.json'), 'utf8'),
+    readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8'),
   );
   return manifest.version;
 }
