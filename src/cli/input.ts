@@ -28,7 +28,7 @@ export async function withInput<T>(
 /** Opens the VM whose stream is in FILE, with a progress line on a terminal when it takes long, and closes all afterwards. */
 export function withVm<T>(
   file: string,
-  use: (vm: Vm) => Promise<T>,
+  use: (vm: Vm, input: VmInput) => Promise<T>,
   options: VmOptions = {},
   place: VmPlace = {},
 ): Promise<T> {
@@ -41,7 +41,7 @@ export function withVm<T>(
       onProgress: progress.update,
     }).finally(progress.clear);
     sayChoice(vm);
-    return await use(vm).finally(() => vm.memory?.close());
+    return await use(vm, input).finally(() => vm.memory?.close());
   });
 }
 

@@ -65,11 +65,11 @@ Examples:
   });
 
 /** Opens it once more, with RAM. */
-function openWhole({ source, diagnostics }: Vm, options: VmOptions): Promise<Vm> {
+function openWhole({ source }: Vm, options: VmOptions): Promise<Vm> {
   const progress = progressLine(source.size);
-  return openVm(source, { schemas: packagedSchemas, ...options, onProgress: progress.update })
-    .finally(progress.clear)
-    .then((vm) => ({ ...vm, diagnostics: [...diagnostics, ...vm.diagnostics] }));
+  return openVm(source, { schemas: packagedSchemas, ...options, onProgress: progress.update }).finally(
+    progress.clear,
+  );
 }
 
 async function show(
