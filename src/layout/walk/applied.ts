@@ -3,7 +3,6 @@ import { hexOffset } from '../../bytes/range.ts';
 import { NULL_POINTER_MARKER, OBJECT_POINTER_MARKER } from '../../schema/known-infos.ts';
 import { type CompiledField, type CompiledVmsd, elementType } from '../../vmsd/compiled.ts';
 import { scalarTypes } from '../../vmsd/scalars.ts';
-import type { Shape, ShapeMember } from '../node.ts';
 import {
   type ElementsFrame,
   type Frame,
@@ -15,9 +14,9 @@ import {
 } from './frames.ts';
 import type { Run, WalkSink } from './outcome.ts';
 import { readSubsectionHeader, SUBSECTION_HEADER } from './subsection-header.ts';
+import { shapeOf } from './uniform.ts';
 import { bytesAt, type WalkContext } from './walk-context.ts';
 
-const MAX_SHAPE_DEPTH = 16;
 /** Info whose values say their own lengths, so that a vmdesc knows that of the first one only. */
 const VARIABLE = 'capability';
 
@@ -213,7 +212,8 @@ function openElements(
   run.frame = { kind: 'close', parent, depth };
   // Without bytes there is nothing to show of elements, however many are claimed.
   if (!parts && length === 0 && !isVariable(field)) return;
-  const shape = parts || isOfPointers || isVariable(field) ? undefined : appliedShape(context, field);
+  const shape =
+    parts || isOfPointers || isVariable(field) ? undefined : shapeOf(field, context.surroundings.infos);
   if (shape) {
     const { bytes, base } = context.section;
     sink?.elements({ shape, count: claimed, start, bytes, pos: start - base });
@@ -429,36 +429,4 @@ export function stepAppliedSubsections(
     isQuiet: isQuiet || isCut,
   });
   return undefined;
-}
-
-/** What all values of a field look like; undefined where bytes have a say in it, or the description is wrong. */
-function appliedShape(context: WalkContext, field: CompiledField, depth = 0): Shape | undefined {
-  const { element } = field;
-  const { length, parts } = field.applied!;
-  if (parts || depth > MAX_SHAPE_DEPTH) return undefined;
-  if (element.kind === 'info') {
-    const { info: type, vmsd } = element;
-    const scalar = scalarTypes.get(type);
-    if (scalar) return scalar.size === length ? { kind: 'scalar', type, size: length } : undefined;
-    const info = context.surroundings.infos.get(type);
-    const isOpened = vmsd !== undefined || info?.open !== undefined || info?.read !== undefined;
-    return isOpened ? undefined : { kind: 'bytes', type, size: length };
-  }
-  const { fields, subsections, applied } = element.vmsd;
-  if (subsections.length > 0 || fields.length === 0) return undefined;
-  const members: ShapeMember[] = [];
-  let pos = 0;
-  for (const member of fields) {
-    const count = countOf(member);
-    const inner = member.applied!.nullFirst ? undefined : appliedShape(context, member, depth + 1);
-    if (!inner || (isArray(member) && (inner.size === 0 || count === 0))) return undefined;
-    const array = { kind: 'array', size: inner.size * count, length: count, described: undefined } as const;
-    const shape: Shape = isArray(member) ? { ...array, element: inner } : inner;
-    members.push({ name: member.name, pos, shape });
-    pos += shape.size;
-  }
-  const { vmsdName, versionId } = applied!;
-  return pos === length
-    ? { kind: 'struct', type: element.type, size: length, vmsdName, versionId, members }
-    : undefined;
 }

@@ -1,4 +1,5 @@
-import type { CompiledField, CompiledVmsd } from '../../vmsd/compiled.ts';
+import type { Infos } from '../../infos/info.ts';
+import type { CompiledElement, CompiledField } from '../../vmsd/compiled.ts';
 import { scalarTypes } from '../../vmsd/scalars.ts';
 import type { Shape, ShapeMember } from '../node.ts';
 import { bufferCost, scalarsCost } from './costs.ts';
@@ -31,70 +32,87 @@ interface UniformArray {
 const uniformArrays = new WeakMap<CompiledField, UniformArray | 'none'>();
 
 /** Undefined for a field whose elements must be walked one by one. */
-function uniformArray(field: CompiledField): UniformArray | undefined {
+function uniformArray(field: CompiledField, infos: Infos): UniformArray | undefined {
   let known = uniformArrays.get(field);
   if (known === undefined) {
     const columns: Column[] = [];
-    const shape = field.pointers ? undefined : shapeOfElement(field, columns, 0, 0, 0);
+    const shape = field.pointers ? undefined : shapeOf(field, infos, columns);
     known = shape?.kind === 'struct' && shape.size > 0 ? { shape, columns } : 'none';
     uniformArrays.set(field, known);
   }
   return known === 'none' ? undefined : known;
 }
 
-function shapeOfElement(
-  { element, size, bufferSize }: CompiledField,
-  columns: Column[],
-  pos: number,
-  offset: number,
-  depth: number,
+/**
+ * What all values of a field look like; undefined where bytes have a say in it, or a vmdesc is wrong. `columns` get the
+ * values of a field of tables, where they are in the stream and in memory.
+ */
+export function shapeOf(
+  { element, size, bufferSize, applied }: CompiledField,
+  infos: Infos,
+  columns?: Column[],
+  pos = 0,
+  offset = 0,
+  depth = 0,
 ): Shape | undefined {
-  if (columns.length >= MAX_COLUMNS || depth > MAX_DEPTH || bufferSize) return undefined;
-  if (element.kind === 'struct')
-    return shapeOfStruct(element.type, element.vmsd, element.versionId, columns, pos, offset, depth);
-  const { info } = element;
-  const scalar = scalarTypes.get(info);
-  if (!scalar && !PLAIN_BYTES.has(info)) return undefined;
-  const length = scalar?.size ?? size;
-  columns.push({ info, pos, length, offset, size });
-  return { kind: scalar ? 'scalar' : 'bytes', type: info, size: length };
+  if ((columns && columns.length >= MAX_COLUMNS) || depth > MAX_DEPTH || bufferSize || applied?.parts)
+    return undefined;
+  if (element.kind === 'struct') {
+    const shape = shapeOfStruct(element, infos, columns, pos, offset, depth);
+    return applied && shape?.size !== applied.length ? undefined : shape;
+  }
+  const { info: type, vmsd } = element;
+  const scalar = scalarTypes.get(type);
+  const length = applied?.length ?? scalar?.size ?? size;
+  const info = infos.get(type);
+  const isPlain = applied ? !(vmsd || info?.open || info?.read) : PLAIN_BYTES.has(type);
+  if (scalar ? scalar.size !== length : !isPlain) return undefined;
+  columns?.push({ info: type, pos, length, offset, size });
+  return { kind: scalar ? 'scalar' : 'bytes', type, size: length };
 }
 
 function shapeOfStruct(
-  type: string,
-  vmsd: CompiledVmsd,
-  versionId: number,
-  columns: Column[],
+  { type, vmsd, versionId }: CompiledElement & { kind: 'struct' },
+  infos: Infos,
+  columns: Column[] | undefined,
   start: number,
   offset: number,
   depth: number,
 ): Shape | undefined {
-  const { name, fields, subsections, preparesSave, validations } = vmsd;
+  const { name, fields, subsections, preparesSave, validations, applied } = vmsd;
   if (subsections.length > 0 || preparesSave || validations.length > 0) return undefined;
+  if (applied && fields.length === 0) return undefined;
   const members: ShapeMember[] = [];
   let pos = start;
   for (const field of fields) {
     const { exists, count, pointer, pointers, size, described } = field;
     if (exists.kind !== 'version' || count.kind !== 'fixed' || pointer || pointers) return undefined;
+    if (field.applied?.nullFirst || (applied && count.count === 0)) return undefined;
     if (exists.from > versionId || count.count === 0) continue;
-    let shape: Shape | undefined;
     const first = pos;
-    for (let i = 0; i < count.count; i++) {
-      shape = shapeOfElement(field, columns, pos, offset + field.offset + i * size, depth + 1);
+    let shape: Shape | undefined;
+    for (let i = 0; i < (columns ? count.count : 1); i++) {
+      shape = shapeOf(field, infos, columns, pos, offset + field.offset + i * size, depth + 1);
       if (!shape) return undefined;
       pos += shape.size;
     }
     if (!shape) return undefined;
-    members.push({
-      name: field.name,
-      pos: first - start,
-      shape:
-        count.count === 1
-          ? shape
-          : { kind: 'array', size: pos - first, length: count.count, described, element: shape },
-    });
+    const length = count.count;
+    pos = first + length * shape.size;
+    const isArray = applied ? count.array : length !== 1;
+    if (applied && isArray && shape.size === 0) return undefined;
+    const array = { kind: 'array', size: pos - first, length, described, element: shape } as const;
+    members.push({ name: field.name, pos: first - start, shape: isArray ? array : shape });
   }
-  return { kind: 'struct', type, size: pos - start, vmsdName: name, versionId, members };
+  const said = applied ?? { vmsdName: name, versionId };
+  return {
+    kind: 'struct',
+    type,
+    size: pos - start,
+    vmsdName: said.vmsdName,
+    versionId: said.versionId,
+    members,
+  };
 }
 
 /**
@@ -107,7 +125,7 @@ export function loadUniform(
   { field, base, size, count }: ElementsFrame,
   sink: WalkSink | undefined,
 ): boolean {
-  const uniform = sink?.wantsEach ? undefined : uniformArray(field);
+  const uniform = sink?.wantsEach ? undefined : uniformArray(field, context.surroundings.infos);
   if (!uniform) return false;
   const { shape, columns } = uniform;
   const start = run.offset;
