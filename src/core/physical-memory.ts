@@ -1,5 +1,5 @@
 import { badArgument } from '../bytes/diagnostic.ts';
-import type { GuestMemory, MemoryState } from '../memory/guest-memory.ts';
+import { areKnown, type GuestMemory, type MemoryState } from '../memory/guest-memory.ts';
 import type { Mapping } from './physical-map.ts';
 import { MAX_ADDRESS } from './physical-map.ts';
 
@@ -76,6 +76,6 @@ export class PhysicalMemory {
       at += part.length;
     }
     skipTo(start + length);
-    return { bytes, ranges, isKnown: ranges.every(({ state }) => state === 'content' || state === 'zero') };
+    return { bytes, ranges, isKnown: areKnown(ranges) };
   }
 }

@@ -1,4 +1,5 @@
 import type { PathComponent } from '../bytes/diagnostic.ts';
+import { viewOf } from '../bytes/view.ts';
 import { scalarTypes } from '../vmsd/scalars.ts';
 import type { ArrayNode, Choice, LayoutNode, Shape, StructNode, UniformElements } from './node.ts';
 
@@ -112,7 +113,7 @@ class ShapeNodes {
 
   constructor({ bytes, start, pos, chosen }: UniformElements) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#view = viewOf(bytes);
     this.#base = start - pos;
     this.#chosen = chosen ? { chosen } : {};
   }

@@ -1,3 +1,4 @@
+import { viewOf } from '../bytes/view.ts';
 /** Bytes of a section: `bytes[0]` is at `base` in the stream. */
 export interface SectionBytes {
   readonly bytes: Uint8Array;
@@ -6,5 +7,5 @@ export interface SectionBytes {
 }
 
 export function sectionBytes(bytes: Uint8Array, base: number): SectionBytes {
-  return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), base };
+  return { bytes, view: viewOf(bytes), base };
 }

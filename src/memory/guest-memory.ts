@@ -53,6 +53,11 @@ export interface MemoryBytes {
   readonly isKnown: boolean;
 }
 
+/** Is it known of all of them what is there? */
+export function areKnown(ranges: readonly { readonly state: string }[]): boolean {
+  return ranges.every(({ state }) => state === 'content' || state === 'zero');
+}
+
 /** Bytes of a block. */
 export interface BlockRange {
   readonly block: string;
@@ -145,8 +150,7 @@ export class GuestMemory {
     const { mapped } = placed.block;
     if (mapped) await readMapped(this.#source, placed.block, mapped, offset, into, note);
     else await this.#readIndexed(placed, offset, into, note);
-    const isKnown = ranges.every(({ state }) => state === 'content' || state === 'zero');
-    return { bytes: into, ranges, isKnown };
+    return { bytes: into, ranges, isKnown: areKnown(ranges) };
   }
 
   /**

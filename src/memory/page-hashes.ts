@@ -1,4 +1,5 @@
 import type { Diagnostic } from '../bytes/diagnostic.ts';
+import { viewOf } from '../bytes/view.ts';
 import type { RamBlock } from '../ram/ram-block.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import type { MemoryVisitor } from './memory-visitor.ts';
@@ -82,7 +83,7 @@ export class PageHashes implements MemoryVisitor {
     stride: number,
     pageSize: number,
   ): void {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const view = viewOf(bytes);
     for (let index = 0; index < count; index++)
       this.#hash(block, offset / pageSize + index, view, start + index * stride, pageSize);
   }

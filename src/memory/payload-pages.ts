@@ -1,3 +1,4 @@
+import { appendTo } from '../bytes/append-to.ts';
 import { type Diagnostic, problemIn } from '../bytes/diagnostic.ts';
 import { CODE_BITS, CODE_MASK, PAYLOAD, type PageRuns } from '../ram/page-runs.ts';
 import { decodePayloads } from './encodings/multifd.ts';
@@ -28,9 +29,7 @@ export async function visitPayloads(
   for (let i = 0; i < count; i++) {
     if ((kind[i]! & CODE_MASK) !== PAYLOAD) continue;
     const which = kind[i]! >> CODE_BITS;
-    const list = bySource.get(which);
-    if (list) list.push(i);
-    else bySource.set(which, [i]);
+    appendTo(bySource, which, i);
   }
   const diagnostics: Diagnostic[] = [];
   for (const [which, list] of [...bySource].sort(([a], [b]) => a - b)) {

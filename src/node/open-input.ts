@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { badArgument, DecodeError } from '../bytes/diagnostic.ts';
 import { sliceSource } from '../bytes/slice.ts';
 import type { FinishedSource } from '../bytes/source.ts';
+import { magicOf } from '../bytes/view.ts';
 import { isContainer, type UnwrapOptions, type Unwrapped, unwrap } from '../containers/open.ts';
 import { QEMU_VM_FILE_MAGIC } from '../stream/records.ts';
 import { type DecompressionProgress, nodeEnvironment } from './decompress.ts';
@@ -47,8 +48,8 @@ export async function openInput(file: string, options: InputOptions = {}): Promi
   }
 }
 
-function isStream({ buffer, byteOffset, byteLength }: Uint8Array): boolean {
-  return new DataView(buffer, byteOffset, byteLength).getUint32(0) === QEMU_VM_FILE_MAGIC;
+function isStream(beginning: Uint8Array): boolean {
+  return magicOf(beginning) === QEMU_VM_FILE_MAGIC;
 }
 
 function pastTheEnd(source: FinishedSource, offset: number): DecodeError {

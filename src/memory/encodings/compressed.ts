@@ -1,5 +1,6 @@
 import type { ByteSource } from '../../bytes/source.ts';
 import { readExactly } from '../../bytes/source.ts';
+import { viewOf } from '../../bytes/view.ts';
 import type { Inflater } from '../inflater.ts';
 
 /** Of the zlib data. */
@@ -17,7 +18,7 @@ export async function readCompressedPage(
 ): Promise<Uint8Array> {
   if (!inflater) throw new Error('nothing was given to decompress it');
   const header = await readExactly(source, offset, LENGTH_SIZE);
-  const length = new DataView(header.buffer, header.byteOffset, LENGTH_SIZE).getUint32(0);
+  const length = viewOf(header).getUint32(0);
   const data = await readExactly(source, offset + LENGTH_SIZE, length);
   const page = await inflater.inflate(data, pageSize);
   if (page.length !== pageSize) throw new Error(`it decompresses to ${page.length} bytes`);

@@ -1,5 +1,6 @@
 import { DecodeError } from '../../bytes/diagnostic.ts';
 import { type ByteSource, readExactly } from '../../bytes/source.ts';
+import { viewOf } from '../../bytes/view.ts';
 
 /** Run lengths are ULEB128 numbers of at most 14 bits (util/cutils.c, uleb128_decode_small). */
 const MORE = 0x80;
@@ -57,6 +58,6 @@ const HEADER_SIZE = 3;
 /** The delta whose encoding stands at an offset of a source (migration/ram.c, load_xbzrle). */
 export async function readXbzrleDelta(source: ByteSource, offset: number): Promise<Uint8Array> {
   const header = await readExactly(source, offset, HEADER_SIZE);
-  const length = new DataView(header.buffer, header.byteOffset, HEADER_SIZE).getUint16(1);
+  const length = viewOf(header).getUint16(1);
   return readExactly(source, offset + HEADER_SIZE, length);
 }
