@@ -108,6 +108,7 @@ Examples:
       });
       for (const remark of remarks) say(`destination: ${remark}`);
       const reports: CheckReport[] = [];
+      let unread = 0;
       try {
         for (const file of files) {
           try {
@@ -115,13 +116,17 @@ Examples:
           } catch (error) {
             if (!(error instanceof DecodeError)) throw error;
             say(troubleText(error), 'error');
+            unread++;
+            // Beside others it must not be missing.
+            if (files.length > 1 || options.json || options.junit || options.sarif)
+              reports.push({ name: file, verdict: 'cannot tell', reason: troubleText(error), findings: [] });
           }
         }
       } finally {
         await close();
       }
       // Before it is printed: who reads may stop.
-      process.exitCode = reports.length < files.length ? EXIT_TROUBLE : exitStatus(reports);
+      process.exitCode = unread > 0 ? EXIT_TROUBLE : exitStatus(reports);
       await print(reports, options);
     });
   });

@@ -66,9 +66,10 @@ export const dumpCommand = new Command('dump')
     ]),
   )
   .addOption(
-    new Option('-d, --dump <what>', 'with --analyze-migration: what to print')
-      .choices(['state', 'desc'] as const)
-      .default('state' as const),
+    new Option('-d, --dump <what>', 'with --analyze-migration: what to print').choices([
+      'state',
+      'desc',
+    ] as const),
   )
   .addOption(qemuOption())
   .addOption(schemaOption())
@@ -91,11 +92,12 @@ Examples:
   vmwalk dump --qemu /usr/bin/qemu-system-x86_64 no-vmdesc.qevm`,
   )
   .action(async (file, selectors, options) => {
+    if (options.dump && !options.analyzeMigration) throw new Error('-d belongs to --analyze-migration');
     const selection = compileSelectors(selectors);
     const use = async (vm: Vm) => {
       if (options.analyzeMigration) {
         enforceStrict(options.strict, vm.diagnostics);
-        await analyze(vm, options.dump);
+        await analyze(vm, options.dump ?? 'state');
       } else await dump(vm, selection, options);
     };
     const openOptions = { ...(await openKnowledge(options)), ...skipRam(options) };

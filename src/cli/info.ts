@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
+import { DecodeError } from '../bytes/diagnostic.ts';
 import { streamInfo } from '../ops/info.ts';
 import { infoText } from '../render/info-text.ts';
 import type { Vm } from '../vm/vm.ts';
@@ -15,8 +16,18 @@ import {
   strictOption,
   strictSchemaOption,
 } from './options.ts';
-import { EXIT_DATA, hasErrors, Output, printDiagnostics, styleFor, terminalWidth, toJson } from './output.ts';
+import {
+  EXIT_DATA,
+  hasErrors,
+  Output,
+  printDiagnostics,
+  say,
+  styleFor,
+  terminalWidth,
+  toJson,
+} from './output.ts';
 import { enforceStrict, judge } from './strict.ts';
+import { statusOf, troubleText } from './trouble.ts';
 
 export const infoCommand = new Command('info')
   .description(
@@ -48,7 +59,7 @@ Examples:
   vmwalk info vm.qevm
   vmwalk info --sort size --depth 4 vm.qevm
   vmwalk info --xml vm.save
-  vmwalk info --json *.qevm | jq '.[].configuration.machineType'`,
+  vmwalk info --json a.qevm b.qevm | jq '.[].configuration.machineType'`,
   )
   .action(
     async (
@@ -77,9 +88,15 @@ Examples:
             await output.flush();
           }
         };
-        await withVm(file, use, openOptions, { channel, offset });
+        try {
+          await withVm(file, use, openOptions, { channel, offset });
+        } catch (error) {
+          if (files.length === 1 || !(error instanceof DecodeError)) throw error;
+          say(troubleText(error), 'error');
+          process.exitCode = Math.max(Number(process.exitCode ?? 0), statusOf(error));
+        }
       }
-      if (json) await output.line(toJson(infos.length === 1 ? infos[0] : infos));
+      if (json) await output.line(toJson(files.length === 1 ? infos[0] : infos));
       await output.flush();
     },
   );

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import type { OpenOptions } from '../layout/open.ts';
 import { tablesOf } from '../node/open-vm.ts';
+import { orTrouble } from './trouble.ts';
 
 /** For an option that may be given several times. */
 export function collect(value: string, before: readonly string[] | undefined): string[] {
@@ -78,5 +79,5 @@ export interface KnowledgeOptions {
 export async function openKnowledge({ qemu, schema, blob }: KnowledgeOptions): Promise<OpenOptions> {
   const path = qemu ?? schema;
   if (path === undefined) return { ignoreVmdesc: !blob };
-  return { tables: await tablesOf(path), ignoreVmdesc: !blob };
+  return { tables: await orTrouble(() => tablesOf(path)), ignoreVmdesc: !blob };
 }

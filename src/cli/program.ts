@@ -5,7 +5,7 @@ import { packageVersion } from '../node/package-version.ts';
 import { failureReason, isSystemError } from '../node/system-error.ts';
 import { whenHeapEnds } from './heap-end.ts';
 import { EXIT_TROUBLE, say } from './output.ts';
-import { troubleText } from './trouble.ts';
+import { statusOf, troubleText } from './trouble.ts';
 
 /** Runs that of some commands that the arguments name, to its end. */
 export async function runProgram(commands: readonly CommandUnknownOpts[]): Promise<void> {
@@ -24,10 +24,11 @@ Examples:
   vmwalk dump vm.qevm cpu
   zcat vm.qevm.gz | vmwalk dump -`,
     );
-  for (const command of commands)
-    program.addCommand(
-      command.exitOverride().showHelpAfterError(`(vmwalk ${command.name()} --help shows the usage)`),
-    );
+  for (const command of commands) {
+    const separator = command.usage().includes(' -- ') ? 'the command line of QEMU comes behind --; ' : '';
+    const advice = `(${separator}vmwalk ${command.name()} --help shows the usage)`;
+    program.addCommand(command.exitOverride().showHelpAfterError(advice));
+  }
   showErrorsPrintable(program);
 
   // A reader that has seen enough (head, less) is no error.
@@ -68,23 +69,11 @@ function showErrorsPrintable(command: CommandUnknownOpts): void {
   for (const nested of command.commands) showErrorsPrintable(nested);
 }
 
-/** Problems with the file as such, not with what is in it. */
-const troubleCodes: ReadonlySet<string> = new Set([
-  'io',
-  'changed',
-  'bad-argument',
-  'not-a-stream',
-  'no-snapshot',
-  'not-elf',
-  'not-qemu',
-  'bad-profile',
-]);
-
 function exitStatus(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_TROUBLE;
   if (error instanceof DecodeError) {
     say(troubleText(error), 'error');
-    return troubleCodes.has(error.code) ? EXIT_TROUBLE : 1;
+    return statusOf(error);
   }
   const stack = process.env['DEBUG'] && error instanceof Error ? error.stack : undefined;
   if (stack === undefined) say(errorText(error), 'error');

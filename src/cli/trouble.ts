@@ -1,4 +1,22 @@
-import { DecodeError } from '../bytes/diagnostic.ts';
+import { DecodeError, type DiagnosticCode } from '../bytes/diagnostic.ts';
+import { EXIT_DATA, EXIT_TROUBLE } from './output.ts';
+
+/** Problems with the file as such, not with what is in it. */
+const troubleCodes: ReadonlySet<DiagnosticCode> = new Set([
+  'io',
+  'changed',
+  'bad-argument',
+  'not-a-stream',
+  'no-snapshot',
+  'not-elf',
+  'not-qemu',
+  'bad-profile',
+]);
+
+/** Exit status of a command that ends with this. */
+export function statusOf({ code }: DecodeError): number {
+  return troubleCodes.has(code) ? EXIT_TROUBLE : EXIT_DATA;
+}
 
 /** What went wrong, behind the name of the file that it is about. */
 export function troubleText({ source, message }: DecodeError): string {

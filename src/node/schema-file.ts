@@ -8,6 +8,7 @@ import { type DumpVmstate, isDumpVmstate, parseDumpVmstate } from '../schema/dum
 import { parseSchema, schemaOfJson } from '../schema/parse-schema.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
 import { serializeSchema } from '../schema/serialize-schema.ts';
+import { QEMU_VM_FILE_MAGIC } from '../stream/records.ts';
 import { schemaPath } from './builtin-schema-index.ts';
 import { type FileSource, openFile } from './file-source.ts';
 import { writeOutput } from './output.ts';
@@ -60,6 +61,7 @@ async function openText(name: string, modules?: readonly string[]): Promise<Qemu
   const source = await openPath(path, SPOOLING);
   try {
     const magic = magicOf(await source.read(0, 4));
+    if (magic === QEMU_VM_FILE_MAGIC) throw badSchema(name, 'it is a migration stream');
     if (magic === ELF_MAGIC) return await extractFrom(source, modules ?? (await findQemuModules(path)));
     return await readText(source, magic >>> 16 === GZIP_MAGIC);
   } finally {

@@ -92,10 +92,14 @@ describe('formats', () => {
     const run = (format: string) => vmwalk(['check', format, '/nowhere/vm.qevm', '--profile', profile]);
     const json = await run('--json');
     expect(json.status).toBe(2);
-    expect(JSON.parse(json.stdout)).toEqual([]);
+    const reason = expect.stringContaining('no such file');
+    const unread = { name: '/nowhere/vm.qevm', verdict: 'cannot tell', reason, findings: [] };
+    expect(JSON.parse(json.stdout)).toEqual([unread]);
     // The name of the file once, and in one line.
     expect(json.stderr).toMatch(/^vmwalk: error: cannot read \/nowhere\/vm\.qevm: [^\n]*\n$/m);
-    expect(readXml((await run('--junit')).stdout)).toMatchObject({ name: 'testsuites' });
+    const junit = (await run('--junit')).stdout;
+    expect(readXml(junit)).toMatchObject({ name: 'testsuites' });
+    expect(junit).toContain('tests="1" failures="0" errors="1"');
     expect(JSON.parse((await run('--sarif')).stdout).runs[0].results).toEqual([]);
   });
 
@@ -165,12 +169,14 @@ describe('several streams', () => {
     const args = ['check', fine, text, `${fine}.gone`, refused, '--profile', profile];
     const table = await vmwalk(args);
     expect(table.status).toBe(2);
-    expect(table.stdout.trimEnd().split('\n').length).toBe(3);
+    expect(table.stdout.trimEnd().split('\n').length).toBe(5);
+    expect(table.stdout.match(/cannot tell/g)).toHaveLength(2);
     expect(table.stderr.match(/^vmwalk: error: /gm)?.length).toBe(2);
     expect(table.stderr).toContain(`${fine}.gone`);
     const json = await vmwalk([...args, '--json']);
     expect(json.status).toBe(2);
-    expect(JSON.parse(json.stdout).length).toBe(2);
+    const verdicts = JSON.parse(json.stdout).map(({ verdict }: { verdict: string }) => verdict);
+    expect(verdicts).toEqual(['no blocker found', 'cannot tell', 'cannot tell', 'will be rejected']);
   });
 });
 

@@ -287,3 +287,39 @@ describe('endless input that is no stream', () => {
     expect(piped).toMatchObject({ status: whole.status, stdout: whole.stdout });
   });
 });
+
+describe('of several files, one that cannot be read', () => {
+  test('takes nothing from the others', async () => {
+    const { status, stdout, stderr } = await vmwalk(['info', stream, '/does/not/exist', stream]);
+    expect(status).toBe(2);
+    expect(stderr).toMatch(ONE_ERROR);
+    expect(stdout.match(/machine type/g)).toHaveLength(2);
+    const { stdout: json } = await vmwalk(['info', '--json', stream, '/does/not/exist']);
+    expect(JSON.parse(json)).toMatchObject([{ name: stream }]);
+  });
+
+  test('is in the report of check', async () => {
+    const args = ['check', stream, '/does/not/exist', '--schema', '11.1-x86_64'];
+    const { status, stdout } = await vmwalk([...args, '--json']);
+    expect(status).toBe(2);
+    const reason = expect.stringContaining('no such file');
+    expect(JSON.parse(stdout)).toMatchObject([{ name: stream }, { verdict: 'cannot tell', reason }]);
+    expect((await vmwalk([...args, '--junit'])).stdout).toMatch(/tests="2" failures="\d" errors="1"/);
+  });
+});
+
+test.each([
+  ['dump', stream, '--schema', stream],
+  ['check', stream, '--schema', stream],
+  ['compat', stream, stream],
+])('%s: a stream is no schema', async (...args) => {
+  const { status, stdout, stderr } = await vmwalk(args);
+  expect([status, stdout]).toEqual([2, '']);
+  expect(stderr).toContain('it is a migration stream');
+});
+
+test('a command line of QEMU without the -- before it', async () => {
+  const { status, stderr } = await vmwalk(['profile', '-o', '/nowhere/x', 'qemu-system-x86_64', '-M', 'q35']);
+  expect(status).toBe(2);
+  expect(stderr).toContain('comes behind --');
+});
