@@ -1,5 +1,6 @@
 import { SchemaTables } from '../layout/tables.ts';
 import { openVm as openVmOf, type Vm, type VmOptions } from '../vm/vm.ts';
+import { openInput } from './open-input.ts';
 import { packagedSchemas } from './packaged-schemas.ts';
 import { insideContainers, openVmInput, type VmPlace } from './vm-input.ts';
 
@@ -21,7 +22,15 @@ export interface FileVmOptions extends Omit<VmOptions, 'channels' | 'containers'
 export async function openVm(file: string, options: FileVmOptions = {}): Promise<FileVm> {
   const { channel, offset, qemu, ...rest } = options;
   const tables = qemu === undefined ? {} : { tables: await tablesOf(qemu) };
-  const input = await openVmInput(file, { channel, offset });
+  const { signal } = options;
+  // Containers are decompressed before there is a stream to be read.
+  const onProgress = () => {
+    if (signal?.aborted) throw signal.reason;
+  };
+  onProgress();
+  const input = await openVmInput(file, { channel, offset }, (path, how) =>
+    openInput(path, { ...how, onProgress }),
+  );
   try {
     const vm = await openVmOf(input.source, {
       schemas: packagedSchemas,

@@ -149,3 +149,16 @@ describe('what the commands refuse, the library refuses', () => {
     expect(() => compareSides(side, side, { direction: 'new-to-newer' as Direction })).toThrow(badArgument);
   });
 });
+
+test('a container is not decompressed any further once that is stopped', async () => {
+  const folder = temporaryFolder();
+  const file = join(folder, 'vm.qevm.gz');
+  writeFileSync(file, gzipSync(Buffer.concat([readFixture('qemu-7.2-pc-devices'), Buffer.alloc(64 << 20)])));
+  const stop = new AbortController();
+  stop.abort(new Error('enough'));
+  await expect(openVm(file, { signal: stop.signal })).rejects.toThrow('enough');
+  const later = new AbortController();
+  const opening = openVm(file, { signal: later.signal });
+  later.abort(new Error('enough now'));
+  await expect(opening).rejects.toThrow('enough now');
+});
