@@ -26,6 +26,7 @@ export {
 
 export { type AbortSignalLike, type Watch, watchedSource } from './bytes/watched-source.ts';
 export { checkStream } from './check/check.ts';
+export type { CapabilityState, DestinationDevice, OwnSection } from './check/destination.ts';
 export {
   Destination,
   type DestinationFacts,
@@ -35,9 +36,10 @@ export {
 } from './check/destination.ts';
 export { factsOfProfile } from './check/facts.ts';
 export type { CheckReport, Finding, Verdict } from './check/finding.ts';
+export { checkHeader } from './check/header.ts';
+export type { ProfilePciRegion } from './check/profile.ts';
 export * from './check/profile.ts';
 export { type FindingSeverity, type RuleCode, rules } from './check/rules.ts';
-
 export {
   type CompatDevice,
   type CompatFinding,
@@ -50,12 +52,23 @@ export { type CompatRank, type CompatRule, compatRanks, compatRules } from './co
 export type { RootVmsd, Side, SideFacts } from './compat/side.ts';
 export { sideOfDump } from './compat/side-of-dump.ts';
 export { sideOfSchema } from './compat/side-of-schema.ts';
-
-export type { CompressionFormat, ContainerEnvironment, OwnedSource } from './containers/container.ts';
+export type { WireFinding } from './compat/wire-finding.ts';
+export type {
+  CompressionFormat,
+  Container,
+  ContainerContent,
+  ContainerEnvironment,
+  ContainerOptions,
+  Decompressed,
+  OwnedSource,
+} from './containers/container.ts';
 export { type ContainerLayer, type UnwrapOptions, type Unwrapped, unwrap } from './containers/open.ts';
-export { listSnapshots } from './containers/qcow2.ts';
+export { listSnapshots, qcow2 } from './containers/qcow2.ts';
 export type { Qcow2Snapshot, Qcow2SnapshotTable } from './containers/qcow2-snapshots.ts';
+export type { LoadSegment } from './core/elf-core.ts';
 export { parseLayoutOption } from './core/layout-option.ts';
+export type { Note } from './core/notes.ts';
+export type { Mapping } from './core/physical-map.ts';
 export {
   type MappedPart,
   type PhysicalBytes,
@@ -63,6 +76,17 @@ export {
   type PhysicalRange,
 } from './core/physical-memory.ts';
 export { type CoreOptions, type CorePlan, type CoreSegment, planCore } from './core/plan.ts';
+export type { CoreFormat } from './core/registers/architecture.ts';
+export type { GuestNote } from './core/vmcoreinfo.ts';
+export type {
+  ArithmeticOperator,
+  BinaryOperator,
+  Comparison,
+  Constant,
+  Expression,
+  Load,
+  UnknownReason,
+} from './expressions/expression.ts';
 export { type BitField, choice, count, flag, flags } from './infos/bits.ts';
 export { FieldReader, type Meaning } from './infos/field-reader.ts';
 export type {
@@ -93,11 +117,13 @@ export {
 export { childrenOf, elementAt, type WalkStep, walk } from './layout/children.ts';
 export type {
   ArrayNode,
+  Choice,
   GapNode,
   Layout,
   LayoutNode,
   LeafNode,
   LeafValue,
+  NodeBase,
   NodePlace,
   Shape,
   ShapeMember,
@@ -105,8 +131,10 @@ export type {
   UniformElements,
 } from './layout/node.ts';
 export type { OpenedStream, OpenOptions } from './layout/open.ts';
+export { memoryOf } from './layout/open.ts';
 export type { SectionBytes } from './layout/section-bytes.ts';
 export { SchemaTables } from './layout/tables.ts';
+export type { ObjectId } from './layout/walk/shadow.ts';
 export {
   type BlockRange,
   GuestMemory,
@@ -117,13 +145,19 @@ export {
 } from './memory/guest-memory.ts';
 export type { InflatedPayloads, Inflater, PayloadFormat } from './memory/inflater.ts';
 export type { MemoryVisitor } from './memory/memory-visitor.ts';
+export type { PagePair } from './memory/page-hashes.ts';
 export { hashPages, PageHashes } from './memory/page-hashes.ts';
 export { type IndexedBlock, PageIndex } from './memory/page-index.ts';
 export { type MemoryOptions, PageIndexBuilder } from './memory/page-index-builder.ts';
+export type { RunStore } from './memory/run-store.ts';
 export { memorySpool, type OpenSpool, type Spool } from './memory/spool.ts';
+export type { XbzrleDeltas } from './memory/xbzrle-deltas.ts';
 export { type AlignedChild, alignChildren } from './ops/align.ts';
+export type { Description } from './ops/describe.ts';
 export { describe } from './ops/describe.ts';
 export { type DiffOptions, diffStreams } from './ops/diff.ts';
+export type { DiffFilter, DiffFilterOptions } from './ops/diff-filter.ts';
+export type { OpaquePair } from './ops/diff-layouts.ts';
 export {
   type Change,
   type ChangeKind,
@@ -140,8 +174,11 @@ export type {
   SectionSide,
   StreamDiff,
 } from './ops/diff-result.ts';
+export { type Explained, type Explanation, type ExplanationKind, explain } from './ops/explain.ts';
 export { type FoundStream, findStreams } from './ops/find-streams.ts';
+export type { CommandInfo, ContainedStream, SchemaInfo, SectionInfo, Share } from './ops/info.ts';
 export { type InfoOptions, type StreamInfo, streamInfo } from './ops/info.ts';
+export type { PageSize } from './ops/page-size.ts';
 export {
   type Elsewhere,
   type HotRange,
@@ -153,7 +190,19 @@ export {
   type TimesReport,
 } from './ops/ram-report.ts';
 export type { ChangedRange } from './ops/range-list.ts';
+export { findInSchema, type SchemaMatch } from './ops/schema-find.ts';
+export { type LearnedSchema, learnSchema } from './ops/schema-learn.ts';
+export { listVmsds, type VmsdSummary } from './ops/schema-list.ts';
+export type {
+  BinaryAddress,
+  CountDescription,
+  CounterDescription,
+  FieldDescription,
+  SubsectionDescription,
+} from './ops/schema-show.ts';
+export { describeVmsds, type VmsdDescription } from './ops/schema-show.ts';
 export { compileSelectors, pruneLayout, type Selection, selectNodes } from './ops/select.ts';
+export type { VolatileReason } from './ops/volatile-fields.ts';
 export { type VolatileField, volatileFields, volatileTypes } from './ops/volatile-fields.ts';
 export {
   type BytePlace,
@@ -165,15 +214,51 @@ export {
   type PlacedPage,
 } from './ops/where.ts';
 export { withVmdesc } from './ops/with-vmdesc.ts';
+export type { BlockDevice, BlockSummary } from './ram/block.ts';
+export type { ChannelSummary } from './ram/channels.ts';
+export type { DirtyBitmap, DirtyBitmapSummary } from './ram/dirty-bitmap.ts';
+export type { MissingPages } from './ram/discarded-pages.ts';
+export type { HtabSummary } from './ram/htab.ts';
+export type { IterativeScanner, IterativeSummary } from './ram/iterative.ts';
+export type { DeviceStateCount, MultifdChannelSummary } from './ram/multifd/channel.ts';
+export type { CompressedPacket, CompressedPackets } from './ram/multifd/compressed-packets.ts';
+export type { MultifdEncoding } from './ram/multifd/packet.ts';
+export type { LinkDelta, PageRuns } from './ram/page-runs.ts';
 export type { PageKind, PageSink, PageSource } from './ram/page-sink.ts';
+export type { BlockUsage, Round, Usage } from './ram/page-usage.ts';
 export { PageUsage } from './ram/page-usage.ts';
-export type { RamBlock } from './ram/ram-block.ts';
+export type { PreemptChannelSummary } from './ram/preempt-channel.ts';
+export type { PageCount, PageCounts, RamBlockSummary, RamSectionCount, RamSummary } from './ram/ram.ts';
+export type { MappedRam, RamBlock } from './ram/ram-block.ts';
+export type { S390SkeysSummary, StorageKeyRun } from './ram/s390-skeys.ts';
+export type { S390StattribSummary } from './ram/s390-stattrib.ts';
+export type { SectionReader } from './ram/scanner.ts';
+export type { BootpClient, SlirpSummary } from './ram/slirp.ts';
+export type { TodClock, TodClockSummary } from './ram/todclock.ts';
+export type { VfioSummary } from './ram/vfio.ts';
 export { analyzeMigrationDesc, analyzeMigrationState } from './render/analyze-migration-text.ts';
+export { checkJunit } from './render/check-junit.ts';
+export { checkSarif } from './render/check-sarif.ts';
+export { type CheckTextOptions, checkTable, checkText } from './render/check-text.ts';
+export { type CompatTextOptions, compatText } from './render/compat-text.ts';
+export { coreSummary, coreText } from './render/core-text.ts';
 export { diffJson } from './render/diff-json.ts';
-export type { Drawing } from './render/drawing.ts';
-export { ndjsonLine } from './render/ndjson.ts';
+export { type DiffTextOptions, diffText } from './render/diff-text.ts';
+export type { Drawing, Rectangle as DrawingRectangle, Text as DrawingText } from './render/drawing.ts';
+export { type DumpTextOptions, dumpText } from './render/dump-text.ts';
+export { explainText } from './render/explain-text.ts';
+export { foundStreamText } from './render/found-stream-text.ts';
+export { type InfoTextOptions, infoText, type SectionOrder } from './render/info-text.ts';
+export { toJson } from './render/json.ts';
+export { layoutJson, ndjsonLine } from './render/ndjson.ts';
 export { drawRamMap } from './render/ram-map.ts';
+export { ramText } from './render/ram-text.ts';
+export { builtinSchemaTable, matchTable, schemaFacts, vmsdTable, vmsdText } from './render/schema-text.ts';
+export { snapshotData, snapshotsText } from './render/snapshots.ts';
+export { plainStyle, type Style, type TextOptions } from './render/style.ts';
 export { drawingSvg } from './render/svg.ts';
+export { byteJson, fieldJson } from './render/where-json.ts';
+export { byteText, fieldText } from './render/where-text.ts';
 export {
   type DumpedDevice,
   type DumpedField,
@@ -183,10 +268,26 @@ export {
   parseDumpVmstate,
 } from './schema/dump-vmstate.ts';
 export { parseSchema } from './schema/parse-schema.ts';
+export type { HostMachine } from './schema/qemu-schema.ts';
 export * from './schema/qemu-schema.ts';
 export type { DeviceSchema, FieldSchema, Schema, StructSchema } from './schema/schema.ts';
 export { serializeSchema } from './schema/serialize-schema.ts';
+export type { JsonObject, JsonValue } from './schema/vmdesc.ts';
 export type * from './stream/records.ts';
-export type { Section, Stream } from './stream/stream.ts';
+export type { EofRecord, GapRecord, HeaderRecord, UnscannedRecord } from './stream/records.ts';
+export type { Section, SectionScanner, Stream } from './stream/stream.ts';
 export type { SchemaEntry, SchemaProvider } from './vm/schema-provider.ts';
 export { openVm, type Vm, type VmOptions } from './vm/vm.ts';
+export type {
+  AppliedField,
+  AppliedVmsd,
+  CompiledCount,
+  CompiledElement,
+  CompiledExistence,
+  CompiledField,
+  CompiledMember,
+  CompiledVmsd,
+  ExistenceTest,
+  Validation,
+} from './vmsd/compiled.ts';
+export type { ScalarType, ScalarValue } from './vmsd/scalars.ts';

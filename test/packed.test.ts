@@ -1,32 +1,21 @@
 import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { memorySource } from '../src/bytes/source.ts';
 import { openVm } from '../src/vm/vm.ts';
 import { vmwalk } from './cli/run.ts';
 import { fixtures, readFixture } from './fixtures.ts';
+import { installPackage } from './install-package.ts';
 
 const run = promisify(execFile);
-const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'vmwalk-packed-'));
-const modules = join(folder, 'node_modules');
 
-/** Installs the package as it is packed, without a network: what it depends on is that of this checkout. */
 beforeAll(async () => {
-  await run('npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', folder], { cwd: root });
-  const { version, dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  await run('tar', ['-xzf', `vmwalk-${version}.tgz`], { cwd: folder });
-  for (const name of Object.keys(dependencies)) {
-    const path = join(modules, name);
-    mkdirSync(dirname(path), { recursive: true });
-    symlinkSync(join(root, 'node_modules', name), path);
-  }
-  cpSync(join(folder, 'package'), join(modules, 'vmwalk'), { recursive: true });
-  cpSync(join(folder, 'package', 'examples'), folder, { recursive: true });
+  const installed = await installPackage(folder);
+  cpSync(join(installed, 'examples'), folder, { recursive: true });
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -34,7 +34,7 @@ if (values.help || positionals.length === 0) {
 }
 
 const index = await builtinSchemas();
-const tablesByFile = new Map();
+const tablesByName = new Map();
 const rows = new Map();
 const problems = new Map();
 
@@ -43,7 +43,7 @@ for (const file of values.learn ? await learnFromOthers(positionals) : positiona
   const entry = entryOf(file, opened);
   if (!entry) continue;
   const version = streamVersion(basename(file));
-  const tables = await tablesOf(entry.file);
+  const tables = await tablesOf(entry.name);
   const seen = values.learn && new Set(tables.schema.vmsds.map(({ name }) => name));
   const row = rows.get(version) ?? {
     streams: 0,
@@ -128,13 +128,13 @@ async function learnFromOthers(files) {
   const builds = new Map();
   for (const file of files) {
     const entry = entryOf(file, await open(file));
-    if (entry) builds.set(entry.file, [...(builds.get(entry.file) ?? []), file]);
+    if (entry) builds.set(entry.name, [...(builds.get(entry.name) ?? []), file]);
   }
   const others = [];
   for (const [build, streams] of builds) {
     if (streams.length < 2) continue;
     const { schema } = await learnSchema(opened(streams.filter((_, i) => i % 2 === 0)));
-    tablesByFile.set(build, new SchemaTables(schema));
+    tablesByName.set(build, new SchemaTables(schema));
     others.push(...streams.filter((_, i) => i % 2 === 1));
   }
   return others;
@@ -149,11 +149,11 @@ function streamVersion(name) {
   return `${major}.${minor}`;
 }
 
-async function tablesOf(file) {
-  let tables = tablesByFile.get(file);
+async function tablesOf(name) {
+  let tables = tablesByName.get(name);
   if (!tables) {
-    tables = new SchemaTables(await openSchema(new URL(`../../schemas/${file}`, import.meta.url).pathname));
-    tablesByFile.set(file, tables);
+    tables = new SchemaTables(await openSchema(name));
+    tablesByName.set(name, tables);
   }
   return tables;
 }

@@ -76,7 +76,7 @@ export interface DestinationKnowledge {
 }
 
 /** A migration capability at the destination. */
-interface CapabilityState {
+export interface CapabilityState {
   readonly isOn: boolean;
   /** Set for this load. Otherwise it is as the VM was seen, and may be set right before a load. */
   readonly isSet: boolean;
@@ -86,7 +86,7 @@ interface CapabilityState {
 export interface OwnSection {
   readonly section: Section;
   layout(): Promise<Layout>;
-  /** Ready to be loaded into; undefined without tables, or where they do not explain it. */
+  /** Ready to be loaded into; undefined without tables, or where they do not explain it. @internal */
   target(): Promise<LoadTarget | undefined>;
 }
 

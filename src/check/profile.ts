@@ -94,7 +94,7 @@ export interface ProfilePci {
   readonly regions: readonly ProfilePciRegion[];
 }
 
-interface ProfilePciRegion {
+export interface ProfilePciRegion {
   /** 0 to 5; 6 is the ROM. */
   readonly bar: number;
   readonly type: 'io' | 'memory';

@@ -1,6 +1,6 @@
 import { Command } from '@commander-js/extra-typings';
-import { checkOutput, writeOutput } from '../node/output.ts';
-import { readRanges } from '../node/read-ranges.ts';
+import { checkOutput } from '../node/output.ts';
+import { writeSource } from '../node/write-source.ts';
 import { describe } from '../ops/describe.ts';
 import { withVmdesc } from '../ops/with-vmdesc.ts';
 import type { JsonObject } from '../schema/vmdesc.ts';
@@ -62,8 +62,7 @@ Examples:
 
 async function write(vm: Vm, vmdesc: JsonObject, target: string | undefined): Promise<void> {
   if (target !== undefined) {
-    const described = withVmdesc(vm, vmdesc);
-    await writeOutput(target, readRanges(described, [{ start: 0, end: described.size }]), 'keep');
+    await writeSource(target, withVmdesc(vm, vmdesc));
     return;
   }
   const output = new Output();

@@ -9,7 +9,7 @@ import { diffStreams } from '../ops/diff.ts';
 import type { StreamDiff } from '../ops/diff-result.ts';
 import { volatileFields, volatileTypes } from '../ops/volatile-fields.ts';
 import { diffJson } from '../render/diff-json.ts';
-import { diffText } from '../render/diff-text.ts';
+import { diffText, WIDE } from '../render/diff-text.ts';
 import { openVm, type Vm, type VmOptions } from '../vm/vm.ts';
 import { progressLine, sayChoice, withInput } from './input.ts';
 import {
@@ -41,8 +41,6 @@ import { reportUnmatched } from './unmatched.ts';
 
 /** The streams differ. */
 const EXIT_DIFFERENT = 1;
-/** Columns from which on there is one for each side, and as many as are taken where the output is no terminal. */
-const WIDE = 120;
 
 const sides = ['a', 'b'] as const;
 type Side = (typeof sides)[number];

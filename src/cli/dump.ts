@@ -2,11 +2,10 @@ import { Command, Option } from '@commander-js/extra-typings';
 import type { Diagnostic } from '../bytes/diagnostic.ts';
 import { DiagnosticList } from '../bytes/diagnostic-list.ts';
 import { fileOffsets } from '../bytes/file-offsets.ts';
-import { printableJson } from '../bytes/printable.ts';
 import { compileSelectors, pruneLayout, type Selection, selectNodes } from '../ops/select.ts';
 import { analyzeMigrationDesc, analyzeMigrationState } from '../render/analyze-migration-text.ts';
 import { dumpText } from '../render/dump-text.ts';
-import { ndjsonLine, nodeJson } from '../render/ndjson.ts';
+import { layoutJson, ndjsonLine } from '../render/ndjson.ts';
 import type { Vm } from '../vm/vm.ts';
 import { withVm } from './input.ts';
 import {
@@ -144,11 +143,8 @@ async function dump(vm: Vm, selection: Selection | undefined, options: DumpOptio
     } else {
       const pruned = pruneLayout(layout, selection);
       if (pruned && options.json) {
-        const { section, instanceId: instance } = pruned;
-        const head = printableJson(JSON.stringify({ section, instance })).slice(0, -1);
-        await output.write(`${shown === 0 ? '' : ','}\n${head},"root":`);
-        await output.writeAll(nodeJson(pruned.root, places));
-        await output.write('}');
+        await output.write(shown === 0 ? '\n' : ',\n');
+        await output.writeAll(layoutJson(pruned, places));
       } else if (pruned) {
         for (const line of dumpText(pruned, { ...text, fileOffsets: places })) {
           const full = output.row(line);

@@ -5,7 +5,7 @@ import { type Diagnostic, formatDiagnostic } from '../bytes/diagnostic.ts';
 import { printable, printableLines } from '../bytes/printable.ts';
 import { severityText } from '../render/info-text.ts';
 import { toJson } from '../render/json.ts';
-import { plainStyle, type Style } from '../render/style.ts';
+import { plainStyle, plainText, type Style } from '../render/style.ts';
 import { wrapLine } from '../render/wrap.ts';
 
 export { toJson };
@@ -20,7 +20,6 @@ export const EXIT_TROUBLE = 2;
 /** Characters that are written at once: fewer at first, for who waits to see something. */
 const FIRST_BUFFERED = 2 << 10;
 const BUFFERED = 64 << 10;
-const NARROW = 100;
 
 function colourStyle(): Style {
   const c = pc.createColors(true);
@@ -44,7 +43,7 @@ export function styleFor(stream: { readonly isTTY?: boolean }): Style {
 
 /** Columns of the terminal; a fixed width where the output is no terminal. */
 export function terminalWidth(): number {
-  return process.stdout.isTTY ? process.stdout.columns : NARROW;
+  return process.stdout.isTTY ? process.stdout.columns : plainText.width;
 }
 
 const ESCAPE = '\u001b';

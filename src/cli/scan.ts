@@ -1,8 +1,7 @@
 import { Command } from '@commander-js/extra-typings';
-import { printable } from '../bytes/diagnostic.ts';
-import { hexOffset } from '../bytes/range.ts';
 import { openPath, openStandardInput } from '../node/spool.ts';
 import { type FoundStream, findStreams } from '../ops/find-streams.ts';
+import { foundStreamText } from '../render/found-stream-text.ts';
 import { progressLine } from './input.ts';
 import { jsonOption } from './options.ts';
 import { EXIT_DATA, Output, say, toJson } from './output.ts';
@@ -32,7 +31,7 @@ Examples:
         found.push(stream);
         if (json) continue;
         progress.clear();
-        await output.row(foundText(stream));
+        await output.row(foundStreamText(stream));
         await output.flush();
       }
     } finally {
@@ -45,10 +44,3 @@ Examples:
     say(`${source.name}: no migration stream found`);
     process.exitCode = EXIT_DATA;
   });
-
-function foundText({ offset, plausible, machineType, firstSection }: FoundStream): string {
-  const start = hexOffset(offset).padEnd(14);
-  if (!plausible) return `${start}  magic and version, but no record behind them`;
-  if (machineType !== undefined) return `${start}  ${printable(machineType)}`;
-  return `${start}  machine type not sent${firstSection === undefined ? '' : `; begins with ${printable(firstSection)}`}`;
-}

@@ -1,9 +1,8 @@
 import { Command } from '@commander-js/extra-typings';
 import { formatDiagnostic } from '../bytes/diagnostic.ts';
-import type { OpenedStream } from '../layout/open.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
-import { jsonOption } from './options.ts';
-import { EXIT_TROUBLE, Output, say, styleFor, terminalWidth, toJson } from './output.ts';
+import { collect, jsonOption } from './options.ts';
+import { EXIT_TROUBLE, Output, say, styleFor, toJson } from './output.ts';
 
 // What reads binaries is loaded when a command runs: the others start without it.
 
@@ -52,8 +51,8 @@ Examples:
   )
   .action(async (files, { output: file }) => {
     await checkSchemaOutput(file);
-    const { learnSchema } = await import('../ops/schema-learn.ts');
-    const { schema, diagnostics } = await learnSchema(describedStreams(files));
+    const { learnSchemaOfFiles } = await import('../node/learn-schema.ts');
+    const { schema, diagnostics } = await learnSchemaOfFiles(files);
     for (const { severity, ...diagnostic } of diagnostics)
       say(formatDiagnostic({ severity, ...diagnostic }), severity);
     await writeSchema(schema, file);
@@ -136,10 +135,10 @@ Examples:
     const output = new Output();
     if (json) await output.line(toJson(vmsds));
     else {
-      const options = { style: styleFor(process.stdout), width: terminalWidth() };
+      const style = styleFor(process.stdout);
       for (const [i, vmsd] of vmsds.entries()) {
         if (i > 0) await output.line('');
-        for (const line of vmsdText(vmsd, options)) await output.row(line);
+        for (const line of vmsdText(vmsd, style)) await output.row(line);
       }
     }
     await output.flush();
@@ -155,21 +154,14 @@ for (const command of [extractCommand, learnCommand, listCommand, findCommand, s
   );
 }
 
-function collect(value: string, before: readonly string[] | undefined): string[] {
-  return [...(before ?? []), value];
-}
-
 async function openSchema(file: string): Promise<QemuSchema> {
   const schemaFile = await import('../node/schema-file.ts');
   return schemaFile.openSchema(file);
 }
 
 async function listBuiltinSchemas(json: boolean | undefined): Promise<void> {
-  const { builtinSchemaName, builtinSchemas } = await import('../node/builtin-schema-index.ts');
-  const schemas = (await builtinSchemas()).map(({ file, ...entry }) => ({
-    name: builtinSchemaName({ file }),
-    ...entry,
-  }));
+  const { builtinSchemas } = await import('../node/builtin-schema-index.ts');
+  const schemas = await builtinSchemas();
   const output = new Output();
   if (json) await output.line(toJson(schemas));
   else {
@@ -177,20 +169,6 @@ async function listBuiltinSchemas(json: boolean | undefined): Promise<void> {
     for (const line of builtinSchemaTable(schemas)) await output.row(line);
   }
   await output.flush();
-}
-
-/** Opens one stream after another. */
-async function* describedStreams(files: readonly string[]): AsyncGenerator<OpenedStream> {
-  const { openInput } = await import('../node/open-input.ts');
-  const { openVm } = await import('../vm/vm.ts');
-  for (const file of files) {
-    const input = await openInput(file);
-    try {
-      yield await openVm(input.source);
-    } finally {
-      await input.close();
-    }
-  }
 }
 
 /** Better said before the work than behind it. */
@@ -215,8 +193,7 @@ async function writeSchema(schema: QemuSchema, file: string | undefined): Promis
 
 async function printFacts(schema: QemuSchema, output: Output): Promise<void> {
   const { schemaFacts } = await import('../render/schema-text.ts');
-  const options = { style: styleFor(process.stdout), width: terminalWidth() };
-  for (const line of schemaFacts(schema, options)) await output.row(line);
+  for (const line of schemaFacts(schema, styleFor(process.stdout))) await output.row(line);
 }
 
 /** Says which of the modules that the user named are of another build. */

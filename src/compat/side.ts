@@ -15,7 +15,7 @@ export interface Side {
   readonly hasAll: 'vmsds' | 'types' | 'nothing';
   /** It knows how long arrays of fixed length are. */
   readonly hasCounts: boolean;
-  /** What the members are called that tests and counts read; undefined where none is known. */
+  /** What the members are called that tests and counts read; undefined where none is known. @internal */
   readonly names: MemberNames | undefined;
 }
 

@@ -23,7 +23,7 @@ export type Expression =
   | readonly ['if', Expression, Expression, Expression];
 
 /** A number below 2^53, or hexadecimal digits. */
-type Constant = number | `0x${string}`;
+export type Constant = number | `0x${string}`;
 
 /**
  * `size` bytes (1, 2, 4 or 8) at `base` + `offset`, zero-extended. The base is an address: `opaque`, `field`, or what
@@ -48,7 +48,7 @@ export const arithmeticOperators = [
   'shr',
   'sar',
 ] as const;
-type ArithmeticOperator = (typeof arithmeticOperators)[number];
+export type ArithmeticOperator = (typeof arithmeticOperators)[number];
 
 /** `u` compares without sign, `s` with. */
 export const comparisons = ['eq', 'ne', 'ltu', 'leu', 'lts', 'les'] as const;

@@ -40,7 +40,7 @@ export interface NodePlace {
   readonly end: number;
 }
 
-interface NodeBase extends NodePlace {
+export interface NodeBase extends NodePlace {
   /** Another reading of the section does not have this node, or may not have it. */
   readonly chosen?: Choice;
 }

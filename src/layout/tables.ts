@@ -10,7 +10,6 @@ import { TablesCompiler } from '../vmsd/compile-tables.ts';
 import type { CompiledField, CompiledVmsd } from '../vmsd/compiled.ts';
 import type { StructNode } from './node.ts';
 import { openSectionMachine } from './section-machine.ts';
-import type { InfoTables } from './walk/bounded-info.ts';
 import { buildNodes } from './walk/build.ts';
 import { CandidateFinder } from './walk/candidates.ts';
 import { countHints } from './walk/count-hints.ts';
@@ -30,7 +29,7 @@ const MAX_STEPS = 20_000_000;
 const MARGIN = 24;
 
 /** The VMSD tables of a QEMU, ready to resolve sections with. */
-export class SchemaTables implements InfoTables {
+export class SchemaTables {
   readonly schema: QemuSchema;
   readonly #compiler: TablesCompiler;
   #finder: CandidateFinder | undefined;
@@ -48,7 +47,7 @@ export class SchemaTables implements InfoTables {
     }
   }
 
-  /** What counts are by default. */
+  /** What counts are by default. @internal */
   get hints(): CountHints {
     this.#hints ??= countHints(this.schema);
     return this.#hints;
@@ -58,6 +57,7 @@ export class SchemaTables implements InfoTables {
     return (this.#byName.get(name) ?? []).map((index) => this.#compiler.vmsd(index));
   }
 
+  /** @internal */
   infoField(name: string, info: string): CompiledField | undefined {
     this.#infoFields ??= infoFields(this.schema);
     const index = this.#infoFields.get(`${name} ${info}`);
@@ -68,7 +68,7 @@ export class SchemaTables implements InfoTables {
     );
   }
 
-  /** VMSDs that a section can be of, the likeliest first. The stream's other sections tell which buses there are. */
+  /** VMSDs that a section can be of, the likeliest first. The stream's other sections tell which buses there are. @internal */
   candidates(idstr: string, versionId: number, sections: readonly Section[]): Candidate[] {
     this.#finder ??= new CandidateFinder(this.schema);
     let buses = this.#buses.get(sections);

@@ -64,11 +64,12 @@ export class PageHashes implements MemoryVisitor {
     return this.#blocks.get(idstr)?.pageSize;
   }
 
-  /** Of which chunks of a block there is anything, in no order. */
+  /** Of which chunks of a block there is anything, in no order. @internal */
   chunkIndexes(idstr: string): Iterable<number> {
     return this.#blocks.get(idstr)?.chunks.keys() ?? [];
   }
 
+  /** @internal */
   chunk(idstr: string, index: number): Chunk | undefined {
     const place = this.#blocks.get(idstr)?.chunks.get(index);
     return place === undefined ? undefined : this.#chunkAt(place);

@@ -1,27 +1,39 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { DecodeError } from '../bytes/diagnostic.ts';
+import type { SchemaEntry } from '../vm/schema-provider.ts';
 
 /** Where the schemas are that ship with this package. */
-export const schemaFolder = new URL('../../schemas/', import.meta.url);
+const schemaFolder = new URL('../../schemas/', import.meta.url);
+const index = new URL('index.json', schemaFolder);
+const ENDING = '.json.gz';
 
-/** An entry of schemas/index.json: the tables of one QEMU that ship with this package. */
-export interface BuiltinSchema {
-  readonly file: string;
-  readonly qemuVersion: string;
-  readonly target: string;
-  readonly machineTypes: readonly string[];
+/** The tables of one QEMU that ship with this package. */
+export interface BuiltinSchema extends SchemaEntry {
+  /** By which `openSchema`, `tablesOf` and all that takes a schema find it: `7.2-x86_64`. */
+  readonly name: string;
 }
 
 /** All of them; none where the package was installed without its data. */
 export async function builtinSchemas(): Promise<readonly BuiltinSchema[]> {
-  return JSON.parse(await readFile(new URL('index.json', schemaFolder), 'utf8')) as BuiltinSchema[];
+  return parseIndex(await readFile(index, 'utf8'));
 }
 
-/** What a built-in schema is called: `7.2-x86_64`. */
-export function builtinSchemaName({ file }: Pick<BuiltinSchema, 'file'>): string {
-  return file.slice(0, file.indexOf('.json'));
+/** The same at once. */
+export function builtinSchemasSync(): readonly BuiltinSchema[] {
+  return parseIndex(readFileSync(index, 'utf8'));
+}
+
+/** The entries of schemas/index.json. */
+function parseIndex(text: string): readonly BuiltinSchema[] {
+  const entries = JSON.parse(text) as readonly (SchemaEntry & { readonly file: string })[];
+  return entries.map(({ file, ...entry }) => ({ name: file.slice(0, -ENDING.length), ...entry }));
+}
+
+/** The file that a built-in schema is in. */
+export function builtinSchemaPath({ name }: BuiltinSchema): string {
+  return fileURLToPath(new URL(name + ENDING, schemaFolder));
 }
 
 /**
@@ -32,9 +44,9 @@ export async function schemaPath(name: string): Promise<string> {
   const [, version] = /^(\d+\.\d+)-\w+$/.exec(name) ?? [];
   if (version === undefined || existsSync(name)) return name;
   const all = await builtinSchemas();
-  const entry = all.find((candidate) => builtinSchemaName(candidate) === name);
-  if (entry) return fileURLToPath(new URL(entry.file, schemaFolder));
-  const names = all.map(builtinSchemaName);
+  const entry = all.find((candidate) => candidate.name === name);
+  if (entry) return builtinSchemaPath(entry);
+  const names = all.map((each) => each.name);
   const ofVersion = names.filter((other) => other.startsWith(`${version}-`));
   const which =
     ofVersion.length > 0

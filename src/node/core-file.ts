@@ -9,7 +9,7 @@ import type { GuestMemory } from '../memory/guest-memory.ts';
 import { BlockWriter } from './block-writer.ts';
 import { OutputFile, writeFully } from './output.ts';
 
-interface WrittenCore {
+export interface WrittenCore {
   /** Those of the plan, and the guest's own where it has one. */
   readonly notes: readonly Note[];
   readonly diagnostics: readonly Diagnostic[];

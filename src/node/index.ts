@@ -1,9 +1,12 @@
 export { extractSchema, type QemuSources } from '../extract/extract-schema.ts';
-export { builtinSchemas } from './builtin-schema-index.ts';
+export { type BuiltinSchema, builtinSchemas } from './builtin-schema-index.ts';
 export { type Capture, type CaptureOptions, captureProfile } from './capture-profile.ts';
 export { openSide } from './compat-side.ts';
+export type { WrittenCore } from './core-file.ts';
 export { writeCore } from './core-file.ts';
+export type { DecompressionProgress } from './decompress.ts';
 export { nodeEnvironment } from './decompress.ts';
+export { readExplanations } from './explanations.ts';
 export { type ExtractedFile, type Extraction, extractStream } from './extract.ts';
 export {
   type ExtractedBlock,
@@ -13,15 +16,22 @@ export {
 } from './extract-ram.ts';
 export { type FileSource, openFile } from './file-source.ts';
 export { nodeInflater } from './inflater.ts';
+export { learnSchemaOfFiles } from './learn-schema.ts';
 export { nodeMemory } from './node-memory.ts';
 export { type DestinationFiles, type OpenedDestination, openDestination } from './open-destination.ts';
 export { type Input, type InputOptions, openInput } from './open-input.ts';
 export { type FileVm, type FileVmOptions, openVm, tablesOf } from './open-vm.ts';
-export { OutputError } from './output.ts';
+export type { Existing, Pieces } from './output.ts';
+export { OutputError, writeOutput } from './output.ts';
+export { packageVersion } from './package-version.ts';
 export { packagedSchemas } from './packaged-schemas.ts';
+export { drawingPng } from './png.ts';
 export { compressProfile, openProfile, writeProfileFile } from './profile-file.ts';
 export { findQemuModules } from './qemu-modules.ts';
+export { writeRamMap } from './ram-map-file.ts';
 export { extractSchemaOfFile, openSchema, openSchemaOrDump, writeSchemaFile } from './schema-file.ts';
+export type { SpoolLimit, SpoolOptions } from './spool.ts';
 export { openPath, openStandardInput, spoolToFile } from './spool.ts';
 export { QemuEnded, type StartOptions } from './start-qemu.ts';
 export type { VmPlace } from './vm-input.ts';
+export { writeSource } from './write-source.ts';

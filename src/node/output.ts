@@ -26,10 +26,10 @@ import { failureReason, isSystemError } from './system-error.ts';
  * What comes of a file that has the name already. `keep`: it is an error, also when it appears while the output is
  * written. `replace`: it is there until the output is whole, and then no more. In either case a link is not followed.
  */
-type Existing = 'keep' | 'replace';
+export type Existing = 'keep' | 'replace';
 
 /** Pieces of a file, from its start to its end. */
-type Pieces = Iterable<Uint8Array | string> | AsyncIterable<Uint8Array | string>;
+export type Pieces = Iterable<Uint8Array | string> | AsyncIterable<Uint8Array | string>;
 
 /** Bytes after which signals and the like get their turn: all else here may happen at once. */
 const TURN_AFTER = 1 << 20;

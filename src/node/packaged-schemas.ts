@@ -1,17 +1,18 @@
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import type { SchemaProvider } from '../vm/schema-provider.ts';
-import { type BuiltinSchema, builtinSchemas, schemaFolder } from './builtin-schema-index.ts';
+import {
+  type BuiltinSchema,
+  builtinSchemaPath,
+  builtinSchemas,
+  builtinSchemasSync,
+} from './builtin-schema-index.ts';
 import { openSchema, readSchemaFileSync } from './schema-file.ts';
-
-const pathOf = ({ file }: BuiltinSchema) => fileURLToPath(new URL(file, schemaFolder));
 
 /** The built-in schemas that come with this package. */
 export const packagedSchemas: SchemaProvider<BuiltinSchema> = {
   list: builtinSchemas,
-  load: (entry) => openSchema(pathOf(entry)),
+  load: (entry) => openSchema(builtinSchemaPath(entry)),
   now: {
-    list: () => JSON.parse(readFileSync(new URL('index.json', schemaFolder), 'utf8')) as BuiltinSchema[],
-    load: (entry) => readSchemaFileSync(pathOf(entry)),
+    list: builtinSchemasSync,
+    load: (entry) => readSchemaFileSync(builtinSchemaPath(entry)),
   },
 };

@@ -56,7 +56,7 @@ export interface LayoutDiff {
 }
 
 /** Bytes that follow each other on either side. */
-interface OpaquePair {
+export interface OpaquePair {
   readonly path: readonly PathComponent[];
   readonly a: readonly LayoutNode[];
   readonly b: readonly LayoutNode[];

@@ -105,6 +105,33 @@ interface Template {
   readonly letters: number;
 }
 
+/** What there is on a code or a text. */
+export interface Explained {
+  /** The best first. */
+  readonly pages: readonly Explanation[];
+  /**
+   * What they were found by: a code, a message in the text, or, which is a guess, the words of one; `all` where nothing
+   * was asked, and `nothing` where there are none.
+   */
+  readonly by: 'all' | 'code' | 'message' | 'words' | 'nothing';
+  /** A line for each device whose virtio features the text says are refused. */
+  readonly features: readonly string[];
+  /** Where there are no pages: codes that may have been meant. */
+  readonly near: readonly string[];
+}
+
+/** What explanations say on a code, or on what QEMU or libvirt printed, whole or in part; all of them without one. */
+export function explain(explanations: readonly Explanation[], wanted?: string): Explained {
+  if (wanted === undefined) return { pages: explanations, by: 'all', features: [], near: [] };
+  const features = explainFeatures(wanted);
+  const named = explanations.filter(({ code }) => code === wanted);
+  if (named.length > 0) return { pages: named, by: 'code', features, near: [] };
+  const { pages, isGuess } = explainMessages(explanations, wanted);
+  if (pages.length > 0) return { pages, by: isGuess ? 'words' : 'message', features, near: [] };
+  const codes = /\s/.test(wanted.trim()) ? [] : explanations.map(({ code }) => code);
+  return { pages, by: 'nothing', features, near: nearCodes(codes, wanted) };
+}
+
 /** Pages for a text, the best first. */
 interface MessagePages {
   readonly pages: readonly Explanation[];

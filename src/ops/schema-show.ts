@@ -79,7 +79,7 @@ export interface FieldDescription {
 export type CountDescription = number | (CounterDescription & { readonly factor: number });
 
 /** A member of the struct that holds a count or size. */
-interface CounterDescription {
+export interface CounterDescription {
   readonly offset: number;
   /** Bytes. */
   readonly width: number;
@@ -87,7 +87,7 @@ interface CounterDescription {
   readonly field: string | undefined;
 }
 
-interface SubsectionDescription {
+export interface SubsectionDescription {
   readonly index: number;
   readonly name: string | undefined;
   readonly versionId: number;

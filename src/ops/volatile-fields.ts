@@ -10,7 +10,7 @@ export interface VolatileField {
 }
 
 /** `leftover`: memory that QEMU allocates, does not set, and sends. */
-type VolatileReason = 'clock' | 'timer' | 'counter' | 'leftover';
+export type VolatileReason = 'clock' | 'timer' | 'counter' | 'leftover';
 
 /** Types of such fields, whatever their names. */
 export const volatileTypes: ReadonlySet<string> = new Set(['timer']);

@@ -13,7 +13,7 @@ const BLK_MIG_FLAG_ZERO_BLOCK = 0x08;
 const MAX_DEVICES = 65536;
 
 /** What was sent of one disk. A block can be sent again after the guest has written to it. */
-interface BlockDevice {
+export interface BlockDevice {
   /** Name of the BlockBackend. */
   readonly device: string;
   /** Blocks of 1 MiB with their content. */

@@ -24,7 +24,7 @@ const SECTOR_SIZE = 512;
 const MAX_BITMAPS = 65536;
 
 /** One dirty bitmap of a block device. */
-interface DirtyBitmap {
+export interface DirtyBitmap {
   /** Node name or device, or the alias that the source maps it to. */
   readonly node: string;
   /** Name of the bitmap, or its alias. */

@@ -32,7 +32,7 @@ export interface Round {
 }
 
 /** What is known of one page, or of many together (then of the one that was sent most). */
-interface Usage {
+export interface Usage {
   /** How many times it was sent. */
   times: number;
   /** Whether it holds something other than zeros, by what was sent last. */
@@ -56,7 +56,7 @@ function moveTo(to: SendOrder, order: number, page: number): void {
 }
 
 /** What was sent of one RAMBlock. */
-class BlockUsage {
+export class BlockUsage {
   /** Where it is in the order in which pages are sent. */
   readonly order: number;
   /** Pages that were sent at all. */
@@ -65,6 +65,7 @@ class BlockUsage {
   repeatedPages = 0;
   /** Pages of those rounds that have any. */
   readonly rounds: { readonly round: number; pages: number }[] = [];
+  /** @internal */
   readonly chunks = new Map<number, Chunk>();
 
   constructor(order: number) {

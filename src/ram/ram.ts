@@ -34,7 +34,7 @@ const SHOWN_RANGES = 8;
 const MAX_BAD_PAGES = 16;
 
 /** Pages of one kind: how many, and the bytes that they take in the stream behind the record headers. */
-interface PageCount {
+export interface PageCount {
   pages: number;
   bytes: number;
 }
@@ -46,7 +46,7 @@ export interface RamBlockSummary extends RamBlock {
 }
 
 /** Records of one type of the section (START, PART, END). */
-interface RamSectionCount {
+export interface RamSectionCount {
   sections: number;
   /** Pages of all kinds. */
   pages: number;

@@ -13,7 +13,7 @@ const S390_SKEYS_SAVE_FLAG_ERROR = 0x04;
 const MAX_RUNS = 4096;
 
 /** Consecutive pages with the same storage key. */
-interface StorageKeyRun {
+export interface StorageKeyRun {
   /** Guest physical address of the first page, bytes. */
   readonly address: number;
   readonly pages: number;

@@ -30,6 +30,8 @@ export interface SectionReader<Summary> {
   /**
    * Scans the body of one record. The window stands at its first byte (after the section header), and afterwards
    * behind its last one, where the footer is. Throws DecodeError, with the place in its range, on bytes that cannot be.
+   *
+   * @internal
    */
   scan(window: Window, type: SectionType): Promise<void>;
   /** Takes pages of a RAMBlock back that were sent: ranges in bytes. They have to come again. */

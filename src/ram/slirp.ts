@@ -8,7 +8,7 @@ const CLIENT_SIZE = 8;
 const MAC_SIZE = 6;
 
 /** A DHCP lease that the user-mode network has given. */
-interface BootpClient {
+export interface BootpClient {
   /** Place in the table, which decides the address (the first one given is `dhcpstart`). */
   readonly index: number;
   /** `52:54:00:12:34:56` */

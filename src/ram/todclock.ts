@@ -13,7 +13,7 @@ export interface TodClockSummary {
   readonly tod: TodClock | undefined;
 }
 
-interface TodClock {
+export interface TodClock {
   /** Epoch index: counts overflows of `low` (multiple-epoch facility). */
   readonly high: number;
   /** The clock: bit 51 (from the left) counts microseconds since 1900. */

@@ -3,17 +3,20 @@ import { formatPath, printable } from '../bytes/diagnostic.ts';
 import { hexOffset } from '../bytes/range.ts';
 import type { CheckReport, Finding } from '../check/finding.ts';
 import type { FindingSeverity } from '../check/rules.ts';
-import type { Style } from './style.ts';
+import { plainStyle, type Style } from './style.ts';
 import { formatTable } from './text-table.ts';
 
-interface CheckTextOptions {
+export interface CheckTextOptions {
   readonly style: Style;
   /** Show notes, too. */
   readonly notes: boolean;
 }
 
 /** A report for people: the verdict, then what it rests on. */
-export function* checkText(report: CheckReport, { style, notes }: CheckTextOptions): Generator<string> {
+export function* checkText(
+  report: CheckReport,
+  { style = plainStyle, notes = false }: Partial<CheckTextOptions> = {},
+): Generator<string> {
   yield `${style.heading(printable(report.name))}: ${verdictText(report, style)}`;
   let hidden = 0;
   for (const finding of report.findings) {

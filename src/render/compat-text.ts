@@ -3,10 +3,10 @@ import { printable } from '../bytes/diagnostic.ts';
 import type { CompatFinding, CompatReport, Direction } from '../compat/compat.ts';
 import type { CompatRank, CompatRule } from '../compat/rules.ts';
 import type { SideFacts } from '../compat/side.ts';
-import type { TextOptions } from './style.ts';
+import { plainText, type TextOptions } from './style.ts';
 import { wrapLine } from './wrap.ts';
 
-interface CompatTextOptions extends TextOptions {
+export interface CompatTextOptions extends TextOptions {
   /** Cosmetic findings, too. */
   readonly all: boolean;
 }
@@ -22,7 +22,11 @@ const marks: Readonly<Record<CompatRank, string>> = {
 };
 
 /** A comparison for people: by direction, the worst first; what only one side has in one line. */
-export function* compatText(report: CompatReport, options: CompatTextOptions): Generator<string> {
+export function* compatText(
+  report: CompatReport,
+  display: Partial<CompatTextOptions> = {},
+): Generator<string> {
+  const options: CompatTextOptions = { ...plainText, all: false, ...display };
   const { style } = options;
   yield* sideText('OLD', report.old, options);
   yield* sideText('NEW', report.new, options);

@@ -8,15 +8,18 @@ import type { CommandChange, SectionDiff, SectionName, SectionSide, StreamDiff }
 import type { ChangedRange } from '../ops/range-list.ts';
 import { asciiText, valueText } from './dump-text.ts';
 import { formatSize } from './size.ts';
-import type { Style, TextOptions } from './style.ts';
+import { plainText, type Style, type TextOptions } from './style.ts';
 import { hexBytes } from './value.ts';
 
-interface DiffTextOptions extends TextOptions {
+export interface DiffTextOptions extends TextOptions {
   /** A column for each side. */
   readonly sideBySide: boolean;
   /** Shorten nothing. */
   readonly full: boolean;
 }
+
+/** Columns from which on there is room for one of each side. */
+export const WIDE = 120;
 
 interface Context extends DiffTextOptions {
   /** Values are not shown. */
@@ -35,9 +38,16 @@ const SHORT_ALIKE = 6;
 const MAX_NAME_WIDTH = 44;
 
 /** The differences of two streams, line by line without newlines. */
-export function* diffText(diff: StreamDiff, display: DiffTextOptions): Generator<string> {
-  const { style } = display;
-  const options: Context = { ...display, structure: diff.structure };
+export function* diffText(diff: StreamDiff, display: Partial<DiffTextOptions> = {}): Generator<string> {
+  const options: Context = {
+    ...plainText,
+    width: WIDE,
+    sideBySide: false,
+    full: false,
+    ...display,
+    structure: diff.structure,
+  };
+  const { style } = options;
   for (const side of ['a', 'b'] as const) {
     const { name, machineType, sections, size } = diff[side];
     const facts = [machineType ?? 'no machine type', `${sections} sections`, formatSize(size)];

@@ -4,11 +4,11 @@ import { hexOffset } from '../bytes/range.ts';
 import { childrenOf } from '../layout/children.ts';
 import type { Layout, LayoutNode, LeafNode } from '../layout/node.ts';
 import { formatSize } from './size.ts';
-import { plainStyle, type TextOptions } from './style.ts';
+import { plainText, type TextOptions } from './style.ts';
 import { hexBytes } from './value.ts';
 import { visibleLength } from './wrap.ts';
 
-interface DumpTextOptions extends TextOptions {
+export interface DumpTextOptions extends TextOptions {
   /** Offset and size in front of each line. */
   readonly offsets: boolean;
   /** Offsets are in the file that the stream was taken out of, as far as things are stored there as such. */
@@ -29,7 +29,8 @@ const MAX_NAME_WIDTH = 32;
 const MIN_WRAP = 40;
 
 /** A section as an indented tree, line by line without newlines. */
-export function* dumpText(layout: Layout, options: DumpTextOptions): Generator<string> {
+export function* dumpText(layout: Layout, display: Partial<DumpTextOptions> = {}): Generator<string> {
+  const options: DumpTextOptions = { ...plainText, offsets: false, raw: false, full: false, ...display };
   const { style } = options;
   const { root, section, instanceId, versionId } = layout;
   const facts = [
@@ -161,7 +162,7 @@ function typeText(node: LeafNode): string {
 
 /** A value in one line, as dump shows it, and what it means. */
 export function valueText(node: LeafNode, full: boolean): string {
-  return leafWords(node, { style: plainStyle, width: 0, offsets: false, raw: false, full }).join(' ');
+  return leafWords(node, { ...plainText, offsets: false, raw: false, full }).join(' ');
 }
 
 /** The value, and behind a colon what it means. */

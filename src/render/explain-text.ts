@@ -1,12 +1,31 @@
-import { EXPLANATION_KINDS, type Explanation } from '../ops/explain.ts';
-import type { Style } from './style.ts';
+import { EXPLANATION_KINDS, type Explained, type Explanation } from '../ops/explain.ts';
+import { plainStyle, type Style } from './style.ts';
 import { formatTable } from './text-table.ts';
 
 /** Lines of a code block that are shown; the rest is in the page's file. */
 const MAX_CODE_LINES = 25;
 
+/**
+ * What `explain` prints, line by line: of pages that have a message the best, and which others there are; where all were
+ * asked for, a list of them.
+ */
+export function* explainText(
+  { pages, by, features }: Explained,
+  style: Style = plainStyle,
+): Generator<string> {
+  const shown = by === 'all' ? [] : by === 'code' ? pages : pages.slice(0, 1);
+  const others = pages.slice(shown.length);
+  yield* features;
+  for (const [i, page] of shown.entries()) {
+    if (i > 0) yield '';
+    yield* explanationText(page, style);
+  }
+  if (shown.length > 0 && others.length > 0) yield* ['', 'These have such a message too:'];
+  yield* explanationTable(others, style);
+}
+
 /** A page for people: headings without their marks, code blocks indented. */
-export function* explanationText({ text }: Explanation, style: Style): Generator<string> {
+function* explanationText({ text }: Explanation, style: Style): Generator<string> {
   let codeLines: number | undefined;
   for (const line of text.trimEnd().split('\n')) {
     if (line.startsWith('```')) {
@@ -20,7 +39,7 @@ export function* explanationText({ text }: Explanation, style: Style): Generator
 }
 
 /** Codes with a line each, under what they are about. */
-export function* explanationTable(explanations: readonly Explanation[], style: Style): Generator<string> {
+function* explanationTable(explanations: readonly Explanation[], style: Style): Generator<string> {
   const groups = Object.entries(EXPLANATION_KINDS)
     .map(([kind, title]) => ({ title, members: explanations.filter((each) => each.kind === kind) }))
     .filter(({ members }) => members.length > 0);

@@ -6,12 +6,12 @@ import type { SchemaInfo, SectionInfo, Share, StreamInfo } from '../ops/info.ts'
 import type { ChannelSummary } from '../ram/channels.ts';
 import type { IterativeSummary } from '../ram/iterative.ts';
 import { formatShare, formatSize } from './size.ts';
-import type { Style, TextOptions } from './style.ts';
+import { plainText, type Style, type TextOptions } from './style.ts';
 import { formatTable } from './text-table.ts';
 
-type SectionOrder = 'stream' | 'size' | 'name' | 'id';
+export type SectionOrder = 'stream' | 'size' | 'name' | 'id';
 
-interface InfoTextOptions extends TextOptions {
+export interface InfoTextOptions extends TextOptions {
   readonly sort: SectionOrder;
   /** Levels of the shares that are shown. */
   readonly depth: number;
@@ -20,7 +20,9 @@ interface InfoTextOptions extends TextOptions {
 /** Shares below this part of the whole are summed up in one line. */
 const SMALL_SHARE = 0.001;
 
-export function* infoText(info: StreamInfo, options: InfoTextOptions): Generator<string> {
+/** What `info` prints, line by line. Sections are in stream order, and shares of two levels, without options. */
+export function* infoText(info: StreamInfo, display: Partial<InfoTextOptions> = {}): Generator<string> {
+  const options: InfoTextOptions = { ...plainText, sort: 'stream', depth: 2, ...display };
   const { style } = options;
   yield style.heading(`${printable(info.name)}  ${formatSize(info.size)}`);
   for (const [name, value] of facts(info)) yield `  ${style.name(name.padEnd(14))}${value}`;

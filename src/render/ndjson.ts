@@ -83,8 +83,15 @@ export function ndjsonLine(
   return withValue(`{${place},${factsJson(node, places)}`, node, '}\n');
 }
 
+/** An element of what `dump --json` prints: a section and its tree, in pieces. */
+export function* layoutJson(layout: Layout, places?: FileOffsets): Generator<string> {
+  yield `{"section":${textJson(layout.section)},"instance":${layout.instanceId},"root":`;
+  yield* nodeJson(layout.root, places);
+  yield '}';
+}
+
 /** A node and all below it as one JSON object, in pieces; `separator` comes in front of it. */
-export function* nodeJson(node: LayoutNode, places?: FileOffsets, separator = ''): Generator<string> {
+function* nodeJson(node: LayoutNode, places?: FileOffsets, separator = ''): Generator<string> {
   const head = headJson(node, places, separator);
   if (node.kind !== 'struct' && node.kind !== 'array') {
     yield* withValue(head, node, '}');

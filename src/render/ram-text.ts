@@ -4,7 +4,7 @@ import type { Elsewhere, RamReport, RoundReport } from '../ops/ram-report.ts';
 import type { ChannelSummary } from '../ram/channels.ts';
 import { type PageKind, pageKinds } from '../ram/page-sink.ts';
 import { formatShare, formatSize } from './size.ts';
-import type { Style } from './style.ts';
+import { plainStyle, type Style } from './style.ts';
 import { type Column, formatTable } from './text-table.ts';
 
 /** Rounds that are shown: so many of the first, and of the last. */
@@ -22,7 +22,7 @@ const remarks: Readonly<Record<Elsewhere, string>> = {
 };
 
 /** What `ram` prints. */
-export function* ramText(report: RamReport, style: Style): Generator<string> {
+export function* ramText(report: RamReport, style: Style = plainStyle): Generator<string> {
   yield style.heading(`${printable(report.name)}  ${formatSize(report.size)}`);
   for (const [name, value] of facts(report)) yield `  ${style.name(name.padEnd(14))}${value}`;
   yield '';

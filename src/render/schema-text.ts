@@ -8,11 +8,11 @@ import type {
   VmsdDescription,
 } from '../ops/schema-show.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
-import type { TextOptions } from './style.ts';
+import { plainStyle, type Style } from './style.ts';
 import { formatTable } from './text-table.ts';
 
 /** What a schema was made from, one fact a line. */
-export function* schemaFacts(schema: QemuSchema, { style }: TextOptions): Generator<string> {
+export function* schemaFacts(schema: QemuSchema, style: Style = plainStyle): Generator<string> {
   const { vmsds, infos, functions, types, propertyLists } = schema;
   const facts = schema.origin === 'streams' ? streamFacts(schema) : binaryFacts(schema);
   const properties = propertyLists.reduce((sum, list) => sum + list.properties.length, 0);
@@ -100,7 +100,7 @@ export function matchTable(matches: readonly SchemaMatch[]): string[] {
 }
 
 /** A VMSD as a table of its fields, with its subsections below. */
-export function* vmsdText(vmsd: VmsdDescription, { style }: TextOptions): Generator<string> {
+export function* vmsdText(vmsd: VmsdDescription, style: Style = plainStyle): Generator<string> {
   const file = vmsd.at.file;
   yield style.heading(vmsdName(vmsd));
   const versions =

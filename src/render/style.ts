@@ -28,3 +28,6 @@ export interface TextOptions {
   /** Columns to wrap at. */
   readonly width: number;
 }
+
+/** What texts are without options: plain, for a file or pipe. */
+export const plainText: TextOptions = { style: plainStyle, width: 100 };

@@ -5,14 +5,14 @@ import type { BytePlace, EnclosingVmsd, PlacedField, PlacedPage } from '../ops/w
 import type { StreamRecord } from '../stream/records.ts';
 import { valueText } from './dump-text.ts';
 import { formatSize } from './size.ts';
-import type { Style } from './style.ts';
+import { plainStyle, type Style } from './style.ts';
 
 const INDENT = '  ';
 
 /** What a byte is, from the record to the field, a line each. */
 export function* byteText(
   { offset, records, part, field, page }: BytePlace,
-  style: Style,
+  style: Style = plainStyle,
 ): Generator<string> {
   yield style.heading(hexOffset(offset));
   for (const [i, record] of records.entries()) {
@@ -28,7 +28,11 @@ export function* byteText(
 }
 
 /** Where a field is, and what it is. */
-export function* fieldText(field: PlacedField, style: Style, offset?: number): Generator<string> {
+export function* fieldText(
+  field: PlacedField,
+  style: Style = plainStyle,
+  offset?: number,
+): Generator<string> {
   const { node, vmsds } = field;
   const inside = offset === undefined || offset === node.start ? '' : `, byte ${offset - node.start} of it`;
   const indent = offset === undefined ? '' : INDENT;

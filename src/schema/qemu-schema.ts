@@ -44,7 +44,7 @@ export interface QemuSchema {
 }
 
 /** A host architecture. */
-interface HostMachine {
+export interface HostMachine {
   /** As `uname -m` says it: `x86_64`, `aarch64`, `ppc64le`, `s390x`, `riscv64` … */
   readonly machine: string;
   readonly byteOrder: 'little' | 'big';

@@ -106,12 +106,12 @@ export type CommandDetail =
   | { readonly command: 'RECV_BITMAP'; readonly block: string };
 
 /** Magic and version: the first 8 bytes. */
-interface HeaderRecord {
+export interface HeaderRecord {
   readonly kind: 'header';
   readonly range: Range;
 }
 
-interface EofRecord {
+export interface EofRecord {
   readonly kind: 'eof';
   readonly range: Range;
 }
@@ -124,13 +124,13 @@ export interface VmDescriptionRecord {
 }
 
 /** Bytes between records that nothing explains: only in a damaged stream, or behind its end. */
-interface GapRecord {
+export interface GapRecord {
   readonly kind: 'gap';
   readonly range: Range;
 }
 
 /** Records of RAM and other iterative sections, and commands between them, that were skipped. */
-interface UnscannedRecord {
+export interface UnscannedRecord {
   readonly kind: 'unscanned';
   readonly range: Range;
 }

@@ -14,7 +14,7 @@ import type {
 
 /** Scans the bodies of one iterative section (RAM and the like), record by record. */
 export interface SectionScanner {
-  /** The window stands at the first byte of the body, and afterwards behind its last. Throws DecodeError. */
+  /** The window stands at the first byte of the body, and afterwards behind its last. Throws DecodeError. @internal */
   scan(window: Window, type: SectionType): Promise<void>;
 }
 

@@ -31,7 +31,7 @@ export interface CompiledVmsd {
 }
 
 /** A VMSD as it was applied when a stream was written: nothing in it is open. */
-interface AppliedVmsd {
+export interface AppliedVmsd {
   /** Undefined for a section of the old style, and for a NULL element of a pointer array. */
   readonly vmsdName: string | undefined;
   readonly versionId: number | undefined;

@@ -1,5 +1,5 @@
 /** A value of a base type. */
-type ScalarValue = number | bigint | boolean;
+export type ScalarValue = number | bigint | boolean;
 
 /** Types that have a value of their own. */
 export interface ScalarType {

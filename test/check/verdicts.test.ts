@@ -15,7 +15,6 @@ import { builtinTablesOfWriter } from '../../src/vm/builtin-tables.ts';
 import { openVm } from '../../src/vm/vm.ts';
 
 const folder = fileURLToPath(new URL('../../fixtures/loads/', import.meta.url));
-const schemas = new URL('../../schemas/', import.meta.url);
 
 /** Refusals that `check` does not foresee, by the beginning of their ids. */
 const limits: readonly { readonly cases: string; readonly reason: string }[] = JSON.parse(
@@ -32,7 +31,7 @@ function tablesOf({ destination: { version, target } }: RecordedLoad): Promise<S
     const entry = builtin.find(
       (each) => each.target === target && each.qemuVersion.startsWith(`${version}.`),
     );
-    return entry && new SchemaTables(await openSchema(fileURLToPath(new URL(entry.file, schemas))));
+    return entry && new SchemaTables(await openSchema(entry.name));
   };
   const known = tables.get(key) ?? open();
   tables.set(key, known);

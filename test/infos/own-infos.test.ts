@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { memorySource } from '../../src/bytes/source.ts';
 import {
@@ -56,8 +55,7 @@ async function tablesOf72(): Promise<SchemaTables> {
   const entry = (await builtinSchemas()).find(
     ({ qemuVersion, target }) => qemuVersion.startsWith('7.2.') && target === 'avr',
   );
-  const path = fileURLToPath(new URL(`../../schemas/${entry!.file}`, import.meta.url));
-  return new SchemaTables(await openSchema(path));
+  return new SchemaTables(await openSchema(entry!.name));
 }
 
 describe.each(['vmdesc', 'tables'])("infos of one's own, by %s", (by) => {

@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { walk } from '../../src/layout/children.ts';
 import type { LayoutNode } from '../../src/layout/node.ts';
@@ -35,9 +34,7 @@ async function tablesFor(qemuVersion: string, target: string): Promise<SchemaTab
     (schema) => schema.qemuVersion.startsWith(`${release}.`) && schema.target === target,
   );
   if (!entry) return undefined;
-  return new SchemaTables(
-    await openSchema(fileURLToPath(new URL(`../../schemas/${entry.file}`, import.meta.url))),
-  );
+  return new SchemaTables(await openSchema(entry.name));
 }
 
 const described = fixtures.filter(({ script }) => script.desc !== null);

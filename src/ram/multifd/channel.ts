@@ -37,7 +37,7 @@ const MAX_REPORTED = 20;
 const MAX_NAMES = 4096;
 
 /** Packets with the state of one device. */
-interface DeviceStateCount {
+export interface DeviceStateCount {
   readonly idstr: string;
   readonly instanceId: number;
   packets: number;
