@@ -26,18 +26,19 @@ export {
 
 export { type AbortSignalLike, type Watch, watchedSource } from './bytes/watched-source.ts';
 export { checkStream } from './check/check.ts';
-export type { CapabilityState, DestinationDevice, OwnSection } from './check/destination.ts';
 export {
+  type CapabilityState,
   Destination,
+  type DestinationDevice,
   type DestinationFacts,
   type DestinationKnowledge,
   type DestinationRamBlock,
+  type OwnSection,
   type VirtioOffer,
 } from './check/destination.ts';
 export { factsOfProfile } from './check/facts.ts';
 export type { CheckReport, Finding, Verdict } from './check/finding.ts';
 export { checkHeader } from './check/header.ts';
-export type { ProfilePciRegion } from './check/profile.ts';
 export * from './check/profile.ts';
 export { type FindingSeverity, type RuleCode, rules } from './check/rules.ts';
 export {
@@ -130,8 +131,7 @@ export type {
   StructNode,
   UniformElements,
 } from './layout/node.ts';
-export type { OpenedStream, OpenOptions } from './layout/open.ts';
-export { memoryOf } from './layout/open.ts';
+export { memoryOf, type OpenedStream, type OpenOptions } from './layout/open.ts';
 export type { SectionBytes } from './layout/section-bytes.ts';
 export { SchemaTables } from './layout/tables.ts';
 export type { ObjectId } from './layout/walk/shadow.ts';
@@ -145,25 +145,23 @@ export {
 } from './memory/guest-memory.ts';
 export type { InflatedPayloads, Inflater, PayloadFormat } from './memory/inflater.ts';
 export type { MemoryVisitor } from './memory/memory-visitor.ts';
-export type { PagePair } from './memory/page-hashes.ts';
-export { hashPages, PageHashes } from './memory/page-hashes.ts';
+export { hashPages, PageHashes, type PagePair } from './memory/page-hashes.ts';
 export { type IndexedBlock, PageIndex } from './memory/page-index.ts';
 export { type MemoryOptions, PageIndexBuilder } from './memory/page-index-builder.ts';
 export type { RunStore } from './memory/run-store.ts';
 export { memorySpool, type OpenSpool, type Spool } from './memory/spool.ts';
 export type { XbzrleDeltas } from './memory/xbzrle-deltas.ts';
 export { type AlignedChild, alignChildren } from './ops/align.ts';
-export type { Description } from './ops/describe.ts';
-export { describe } from './ops/describe.ts';
+export { type Description, describe } from './ops/describe.ts';
 export { type DiffOptions, diffStreams } from './ops/diff.ts';
 export type { DiffFilter, DiffFilterOptions } from './ops/diff-filter.ts';
-export type { OpaquePair } from './ops/diff-layouts.ts';
 export {
   type Change,
   type ChangeKind,
   diffLayouts,
   type LayoutDiff,
   type LayoutDiffOptions,
+  type OpaquePair,
 } from './ops/diff-layouts.ts';
 export type { BlockPagesDiff, PageRange, RamBlockDiff, RamDiff } from './ops/diff-ram.ts';
 export type {
@@ -176,8 +174,16 @@ export type {
 } from './ops/diff-result.ts';
 export { type Explained, type Explanation, type ExplanationKind, explain } from './ops/explain.ts';
 export { type FoundStream, findStreams } from './ops/find-streams.ts';
-export type { CommandInfo, ContainedStream, SchemaInfo, SectionInfo, Share } from './ops/info.ts';
-export { type InfoOptions, type StreamInfo, streamInfo } from './ops/info.ts';
+export {
+  type CommandInfo,
+  type ContainedStream,
+  type InfoOptions,
+  type SchemaInfo,
+  type SectionInfo,
+  type Share,
+  type StreamInfo,
+  streamInfo,
+} from './ops/info.ts';
 export type { PageSize } from './ops/page-size.ts';
 export {
   type Elsewhere,
@@ -193,17 +199,22 @@ export type { ChangedRange } from './ops/range-list.ts';
 export { findInSchema, type SchemaMatch } from './ops/schema-find.ts';
 export { type LearnedSchema, learnSchema } from './ops/schema-learn.ts';
 export { listVmsds, type VmsdSummary } from './ops/schema-list.ts';
-export type {
-  BinaryAddress,
-  CountDescription,
-  CounterDescription,
-  FieldDescription,
-  SubsectionDescription,
+export {
+  type BinaryAddress,
+  type CountDescription,
+  type CounterDescription,
+  describeVmsds,
+  type FieldDescription,
+  type SubsectionDescription,
+  type VmsdDescription,
 } from './ops/schema-show.ts';
-export { describeVmsds, type VmsdDescription } from './ops/schema-show.ts';
 export { compileSelectors, pruneLayout, type Selection, selectNodes } from './ops/select.ts';
-export type { VolatileReason } from './ops/volatile-fields.ts';
-export { type VolatileField, volatileFields, volatileTypes } from './ops/volatile-fields.ts';
+export {
+  type VolatileField,
+  type VolatileReason,
+  volatileFields,
+  volatileTypes,
+} from './ops/volatile-fields.ts';
 export {
   type BytePlace,
   byteAt,
@@ -225,8 +236,7 @@ export type { CompressedPacket, CompressedPackets } from './ram/multifd/compress
 export type { MultifdEncoding } from './ram/multifd/packet.ts';
 export type { LinkDelta, PageRuns } from './ram/page-runs.ts';
 export type { PageKind, PageSink, PageSource } from './ram/page-sink.ts';
-export type { BlockUsage, Round, Usage } from './ram/page-usage.ts';
-export { PageUsage } from './ram/page-usage.ts';
+export { type BlockUsage, PageUsage, type Round, type Usage } from './ram/page-usage.ts';
 export type { PreemptChannelSummary } from './ram/preempt-channel.ts';
 export type { PageCount, PageCounts, RamBlockSummary, RamSectionCount, RamSummary } from './ram/ram.ts';
 export type { MappedRam, RamBlock } from './ram/ram-block.ts';
@@ -268,13 +278,11 @@ export {
   parseDumpVmstate,
 } from './schema/dump-vmstate.ts';
 export { parseSchema } from './schema/parse-schema.ts';
-export type { HostMachine } from './schema/qemu-schema.ts';
 export * from './schema/qemu-schema.ts';
 export type { DeviceSchema, FieldSchema, Schema, StructSchema } from './schema/schema.ts';
 export { serializeSchema } from './schema/serialize-schema.ts';
 export type { JsonObject, JsonValue } from './schema/vmdesc.ts';
 export type * from './stream/records.ts';
-export type { EofRecord, GapRecord, HeaderRecord, UnscannedRecord } from './stream/records.ts';
 export type { Section, SectionScanner, Stream } from './stream/stream.ts';
 export type { SchemaEntry, SchemaProvider } from './vm/schema-provider.ts';
 export { openVm, type Vm, type VmOptions } from './vm/vm.ts';
