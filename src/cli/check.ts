@@ -13,7 +13,7 @@ import { checkJunit } from '../render/check-junit.ts';
 import { checkSarif } from '../render/check-sarif.ts';
 import { checkTable, checkText } from '../render/check-text.ts';
 import { withInput, withVm } from './input.ts';
-import { channelOption, collect, jsonOption, openKnowledge, spoolOption } from './options.ts';
+import { bisectOption, channelOption, collect, jsonOption, openKnowledge, spoolOption } from './options.ts';
 import { EXIT_OK, EXIT_TROUBLE, Output, say, styleFor, toJson } from './output.ts';
 import { orTrouble, troubleText } from './trouble.ts';
 
@@ -47,6 +47,7 @@ export const checkCommand = new Command('check')
   .addOption(channelOption())
   .addOption(spoolOption())
   .option('--notes', 'show also what does not keep the stream from being loaded')
+  .addOption(bisectOption())
   .addOption(jsonOption().conflicts(['junit', 'sarif']))
   .addOption(new Option('--junit', 'print JUnit XML').conflicts('sarif'))
   .option('--sarif', 'print SARIF 2.1.0')

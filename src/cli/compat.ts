@@ -3,7 +3,7 @@ import { compareSides, directions } from '../compat/compat.ts';
 import { compatRanks } from '../compat/rules.ts';
 import { openSide } from '../node/compat-side.ts';
 import { compatText } from '../render/compat-text.ts';
-import { collect, jsonOption } from './options.ts';
+import { bisectOption, collect, jsonOption } from './options.ts';
 import { EXIT_DATA, EXIT_TROUBLE, Output, say, styleFor, terminalWidth, toJson } from './output.ts';
 import { orTrouble } from './trouble.ts';
 
@@ -25,6 +25,7 @@ export const compatCommand = new Command('compat')
       .choices(compatRanks)
       .default('certain' as const),
   )
+  .addOption(bisectOption())
   .addOption(jsonOption())
   .addHelpText(
     'after',

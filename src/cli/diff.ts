@@ -13,6 +13,7 @@ import { diffText, WIDE } from '../render/diff-text.ts';
 import { openVm, type Vm, type VmOptions } from '../vm/vm.ts';
 import { progressLine, sayChoice, withInput } from './input.ts';
 import {
+  bisectOption,
   collect,
   fullScanOption,
   jsonOption,
@@ -63,6 +64,7 @@ export const diffCommand = new Command('diff')
       .default('auto' as const),
   )
   .option('--full', 'shorten nothing')
+  .addOption(bisectOption())
   .addOption(jsonOption())
   .addOption(qemuOption().conflicts(['qemuA', 'qemuB', 'schemaA', 'schemaB']))
   .addOption(schemaOption().conflicts(['qemuA', 'qemuB', 'schemaA', 'schemaB']))

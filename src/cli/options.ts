@@ -29,6 +29,13 @@ export function parseOffset(text: string): number {
 export const fullScanOption = () =>
   new Option('--full-scan', 'read all of RAM, too, even if the device state can be found without');
 
+/** What it does is in program.ts, as it is for wrong usage, too. */
+export const bisectOption = () =>
+  new Option(
+    '--bisect',
+    'for "git bisect run": exit status 0 is good, 1 bad, and 125 all that cannot be told',
+  );
+
 /** Bytes of RAM that cost so little that they are always scanned, which shows what is damaged there. */
 const SCANNED_RAM = 16 << 20;
 

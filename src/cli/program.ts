@@ -30,6 +30,7 @@ Examples:
     program.addCommand(command.exitOverride().showHelpAfterError(advice));
   }
   showErrorsPrintable(program);
+  if (process.argv.includes('--bisect')) process.on('exit', skipUntold);
 
   // A reader that has seen enough (head, less) is no error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -57,6 +58,13 @@ Examples:
   }
   process.off('beforeExit', onStall);
 }
+
+/** For git bisect, which takes each other status up to 127 for bad. */
+function skipUntold(status: number): void {
+  if (status > 1) process.exitCode = EXIT_UNTOLD;
+}
+
+const EXIT_UNTOLD = 125;
 
 /** Errors of the command line quote what was given. Commander puts what it suggests on a line of its own. */
 function showErrorsPrintable(command: CommandUnknownOpts): void {

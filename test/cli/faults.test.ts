@@ -323,3 +323,14 @@ test('a command line of QEMU without the -- before it', async () => {
   expect(status).toBe(2);
   expect(stderr).toContain('comes behind --');
 });
+
+test.each([
+  [0, ['diff', stream, stream]],
+  [1, ['check', stream, '--schema', '7.2-x86_64']],
+  [125, ['diff', stream, '/does/not/exist']],
+  [125, ['check', '/does/not/exist', '--schema', '7.2-x86_64']],
+  [125, ['compat', '/does/not/exist', '7.2-x86_64']],
+  [125, ['compat', '7.2-x86_64', '--nonsense']],
+])('with --bisect, %d of %j', async (expected, args) => {
+  expect((await vmwalk([...args, '--bisect'])).status).toBe(expected);
+});
