@@ -1,15 +1,13 @@
-import { ByteWriter } from '../bytes/byte-writer.ts';
 import { DecodeError } from '../bytes/diagnostic.ts';
 import { readExactly } from '../bytes/source.ts';
 import { type Piece, splicedSource } from '../bytes/splice.ts';
 import type { OpenedStream } from '../layout/open.ts';
-import { RAM_SAVE_FLAG_EOS } from '../ram/ram-flags.ts';
+import { writeEndOfSection } from '../ram/write-ram.ts';
 import type { StreamRecord } from '../stream/records.ts';
 import { recordPieces, sectionPieces } from '../stream/write-records.ts';
 
 /** Bytes of a stream without pages; 16 MiB is a VM of some hundred devices. */
 const MAX_LENGTH = 128 << 20;
-const END_OF_SECTION = new ByteWriter(8).u64(BigInt(RAM_SAVE_FLAG_EOS)).finish();
 
 /**
  * The bytes of a stream without its pages of RAM: the section's START record, which has the list of RAMBlocks and no
@@ -31,5 +29,5 @@ export async function withoutRamPages({ source, stream }: OpenedStream): Promise
 function thinPieces(record: StreamRecord): Piece[] {
   if (record.kind !== 'section' || record.idstr !== 'ram' || record.type === 'SECTION_START')
     return recordPieces(record);
-  return record.type === 'SECTION_END' ? sectionPieces(record, [END_OF_SECTION]) : [];
+  return record.type === 'SECTION_END' ? sectionPieces(record, [writeEndOfSection()]) : [];
 }
