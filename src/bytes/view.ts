@@ -5,7 +5,7 @@ export function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView
 
 /**
  * A big-endian u64 that is a size or an offset. Beyond 2^53 it is not exact, but then more than anything has that it is
- * held against.
+ * held against; a message has the bigint that is there.
  */
 export function u64At(view: DataView, pos: number): number {
   return view.getUint32(pos) * 2 ** 32 + view.getUint32(pos + 4);

@@ -1,4 +1,5 @@
 import { viewOf } from '../bytes/view.ts';
+
 /** Bytes of a section: `bytes[0]` is at `base` in the stream. */
 export interface SectionBytes {
   readonly bytes: Uint8Array;

@@ -87,8 +87,9 @@ function infoFields({ vmsds, infos }: QemuSchema): ReadonlyMap<string, number> {
   const found = new Map<string, number>();
   for (const [i, { fields }] of vmsds.entries())
     for (const { name, info } of fields) {
-      const key = `${name} ${info === undefined ? undefined : infos[info]?.name}`;
-      if (info !== undefined && !found.has(key)) found.set(key, i);
+      if (info === undefined) continue;
+      const key = `${name} ${infos[info]?.name}`;
+      if (!found.has(key)) found.set(key, i);
     }
   return found;
 }

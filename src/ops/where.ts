@@ -137,11 +137,12 @@ export async function* fieldsOf(opened: OpenedStream, selection: Selection): Asy
 
 function* picked(layout: Layout, selection: Selection): Generator<PlacedField> {
   const open: LayoutNode[] = [];
-  const enter = (_: LayoutNode, path: readonly PathComponent[]) => !selection.matches(layout, path);
-  for (const { node, path } of walk(layout.root, enter)) {
+  let isPicked = false;
+  for (const { node, path } of walk(layout.root, () => !isPicked)) {
     open.length = path.length;
     open.push(node);
-    if (selection.matches(layout, path)) yield placeOf(layout, [...path], open);
+    isPicked = selection.matches(layout, path);
+    if (isPicked) yield placeOf(layout, [...path], open);
   }
 }
 

@@ -57,7 +57,7 @@ export async function readBlockList(
     const length = u64At(window.view, window.pos);
     window.pos += 8;
     if (length > left) {
-      const message = `RAMBlock '${printable(idstr)}' has ${length} bytes, but only ${left} of the ${totalLength} in the block list are left`;
+      const message = `RAMBlock '${printable(idstr)}' has ${window.view.getBigUint64(window.pos - 8)} bytes, but only ${left} of the ${totalLength} in the block list are left`;
       throw sectionError(context, 'bad-ram', message, window.offset - 8, window.offset);
     }
     left -= length;
@@ -95,7 +95,7 @@ async function readExtra(
       throw window.error('truncated', 'the stream ends inside the block list', window.end);
     const value = u64At(view, pos);
     if (!isHostPageSize(value) || !looksLikeNext(window, shared + 8, left, mapped)) {
-      const message = `what follows RAMBlock '${printable(idstr)}' (0x${value.toString(16)}) is neither a page size nor ${
+      const message = `what follows RAMBlock '${printable(idstr)}' (0x${view.getBigUint64(pos).toString(16)}) is neither a page size nor ${
         left > 0 ? 'another RAMBlock' : 'the next RAM record'
       }`;
       throw sectionError(context, 'bad-ram', message, window.offset, window.offset + 8);

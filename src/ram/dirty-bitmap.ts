@@ -149,7 +149,7 @@ export function createDirtyBitmapScanner(context: IterativeContext): SectionRead
     const firstSector = u64At(view, pos);
     const end = (firstSector + view.getUint32(pos + 8)) * SECTOR_SIZE;
     window.pos += 12;
-    if (!Number.isSafeInteger(end)) throw bad(`dirty bits from sector ${firstSector}`);
+    if (!Number.isSafeInteger(end)) throw bad(`dirty bits from sector ${view.getBigUint64(pos)}`);
     bitmap.chunks++;
     bitmap.covered = Math.max(bitmap.covered, end);
     if ((flags & DIRTY_BITMAP_MIG_FLAG_ZEROES) !== 0) {

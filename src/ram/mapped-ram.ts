@@ -57,18 +57,22 @@ export async function readMappedRamHeader(
     const message = `mapped-ram header version ${version}; only version ${VERSION} is known`;
     throw sectionError(context, 'unsupported', message, start, start + 4);
   }
-  if (!isTargetPageSize(pageSize)) throw bad(`page size ${pageSize}`);
+  if (!isTargetPageSize(pageSize)) throw bad(`page size ${view.getBigUint64(pos + 4)}`);
   if (context.pageSize !== undefined && pageSize !== context.pageSize) {
     throw bad(`page size ${pageSize}, but the stream's is ${context.pageSize}`);
   }
   if (bitmapOffset === 0 && pagesOffset === 0) return { mapped: undefined, fileOffset };
   const base = bitmapOffset - window.offset;
   if (base < 0 || (fileOffset !== undefined && base !== fileOffset)) {
-    throw bad(`the bitmap is at ${hexOffset(bitmapOffset)} instead of right behind the header`);
+    throw bad(
+      `the bitmap is at 0x${view.getBigUint64(pos + 12).toString(16)} instead of right behind the header`,
+    );
   }
   const bitmapEnd = bitmapOffset + Math.ceil(Math.floor(block.length / pageSize) / 8);
   if (pagesOffset < bitmapEnd || pagesOffset % pageSize !== 0) {
-    throw bad(`pages at ${hexOffset(pagesOffset)}, the bitmap ends at ${hexOffset(bitmapEnd)}`);
+    throw bad(
+      `pages at 0x${view.getBigUint64(pos + 20).toString(16)}, the bitmap ends at ${hexOffset(bitmapEnd)}`,
+    );
   }
   const mapped = { version, pageSize, bitmapOffset: bitmapOffset - base, pagesOffset: pagesOffset - base };
   if (!(await window.reaches(mapped.pagesOffset + block.length))) {

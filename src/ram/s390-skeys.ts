@@ -97,9 +97,10 @@ export function createS390SkeysScanner(context: IterativeContext): SectionReader
       }
       await window.require(8, 'the storage keys');
       const pages = u64At(window.view, window.pos);
+      const claimed = window.view.getBigUint64(window.pos);
       window.pos += 8;
       if (!(await window.reaches(window.offset + pages))) {
-        const message = `the stream ends inside the storage keys of ${pages} pages`;
+        const message = `the stream ends inside the storage keys of ${claimed} pages`;
         throw sectionError(context, 'truncated', message, start, window.end);
       }
       if (ranges.length < MAX_RUNS) ranges.push({ address, pages });

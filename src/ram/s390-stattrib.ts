@@ -49,8 +49,9 @@ export function createS390StattribScanner(context: IterativeContext): SectionRea
         case STATTR_FLAG_MORE: {
           if (window.limit - window.pos < 8) await window.require(8, 'the storage attributes');
           const count = u64At(window.view, window.pos);
+          const what = `a run of ${window.view.getBigUint64(window.pos)} storage attributes`;
           window.pos += 8;
-          await window.skip(count, `a run of ${count} storage attributes`);
+          await window.skip(count, what);
           runs++;
           pages += count;
           break;

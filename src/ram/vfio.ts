@@ -70,8 +70,9 @@ export function createVfioScanner(context: IterativeContext): SectionReader<Vfio
         case VFIO_MIG_FLAG_DEV_DATA_STATE: {
           await window.require(8, 'the state of a VFIO device');
           const length = u64At(window.view, window.pos);
+          const what = `${window.view.getBigUint64(window.pos)} bytes of a VFIO device's state`;
           window.pos += 8;
-          await window.skip(length, `${length} bytes of a VFIO device's state`);
+          await window.skip(length, what);
           dataChunks++;
           dataBytes += length;
           break;

@@ -132,6 +132,16 @@ describe('block list', () => {
       bytes(u64(0x2004), text8('a'), u64(0x1000), u64(3)),
       /neither a page size nor/,
     ],
+    [
+      'a block of 2^63 + 1 bytes, all of whose digits are told',
+      bytes(u64(0x1004), text8('a'), u64(0x8000000000000001n)),
+      /'a' has 9223372036854775809 bytes/,
+    ],
+    [
+      'a page size of 2^56 - 1',
+      bytes(u64(0x2004), text8('a'), u64(0x1000), u64(0xffffffffffffffn)),
+      /\(0xffffffffffffff\) is neither a page size/,
+    ],
     ['2^63 bytes', bytes(u64(0x8000000000000004n)), /announces 9223372036854775812 bytes/],
   ])('an error for %s', async (_, list, message) => {
     const scan = scanRam([['SECTION_START', bytes(list, new Uint8Array(600))]]);

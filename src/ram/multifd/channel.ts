@@ -341,7 +341,7 @@ export class MultifdChannel {
     this.#problem(
       'bad-ram',
       start + RAM_PACKET_SIZE + 8 * page,
-      `a page at ${hexOffset(offset)} of RAMBlock '${printable(block.idstr)}', which has ${hexOffset(block.length)} bytes`,
+      `a page at 0x${offsets.getBigUint64(8 * page).toString(16)} of RAMBlock '${printable(block.idstr)}', which has ${hexOffset(block.length)} bytes`,
     );
     return undefined;
   }
