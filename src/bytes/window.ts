@@ -2,11 +2,11 @@ import { DecodeError, type DiagnosticCode } from './diagnostic.ts';
 import type { ByteSource } from './source.ts';
 import { viewOf } from './view.ts';
 
-/** Bytes of one read while scanning: so many that what else a read costs does not count, and few enough for caches. */
-const READ_SIZE = 512 << 10;
+/** Bytes of one read while scanning: many, as each costs something, and few enough for caches and to be read at once. */
+const READ_SIZE = 256 << 10;
 /** Bytes of the first read after a jump: few, as most jumps land on a short record. */
 const FIRST_READ = 64 << 10;
-/** Reads under way while a window is scanned: with two, a file is copied from the disk cache on two processors. */
+/** Reads under way while a window is scanned, of a source that takes its time. */
 const READS_AHEAD = 2;
 /** Room in front of what is read, for the start of a record that the end of the window before cuts. */
 const HEADROOM = (68 << 10) - 16;

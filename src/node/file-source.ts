@@ -53,6 +53,8 @@ const reads = channel(READS_CHANNEL);
 
 /** Bytes that are read at once rather than by another thread: from the disk cache that is done before a thread is awake. */
 const SMALL_READ = 256 << 10;
+/** Bytes that are read so before timers and signals get their turn. */
+const READ_WITHOUT_TURN = 16 << 20;
 
 /** What has become of an open file since it was as `before`: undefined for nothing that matters to its bytes. */
 function changeSince(before: Stats, fd: number, path: string): string | undefined {
@@ -71,6 +73,7 @@ export function handleSource(handle: FileHandle, name: string, size: number, fou
     const how = found && changeSince(found, handle.fd, name);
     if (how !== undefined) throw changedError(name, how);
   };
+  let sinceTurn = 0;
   return {
     name,
     size,
@@ -87,10 +90,14 @@ export function handleSource(handle: FileHandle, name: string, size: number, fou
       try {
         while (loaded < wanted) {
           const left = wanted - loaded;
-          const bytesRead =
-            left <= SMALL_READ
-              ? readSync(handle.fd, buffer, loaded, left, offset + loaded)
-              : (await handle.read(buffer, loaded, left, offset + loaded)).bytesRead;
+          let bytesRead: number;
+          if (left <= SMALL_READ && sinceTurn < READ_WITHOUT_TURN) {
+            bytesRead = readSync(handle.fd, buffer, loaded, left, offset + loaded);
+            sinceTurn += bytesRead;
+          } else {
+            ({ bytesRead } = await handle.read(buffer, loaded, left, offset + loaded));
+            sinceTurn = 0;
+          }
           if (bytesRead === 0) {
             checkIdentity();
             throw new Error(`it ends at ${offset + loaded}, and had ${size} bytes`);

@@ -3,8 +3,8 @@ import { DiagnosticList } from '../bytes/diagnostic-list.ts';
 import { rangeLength, totalLength } from '../bytes/range.ts';
 import { type FinishedSource, locate } from '../bytes/source.ts';
 import type { ContainerLayer } from '../containers/open.ts';
-import { childrenOf } from '../layout/children.ts';
-import type { LayoutNode } from '../layout/node.ts';
+import { childrenOf, isUniform } from '../layout/children.ts';
+import type { LayoutNode, Shape } from '../layout/node.ts';
 import { layouts, type OpenedStream, undescribedSections } from '../layout/open.ts';
 import type { IterativeSummary } from '../ram/iterative.ts';
 import type {
@@ -199,7 +199,16 @@ function withFileOffsets<T extends { readonly offset: number }>(
 function addLeaves(node: LayoutNode, count: { leaves: number; gapBytes: number }): void {
   if (node.kind === 'leaf') count.leaves++;
   else if (node.kind === 'gap') count.gapBytes += rangeLength(node);
-  else for (const child of childrenOf(node)) addLeaves(child, count);
+  else if (node.kind === 'array' && isUniform(node.elements)) {
+    count.leaves += node.elements.count * leavesOf(node.elements.shape);
+    for (const child of node.rest ?? []) addLeaves(child, count);
+  } else for (const child of childrenOf(node)) addLeaves(child, count);
+}
+
+function leavesOf(shape: Shape): number {
+  if (shape.kind === 'array') return shape.length * leavesOf(shape.element);
+  if (shape.kind !== 'struct') return 1;
+  return shape.members.reduce((leaves, member) => leaves + leavesOf(member.shape), 0);
 }
 
 function schemaInfo(

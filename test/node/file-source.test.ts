@@ -84,3 +84,17 @@ describe('a file that is read', () => {
     expect(Uint8Array.from(await all!.read(0, 6000))).toEqual(content);
   });
 });
+
+test('reads of a whole file in small pieces let timers and signals have their turn', async () => {
+  const { path } = await openedFile();
+  const size = 64 << 20;
+  truncateSync(path, size);
+  const source = await openFile(path);
+  onTestFinished(() => source.close());
+  let turns = 0;
+  const timer = setInterval(() => turns++, 0);
+  const into = new Uint8Array(256 << 10);
+  for (let offset = 0; offset < size; offset += into.length) await source.read(offset, into.length, into);
+  clearInterval(timer);
+  expect(turns).toBeGreaterThan(0);
+});

@@ -6,6 +6,7 @@ import type { DecodeError } from '../../src/bytes/diagnostic.ts';
 import { Destination } from '../../src/check/destination.ts';
 import { compareSides, type Direction } from '../../src/compat/compat.ts';
 import { planCore } from '../../src/core/plan.ts';
+import { walk } from '../../src/layout/children.ts';
 import { captureProfile } from '../../src/node/capture-profile.ts';
 import { openSide } from '../../src/node/compat-side.ts';
 import { writeCore } from '../../src/node/core-file.ts';
@@ -44,6 +45,27 @@ test('a VM knows what its stream was taken out of', async () => {
   });
   await vm.close();
 });
+
+test.each(['qemu-7.2-q35-devices', 'qemu-11.1-riscv64-virt', described.name])(
+  'the leaves and gaps of %s are those that a walk comes by',
+  async (name) => {
+    const vm = await openVm(temporaryFile(readFixture(name), 'vm.qevm'));
+    const seen: { leaves: number; gapBytes: number }[] = [];
+    for await (const { root } of vm.layouts()) {
+      const count = { leaves: 0, gapBytes: 0 };
+      for (const { node } of walk(root)) {
+        if (node.kind === 'leaf') count.leaves++;
+        if (node.kind === 'gap') count.gapBytes += node.end - node.start;
+      }
+      seen.push(count);
+    }
+    const { sections } = await streamInfo(vm);
+    expect(sections.map(({ leaves, gapBytes }) => ({ leaves, gapBytes }))).toEqual(
+      seen.slice(vm.stream.configuration ? 1 : 0),
+    );
+    await vm.close();
+  },
+);
 
 describe('of a VM that was closed', () => {
   test.each([
