@@ -40,6 +40,13 @@ export { factsOfProfile } from './check/facts.ts';
 export type { CheckReport, Finding, Verdict } from './check/finding.ts';
 export { checkHeader } from './check/header.ts';
 export * from './check/profile.ts';
+export {
+  type LoadRefusal,
+  type Roundtrip,
+  type RoundtripState,
+  type RoundtripStateName,
+  roundtripStates,
+} from './check/roundtrip-result.ts';
 export { type FindingSeverity, type RuleCode, rules } from './check/rules.ts';
 export {
   type CompatDevice,
@@ -196,6 +203,14 @@ export {
   type TimesReport,
 } from './ops/ram-report.ts';
 export type { ChangedRange } from './ops/range-list.ts';
+export {
+  diffRoundtrip,
+  type RoundtripDiff,
+  type RoundtripDiffOptions,
+  type RoundtripPart,
+  type RoundtripPartKind,
+  type SavedState,
+} from './ops/roundtrip.ts';
 export { findInSchema, type SchemaMatch } from './ops/schema-find.ts';
 export { type LearnedSchema, learnSchema } from './ops/schema-learn.ts';
 export { listVmsds, type VmsdSummary } from './ops/schema-list.ts';
@@ -263,6 +278,8 @@ export { toJson } from './render/json.ts';
 export { layoutJson, ndjsonLine } from './render/ndjson.ts';
 export { drawRamMap } from './render/ram-map.ts';
 export { ramText } from './render/ram-text.ts';
+export { roundtripJson } from './render/roundtrip-json.ts';
+export { roundtripText } from './render/roundtrip-text.ts';
 export { builtinSchemaTable, matchTable, schemaFacts, vmsdTable, vmsdText } from './render/schema-text.ts';
 export { snapshotData, snapshotsText } from './render/snapshots.ts';
 export { plainStyle, type Style, type TextOptions } from './render/style.ts';

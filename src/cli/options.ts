@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import type { OpenOptions } from '../layout/open.ts';
 import { tablesOf } from '../node/open-vm.ts';
@@ -24,6 +25,20 @@ export function parseOffset(text: string): number {
   if (!Number.isSafeInteger(offset))
     throw new InvalidArgumentError('an offset such as 4096, 0x1000 or 4k is expected');
   return offset;
+}
+
+export function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (!(seconds > 0) || !Number.isFinite(seconds))
+    throw new InvalidArgumentError('a number of seconds is expected');
+  return seconds;
+}
+
+/** A QEMU with what starts it in front, in one argument: a file, or words of a command line. */
+export function qemuWords(text: string): string[] {
+  const words = existsSync(text) ? [text] : text.split(/\s+/).filter((word) => word !== '');
+  if (words.length === 0) throw new InvalidArgumentError('a QEMU is expected');
+  return words;
 }
 
 export const fullScanOption = () =>

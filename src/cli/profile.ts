@@ -1,9 +1,10 @@
-import { Command, InvalidArgumentError } from '@commander-js/extra-typings';
+import { Command } from '@commander-js/extra-typings';
 import { printable } from '../bytes/printable.ts';
 import { checkOutput } from '../node/output.ts';
 import { DEFAULT_STEP_LIMIT } from '../node/step-limit.ts';
 import { formatSize } from '../render/size.ts';
 import { progressLine } from './input.ts';
+import { parseSeconds } from './options.ts';
 import { say } from './output.ts';
 
 const LOCKED_IMAGE =
@@ -59,10 +60,3 @@ Examples:
       throw error;
     }
   });
-
-function parseSeconds(text: string): number {
-  const seconds = Number(text);
-  if (!(seconds > 0) || !Number.isFinite(seconds))
-    throw new InvalidArgumentError('a number of seconds is expected');
-  return seconds;
-}

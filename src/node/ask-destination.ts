@@ -10,6 +10,9 @@ const MAX_CPUS = 1 << 20;
 /** What a QEMU whose machine is stopped tells of it over QMP. */
 export type DestinationAnswers = Omit<Profile, 'commandLine' | 'messages' | 'schema' | 'stream'>;
 
+/** What a migration depends on. */
+export type MigrationAnswers = Pick<Profile, 'capabilities' | 'ramBlocks'>;
+
 /** Asks a QEMU all that a profile has, but for its state. Throws what Qmp.execute throws. */
 export async function askDestination(qmp: Qmp): Promise<DestinationAnswers> {
   const qemu = await qmp.execute('query-version', {}, readVersion);
@@ -25,8 +28,7 @@ export async function askDestination(qmp: Qmp): Promise<DestinationAnswers> {
   const type = await qmp.execute('qom-get', { path: '/machine', property: 'type' }, asText);
   const machineType = type.replace(/-machine$/, '');
   if (machineType === 'none') throw new Error('a machine of type none has no state: give -M');
-  const capabilities = await qmp.execute('query-migrate-capabilities', {}, readCapabilities);
-  const ramBlocks = parseRamBlocks(await qmp.monitor('info ramblock'));
+  const { capabilities, ramBlocks } = await askMigration(qmp);
   const possibleCpus = await readPossibleCpus(qmp);
   const blockNodes = await readBlockNodes(qmp);
   return {
@@ -43,8 +45,14 @@ export async function askDestination(qmp: Qmp): Promise<DestinationAnswers> {
   };
 }
 
+/** Asks a QEMU how it would migrate, and what memory. Throws what Qmp.execute throws. */
+export async function askMigration(qmp: Qmp): Promise<MigrationAnswers> {
+  const capabilities = await qmp.execute('query-migrate-capabilities', {}, readCapabilities);
+  return { capabilities, ramBlocks: parseRamBlocks(await qmp.monitor('info ramblock')) };
+}
+
 /** VersionInfo of qapi/control.json. */
-function readVersion(value: unknown, path: string): Profile['qemu'] {
+export function readVersion(value: unknown, path: string): Profile['qemu'] {
   const answer = asObject(value, path);
   const triple = asObject(answer['qemu'], 'qemu');
   const numbers = ['major', 'minor', 'micro'].map((name) => asInteger(triple[name], 0, 1000, `qemu.${name}`));

@@ -1,30 +1,15 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { DecodeError } from '../bytes/diagnostic.ts';
-import { type Profile, type ProfileRamBlock, parseProfile, serializeProfile } from '../check/profile.ts';
+import { type Profile, parseProfile, serializeProfile } from '../check/profile.ts';
 import { isOlder } from '../check/version.ts';
 import { withoutRamPages } from '../ops/without-ram-pages.ts';
-import { asInteger, asObject, asText } from '../schema/checked-json.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
 import { openVm } from '../vm/vm.ts';
 import { askDestination, type DestinationAnswers } from './ask-destination.ts';
 import { binaryOfProcess } from './binary-of-process.ts';
-import type { FileSource } from './file-source.ts';
-import { listenOnce, type OneConnection } from './one-connection.ts';
-import { type Qmp, QmpError } from './qmp.ts';
+import { saveState } from './save-state.ts';
 import { extractSchemaOfFile } from './schema-file.ts';
-import { halfOfFreeSpace, type SpoolLimit, spoolToFile } from './spool.ts';
 import { PausedQemu, QemuEnded, type StartOptions } from './start-qemu.ts';
-import type { LimitedStep } from './step-limit.ts';
 import { withVirtioFeatures } from './virtio-status.ts';
-
-/** Bytes a second: as fast as can be. */
-const BANDWIDTH = 2 ** 40;
-/** Bytes that a state may have beside its RAM. */
-const MAX_DEVICE_STATE = 128 << 20;
-/** Milliseconds between two questions how far the migration is. */
-const POLL = 50;
-/** Capabilities that say what is in the stream, and stay; the others say how it is sent. */
-const KEPT_CAPABILITIES: ReadonlySet<string> = new Set(['x-ignore-shared', 'validate-uuid']);
 
 export interface CaptureOptions extends StartOptions {
   /** Called with the bytes of RAM that QEMU has looked at, and all of them. */
@@ -37,13 +22,6 @@ export interface Capture {
   readonly removed: readonly string[];
   /** Why something is missing in the profile. */
   readonly warnings: readonly string[];
-}
-
-interface MigrationStatus {
-  readonly status: string;
-  readonly remaining: number;
-  readonly total: number;
-  readonly reason: string | undefined;
 }
 
 /**
@@ -102,90 +80,16 @@ async function extractSchema(qemu: PausedQemu): Promise<QemuSchema> {
   return extractSchemaOfFile(await binaryOfProcess(await qemu.findPid()));
 }
 
-/** Lets QEMU send its state to a port of ours, over one plain connection, and takes the pages of RAM out. */
+/** QEMU's state, without the pages of RAM. */
 async function captureStream(
-  { qmp, limit }: PausedQemu,
-  { capabilities, ramBlocks }: DestinationAnswers,
+  qemu: PausedQemu,
+  destination: DestinationAnswers,
   { onProgress }: CaptureOptions,
 ): Promise<Uint8Array> {
-  const off = Object.keys(capabilities).filter((name) => capabilities[name] && !KEPT_CAPABILITIES.has(name));
-  await qmp.execute('migrate-set-capabilities', {
-    capabilities: off.map((capability) => ({ capability, state: false })),
-  });
-  await qmp.execute('migrate-set-parameters', { 'max-bandwidth': BANDWIDTH });
-  // The vmdesc says what is in the stream better than anything else does; QEMU may have been told to leave it out.
-  await qmp.execute('qom-set', { path: '/machine', property: 'suppress-vmdesc', value: false });
-  const most = await mostOfStream(ramBlocks);
-  const listener = await listenOnce();
-  const sending = limit.begin('sending its state');
-  let received: FileSource | undefined;
-  const receiving = listener.connection.then(async (socket) => {
-    received = await spoolToFile(socket, 'the stream that QEMU sent', { limit: most });
-  });
+  const received = await saveState(qemu, destination, 'the stream that QEMU sent', onProgress);
   try {
-    await qmp.execute('migrate', { uri: `tcp:127.0.0.1:${listener.port}` }).catch((error) => {
-      throw error instanceof QmpError ? cannotMigrate(error.desc) : error;
-    });
-    // Where the connection breaks QEMU has more to say of it.
-    const kept = receiving.catch((error) => {
-      if (error instanceof DecodeError) throw error;
-    });
-    const done = migrated(qmp, listener, sending, onProgress).catch(async (error) => {
-      // It may have failed because we took no more.
-      listener.close();
-      await kept;
-      throw error;
-    });
-    await Promise.all([done, kept]);
-    if (!received) throw new Error('the connection broke over which QEMU sent its state');
     return await withoutRamPages(await openVm(received));
   } finally {
-    sending.end();
-    listener.close();
-    await receiving.catch(() => {});
-    await received?.close();
+    await received.close();
   }
-}
-
-/** A machine that does not run sends each page once, or twice where QEMU itself writes to it meanwhile. */
-async function mostOfStream(ramBlocks: readonly ProfileRamBlock[]): Promise<SpoolLimit> {
-  const bytes = 2 * ramBlocks.reduce((sum, { usedLength }) => sum + usedLength, 0) + MAX_DEVICE_STATE;
-  const free = await halfOfFreeSpace();
-  return bytes < free.bytes
-    ? { bytes, reason: `twice the RAM of the machine and ${MAX_DEVICE_STATE} more` }
-    : free;
-}
-
-async function migrated(
-  qmp: Qmp,
-  listener: OneConnection,
-  sending: LimitedStep,
-  onProgress: CaptureOptions['onProgress'],
-): Promise<void> {
-  for (let before = ''; ; await sleep(POLL)) {
-    const { status, remaining, total, reason } = await qmp.execute('query-migrate', {}, readMigration);
-    if (status === 'completed') return;
-    if (status === 'failed' || status === 'cancelled')
-      throw cannotMigrate(reason ?? `the migration ${status}`);
-    onProgress?.(total - remaining, total);
-    const now = `${status} ${remaining} ${listener.bytesRead()}`;
-    if (now !== before) sending.progress();
-    before = now;
-  }
-}
-
-/** MigrationInfo of qapi/migration.json, as far as it is used. Before anything is sent it has nothing. */
-function readMigration(value: unknown, path: string): MigrationStatus {
-  const { status, ram, 'error-desc': reason } = asObject(value, path);
-  const { remaining, total } = ram === undefined ? { remaining: 0, total: 0 } : asObject(ram, 'ram');
-  return {
-    status: status === undefined ? '' : asText(status, 'status'),
-    remaining: asInteger(remaining, 0, Number.MAX_SAFE_INTEGER, 'ram.remaining'),
-    total: asInteger(total, 0, Number.MAX_SAFE_INTEGER, 'ram.total'),
-    reason: reason === undefined ? undefined : asText(reason, 'error-desc'),
-  };
-}
-
-function cannotMigrate(reason: string): Error {
-  return new Error(`QEMU cannot migrate this machine: ${reason}`);
 }

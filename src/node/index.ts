@@ -29,6 +29,8 @@ export { drawingPng } from './png.ts';
 export { compressProfile, openProfile, writeProfileFile } from './profile-file.ts';
 export { findQemuModules } from './qemu-modules.ts';
 export { writeRamMap } from './ram-map-file.ts';
+export { type RoundtripOptions, roundtrip } from './roundtrip.ts';
+export type { MigrationProgress } from './save-state.ts';
 export { extractSchemaOfFile, openSchema, openSchemaOrDump, writeSchemaFile } from './schema-file.ts';
 export type { SpoolLimit, SpoolOptions } from './spool.ts';
 export { openPath, openStandardInput, spoolToFile } from './spool.ts';

@@ -1,6 +1,7 @@
 import { type FinishedSource, memorySource } from '../bytes/source.ts';
 import { Destination, type DestinationKnowledge } from '../check/destination.ts';
 import { factsOfProfile } from '../check/facts.ts';
+import type { Profile } from '../check/profile.ts';
 import { profile as profileContainer } from '../containers/profile.ts';
 import { SchemaTables } from '../layout/tables.ts';
 import { builtinTablesOfWriter } from '../vm/builtin-tables.ts';
@@ -48,24 +49,34 @@ export async function openDestination({
       return { ...(await destinationOfStream(source, given, set)), close: () => input.close() };
     const read = await readProfile(source, profile);
     await input.close();
-    const tables = given ?? (read.schema && new SchemaTables(read.schema));
-    const own = await openVm(memorySource(read.stream, profile), {
-      pagesLeftOut: true,
-      ...(tables ? { tables } : {}),
-    });
-    const knowledge = {
-      ...set,
-      commandLine: read.commandLine,
-      tables,
-      own,
-      facts: factsOfProfile(read),
-      qemuVersion: read.qemu.version,
-    };
-    return { destination: new Destination(knowledge), remarks: [], close: async () => {} };
+    const destination = await destinationOfProfile(read, profile, given, set);
+    return { destination, remarks: [], close: async () => {} };
   } catch (error) {
     await input.close();
     throw error;
   }
+}
+
+/** A destination of which there is a profile, which messages call `name`; `given` tables come before its own. */
+export async function destinationOfProfile(
+  profile: Profile,
+  name: string,
+  given?: SchemaTables,
+  set: Pick<DestinationKnowledge, 'capabilities' | 'parameters'> = {},
+): Promise<Destination> {
+  const tables = given ?? (profile.schema && new SchemaTables(profile.schema));
+  const own = await openVm(memorySource(profile.stream, name), {
+    pagesLeftOut: true,
+    ...(tables ? { tables } : {}),
+  });
+  return new Destination({
+    ...set,
+    commandLine: profile.commandLine,
+    tables,
+    own,
+    facts: factsOfProfile(profile),
+    qemuVersion: profile.qemu.version,
+  });
 }
 
 /** A destination of which there is a stream; built-in tables stand for those of its QEMU where these are not given. */

@@ -55,6 +55,11 @@ export function prepareCommandLine(command: readonly string[]): QemuCommandLine 
   };
 }
 
+/** The same options for another QEMU, which is given with the programs in front of it that start it. */
+export function withOtherQemu(command: readonly string[], qemu: readonly string[]): readonly string[] {
+  return [...qemu, ...command.slice(Math.max(0, command.findIndex(isQemu)) + 1)];
+}
+
 /** Whether a word is a program of QEMU's. */
 export function isQemu(word: string): boolean {
   return /^qemu-(system-|kvm)|^kvm$/.test(basename(word));

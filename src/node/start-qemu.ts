@@ -17,6 +17,8 @@ export interface StartOptions {
    * minutes without it.
    */
   readonly timeout?: number | undefined;
+  /** Waits for a state that is to be loaded, before which the machine has none. */
+  readonly incoming?: boolean | undefined;
 }
 
 /** QEMU ended, or was ended, before its time. The message says what it was doing. */
@@ -33,6 +35,9 @@ export class QemuEnded extends Error {
     this.signal = signal;
   }
 }
+
+/** It was ended as a step took too long. */
+export class QemuTooSlow extends QemuEnded {}
 
 /** A QEMU that runs a machine which is stopped. */
 export class PausedQemu {
@@ -59,13 +64,14 @@ export class PausedQemu {
     options: StartOptions,
     run: (qemu: PausedQemu) => Promise<T>,
   ): Promise<T> {
-    const { signal, timeout = DEFAULT_STEP_LIMIT } = options;
+    const { signal, timeout = DEFAULT_STEP_LIMIT, incoming = false } = options;
     if (!(timeout > 0) || !Number.isFinite(timeout)) throw badArgument(`no time limit: ${timeout}`);
     signal?.throwIfAborted();
     const { args, removed, hasDisplay } = prepareCommandLine(command);
     const listener = await listenOnce();
     const own = [
       '-S',
+      ...(incoming ? ['-incoming', 'defer'] : []),
       ...(hasDisplay ? [] : ['-display', 'none']),
       ...['-chardev', `socket,id=${CHARDEV},host=127.0.0.1,port=${listener.port},delay=off`],
       ...['-qmp', `chardev:${CHARDEV}`],
@@ -76,7 +82,7 @@ export class PausedQemu {
     });
     const stop = new Stop();
     const limit = new StepLimit(timeout, (step) =>
-      stop.stop(new QemuEnded(`QEMU took longer than ${timeout / 1000} s ${step}`, process.lines)),
+      stop.stop(new QemuTooSlow(`QEMU took longer than ${timeout / 1000} s ${step}`, process.lines)),
     );
     const onAbort = () => stop.stop(signal?.reason);
     signal?.addEventListener('abort', onAbort);

@@ -45,7 +45,8 @@ export const volatileFields: readonly VolatileField[] = [
     'todclock/(content)',
     'intel-hda/wall_base_ns',
   ].map(because('clock')),
-  // Seconds, minutes, hours, weekday, day, month, year; century.
+  // Seconds, minutes, hours, weekday, day, month, year; register C, in which an update of these is flagged, which comes of
+  // the host's clock, also while the machine is stopped; century.
   {
     selector: 'mc146818rtc/cmos_data',
     bytes: [
@@ -53,6 +54,7 @@ export const volatileFields: readonly VolatileField[] = [
       { start: 0x02, end: 0x03 },
       { start: 0x04, end: 0x05 },
       { start: 0x06, end: 0x0a },
+      { start: 0x0c, end: 0x0d },
       { start: 0x32, end: 0x33 },
     ],
     why: 'clock',

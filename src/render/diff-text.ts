@@ -39,20 +39,28 @@ const MAX_NAME_WIDTH = 44;
 
 /** The differences of two streams, line by line without newlines. */
 export function* diffText(diff: StreamDiff, display: Partial<DiffTextOptions> = {}): Generator<string> {
-  const options: Context = {
-    ...plainText,
-    width: WIDE,
-    sideBySide: false,
-    full: false,
-    ...display,
-    structure: diff.structure,
-  };
-  const { style } = options;
+  const { style } = contextOf(diff, display);
   for (const side of ['a', 'b'] as const) {
     const { name, machineType, sections, size } = diff[side];
     const facts = [machineType ?? 'no machine type', `${sections} sections`, formatSize(size)];
     yield `${style.heading(side.toUpperCase())}  ${printable(name)}  ${style.faint(printable(facts.join(', ')))}`;
   }
+  yield* differencesText(diff, display);
+  yield '';
+  yield* totals(diff);
+}
+
+function contextOf({ structure }: StreamDiff, display: Partial<DiffTextOptions>): Context {
+  return { ...plainText, width: WIDE, sideBySide: false, full: false, ...display, structure };
+}
+
+/** The differences alone, each part behind an empty line. */
+export function* differencesText(
+  diff: StreamDiff,
+  display: Partial<DiffTextOptions> = {},
+): Generator<string> {
+  const options = contextOf(diff, display);
+  const { style } = options;
   if (diff.footers) {
     const text = (has: boolean) => (has ? 'footers' : 'no footers');
     yield '';
@@ -67,8 +75,6 @@ export function* diffText(diff: StreamDiff, display: Partial<DiffTextOptions> = 
     yield `${INDENT}${mark('changed', style)} elsewhere among the others in B: ${namesText(diff.order, options)}`;
   }
   if (diff.ram) yield* ramLines(diff.ram, options);
-  yield '';
-  yield* totals(diff);
 }
 
 function* totals(diff: StreamDiff): Generator<string> {
