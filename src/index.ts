@@ -54,8 +54,9 @@ export {
   type CompatOptions,
   type CompatReport,
   compareSides,
-  type Direction,
 } from './compat/compat.ts';
+export type { Direction } from './compat/direction.ts';
+export type { MachineCounts, MachineSummary } from './compat/machines.ts';
 export { type CompatRank, type CompatRule, compatRanks, compatRules } from './compat/rules.ts';
 export type { RootVmsd, Side, SideFacts } from './compat/side.ts';
 export { sideOfDump } from './compat/side-of-dump.ts';
@@ -296,6 +297,7 @@ export {
 } from './schema/dump-vmstate.ts';
 export { parseSchema } from './schema/parse-schema.ts';
 export * from './schema/qemu-schema.ts';
+export { type MachineTables, parseQueryMachines } from './schema/query-machines.ts';
 export type { DeviceSchema, FieldSchema, Schema, StructSchema } from './schema/schema.ts';
 export { serializeSchema } from './schema/serialize-schema.ts';
 export type { JsonObject, JsonValue } from './schema/vmdesc.ts';

@@ -18,6 +18,10 @@ const extractCommand = new Command('extract')
     'a device module (hw-*.so), instead of those beside the binary; repeatable',
     collect,
   )
+  .option(
+    '--query-machines <file>',
+    'what this QEMU answered to query-machines {"compat-props": true}, in place of what is found in the binary',
+  )
   .addHelpText(
     'after',
     `
@@ -27,12 +31,13 @@ Examples:
   vmwalk schema extract /usr/bin/qemu-system-x86_64 -o q.json.gz
   vmwalk schema extract ./build/qemu-system-aarch64 | jq '.qemuVersion'`,
   )
-  .action(async (binary, { output: file, module: modules }) => {
+  .action(async (binary, { output: file, module: modules, queryMachines }) => {
     await checkSchemaOutput(file);
-    const { extractSchemaOfFile } = await import('../node/schema-file.ts');
+    const { extractSchemaOfFile, readQueryMachinesFile } = await import('../node/schema-file.ts');
     const schema = await extractSchemaOfFile(binary, modules);
     warnOfModules(schema, modules ?? []);
-    await writeSchema(schema, file);
+    const machines = queryMachines === undefined ? {} : await readQueryMachinesFile(queryMachines);
+    await writeSchema({ ...schema, ...machines }, file);
   });
 
 const learnCommand = new Command('learn')

@@ -3,19 +3,17 @@ import { badArgument, printable } from '../bytes/diagnostic.ts';
 import { type GlobPattern, globPattern } from '../bytes/glob.ts';
 import { compareVmsds } from './compare-items.ts';
 import { compareVersions } from './compare-versions.ts';
+import { type Direction, directions } from './direction.ts';
 import { ItemBudget } from './item-budget.ts';
-import { pairRoots, type RootPair } from './pair-roots.ts';
+import { type MachineSummary, sharedMachines, summaryOf, versionedMachines } from './machines.ts';
+import { type PairedRoots, pairRoots, type RootPair } from './pair-roots.ts';
 import { compatRanks } from './rules.ts';
 import type { RootVmsd, Side, SideFacts } from './side.ts';
-import { SideView } from './side-view.ts';
+import { type AskedPlace, SideView } from './side-view.ts';
 import type { WireFinding } from './wire-finding.ts';
 
 /** Fields and structs of all devices of both sides together, in one direction; real ones have some 11,000. */
 const MAX_ITEMS = 1_000_000;
-
-export type Direction = 'old-to-new' | 'new-to-old';
-/** Both, in order. */
-export const directions: readonly Direction[] = ['old-to-new', 'new-to-old'];
 
 export interface CompatOptions {
   /** Both without it. */
@@ -23,6 +21,11 @@ export interface CompatOptions {
   /** Globs over names of VMSDs and QOM types: `*` matches within one name, `**` anything, `?` one character. */
   readonly only?: readonly string[];
   readonly ignore?: readonly string[];
+  /**
+   * Machine types, or globs over those that both sides have: findings are those that their VMs have, if nobody sets what
+   * the machine type sets.
+   */
+  readonly machines?: readonly string[] | undefined;
 }
 
 /** How two builds of QEMU get on with each other's device state. */
@@ -34,6 +37,11 @@ export interface CompatReport {
   readonly compared: number;
   /** Ranked, the worst first; of one rank by device. */
   readonly findings: readonly CompatFinding[];
+  /**
+   * Of the machine types that were asked for; without those, of all with a version that both sides have and know what
+   * they set.
+   */
+  readonly machines: readonly MachineSummary[];
 }
 
 /** A difference that matters, or could, in one direction. What several devices share is one finding. */
@@ -42,6 +50,8 @@ export interface CompatFinding extends Omit<WireFinding, 'path'> {
   readonly devices: readonly CompatDevice[];
   /** What comes with a version that is refused: never read, so no findings of their own. */
   readonly differences: readonly string[];
+  /** Machine types whose VMs have it; undefined where none was asked for. */
+  readonly machineTypes?: readonly string[];
 }
 
 /** A device that a finding is about. */
@@ -53,54 +63,138 @@ export interface CompatDevice {
   readonly path: readonly string[];
 }
 
-/** Compares what two builds of QEMU write and read for each device. */
+/**
+ * Compares what two builds of QEMU write and read for each device. Throws DecodeError `bad-argument` for options that
+ * mean nothing, and machine types that a side does not have.
+ */
 export function compareSides(oldSide: Side, newSide: Side, options: CompatOptions = {}): CompatReport {
-  const { direction: way } = options;
+  const { direction: way, machines } = options;
   if (way !== undefined && !directions.includes(way))
     throw badArgument(`no direction: ${printable(String(way))}; ${directions.join(' and ')} are`);
-  const [old, fresh] = alike(oldSide, newSide);
-  const selects = compileSelection(options);
-  const findings = new Findings();
-  const paired = pairRoots(old, fresh);
-  const pairs = paired.pairs.filter((pair) => selects.device([pair.old, pair.new]));
   const asked = way === undefined ? directions : [way];
-  for (const direction of asked) {
-    const forward = direction === 'old-to-new';
-    const [source, destination] = forward ? [old, fresh] : [fresh, old];
-    const add = (root: RootVmsd, other: RootVmsd, found: readonly RootFinding[]) => {
-      findings.add(direction, [root, other], found);
-    };
-    const budget = new ItemBudget(MAX_ITEMS);
-    for (const pair of paired.pairs) {
-      const [saved, loaded] = forward ? [pair.old, pair.new] : [pair.new, pair.old];
-      add(
-        saved,
-        loaded,
-        compareRoots({ view: source, root: saved }, { view: destination, root: loaded }, budget),
-      );
-    }
-    for (const finding of renamedTypes(paired.pairs, forward))
-      findings.add(direction, finding.roots, [finding]);
-    const unpaired = new Set(forward ? paired.onlyOld : paired.onlyNew);
-    const names = new Set(destination.roots.map(({ vmsd }) => vmsd.name));
-    for (const root of source.roots) {
-      const finding = missing(
-        root,
-        unpaired.has(root),
-        names.has(root.vmsd.name),
-        source.side,
-        destination.side,
-      );
-      if (finding) add(root, root, [finding]);
-    }
-  }
+  const selects = compileSelection(options);
+  const comparison = new SidesComparison(oldSide, newSide);
+  const find = (machineType?: string) => {
+    const findings = new Findings();
+    for (const direction of asked) comparison.findInto(findings, direction, machineType);
+    return findings.sorted(selects);
+  };
+  const all = find();
+  const wanted = machines ? sharedMachines(oldSide, newSide, machines) : versionedMachines(oldSide, newSide);
+  const found = wanted.map((machineType) => ({ machineType, findings: find(machineType) }));
   return {
     old: oldSide.facts,
     new: newSide.facts,
     directions: asked,
-    compared: pairs.length,
-    findings: findings.sorted(selects),
+    compared: comparison.pairs.filter((pair) => selects.device([pair.old, pair.new])).length,
+    findings: machines ? inMachines(found) : all,
+    machines: found.map(({ machineType, findings }) =>
+      summaryOf(machineType, [oldSide, newSide], asked, all, findings),
+    ),
   };
+}
+
+/** Findings of several machine types, each once. */
+function inMachines(
+  found: readonly { readonly machineType: string; readonly findings: readonly CompatFinding[] }[],
+): CompatFinding[] {
+  const merged = new Map<string, { readonly finding: CompatFinding; readonly machineTypes: string[] }>();
+  for (const { machineType, findings } of found) {
+    for (const finding of findings) {
+      const key = JSON.stringify(finding);
+      const known = merged.get(key) ?? { finding, machineTypes: [] };
+      known.machineTypes.push(machineType);
+      merged.set(key, known);
+    }
+  }
+  return sortFindings(
+    [...merged.values()].map((each) => ({ ...each.finding, machineTypes: each.machineTypes })),
+  );
+}
+
+/** What a pair of roots gave in one direction. */
+interface PairResult {
+  /** Places of both that the findings hang on, if a machine type sets them. */
+  readonly asked: readonly [saved: readonly AskedPlace[], loaded: readonly AskedPlace[]];
+  readonly findings: readonly RootFinding[];
+  /** The same for machine types, by what they set those places to. */
+  readonly ofSettings: Map<string, readonly RootFinding[]>;
+}
+
+/** Two sides, of which no pair is compared twice under the same conditions. */
+class SidesComparison {
+  readonly #paired: PairedRoots;
+  readonly #views: readonly [SideView, SideView];
+  readonly #ofMachines = new Map<string, readonly [SideView, SideView]>();
+  readonly #results = new Map<string, PairResult>();
+
+  constructor(old: Side, fresh: Side) {
+    this.#views = alike(old, fresh);
+    this.#paired = pairRoots(...this.#views);
+  }
+
+  get pairs(): readonly RootPair[] {
+    return this.#paired.pairs;
+  }
+
+  /** All findings in a direction, for VMs of a machine type or for any. */
+  findInto(findings: Findings, direction: Direction, machineType: string | undefined): void {
+    const forward = direction === 'old-to-new';
+    const [old, fresh] = this.#views;
+    const [source, destination] = forward ? [old, fresh] : [fresh, old];
+    const { pairs, onlyOld, onlyNew } = this.#paired;
+    const budget = new ItemBudget(MAX_ITEMS);
+    for (const [i, pair] of pairs.entries()) {
+      const [saved, loaded] = forward ? [pair.old, pair.new] : [pair.new, pair.old];
+      const found = this.#compare(`${direction} ${i}`, pair, forward, machineType, budget);
+      findings.add(direction, [saved, loaded], found);
+    }
+    for (const finding of renamedTypes(pairs, forward)) findings.add(direction, finding.roots, [finding]);
+    const unpaired = new Set(forward ? onlyOld : onlyNew);
+    const names = new Set(destination.roots.map(({ vmsd }) => vmsd.name));
+    for (const root of source.roots) {
+      const isNamed = names.has(root.vmsd.name);
+      const finding = missing(root, unpaired.has(root), isNamed, source.side, destination.side);
+      if (finding) findings.add(direction, [root, root], [finding]);
+    }
+  }
+
+  #compare(
+    key: string,
+    pair: RootPair,
+    forward: boolean,
+    machineType: string | undefined,
+    budget: ItemBudget,
+  ): readonly RootFinding[] {
+    const roots = forward ? ([pair.old, pair.new] as const) : ([pair.new, pair.old] as const);
+    const run = ([old, fresh]: readonly [SideView, SideView]) => {
+      const [saved, loaded] = forward ? [old, fresh] : [fresh, old];
+      return compareRoots({ view: saved, root: roots[0] }, { view: loaded, root: roots[1] }, budget);
+    };
+    let known = this.#results.get(key);
+    if (!known) {
+      const [old, fresh] = this.#views;
+      const noted = fresh.noting(() => old.noting(() => run(this.#views)));
+      const { result: findings, asked } = noted.result;
+      known = { asked: [asked, noted.asked], findings, ofSettings: new Map() };
+      this.#results.set(key, known);
+    }
+    const { asked, findings, ofSettings } = known;
+    if (machineType === undefined || asked[0].length + asked[1].length === 0) return findings;
+    const settings = this.#views.map((view, i) => view.settings(machineType, asked[i]!)).join(', ');
+    const seen = ofSettings.get(settings) ?? run(this.#viewsOf(machineType));
+    ofSettings.set(settings, seen);
+    return seen;
+  }
+
+  #viewsOf(machineType: string): readonly [SideView, SideView] {
+    const [old, fresh] = this.#views;
+    const views =
+      this.#ofMachines.get(machineType) ??
+      ([old.ofMachine(machineType), fresh.ofMachine(machineType)] as const);
+    this.#ofMachines.set(machineType, views);
+    return views;
+  }
 }
 
 /** Both sides with what both know. */
@@ -319,19 +413,22 @@ class Findings {
   }
 
   sorted(selects: CompiledSelection): CompatFinding[] {
-    return [...this.#collected.values()]
-      .flatMap(({ finding, devices }): CompatFinding[] => {
-        const kept = devices.filter(({ roots }) => selects.finding(finding.vmsd, roots));
-        if (kept.length === 0) return [];
-        return [{ ...finding, devices: kept.map(({ device }) => device) }];
-      })
-      .sort(
-        (a, b) =>
-          directions.indexOf(a.direction) - directions.indexOf(b.direction) ||
-          compatRanks.indexOf(a.rank) - compatRanks.indexOf(b.rank) ||
-          compareText(a.vmsd, b.vmsd),
-      );
+    const found = [...this.#collected.values()].flatMap(({ finding, devices }): CompatFinding[] => {
+      const kept = devices.filter(({ roots }) => selects.finding(finding.vmsd, roots));
+      if (kept.length === 0) return [];
+      return [{ ...finding, devices: kept.map(({ device }) => device) }];
+    });
+    return sortFindings(found);
   }
+}
+
+function sortFindings(findings: readonly CompatFinding[]): CompatFinding[] {
+  return [...findings].sort(
+    (a, b) =>
+      directions.indexOf(a.direction) - directions.indexOf(b.direction) ||
+      compatRanks.indexOf(a.rank) - compatRanks.indexOf(b.rank) ||
+      compareText(a.vmsd, b.vmsd),
+  );
 }
 
 /** By code units: the same everywhere. */

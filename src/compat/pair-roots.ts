@@ -8,7 +8,7 @@ export interface RootPair {
   readonly new: RootVmsd;
 }
 
-interface PairedRoots {
+export interface PairedRoots {
   readonly pairs: readonly RootPair[];
   readonly onlyOld: readonly RootVmsd[];
   readonly onlyNew: readonly RootVmsd[];

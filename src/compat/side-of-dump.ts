@@ -29,5 +29,7 @@ export function sideOfDump(dump: DumpVmstate, name: string): Side {
     hasCounts: dump.hasCounts,
     hasAll: dump.isCut ? 'nothing' : 'types',
     names: undefined,
+    machineTypes: undefined,
+    pinned: undefined,
   };
 }

@@ -2,12 +2,14 @@ import { appendTo } from '../bytes/append-to.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
 import { TablesCompiler } from '../vmsd/compile-tables.ts';
 import { MemberNames } from './member-names.ts';
+import { PinnedProperties } from './pinned-properties.ts';
 import type { RootVmsd, Side } from './side.ts';
 
 /** The side of the tables of a binary, or of what was learned from streams. `name` is for people. */
 export function sideOfSchema(schema: QemuSchema, name: string): Side {
   const compiler = new TablesCompiler(schema);
   const learned = schema.origin === 'streams';
+  const roots = rootsOf(schema, compiler);
   return {
     facts: {
       name,
@@ -16,11 +18,13 @@ export function sideOfSchema(schema: QemuSchema, name: string): Side {
       target: schema.target,
       remarks: learned ? ['learned from streams: what was in none of them is not known'] : [],
     },
-    roots: rootsOf(schema, compiler),
+    roots,
     types: learned ? undefined : new Set(schema.types.map((type) => type.name)),
     hasCounts: true,
     hasAll: learned ? 'nothing' : 'vmsds',
     names: new MemberNames(schema, compiler),
+    machineTypes: learned ? undefined : schema.machineTypes,
+    pinned: schema.machineProperties.length === 0 ? undefined : new PinnedProperties(schema, compiler, roots),
   };
 }
 

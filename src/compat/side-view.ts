@@ -1,4 +1,5 @@
-import { evaluate } from '../expressions/evaluate.ts';
+import { evaluate, type MemoryPlace } from '../expressions/evaluate.ts';
+import type { Expression } from '../expressions/expression.ts';
 import { fixedInfoLength } from '../infos/infos.ts';
 import {
   type CompiledField,
@@ -69,6 +70,18 @@ export interface AskedTest {
   readonly answer: boolean | undefined;
 }
 
+/** A place that a function of a VMSD reads, and that machine types set. */
+export interface AskedPlace {
+  readonly vmsd: CompiledVmsd;
+  readonly place: MemoryPlace;
+}
+
+/** What a test says, if that can be told, and which places that machine types set it hangs on. */
+interface Answer {
+  readonly value: boolean | undefined;
+  readonly asked: readonly AskedPlace[];
+}
+
 /** How much of a side is compared: all, or what `-dump-vmstate` would show of it. What that leaves out is no difference. */
 interface Detail {
   readonly types: boolean;
@@ -82,11 +95,41 @@ export class SideView {
   readonly #detail: Detail;
   readonly #forms = new Map<CompiledField, WireForm>();
   readonly #shapes = new Map<ExistenceTest, string | undefined>();
-  readonly #answers = new Map<ExistenceTest, Map<number, boolean | undefined>>();
+  readonly #answers = new Map<CompiledVmsd, Map<ExistenceTest, Map<number, Answer>>>();
+  readonly #machineType: string | undefined;
+  #asked: AskedPlace[] | undefined;
 
-  constructor(side: Side, detail: Detail) {
+  /** With a machine type, what that sets members to is known to tests. */
+  constructor(side: Side, detail: Detail, machineType?: string) {
     this.side = side;
     this.#detail = detail;
+    this.#machineType = machineType;
+  }
+
+  /** The same side for a VM of a machine type. */
+  ofMachine(machineType: string): SideView {
+    return new SideView(this.side, this.#detail, machineType);
+  }
+
+  /** Runs a function, and gathers those places that its questions hang on and that machine types set. */
+  noting<T>(run: () => T): { readonly result: T; readonly asked: readonly AskedPlace[] } {
+    const asked: AskedPlace[] = [];
+    this.#asked = asked;
+    try {
+      return { result: run(), asked };
+    } finally {
+      this.#asked = undefined;
+    }
+  }
+
+  /** What a machine type sets these places to: the same text for the same values. */
+  settings(machineType: string, asked: readonly AskedPlace[]): string {
+    return asked
+      .map(({ vmsd, place }) => {
+        const bits = this.side.pinned?.value(machineType, vmsd, place);
+        return bits ? `${bits.value}/${bits.known}` : '';
+      })
+      .join(' ');
   }
 
   get roots(): readonly RootVmsd[] {
@@ -108,8 +151,9 @@ export class SideView {
   }
 
   /** Is a subsection sent? Undefined: that hangs on the device. */
-  isSent({ needed, versionId }: CompiledVmsd): boolean | undefined {
-    return needed ? this.#answer(needed, versionId) : true;
+  isSent(vmsd: CompiledVmsd): boolean | undefined {
+    const { needed, versionId } = vmsd;
+    return needed ? this.#answer(needed, vmsd, versionId) : true;
   }
 
   /** A test of a field of a VMSD, or of itself. */
@@ -122,7 +166,7 @@ export class SideView {
           ? expressionText(expression, versionId, (place, mask) => names.name(vmsd, place, mask))
           : undefined,
       shape: this.#shape(test),
-      answer: this.#answer(test, versionId),
+      answer: this.#answer(test, vmsd, versionId),
     };
   }
 
@@ -133,20 +177,32 @@ export class SideView {
     return this.#shapes.get(test);
   }
 
-  #answer(test: ExistenceTest, versionId: number): boolean | undefined {
+  #answer(test: ExistenceTest, vmsd: CompiledVmsd, versionId: number): boolean | undefined {
     const { expression } = test;
     if (expression === undefined || !this.#detail.types) return undefined;
     // Asked for each device that embeds the VMSD.
-    let answers = this.#answers.get(test);
-    if (!answers) {
-      answers = new Map();
-      this.#answers.set(test, answers);
-    }
-    if (answers.has(versionId)) return answers.get(versionId);
-    const result = evaluate(expression, { version: versionId, load: () => undefined });
-    const answer = result.known ? result.value !== 0n : undefined;
+    const ofVmsd = this.#answers.get(vmsd) ?? new Map<ExistenceTest, Map<number, Answer>>();
+    this.#answers.set(vmsd, ofVmsd);
+    const answers = ofVmsd.get(test) ?? new Map<number, Answer>();
+    ofVmsd.set(test, answers);
+    const answer = answers.get(versionId) ?? this.#evaluate(expression, vmsd, versionId);
     answers.set(versionId, answer);
-    return answer;
+    this.#asked?.push(...answer.asked);
+    return answer.value;
+  }
+
+  #evaluate(expression: Expression, vmsd: CompiledVmsd, version: number): Answer {
+    const { pinned } = this.side;
+    const asked: AskedPlace[] = [];
+    const result = evaluate(expression, {
+      version,
+      load: (place) => {
+        if (!pinned?.isPinned(vmsd, place)) return undefined;
+        asked.push({ vmsd, place });
+        return this.#machineType === undefined ? undefined : pinned.value(this.#machineType, vmsd, place);
+      },
+    });
+    return { value: result.known ? result.value !== 0n : undefined, asked };
   }
 
   /** What a field of a VMSD puts on the wire. */

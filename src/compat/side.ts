@@ -1,5 +1,6 @@
 import type { CompiledVmsd } from '../vmsd/compiled.ts';
 import type { MemberNames } from './member-names.ts';
+import type { PinnedProperties } from './pinned-properties.ts';
 
 /** A QEMU's devices, whether they are known from a binary, from streams, or from `-dump-vmstate`. */
 export interface Side {
@@ -17,6 +18,10 @@ export interface Side {
   readonly hasCounts: boolean;
   /** What the members are called that tests and counts read; undefined where none is known. @internal */
   readonly names: MemberNames | undefined;
+  /** Machine types that it has; undefined where that is not known. */
+  readonly machineTypes: readonly string[] | undefined;
+  /** What machine types set members to; undefined where that is not known of any. @internal */
+  readonly pinned: PinnedProperties | undefined;
 }
 
 /** What a side is, for people. */

@@ -77,6 +77,8 @@ export function schemaOfProgram(program: LoadedProgram): QemuSchema {
     objects: objects.map((object) => ({ name: fileName(object.name), buildId: object.buildId })),
     ...tables,
     expressions: [],
+    globalPropertyLists: [],
+    machineProperties: [],
     ...readTypes(program, types, new Map(vmsds.map(({ address }, i) => [address, i]))),
   };
 }

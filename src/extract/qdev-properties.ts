@@ -43,6 +43,8 @@ const plainTypes: ReadonlySet<string> = new Set([
 ]);
 const MAX_STRUCT_SIZE = 1 << 28;
 const MAX_PROPERTIES = 4096;
+/** Properties behind each other whose infos are filled when the program runs; real lists have 3. */
+const MAX_UNFINISHED = 16;
 /** Properties of all devices together: real binaries have some 1300. */
 const MAX_TOTAL = 50_000;
 
@@ -101,7 +103,8 @@ export class PropertyReader {
     let expected = -1;
     for (const address of this.#places) {
       const last = lists.at(-1);
-      if (last && address === expected && !heads.has(address) && last.properties.length < MAX_PROPERTIES)
+      const goesOn = address === expected || this.#areUnfinished(expected, address, heads);
+      if (last && goesOn && !heads.has(address) && last.properties.length < MAX_PROPERTIES)
         last.properties.push(this.#property(address));
       else lists.push({ address, properties: [this.#property(address)] });
       expected = address + this.#layout.stride;
@@ -109,6 +112,19 @@ export class PropertyReader {
     return lists.filter(
       ({ address, properties }) => heads.has(address) || properties.some(({ type }) => plainTypes.has(type)),
     );
+  }
+
+  /** Whether there are only Properties between two addresses whose infos the program fills when it runs (`e1000e`). */
+  #areUnfinished(start: number, end: number, heads: ReadonlySet<number>): boolean {
+    const { stride } = this.#layout;
+    if (start < 0 || end <= start || end - start > MAX_UNFINISHED * stride || (end - start) % stride !== 0)
+      return false;
+    for (let address = start; address < end; address += stride) {
+      const info = this.#image.pointer(address + INFO);
+      if (info === 0 || heads.has(address) || !this.#image.segmentAt(info)?.writable) return false;
+      if (!this.#hasPropertyShape(address, this.#layout)) return false;
+    }
+    return true;
   }
 
   #isInfo(address: number): boolean {
@@ -138,9 +154,13 @@ export class PropertyReader {
   }
 
   #isProperty(address: number, layout: PropertyLayout): boolean {
+    const info = this.#image.pointer(address + INFO);
+    return info !== 0 && this.#isInfo(info) && this.#hasPropertyShape(address, layout);
+  }
+
+  /** Can the members other than the info be those of a Property? */
+  #hasPropertyShape(address: number, layout: PropertyLayout): boolean {
     const image = this.#image;
-    const info = image.pointer(address + INFO);
-    if (info === 0 || !this.#isInfo(info)) return false;
     if (image.u64(address + OFFSET) > MAX_STRUCT_SIZE) return false;
     if (image.u8(address + layout.setDefault) > 1 || image.u8(address + layout.bit) > 63) return false;
     for (const at of layout.pointers) {

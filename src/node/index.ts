@@ -1,7 +1,7 @@
 export { extractSchema, type QemuSources } from '../extract/extract-schema.ts';
 export { type BuiltinSchema, builtinSchemas } from './builtin-schema-index.ts';
 export { type Capture, type CaptureOptions, captureProfile } from './capture-profile.ts';
-export { openSide } from './compat-side.ts';
+export { openSide, type SideOptions } from './compat-side.ts';
 export type { WrittenCore } from './core-file.ts';
 export { writeCore } from './core-file.ts';
 export type { DecompressionProgress } from './decompress.ts';
@@ -31,7 +31,13 @@ export { findQemuModules } from './qemu-modules.ts';
 export { writeRamMap } from './ram-map-file.ts';
 export { type RoundtripOptions, roundtrip } from './roundtrip.ts';
 export type { MigrationProgress } from './save-state.ts';
-export { extractSchemaOfFile, openSchema, openSchemaOrDump, writeSchemaFile } from './schema-file.ts';
+export {
+  extractSchemaOfFile,
+  openSchema,
+  openSchemaOrDump,
+  readQueryMachinesFile,
+  writeSchemaFile,
+} from './schema-file.ts';
 export type { SpoolLimit, SpoolOptions } from './spool.ts';
 export { openPath, openStandardInput, spoolToFile } from './spool.ts';
 export { QemuEnded, type StartOptions } from './start-qemu.ts';

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { DecodeError } from '../bytes/diagnostic.ts';
 import type { FinishedSource } from '../bytes/source.ts';
@@ -7,6 +7,7 @@ import { decodeText } from '../bytes/window.ts';
 import { type DumpVmstate, isDumpVmstate, parseDumpVmstate } from '../schema/dump-vmstate.ts';
 import { parseSchema, schemaOfJson } from '../schema/parse-schema.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
+import { type MachineTables, parseQueryMachines } from '../schema/query-machines.ts';
 import { serializeSchema } from '../schema/serialize-schema.ts';
 import { QEMU_VM_FILE_MAGIC } from '../stream/records.ts';
 import { schemaPath } from './builtin-schema-index.ts';
@@ -64,6 +65,28 @@ async function openText(name: string, modules?: readonly string[]): Promise<Qemu
     if (magic === QEMU_VM_FILE_MAGIC) throw badSchema(name, 'it is a migration stream');
     if (magic === ELF_MAGIC) return await extractFrom(source, modules ?? (await findQemuModules(path)));
     return await readText(source, magic >>> 16 === GZIP_MAGIC);
+  } finally {
+    await source.close();
+  }
+}
+
+/** What machine types set, from a file with QEMU's answer to `query-machines`. Throws DecodeError `io` or `bad-schema`. */
+export async function readQueryMachinesFile(path: string): Promise<MachineTables> {
+  const source = await openPath(path, SPOOLING);
+  try {
+    const isCompressed = magicOf(await source.read(0, 4)) >>> 16 === GZIP_MAGIC;
+    return parseQueryMachines(await readText(source, isCompressed), path);
+  } finally {
+    await source.close();
+  }
+}
+
+/** Is a file a binary? False for the name of a built-in schema, and for what cannot be read twice, such as a pipe. */
+export async function isElf(name: string): Promise<boolean> {
+  if (!statSync(name, { throwIfNoEntry: false })?.isFile()) return false;
+  const source = await openFile(name);
+  try {
+    return magicOf(await source.read(0, 4)) === ELF_MAGIC;
   } finally {
     await source.close();
   }

@@ -1,16 +1,13 @@
-import leven from 'leven';
 import { formatPath } from '../bytes/diagnostic.ts';
 import { globPattern } from '../bytes/glob.ts';
+import { MAX_NEAREST_LENGTH, Nearest } from '../bytes/nearest.ts';
 import { walk } from '../layout/children.ts';
 import type { Layout } from '../layout/node.ts';
 import { layouts, type OpenedStream } from '../layout/open.ts';
 import { compileSelectors, sectionNames } from './select.ts';
 
-/** Names that are suggested. */
-const MAX_SUGGESTED = 3;
-/** Fields of one section that are looked at, and characters of a name: comparing takes their product. */
+/** Fields of one section that are looked at. */
 const MAX_FIELDS = 2000;
-const MAX_LENGTH = 200;
 
 /** A selector that matches nothing, and names that it may have meant, the nearest first. */
 interface UnmatchedSelector {
@@ -52,7 +49,7 @@ class NearestNames {
   readonly #fields: Nearest;
 
   constructor(selector: string) {
-    this.#selector = selector.slice(0, MAX_LENGTH);
+    this.#selector = selector.slice(0, MAX_NEAREST_LENGTH);
     this.#sections = new Nearest(this.#selector);
     this.#fields = new Nearest(this.#selector);
     const slash = this.#selector.indexOf('/');
@@ -90,35 +87,5 @@ class NearestNames {
       if (path.length > 0) this.#fields.add(`${start}/${formatPath(path)}`);
       if (++count === MAX_FIELDS) return;
     }
-  }
-}
-
-/** The names that are nearest to one. */
-class Nearest {
-  readonly #wanted: string;
-  readonly #farthest: number;
-  readonly #found = new Map<string, number>();
-
-  constructor(wanted: string) {
-    this.#wanted = wanted.toLowerCase();
-    this.#farthest = Math.max(2, Math.floor(wanted.length / 3));
-  }
-
-  add(name: string): void {
-    if (this.#found.has(name) || name.length > MAX_LENGTH) return;
-    const near = name.toLowerCase();
-    // Who knows a part of the name is near, too.
-    const isPart = this.#wanted.length > 2 && (near.includes(this.#wanted) || this.#wanted.includes(near));
-    const distance = isPart ? 1 : leven(this.#wanted, near, { maxDistance: this.#farthest + 1 });
-    if (distance > this.#farthest) return;
-    this.#found.set(name, distance);
-    if (this.#found.size > MAX_SUGGESTED) {
-      const [worst] = [...this.#found].reduce((a, b) => (b[1] >= a[1] ? b : a));
-      this.#found.delete(worst);
-    }
-  }
-
-  list(): readonly string[] {
-    return [...this.#found].sort((a, b) => a[1] - b[1]).map(([name]) => name);
   }
 }

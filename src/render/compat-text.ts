@@ -1,9 +1,12 @@
 import { appendTo } from '../bytes/append-to.ts';
 import { printable } from '../bytes/diagnostic.ts';
-import type { CompatFinding, CompatReport, Direction } from '../compat/compat.ts';
+import type { CompatFinding, CompatReport } from '../compat/compat.ts';
+import type { Direction } from '../compat/direction.ts';
+import type { MachineSummary } from '../compat/machines.ts';
 import type { CompatRank, CompatRule } from '../compat/rules.ts';
 import type { SideFacts } from '../compat/side.ts';
 import { plainText, type TextOptions } from './style.ts';
+import { type Column, formatTable } from './text-table.ts';
 import { wrapLine } from './wrap.ts';
 
 export interface CompatTextOptions extends TextOptions {
@@ -50,7 +53,7 @@ export function* compatText(
     yield style.heading(arrows[direction]);
     for (const [name, group] of byDevice(shown)) {
       yield `  ${style.name(printable(name))}`;
-      for (const finding of group) yield* findingText(finding, options);
+      for (const finding of group) yield* findingText(finding, options, report.machines.length);
     }
     if (missing.length > 0) {
       const side = direction === 'old-to-new' ? 'OLD' : 'NEW';
@@ -59,6 +62,57 @@ export function* compatText(
     }
     if (hidden > 0) yield style.faint(`  ${hidden} more on the same bytes (--all)`);
   }
+  if (report.machines.length > 0) {
+    yield '';
+    const [title = '', ...rows] = machineTable(report);
+    yield style.heading(title);
+    yield* rows;
+  }
+}
+
+/** Machine types by what their VMs have; those behind each other that have the same are one row. */
+function machineTable({ machines, directions }: CompatReport): string[] {
+  const columns: Column[] = [
+    { title: 'machine type', align: 'left' },
+    ...directions.flatMap((direction) =>
+      ['breaks', 'may break', 'gated'].map(
+        (title): Column => ({ title: `${arrows[direction]} ${title}`, align: 'right' }),
+      ),
+    ),
+    ...(machines.some(({ undecided }) => undecided.length > 0)
+      ? [{ title: 'not known', align: 'left' } as const]
+      : []),
+  ];
+  const rows = machines.map((machine) => ({ machine, cells: machineCells(machine) }));
+  const groups: { readonly names: string[]; readonly cells: readonly string[] }[] = [];
+  for (const { machine, cells } of rows) {
+    const last = groups.at(-1);
+    const isAlike =
+      last !== undefined &&
+      familyOf(last.names[0] ?? '') === familyOf(machine.machineType) &&
+      last.cells.join() === cells.join();
+    if (isAlike) last.names.push(machine.machineType);
+    else groups.push({ names: [machine.machineType], cells });
+  }
+  return formatTable(
+    columns,
+    groups.map(({ names, cells }) => [
+      printable(names.length > 1 ? `${names[0]} \u2026 ${names.at(-1)}` : (names[0] ?? '')),
+      ...cells.slice(0, columns.length - 1),
+    ]),
+  );
+}
+
+function machineCells({ counts, undecided }: MachineSummary): string[] {
+  return [
+    ...counts.flatMap(({ certain, conditional, gated }) => [certain, conditional, gated].map(String)),
+    undecided.map((side) => side.toUpperCase()).join(' and '),
+  ];
+}
+
+/** A machine type without its version. */
+function familyOf(machineType: string): string {
+  return machineType.replace(/-[^-]*$/, '');
 }
 
 function* sideText(label: string, side: SideFacts, { style }: TextOptions): Generator<string> {
@@ -98,7 +152,11 @@ function listText(names: readonly string[]): string {
   return `${names.slice(0, MAX_DEVICES).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
-function* findingText(finding: CompatFinding, { style, width, all }: CompatTextOptions): Generator<string> {
+function* findingText(
+  finding: CompatFinding,
+  { style, width, all }: CompatTextOptions,
+  machines: number,
+): Generator<string> {
   const { rank, rule, message, conditions, bytes, qemuSays, differences } = finding;
   const paint = rank === 'certain' ? style.error : rank === 'conditional' ? style.warning : style.faint;
   const where = placeText(finding);
@@ -112,6 +170,9 @@ function* findingText(finding: CompatFinding, { style, width, all }: CompatTextO
   yield* lines.slice(1);
   if (conditions.length > 0 && rule !== 'compat-unmigratable')
     yield* wrapLine(`      if ${printable(conditions.join('; and '))}`, width, 2);
+  const { machineTypes = [] } = finding;
+  if (machineTypes.length > 0 && machineTypes.length < machines)
+    yield* wrapLine(`      for ${printable(listText(machineTypes))}`, width, 2);
   if (all)
     for (const difference of differences)
       yield* wrapLine(`      with it: ${printable(difference)}`, width, 2);

@@ -66,6 +66,8 @@ export function learnedSchema(
     propertyLists: maker.propertyLists,
     types: [],
     machineTypes,
+    globalPropertyLists: [],
+    machineProperties: [],
   };
 }
 

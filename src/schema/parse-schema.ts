@@ -14,7 +14,9 @@ import {
 } from './checked-json.ts';
 import {
   type FunctionExpression,
+  type GlobalProperty,
   type HostAddress,
+  type MachineProperties,
   type Property,
   type PropertyList,
   QEMU_SCHEMA_FORMAT,
@@ -78,6 +80,7 @@ interface TableSizes {
   readonly infos: number;
   readonly vmsds: number;
   readonly propertyLists: number;
+  readonly globalPropertyLists: number;
 }
 
 class SchemaParser {
@@ -103,6 +106,7 @@ class SchemaParser {
       infos: size('infos'),
       vmsds: size('vmsds'),
       propertyLists: size('propertyLists'),
+      globalPropertyLists: json['globalPropertyLists'] === undefined ? 0 : size('globalPropertyLists'),
     };
   }
 
@@ -137,6 +141,14 @@ class SchemaParser {
         json['machineTypes'] === undefined
           ? []
           : this.#rows('machineTypes', (name, path) => asString(name, path)),
+      globalPropertyLists:
+        json['globalPropertyLists'] === undefined
+          ? []
+          : this.#rows('globalPropertyLists', (row, path) => this.#globalProperties(row, path)),
+      machineProperties:
+        json['machineProperties'] === undefined
+          ? []
+          : this.#rows('machineProperties', (row, path) => this.#machineProperties(row, path)),
     };
   }
 
@@ -284,6 +296,28 @@ class SchemaParser {
       offset: asInteger(row[2] ?? 0, 0, Number.MAX_SAFE_INTEGER, `${path}[2]`),
       bit: bit === 0 ? undefined : bit - 1,
       defaultValue: row.length > 4 ? asInt64(row[4], `${path}[4]`) : undefined,
+    };
+  }
+
+  #globalProperties(value: unknown, path: string): GlobalProperty[] {
+    const row = asArray(value, path);
+    if (row.length % 3 !== 0)
+      throw new JsonProblem(`${quoted(path)} has ${row.length} columns, which is no multiple of 3`);
+    const properties: GlobalProperty[] = [];
+    for (let i = 0; i < row.length; i += 3) {
+      const text = (at: number) => this.#string(row[at], `${path}[${at}]`);
+      properties.push({ driver: text(i), property: text(i + 1), value: text(i + 2) });
+    }
+    return properties;
+  }
+
+  #machineProperties(value: unknown, path: string): MachineProperties {
+    const [name, ...lists] = asArray(value, path);
+    return {
+      machineType: this.#string(name, `${path}[0]`),
+      globalPropertyLists: lists.map((list, i) =>
+        this.#index(list, 'globalPropertyLists', `${path}[${i + 1}]`),
+      ),
     };
   }
 

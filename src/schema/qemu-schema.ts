@@ -41,6 +41,10 @@ export interface QemuSchema {
   readonly types: readonly QomType[];
   /** Machine types, as a stream's configuration names them (`pc-q35-7.2`), aliases apart; or those of the streams. */
   readonly machineTypes: readonly string[];
+  /** Lists of what machine types set properties to (`hw_compat_9_2`, `pc_compat_9_2`, those of single machine types). */
+  readonly globalPropertyLists: readonly (readonly GlobalProperty[])[];
+  /** Machine types of which it is known what they set; others may set anything. */
+  readonly machineProperties: readonly MachineProperties[];
 }
 
 /** A host architecture. */
@@ -197,6 +201,22 @@ export interface Property {
   readonly bit: number | undefined;
   /** Undefined where the table has no default. Signed, as int64_t. */
   readonly defaultValue: bigint | undefined;
+}
+
+/** A property that a machine type sets for all devices of a type (include/hw/qdev-core.h, GlobalProperty). */
+export interface GlobalProperty {
+  /** QOM type, often one that others are made of, or an interface. */
+  readonly driver: string;
+  readonly property: string;
+  /** As on a command line: `off`, `0x10`. */
+  readonly value: string;
+}
+
+/** What a machine type sets, as older QEMUs had it (MachineClass, compat_props). */
+export interface MachineProperties {
+  readonly machineType: string;
+  /** Indexes into `globalPropertyLists`, in the order in which they are applied: of two values the later counts. */
+  readonly globalPropertyLists: readonly number[];
 }
 
 /**

@@ -26,6 +26,10 @@ export interface SchemaJson {
   readonly propertyLists: readonly PropertyListJson[];
   readonly types: readonly TypeJson[];
   readonly machineTypes?: readonly string[];
+  /** Driver, property, value of each (all in `strings`), one behind the other. */
+  readonly globalPropertyLists?: readonly (readonly number[])[];
+  /** Machine type (in `strings`), then indexes into `globalPropertyLists`. */
+  readonly machineProperties?: readonly (readonly number[])[];
 }
 
 export interface VmsdJson {

@@ -27,6 +27,15 @@ export function schemaToJson(schema: QemuSchema): SchemaJson {
   const infos = schema.infos.map((info) => infoToRow(info, strings));
   const propertyLists = schema.propertyLists.map((list) => propertiesToJson(list, strings));
   const types = schema.types.map((type) => typeToJson(type, strings));
+  const globalPropertyLists = schema.globalPropertyLists.map((list) =>
+    list.flatMap(({ driver, property, value }) =>
+      [driver, property, value].map((text) => strings.index(text)),
+    ),
+  );
+  const machineProperties = schema.machineProperties.map((machine) => [
+    strings.index(machine.machineType),
+    ...machine.globalPropertyLists,
+  ]);
   return {
     format: schema.format,
     formatVersion: schema.formatVersion,
@@ -46,6 +55,7 @@ export function schemaToJson(schema: QemuSchema): SchemaJson {
     propertyLists,
     types,
     machineTypes: schema.machineTypes,
+    ...(machineProperties.length === 0 ? {} : { globalPropertyLists, machineProperties }),
   };
 }
 

@@ -112,6 +112,8 @@ class TableBuilder {
       propertyLists: [],
       types,
       machineTypes: [],
+      globalPropertyLists: [],
+      machineProperties: [],
     };
   }
 

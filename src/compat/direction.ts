@@ -1,0 +1,3 @@
+export type Direction = 'old-to-new' | 'new-to-old';
+/** Both, in order. */
+export const directions: readonly Direction[] = ['old-to-new', 'new-to-old'];
