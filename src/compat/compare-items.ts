@@ -5,6 +5,7 @@ import { compareVersions } from './compare-versions.ts';
 import {
   conditionGroup,
   conditionTexts,
+  neededDifference,
   notText,
   type TestDifference,
   testDifference,
@@ -445,6 +446,12 @@ class Comparison {
         });
         continue;
       }
+      const message = neededDifference(
+        this.#source.needed(subsection),
+        this.#destination.needed(counterpart),
+      );
+      if (message !== undefined)
+        this.findings.add({ ...place, rule: 'compat-needed-changed', rank: 'cosmetic', message });
       const found = compareVmsds(
         { view: this.#source, vmsd: subsection, versionId },
         { view: this.#destination, vmsd: counterpart, versionId },

@@ -3,6 +3,7 @@ import { badArgument, printable } from '../bytes/diagnostic.ts';
 import { type GlobPattern, globPattern } from '../bytes/glob.ts';
 import { compareVmsds } from './compare-items.ts';
 import { compareVersions } from './compare-versions.ts';
+import { neededDifference } from './conditions.ts';
 import { type Direction, directions } from './direction.ts';
 import { ItemBudget } from './item-budget.ts';
 import { type MachineSummary, sharedMachines, summaryOf, versionedMachines } from './machines.ts';
@@ -239,6 +240,9 @@ function compareRoots(saved: ViewedRoot, loaded: ViewedRoot, budget: ItemBudget)
     const message = `the section is sent ${here} RAM, the destination sends it ${there} it`;
     findings.push({ ...whole, rule: 'compat-early-setup', rank: 'cosmetic', message });
   }
+  const sent = neededDifference(saved.view.needed(from), loaded.view.needed(to));
+  if (sent !== undefined)
+    findings.push({ ...whole, rule: 'compat-needed-changed', rank: 'cosmetic', message: sent });
   // A dump says the version twice.
   const versions =
     compareVersions(name, saved.root.versionId, { ...to, ...versionsOf(loaded.root) }, false) ??

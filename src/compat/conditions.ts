@@ -1,3 +1,4 @@
+import type { AskedTest } from './side-view.ts';
 import type { Condition } from './wire-items.ts';
 
 /** Conditions for people, each once. */
@@ -50,6 +51,29 @@ export function testDifference(
   if (sent.length > 0) return { message: `sent only if ${a}, but always read`, condition: notText(a) };
   if (read.length > 0) return { message: `always sent, but read only if ${b}`, condition: notText(b) };
   return undefined;
+}
+
+/**
+ * How the two sides decide otherwise whether a section or subsection is sent. Undefined where they do not, or where too
+ * little is known.
+ */
+export function neededDifference(
+  source: AskedTest | 'always' | undefined,
+  destination: AskedTest | 'always' | undefined,
+): string | undefined {
+  if (source === undefined || destination === undefined || source === destination) return undefined;
+  if (source !== 'always' && destination !== 'always') {
+    const [a, b] = [source.shape, destination.shape];
+    if (a === undefined || b === undefined || a === b) return undefined;
+  }
+  return `the source sends it ${whenText(source)}, the destination ${whenText(destination)}`;
+}
+
+function whenText(needed: AskedTest | 'always'): string {
+  if (needed === 'always' || needed.answer === true) return 'always';
+  if (needed.answer === false) return 'never';
+  const text = needed.text();
+  return text === undefined ? 'where a test says so' : `if ${text}`;
 }
 
 type TestCondition = Extract<Condition, { kind: 'test' }>;

@@ -32,6 +32,7 @@ export const compatRules = [
   ['compat-type-differs', 'a field has another type, on the same bytes'],
   ['compat-bytes-regrouped', 'other fields, or unused bytes, on the same bytes'],
   ['compat-subsection-added', 'the destination knows a subsection that the source does not send'],
+  ['compat-needed-changed', 'whether a section or subsection is sent is decided in another way'],
   ['compat-early-setup', 'a section is sent before RAM by one side only'],
 ] as const;
 

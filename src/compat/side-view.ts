@@ -156,6 +156,13 @@ export class SideView {
     return needed ? this.#answer(needed, vmsd, versionId) : true;
   }
 
+  /** What decides whether a section or subsection is sent; undefined where this side does not tell. */
+  needed(vmsd: CompiledVmsd): AskedTest | 'always' | undefined {
+    if (this.side.facts.kind !== 'tables' || !this.#detail.types) return undefined;
+    const { needed, versionId } = vmsd;
+    return needed ? this.ask(needed, vmsd, versionId) : 'always';
+  }
+
   /** A test of a field of a VMSD, or of itself. */
   ask(test: ExistenceTest, vmsd: CompiledVmsd, versionId: number): AskedTest {
     const { expression } = test;

@@ -4,10 +4,10 @@ import type { LoadedProgram } from './elf/load.ts';
 import type { RawVmsd, TableReader } from './table-reader.ts';
 
 /**
- * Addresses of the VMSDs that no section can be of, among those whose name another one has too (`pckbd`: the device's,
- * and one that the ISA device's embeds). Other VMSDs embed them, and nothing else in the program refers to them: no
- * code that would register one, no data that would give one to a device. Empty for hosts whose code cannot be looked
- * through for certain.
+ * Addresses of the VMSDs that no section can be of: nothing in the program refers to them but other VMSDs that embed
+ * them, if any do; no code that would register one, no data that would give one to a device. Of those that are embedded,
+ * such whose name another one has, too (`pckbd`: the device's, and one that the ISA device's embeds). Empty for hosts
+ * whose code cannot be looked through for certain.
  */
 export function findEmbeddedOnly(
   program: LoadedProgram,
@@ -31,7 +31,7 @@ export function findEmbeddedOnly(
   const embedded = new Set(embeddings.values());
   const found = new Set(
     vmsds
-      .filter((vmsd) => embedded.has(vmsd.address) && (names.get(nameOf(vmsd) ?? '') ?? 0) > 1)
+      .filter((vmsd) => !embedded.has(vmsd.address) || (names.get(nameOf(vmsd) ?? '') ?? 0) > 1)
       .map(({ address }) => address),
   );
   if (found.size === 0) return found;

@@ -111,7 +111,7 @@ export function* vmsdText(vmsd: VmsdDescription, style: Style = plainStyle): Gen
     versions,
     ...(vmsd.unmigratable ? ['cannot be migrated'] : []),
     ...(vmsd.earlySetup ? ['sent before RAM'] : []),
-    ...(vmsd.embeddedOnly ? ['only in others'] : []),
+    ...(vmsd.embeddedOnly ? ['no section is of it'] : []),
     ...(vmsd.priority === 0 ? [] : [`priority ${vmsd.priority}`]),
   ];
   yield `  ${remarks.join(', ')}`;

@@ -100,7 +100,7 @@ export interface VMStateDescription extends HostAddress {
   readonly unmigratable: boolean;
   /** Its section is sent in the setup phase, before RAM (QEMU 8.1 and later). */
   readonly earlySetup: boolean;
-  /** No section is of it: other VMSDs embed it, and nothing else in the binary refers to it. False: not known. */
+  /** No section is of it: nothing in the binary refers to it but VMSDs that embed it, if any do. False: not known. */
   readonly embeddedOnly: boolean;
   /** MigrationPriority: a higher one is saved earlier. The numbers differ between versions. */
   readonly priority: number;

@@ -10,6 +10,13 @@ import { FakeQemu, plainVmsds } from './fake-qemu.ts';
 const X86 = 62;
 const AARCH64 = 183;
 
+/** Makes data refer to VMSDs, as that of a device would. */
+function refer(qemu: FakeQemu, names: readonly string[]): void {
+  for (const name of names) qemu.elf.pointer(qemu.elf.data(8), qemu.vmsds.get(name)!);
+}
+
+const plainNames = plainVmsds.map(({ name }) => name);
+
 /** Two devices of one name with the struct inside them, whose address the fake has under another name. */
 function serialQemu(machine: number): FakeQemu {
   const qemu = new FakeQemu(machine === X86 ? {} : { machine, relativeType: 1027 });
@@ -23,6 +30,7 @@ function serialQemu(machine: number): FakeQemu {
   ]);
   for (const name of ['struct', 'isa', 'pci'])
     qemu.elf.pointer(qemu.vmsds.get(name)!, qemu.elf.string('serial'));
+  refer(qemu, [...plainNames, 'isa', 'pci']);
   return qemu;
 }
 
@@ -68,9 +76,17 @@ test('one that code or other data refers to can be one', async () => {
   expect(marked(await extract(other))).toEqual([other.vmsds.get('struct')!]);
 });
 
+test('one that nothing refers to is no section', async () => {
+  const qemu = new FakeQemu();
+  qemu.add([...plainVmsds, { name: 'gone', fields: [] }]);
+  refer(qemu, plainNames);
+  expect(marked(await extract(qemu))).toEqual([qemu.vmsds.get('gone')!]);
+});
+
 test('nothing is told where references in code can be missed, or of a name that is the only one', async () => {
   expect(marked(await extract(serialQemu(AARCH64)))).toEqual([]);
   const plain = new FakeQemu();
   plain.add(plainVmsds);
+  refer(plain, plainNames);
   expect(marked(await extract(plain))).toEqual([]);
 });
