@@ -19,10 +19,9 @@ if (!(['--version', '-V'].includes(command) && printVersion())) {
   requireCompiled(join(__dirname, commandNames.includes(command) ? `${command}.js` : 'all-commands.js'));
 }
 
-/** The V8 of Node 20 and 22 has this flag. Later ones count otherwise, and write of flags that they do not know. */
+/** The V8 of Node 20 has this flag. Later ones count otherwise, and write of flags that they do not know. */
 function optimizeLate(): void {
-  const [v8 = ''] = process.versions.v8.split('.');
-  if (v8 === '11' || v8 === '12') setFlagsFromString(`--interrupt-budget=${INTERRUPT_BUDGET}`);
+  if (process.versions.v8.startsWith('11.')) setFlagsFromString(`--interrupt-budget=${INTERRUPT_BUDGET}`);
 }
 
 /** Without loading anything. False where it cannot be written at once, or at all, which the program says. */

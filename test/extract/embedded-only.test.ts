@@ -15,7 +15,7 @@ function refer(qemu: FakeQemu, names: readonly string[]): void {
   for (const name of names) qemu.elf.pointer(qemu.elf.data(8), qemu.vmsds.get(name)!);
 }
 
-const plainNames = plainVmsds.map(({ name }) => name);
+const plainNames = plainVmsds.flatMap(({ name }) => name ?? []);
 
 /** Two devices of one name with the struct inside them, whose address the fake has under another name. */
 function serialQemu(machine: number): FakeQemu {
