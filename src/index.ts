@@ -300,6 +300,13 @@ export * from './schema/qemu-schema.ts';
 export { type MachineTables, parseQueryMachines } from './schema/query-machines.ts';
 export type { DeviceSchema, FieldSchema, Schema, StructSchema } from './schema/schema.ts';
 export { serializeSchema } from './schema/serialize-schema.ts';
+export type {
+  HostStruct,
+  SchemaSymbols,
+  SourceSymbol,
+  StructMember,
+  VmsdSymbol,
+} from './schema/symbols.ts';
 export type { JsonObject, JsonValue } from './schema/vmdesc.ts';
 export type * from './stream/records.ts';
 export type { Section, SectionScanner, Stream } from './stream/stream.ts';

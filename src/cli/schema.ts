@@ -22,23 +22,39 @@ const extractCommand = new Command('extract')
     '--query-machines <file>',
     'what this QEMU answered to query-machines {"compat-props": true}, in place of what is found in the binary',
   )
+  .option(
+    '--debug-file <file>',
+    'a file with debug information of the binary or a module; repeatable',
+    collect,
+  )
+  .option(
+    '--debug-dir <dir>',
+    'where to look for one by build id, before /usr/lib/debug; repeatable',
+    collect,
+  )
   .addHelpText(
     'after',
     `
 The file describes the device state of this build of QEMU: with it a stream can be decoded where the binary is not.
+Where the binary has symbols or debug information (DWARF), in itself or in a .debug file that is found by its build id,
+it also has names of functions and members, and file and line of each VMStateDescription.
 
 Examples:
   vmwalk schema extract /usr/bin/qemu-system-x86_64 -o q.json.gz
-  vmwalk schema extract ./build/qemu-system-aarch64 | jq '.qemuVersion'`,
+  vmwalk schema extract ./build/qemu-system-aarch64 | jq '.qemuVersion'
+  vmwalk schema extract /usr/bin/qemu-system-x86_64 --debug-dir ./dbgsym/usr/lib/debug -o q.json.gz`,
   )
-  .action(async (binary, { output: file, module: modules, queryMachines }) => {
-    await checkSchemaOutput(file);
-    const { extractSchemaOfFile, readQueryMachinesFile } = await import('../node/schema-file.ts');
-    const schema = await extractSchemaOfFile(binary, modules);
-    warnOfModules(schema, modules ?? []);
-    const machines = queryMachines === undefined ? {} : await readQueryMachinesFile(queryMachines);
-    await writeSchema({ ...schema, ...machines }, file);
-  });
+  .action(
+    async (binary, { output: file, module: modules, queryMachines, debugFile: files, debugDir: folders }) => {
+      await checkSchemaOutput(file);
+      const { extractSchemaOfFile, readQueryMachinesFile } = await import('../node/schema-file.ts');
+      const onWarning = (message: string) => say(message, 'warning');
+      const schema = await extractSchemaOfFile(binary, modules, { files, folders, onWarning });
+      warnOfModules(schema, modules ?? []);
+      const machines = queryMachines === undefined ? {} : await readQueryMachinesFile(queryMachines);
+      await writeSchema({ ...schema, ...machines }, file);
+    },
+  );
 
 const learnCommand = new Command('learn')
   .description('make a schema of streams that have a vmdesc, for streams of the same QEMU that have none')

@@ -2,6 +2,7 @@ import { DecodeError } from '../bytes/diagnostic.ts';
 import type { FinishedSource } from '../bytes/source.ts';
 import { QEMU_SCHEMA_FORMAT, QEMU_SCHEMA_FORMAT_VERSION, type QemuSchema } from '../schema/qemu-schema.ts';
 import { vmsdGraphProblem } from '../schema/vmsd-graph.ts';
+import { type DebugEnvironment, type DebugFile, readDebugFile } from './debug-files.ts';
 import { type LoadedProgram, loadProgram } from './elf/load.ts';
 import { findEmbeddedOnly } from './embedded-only.ts';
 import { findInfos } from './find-infos.ts';
@@ -10,8 +11,10 @@ import { fitLayout } from './fit-layout.ts';
 import { readQemuTarget } from './qemu-target.ts';
 import { parseQemuVersion, readModuleStamp, readQemuVersion } from './qemu-version.ts';
 import { readExpressions } from './read-expressions.ts';
+import { readSchemaSymbols } from './read-symbols.ts';
 import { readTables } from './read-tables.ts';
 import { findClasses, readTypes } from './read-types.ts';
+import type { TableLayout } from './table-layout.ts';
 
 /** The smallest real system emulator (avr, 5.2) has 25. */
 const MIN_VMSDS = 5;
@@ -23,6 +26,8 @@ const MIN_VMSDS = 5;
 export interface QemuSources {
   readonly binary: FinishedSource;
   readonly modules: readonly FinishedSource[];
+  /** Where there is one, names of the source are read from symbols and debug information. */
+  readonly debug?: DebugEnvironment | undefined;
 }
 
 /**
@@ -31,25 +36,42 @@ export interface QemuSources {
  * tables.
  */
 export async function extractSchema(sources: QemuSources): Promise<QemuSchema> {
-  const program = await loadQemu(sources);
-  const schema = schemaOfProgram(program);
-  return { ...schema, expressions: await readExpressions(program, schema) };
+  const { program, files } = await loadQemu(sources);
+  const { debug } = sources;
+  const debugFiles: DebugFile[] = [];
+  if (debug)
+    for (const [i, file] of files.entries())
+      debugFiles.push(await readDebugFile(file, program.objects[i]?.buildId, debug));
+  const { schema: tables, layout } = readProgram(program);
+  const schema = { ...tables, expressions: await readExpressions(program, tables) };
+  const symbols = readSchemaSymbols(schema, debugFiles, layout.vmsd.size);
+  return symbols ? { ...schema, symbols } : schema;
 }
 
 /** Loads the files of a QEMU, for callers that need its code as well as its tables. */
-async function loadQemu({ binary, modules }: QemuSources): Promise<LoadedProgram> {
+async function loadQemu({ binary, modules }: QemuSources): Promise<{
+  readonly program: LoadedProgram;
+  /** Of its objects. */
+  readonly files: readonly FinishedSource[];
+}> {
   const program = await loadProgram(binary, modules);
-  if (modules.length === 0) return program;
-  const stamp = readModuleStamp(program.image);
+  const stamp = modules.length === 0 ? undefined : readModuleStamp(program.image);
   const own = modules.filter((_, i) => {
     const symbols = program.objects[i + 1]?.symbols;
     return stamp !== undefined && symbols?.find(stamp) !== undefined;
   });
-  return own.length === modules.length ? program : loadProgram(binary, own);
+  const files = [binary, ...own];
+  return own.length === modules.length
+    ? { program, files }
+    : { program: await loadProgram(binary, own), files };
 }
 
 /** The tables alone, without what is read from the code, of a program that is loaded already. */
 export function schemaOfProgram(program: LoadedProgram): QemuSchema {
+  return readProgram(program).schema;
+}
+
+function readProgram(program: LoadedProgram): { readonly schema: QemuSchema; readonly layout: TableLayout } {
   const { image, objects } = program;
   const name = objects[0]?.name ?? '';
   const infos = findInfos(image);
@@ -66,7 +88,7 @@ export function schemaOfProgram(program: LoadedProgram): QemuSchema {
   if (problem !== undefined) {
     throw new DecodeError({ severity: 'error', code: 'bad-schema', message: `${name}: its ${problem}` });
   }
-  return {
+  const schema: QemuSchema = {
     format: QEMU_SCHEMA_FORMAT,
     formatVersion: QEMU_SCHEMA_FORMAT_VERSION,
     origin: 'binary',
@@ -81,6 +103,7 @@ export function schemaOfProgram(program: LoadedProgram): QemuSchema {
     machineProperties: [],
     ...readTypes(program, types, new Map(vmsds.map(({ address }, i) => [address, i]))),
   };
+  return { schema, layout: reader.layout };
 }
 
 function fileName(path: string): string {

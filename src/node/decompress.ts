@@ -23,7 +23,7 @@ const programs: Record<Exclude<CompressionFormat, 'gzip'>, DecoderProgram> = {
 };
 
 /** Loaded only here, with node:zlib or node:child_process: most files are not compressed. */
-async function decoderOf(format: CompressionFormat): Promise<Decoder> {
+export async function decoderOf(format: CompressionFormat): Promise<Decoder> {
   if (format === 'gzip') return (await import('./gunzip.ts')).gunzip;
   const own = format === 'zstd' ? (await import('./unzstd.ts')).unzstd : undefined;
   return own ?? (await import('./run-decoder.ts')).programDecoder(programs[format]);

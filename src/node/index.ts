@@ -1,9 +1,12 @@
+export type { DebugEnvironment, WantedDebugFile } from '../extract/debug-files.ts';
+export type { DecompressSection } from '../extract/elf/sections.ts';
 export { extractSchema, type QemuSources } from '../extract/extract-schema.ts';
 export { type BuiltinSchema, builtinSchemas } from './builtin-schema-index.ts';
 export { type Capture, type CaptureOptions, captureProfile } from './capture-profile.ts';
 export { openSide, type SideOptions } from './compat-side.ts';
 export type { WrittenCore } from './core-file.ts';
 export { writeCore } from './core-file.ts';
+export type { DebugFileOptions } from './debug-environment.ts';
 export type { DecompressionProgress } from './decompress.ts';
 export { nodeEnvironment } from './decompress.ts';
 export { readExplanations } from './explanations.ts';

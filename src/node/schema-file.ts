@@ -11,6 +11,7 @@ import { type MachineTables, parseQueryMachines } from '../schema/query-machines
 import { serializeSchema } from '../schema/serialize-schema.ts';
 import { QEMU_VM_FILE_MAGIC } from '../stream/records.ts';
 import { schemaPath } from './builtin-schema-index.ts';
+import type { DebugFileOptions } from './debug-environment.ts';
 import { type FileSource, openFile } from './file-source.ts';
 import { writeOutput } from './output.ts';
 import { findQemuModules } from './qemu-modules.ts';
@@ -44,8 +45,12 @@ function zlib() {
  * compressed by gzip; told apart by content), or a built-in schema by its name (`7.2-x86_64`), where no file is called
  * that. Throws DecodeError `io`, `bad-elf`, `not-qemu` or `bad-schema`.
  */
-export async function openSchema(path: string, modules?: readonly string[]): Promise<QemuSchema> {
-  const opened = await openText(path, modules);
+export async function openSchema(
+  path: string,
+  modules?: readonly string[],
+  debug?: DebugFileOptions,
+): Promise<QemuSchema> {
+  const opened = await openText(path, modules, debug);
   return typeof opened === 'string' ? parseSchema(opened, path) : opened;
 }
 
@@ -57,13 +62,18 @@ export async function openSchemaOrDump(path: string): Promise<QemuSchema | DumpV
 }
 
 /** The schema of a binary, or the text of another file. */
-async function openText(name: string, modules?: readonly string[]): Promise<QemuSchema | string> {
+async function openText(
+  name: string,
+  modules?: readonly string[],
+  debug?: DebugFileOptions,
+): Promise<QemuSchema | string> {
   const path = await schemaPath(name);
   const source = await openPath(path, SPOOLING);
   try {
     const magic = magicOf(await source.read(0, 4));
     if (magic === QEMU_VM_FILE_MAGIC) throw badSchema(name, 'it is a migration stream');
-    if (magic === ELF_MAGIC) return await extractFrom(source, modules ?? (await findQemuModules(path)));
+    if (magic === ELF_MAGIC)
+      return await extractFrom(source, modules ?? (await findQemuModules(path)), debug);
     return await readText(source, magic >>> 16 === GZIP_MAGIC);
   } finally {
     await source.close();
@@ -92,23 +102,37 @@ export async function isElf(name: string): Promise<boolean> {
   }
 }
 
-/** The schema of a QEMU binary. Modules that are of another build are left out. */
-export async function extractSchemaOfFile(path: string, modules?: readonly string[]): Promise<QemuSchema> {
+/**
+ * The schema of a QEMU binary. Modules that are of another build are left out. Names of the source come from symbols and
+ * debug information, in the binary itself or in files that are found by its build id or link.
+ */
+export async function extractSchemaOfFile(
+  path: string,
+  modules?: readonly string[],
+  debug?: DebugFileOptions,
+): Promise<QemuSchema> {
   const source = await openPath(path, SPOOLING);
   try {
-    return await extractFrom(source, modules ?? (await findQemuModules(path)));
+    return await extractFrom(source, modules ?? (await findQemuModules(path)), debug);
   } finally {
     await source.close();
   }
 }
 
-async function extractFrom(binary: FinishedSource, paths: readonly string[]): Promise<QemuSchema> {
+async function extractFrom(
+  binary: FinishedSource,
+  paths: readonly string[],
+  debugFiles: DebugFileOptions = {},
+): Promise<QemuSchema> {
   const modules: FileSource[] = [];
+  const { NodeDebugEnvironment } = await import('./debug-environment.ts');
+  const debug = new NodeDebugEnvironment(debugFiles);
   try {
     for (const path of paths) modules.push(await openFile(path));
     const { extractSchema } = await import('../extract/extract-schema.ts');
-    return await extractSchema({ binary, modules });
+    return await extractSchema({ binary, modules, debug });
   } finally {
+    await debug.close();
     await Promise.all(modules.map((module) => module.close()));
   }
 }

@@ -8,6 +8,7 @@ import type {
   VmsdDescription,
 } from '../ops/schema-show.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
+import type { SchemaSymbols } from '../schema/symbols.ts';
 import { plainStyle, type Style } from './style.ts';
 import { formatTable } from './text-table.ts';
 
@@ -25,7 +26,14 @@ export function* schemaFacts(schema: QemuSchema, style: Style = plainStyle): Gen
   for (const [name, value] of facts) yield `${style.name(name.padEnd(9))}${printable(value)}`;
 }
 
-function binaryFacts({ qemuVersion, target, host, layout, objects }: QemuSchema): [string, string][] {
+function binaryFacts({
+  qemuVersion,
+  target,
+  host,
+  layout,
+  objects,
+  symbols,
+}: QemuSchema): [string, string][] {
   const facts: [string, string][] = [
     ['QEMU', qemuVersion ?? 'does not say its version'],
     ['target', target ?? 'unknown'],
@@ -35,7 +43,17 @@ function binaryFacts({ qemuVersion, target, host, layout, objects }: QemuSchema)
   ];
   const modules = objects.slice(1).map(({ name }) => name);
   if (modules.length > 0) facts.push(['modules', modules.join(', ')]);
+  if (symbols) facts.push(['symbols', symbolsText(symbols)]);
   return facts;
+}
+
+function symbolsText({ functions, vmsds }: SchemaSymbols): string {
+  const named = [...functions, ...vmsds].flatMap((symbol) => symbol ?? []);
+  const placed = named.filter(({ line }) => line !== undefined).length;
+  const structs = vmsds.filter((symbol) => symbol?.struct !== undefined).length;
+  return placed === 0
+    ? `${named.length} names, no debug information`
+    : `${named.length} names, ${placed} with file and line, ${structs} VMSDs with their struct`;
 }
 
 function streamFacts({ objects, machineTypes }: QemuSchema): [string, string][] {

@@ -30,6 +30,7 @@ import {
   type VmsdCallback,
 } from './qemu-schema.ts';
 import { fieldColumns, infoColumns, vmsdCallbacks } from './schema-json.ts';
+import type { HostStruct, SchemaSymbols, SourceSymbol, StructMember, VmsdSymbol } from './symbols.ts';
 import { vmsdGraphProblem } from './vmsd-graph.ts';
 
 /** Brackets inside each other: those of an expression, and a few around it. */
@@ -81,6 +82,7 @@ interface TableSizes {
   readonly vmsds: number;
   readonly propertyLists: number;
   readonly globalPropertyLists: number;
+  readonly structs: number;
 }
 
 class SchemaParser {
@@ -107,6 +109,7 @@ class SchemaParser {
       vmsds: size('vmsds'),
       propertyLists: size('propertyLists'),
       globalPropertyLists: json['globalPropertyLists'] === undefined ? 0 : size('globalPropertyLists'),
+      structs: json['structs'] === undefined ? 0 : size('structs'),
     };
   }
 
@@ -149,6 +152,61 @@ class SchemaParser {
         json['machineProperties'] === undefined
           ? []
           : this.#rows('machineProperties', (row, path) => this.#machineProperties(row, path)),
+      ...(json['functionSymbols'] === undefined ? {} : { symbols: this.#symbols() }),
+    };
+  }
+
+  #symbols(): SchemaSymbols {
+    const functions: (SourceSymbol | undefined)[] = Array.from({ length: this.#sizes.functions });
+    const vmsds: (VmsdSymbol | undefined)[] = Array.from({ length: this.#sizes.vmsds });
+    this.#rows('functionSymbols', (value, path) => {
+      const row = asRow(value, 4, path);
+      functions[this.#index(row[0], 'functions', `${path}[0]`)] = this.#symbol(row, path);
+    });
+    if (this.#json['vmsdSymbols'] !== undefined)
+      this.#rows('vmsdSymbols', (value, path) => {
+        const row = asRow(value, 5, path);
+        const struct = this.#reference(row[4], 'structs', `${path}[4]`);
+        vmsds[this.#index(row[0], 'vmsds', `${path}[0]`)] = { ...this.#symbol(row, path), struct };
+      });
+    const structs =
+      this.#json['structs'] === undefined
+        ? []
+        : this.#rows('structs', (row, path) => this.#struct(row, path));
+    return { functions, vmsds, structs };
+  }
+
+  #symbol(row: readonly unknown[], path: string): SourceSymbol {
+    const file = this.#reference(row[2], 'strings', `${path}[2]`);
+    const line = asInteger(row[3] ?? 0, 0, UINT32_MAX, `${path}[3]`);
+    return {
+      name: this.#string(row[1], `${path}[1]`),
+      file: file === undefined ? undefined : this.#strings[file],
+      line: line === 0 ? undefined : line,
+    };
+  }
+
+  #struct(value: unknown, path: string): HostStruct {
+    const { name, size, members } = asObject(value, path);
+    return {
+      name: this.#string(name, `${path}.name`),
+      size: asInteger(size, 0, Number.MAX_SAFE_INTEGER, `${path}.size`),
+      members: asArray(members ?? [], `${path}.members`).map((row, i) =>
+        this.#member(row, path === NOWHERE ? NOWHERE : `${path}.members[${i}]`),
+      ),
+    };
+  }
+
+  #member(value: unknown, path: string): StructMember {
+    const row = asRow(value, 6, path);
+    const count = asInteger(row[5] ?? 0, 0, 64, `${path}[5]`);
+    const first = asInteger(row[4] ?? 0, 0, 7, `${path}[4]`);
+    return {
+      path: this.#string(row[0], `${path}[0]`),
+      offset: asInteger(row[1] ?? 0, 0, Number.MAX_SAFE_INTEGER, `${path}[1]`),
+      size: asInteger(row[2] ?? 0, 0, Number.MAX_SAFE_INTEGER, `${path}[2]`),
+      struct: this.#reference(row[3], 'structs', `${path}[3]`),
+      bits: count === 0 ? undefined : { first, count },
     };
   }
 

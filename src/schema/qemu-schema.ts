@@ -1,4 +1,5 @@
 import type { Expression } from '../expressions/expression.ts';
+import type { SchemaSymbols } from './symbols.ts';
 
 /** `format` of every published schema. */
 export const QEMU_SCHEMA_FORMAT = 'vmwalk-qemu-schema';
@@ -45,6 +46,8 @@ export interface QemuSchema {
   readonly globalPropertyLists: readonly (readonly GlobalProperty[])[];
   /** Machine types of which it is known what they set; others may set anything. */
   readonly machineProperties: readonly MachineProperties[];
+  /** Names of the source; not there where the binary has neither symbols nor debug information. */
+  readonly symbols?: SchemaSymbols | undefined;
 }
 
 /** A host architecture. */

@@ -30,6 +30,19 @@ export interface SchemaJson {
   readonly globalPropertyLists?: readonly (readonly number[])[];
   /** Machine type (in `strings`), then indexes into `globalPropertyLists`. */
   readonly machineProperties?: readonly (readonly number[])[];
+  /** Index into `functions`, name, file + 1 (both in `strings`), line. */
+  readonly functionSymbols?: readonly (readonly number[])[];
+  /** Index into `vmsds`, name, file + 1 (both in `strings`), line, struct + 1. */
+  readonly vmsdSymbols?: readonly (readonly number[])[];
+  readonly structs?: readonly StructJson[];
+}
+
+export interface StructJson {
+  /** Index into `strings`. */
+  readonly name: number;
+  readonly size: number;
+  /** Path (in `strings`), offset, size, struct + 1; of a bit field its first bit and how many. */
+  readonly members?: readonly (readonly number[])[];
 }
 
 export interface VmsdJson {

@@ -7,7 +7,8 @@ import type {
   VMStateField,
   VMStateInfo,
 } from './qemu-schema.ts';
-import type { PropertyListJson, SchemaJson, TypeJson, VmsdJson } from './schema-json.ts';
+import type { PropertyListJson, SchemaJson, StructJson, TypeJson, VmsdJson } from './schema-json.ts';
+import type { HostStruct, SchemaSymbols, SourceSymbol } from './symbols.ts';
 
 /** The published JSON of a schema: one line for each VMSD and the like, so that two can be compared line by line. */
 export function serializeSchema(schema: QemuSchema): string {
@@ -36,6 +37,8 @@ export function schemaToJson(schema: QemuSchema): SchemaJson {
     strings.index(machine.machineType),
     ...machine.globalPropertyLists,
   ]);
+  // Behind all others, so that the rest is the same with them and without.
+  const symbols = schema.symbols && symbolsToJson(schema.symbols, strings);
   return {
     format: schema.format,
     formatVersion: schema.formatVersion,
@@ -56,6 +59,7 @@ export function schemaToJson(schema: QemuSchema): SchemaJson {
     types,
     machineTypes: schema.machineTypes,
     ...(machineProperties.length === 0 ? {} : { globalPropertyLists, machineProperties }),
+    ...symbols,
   };
 }
 
@@ -79,9 +83,9 @@ function reference(index: number | undefined): number {
   return index === undefined ? 0 : index + 1;
 }
 
-function withoutTrailingZeros(row: number[]): number[] {
+function withoutTrailingZeros(row: number[], least = 1): number[] {
   let length = row.length;
-  while (length > 1 && row[length - 1] === 0) length--;
+  while (length > least && row[length - 1] === 0) length--;
   return row.slice(0, length);
 }
 
@@ -147,6 +151,48 @@ function propertiesToJson(
       }
       return row;
     }),
+  };
+}
+
+function symbolsToJson(
+  { functions, vmsds, structs }: SchemaSymbols,
+  strings: StringTable,
+): Required<Pick<SchemaJson, 'functionSymbols' | 'vmsdSymbols' | 'structs'>> {
+  const row = (index: number, { name, file, line }: SourceSymbol): number[] => [
+    index,
+    strings.index(name),
+    file === undefined ? 0 : strings.index(file) + 1,
+    line ?? 0,
+  ];
+  return {
+    functionSymbols: functions.flatMap((symbol, i) =>
+      symbol ? [withoutTrailingZeros(row(i, symbol), 2)] : [],
+    ),
+    vmsdSymbols: vmsds.flatMap((symbol, i) =>
+      symbol ? [withoutTrailingZeros([...row(i, symbol), reference(symbol.struct)], 2)] : [],
+    ),
+    structs: structs.map((struct) => structToJson(struct, strings)),
+  };
+}
+
+function structToJson({ name, size, members }: HostStruct, strings: StringTable): StructJson {
+  return {
+    name: strings.index(name),
+    size,
+    ...(members.length === 0
+      ? {}
+      : {
+          members: members.map(({ path, offset, size: bytes, struct, bits }) =>
+            withoutTrailingZeros([
+              strings.index(path),
+              offset,
+              bytes,
+              reference(struct),
+              bits?.first ?? 0,
+              bits?.count ?? 0,
+            ]),
+          ),
+        }),
   };
 }
 

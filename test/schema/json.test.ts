@@ -19,7 +19,34 @@ const published = JSON.parse(
 /** Of the fake: small enough to be changed in every place. */
 let small: QemuSchema;
 beforeAll(async () => {
-  small = await extractSchema({ binary: memorySource(plainQemu(), 'qemu-system-arm'), modules: [] });
+  const tables = await extractSchema({ binary: memorySource(plainQemu(), 'qemu-system-arm'), modules: [] });
+  const place = { file: 'hw/net/e1000e.c', line: 597 };
+  const bits = { first: 3, count: 1 };
+  small = {
+    ...tables,
+    symbols: {
+      functions: tables.functions.map((_, i) => (i === 1 ? undefined : { name: `function${i}`, ...place })),
+      vmsds: tables.vmsds.map((_, i) => ({
+        name: `vmstate_${i}`,
+        file: undefined,
+        line: i + 1,
+        struct: i % 3 || undefined,
+      })),
+      structs: [
+        { name: 'Plain', size: 8, members: [] },
+        {
+          name: 'State',
+          size: 64,
+          members: [{ path: 'core', offset: 8, size: 8, struct: 2, bits: undefined }],
+        },
+        {
+          name: 'Core',
+          size: 16,
+          members: [{ path: 'x[2].y', offset: 3, size: 1, struct: undefined, bits }],
+        },
+      ],
+    },
+  };
 });
 
 // biome-ignore lint/suspicious/noExplicitAny: a copy to break in any way
@@ -114,6 +141,15 @@ test('every index, count and type is checked', () => {
     [(json) => (json.vmsds[0].unmigratable = 1), /unmigratable" is no boolean/],
     [(json) => (json.vmsds[2].callbacks = { needed: 1000 }), /callbacks\.needed" is 1000, but functions/],
     [(json) => (json.infos[0][3] = 1000), /infos\[0\]\.get" is 999, but functions/],
+    [(json) => (json.functionSymbols[0] = [99, 0]), /functionSymbols\[0\]\[0\]" is 99, but functions has/],
+    [(json) => (json.functionSymbols[0] = [0, 9999]), /functionSymbols\[0\]\[1\]" is 9999, but strings/],
+    [
+      (json) => (json.vmsdSymbols[0] = [0, 0, 0, 1, 4]),
+      /vmsdSymbols\[0\]\[4\]" is 3, but structs has 3 rows/,
+    ],
+    [(json) => (json.structs[1].members[0][3] = 9), /structs\[1\]\.members\[0\]\[3\]" is 8, but structs/],
+    [(json) => (json.structs[1].members[0] = [0, -1]), /members\[0\]\[1\]" is no integer/],
+    [(json) => (json.structs[0].size = 'x'), /structs\[0\]\.size" is no integer/],
     [(json) => (json.strings[0] = 7), /"strings\[0\]" is not a string/],
     [(json) => (json.strings[0] = 'x'.repeat(5000)), /"strings\[0\]" has 5000 characters/],
     [(json) => (json.host.byteOrder = 'middle'), /"host\.byteOrder"/],

@@ -1,0 +1,234 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { crc32, deflateSync, gunzipSync } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { extractSchemaOfFile } from '../../src/node/schema-file.ts';
+import { parseSchema } from '../../src/schema/parse-schema.ts';
+import type { QemuSchema } from '../../src/schema/qemu-schema.ts';
+import { serializeSchema } from '../../src/schema/serialize-schema.ts';
+import { memberName, type SchemaSymbols } from '../../src/schema/symbols.ts';
+import { sectionHeaders, sectionOf, withoutSections, withSections } from './elf/edit-sections.ts';
+
+/**
+ * Objects of a QEMU 10.0.13 build (gcc 14, -O2 -g, DWARF 5): hw/rtc/mc146818rtc.c, hw/char/serial.c, util/fifo8.c and
+ * migration/vmstate-types.c, linked by `ld -pie --unresolved-symbols=ignore-all`, without .debug_loclists. The second
+ * went through dwz, which moved a part of its debug information to the supplement.
+ */
+const folder = join(import.meta.dirname, '../../fixtures/symbols');
+const fixture = (name: string) => Uint8Array.from(gunzipSync(readFileSync(join(folder, `${name}.gz`))));
+const devices = fixture('qemu-10.0-devices');
+/** What gdb says of it: `info line`, and the members of types as `ptype /o` shows them: offset and size. */
+const gdb = JSON.parse(readFileSync(join(folder, 'gdb.json'), 'utf8')) as {
+  readonly functions: Readonly<Record<string, readonly [string, number]>>;
+  readonly vmsds: Readonly<Record<string, readonly [string, number]>>;
+  readonly structs: Readonly<
+    Record<
+      string,
+      { readonly size: number; readonly members: Readonly<Record<string, readonly [number, number]>> }
+    >
+  >;
+};
+
+let at: string;
+beforeEach(() => {
+  at = mkdtempSync(join(tmpdir(), 'vmwalk-symbols-'));
+});
+afterEach(() => rmSync(at, { recursive: true }));
+
+const warnings: string[] = [];
+beforeEach(() => warnings.splice(0));
+
+function extract(
+  bytes: Uint8Array,
+  options: { files?: string[]; folders?: string[] } = {},
+): Promise<QemuSchema> {
+  const path = join(at, 'qemu-system-x86_64');
+  writeFileSync(path, bytes);
+  return extractSchemaOfFile(path, [], { ...options, onWarning: (message) => warnings.push(message) });
+}
+
+/** The symbols by address, which do not depend on how the debug information is stored. */
+function comparable({ symbols }: QemuSchema): SchemaSymbols {
+  if (!symbols) throw new Error('no symbols');
+  return symbols;
+}
+
+describe('the symbols of a binary', () => {
+  test('name functions and VMSDs, with the file and line that gdb has', async () => {
+    const { functions, vmsds } = comparable(await extract(devices));
+    expect(vmsds).toHaveLength(8);
+    for (const symbol of vmsds) expect([symbol?.file, symbol?.line]).toEqual(gdb.vmsds[symbol!.name]);
+    expect(functions.length).toBeGreaterThan(15);
+    for (const symbol of functions) {
+      const place = gdb.functions[symbol!.name];
+      // GCC folded get_uint16 into get_int16: gdb, too, knows no place of it.
+      if (!place) expect([symbol?.file, symbol?.line]).toEqual(['vmstate-types.c', undefined]);
+      else expect([symbol?.file, symbol?.line]).toEqual(place);
+    }
+    expect(functions.filter((symbol) => symbol?.line !== undefined).length).toBeGreaterThan(12);
+    expect(warnings).toEqual([]);
+  });
+
+  test('tell the struct that each VMSD describes, and members of it', async () => {
+    const schema = await extract(devices);
+    const { vmsds, structs } = comparable(schema);
+    for (const [i, { fields }] of schema.vmsds.entries()) {
+      const struct = structs[vmsds[i]!.struct!]!;
+      if (struct.name === 'Fifo8') continue;
+      const known = gdb.structs[struct.name]!;
+      expect(struct.size).toBe(known.size);
+      for (const { name, offset } of fields) {
+        const member = Object.entries(known.members).find(([path]) => path.split(/[.[]/)[0] === name);
+        expect(offset, name).toBe(member?.[1][0]);
+      }
+      for (const { path, offset, size } of struct.members)
+        expect([offset, size]).toEqual(known.members[path]);
+    }
+    expect(structs.map(({ name }) => name).sort()).toEqual(['Fifo8', 'MC146818RtcState', 'SerialState']);
+    const serial = structs.findIndex(({ name }) => name === 'SerialState');
+    const [offset] = gdb.structs['SerialState']!.members['recv_fifo.num']!;
+    expect(memberName(structs, serial, [offset], 4)).toEqual({ text: 'recv_fifo.num', behind: 0 });
+    expect(memberName(structs, serial, [offset + 1], 1)).toEqual({ text: 'recv_fifo.num', behind: 1 });
+    expect(memberName(structs, serial, [offset + 1], 4)).toBeUndefined();
+    expect(memberName(structs, serial, [offset, 0], 4)).toBeUndefined();
+  });
+
+  test('survive being written and read', async () => {
+    const schema = await extract(devices);
+    const text = serializeSchema(schema);
+    expect(parseSchema(text)).toEqual(schema);
+    expect(serializeSchema(parseSchema(text))).toBe(text);
+  });
+
+  test('leave the schema of a stripped binary as it is', async () => {
+    const stripped = await extract(withoutSections(devices, /^\.(debug|symtab|strtab)/));
+    expect(stripped.symbols).toBeUndefined();
+    const { symbols, ...tables } = await extract(devices);
+    expect(symbols).toBeDefined();
+    expect(stripped).toEqual(tables);
+    expect(
+      serializeSchema(await extract(devices)).startsWith(serializeSchema(stripped).split('\n')[0]!),
+    ).toBe(true);
+  });
+
+  test('are names without lines where only the symbol table is left', async () => {
+    const { functions, vmsds, structs } = comparable(await extract(withoutSections(devices, /^\.debug/)));
+    const all = comparable(await extract(devices));
+    expect(vmsds.map((symbol) => symbol?.name)).toEqual(all.vmsds.map((symbol) => symbol?.name));
+    expect(functions.map((symbol) => symbol?.name)).toEqual(all.functions.map((symbol) => symbol?.name));
+    for (const symbol of [...functions, ...vmsds]) expect(symbol?.line).toBeUndefined();
+    // Those that other files may use have no file in the symbol table.
+    const isGlobal = (name: string) => ['vmstate_serial', 'vmstate_fifo8'].includes(name);
+    for (const { name, file } of vmsds.flatMap((symbol) => symbol ?? []))
+      expect(file, name).toBe(isGlobal(name) ? undefined : gdb.vmsds[name]?.[0].split('/').at(-1));
+    expect(structs).toEqual([]);
+  });
+});
+
+describe('debug information elsewhere', () => {
+  const stripped = withoutSections(devices, /^\.(debug|symtab|strtab)/);
+  const buildId = (bytes: Uint8Array) => {
+    const { offset, size } = sectionOf(bytes, '.note.gnu.build-id');
+    return Buffer.from(bytes.subarray(offset + 16, offset + size)).toString('hex');
+  };
+
+  test('is found by the build id', async () => {
+    const id = buildId(devices);
+    mkdirSync(join(at, 'debug/.build-id', id.slice(0, 2)), { recursive: true });
+    writeFileSync(join(at, 'debug/.build-id', id.slice(0, 2), `${id.slice(2)}.debug`), devices);
+    const found = await extract(stripped, { folders: [join(at, 'debug')] });
+    expect(comparable(found)).toEqual(comparable(await extract(devices)));
+  });
+
+  test('is found by name, if it has the CRC that the binary says', async () => {
+    const noId = withoutSections(devices, /^\.note/);
+    const name = Buffer.from('q.debug\0');
+    const link = Buffer.alloc(name.length + 4);
+    link.set(name);
+    link.writeUInt32LE(crc32(noId), name.length);
+    const sections = new Map([['.strtab', { content: link, flags: 0 }]]);
+    // No tool is at hand that adds a section: one that is not needed any more gets its name.
+    const linked = withSections(withoutSections(stripped, /^\.note/), sections);
+    const names = sectionOf(devices, '.shstrtab');
+    const renamed = Buffer.concat([
+      devices.subarray(names.offset, names.offset + names.size),
+      Buffer.from('.gnu_debuglink\0'),
+    ]);
+    const file = withSections(linked, new Map([['.shstrtab', { content: renamed, flags: 0 }]]));
+    new DataView(file.buffer).setUint32(sectionOf(linked, '.strtab').header, names.size, true);
+    // The build id is told by the program header: without the note there is none.
+    const noNotes = withoutNotes(file);
+    mkdirSync(join(at, '.debug'));
+    writeFileSync(join(at, '.debug/q.debug'), withoutNotes(noId));
+    expect((await extract(noNotes)).symbols).toBeUndefined();
+    new DataView(noNotes.buffer).setUint32(
+      sectionOf(noNotes, '.gnu_debuglink').offset + 8,
+      crc32(withoutNotes(noId)),
+      true,
+    );
+    expect(comparable(await extract(noNotes)).vmsds).toEqual(comparable(await extract(devices)).vmsds);
+  });
+
+  test('is taken from a file that the user names, if it is of this build', async () => {
+    const file = join(at, 'named.debug');
+    writeFileSync(file, devices);
+    expect(comparable(await extract(stripped, { files: [file] })).structs).toHaveLength(3);
+    expect(warnings).toEqual([]);
+    const other = Uint8Array.from(devices);
+    other[sectionOf(other, '.note.gnu.build-id').offset + 20]! ^= 1;
+    writeFileSync(file, other);
+    expect((await extract(stripped, { files: [file] })).symbols).toBeUndefined();
+    expect(warnings).toEqual([`${file} has no debug information of this build; left out`]);
+    await expect(extract(stripped, { files: [join(at, 'none')] })).resolves.toMatchObject({});
+    expect(warnings.at(-2)).toContain('none');
+  });
+
+  test('may be shared with other binaries (dwz)', async () => {
+    const shared = fixture('qemu-10.0-devices-dwz');
+    const supplement = join(at, 'common.debug');
+    writeFileSync(supplement, fixture('qemu-10.0-supplement'));
+    const found = comparable(await extract(shared));
+    const own = comparable(await extract(devices));
+    expect(found).toEqual(own);
+    expect(warnings).toEqual([]);
+    rmSync(supplement);
+    const partly = comparable(await extract(shared));
+    expect(partly.vmsds.map((symbol) => symbol?.name)).toEqual(own.vmsds.map((symbol) => symbol?.name));
+    expect(warnings.join()).toContain('common.debug');
+  });
+
+  test('may be compressed', async () => {
+    const contents = new Map(
+      sectionHeaders(devices)
+        .filter(({ name }) => name.startsWith('.debug'))
+        .map(({ name, offset, size }) => {
+          const header = Buffer.alloc(24);
+          header.writeUInt32LE(1, 0);
+          header.writeBigUInt64LE(BigInt(size), 8);
+          const content = Buffer.concat([header, deflateSync(devices.subarray(offset, offset + size))]);
+          return [name, { content, flags: 0x800 }] as const;
+        }),
+    );
+    const compressed = withSections(devices, contents);
+    expect(comparable(await extract(compressed))).toEqual(comparable(await extract(devices)));
+    // What unpacks to something else than it says is left out, and said.
+    const { offset } = sectionOf(compressed, '.debug_info');
+    new DataView(compressed.buffer).setBigUint64(offset + 8, 12n, true);
+    expect(comparable(await extract(compressed)).structs).toEqual([]);
+    expect(warnings.join()).toContain('debug information is not used');
+    new DataView(compressed.buffer).setBigUint64(offset + 8, 1n << 40n, true);
+    await extract(compressed);
+    expect(warnings.at(-1)).toContain('unpacks to more than can be');
+  });
+});
+
+/** A file whose program headers name no notes. */
+function withoutNotes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const file = Uint8Array.from(bytes);
+  const view = new DataView(file.buffer);
+  const table = Number(view.getBigUint64(32, true));
+  for (let i = 0; i < view.getUint16(56, true); i++)
+    if (view.getUint32(table + 56 * i, true) === 4) view.setUint32(table + 56 * i, 0, true);
+  return file;
+}
