@@ -61,6 +61,7 @@ export { type CompatRank, type CompatRule, compatRanks, compatRules } from './co
 export type { RootVmsd, Side, SideFacts } from './compat/side.ts';
 export { sideOfDump } from './compat/side-of-dump.ts';
 export { sideOfSchema } from './compat/side-of-schema.ts';
+export { type OutlineLine, type OutlinePair, vmsdOutlines } from './compat/vmsd-outline.ts';
 export type { WireFinding } from './compat/wire-finding.ts';
 export type {
   CompressionFormat,
@@ -266,9 +267,11 @@ export { analyzeMigrationDesc, analyzeMigrationState } from './render/analyze-mi
 export { checkJunit } from './render/check-junit.ts';
 export { checkSarif } from './render/check-sarif.ts';
 export { type CheckTextOptions, checkTable, checkText } from './render/check-text.ts';
+export { changesOnWire, compatMail } from './render/compat-mail.ts';
 export { type CompatTextOptions, compatText } from './render/compat-text.ts';
 export { coreSummary, coreText } from './render/core-text.ts';
 export { diffJson } from './render/diff-json.ts';
+export { type DiffMailNames, diffMail } from './render/diff-mail.ts';
 export { type DiffTextOptions, diffText } from './render/diff-text.ts';
 export type { Drawing, Rectangle as DrawingRectangle, Text as DrawingText } from './render/drawing.ts';
 export { type DumpTextOptions, dumpText } from './render/dump-text.ts';
@@ -280,6 +283,7 @@ export { layoutJson, ndjsonLine } from './render/ndjson.ts';
 export { drawRamMap } from './render/ram-map.ts';
 export { ramText } from './render/ram-text.ts';
 export { roundtripJson } from './render/roundtrip-json.ts';
+export { roundtripMail } from './render/roundtrip-mail.ts';
 export { roundtripText } from './render/roundtrip-text.ts';
 export { builtinSchemaTable, matchTable, schemaFacts, vmsdTable, vmsdText } from './render/schema-text.ts';
 export { snapshotData, snapshotsText } from './render/snapshots.ts';

@@ -2,9 +2,11 @@ import { Command, Option } from '@commander-js/extra-typings';
 import { compareSides } from '../compat/compat.ts';
 import { directions } from '../compat/direction.ts';
 import { compatRanks } from '../compat/rules.ts';
+import { vmsdOutlines } from '../compat/vmsd-outline.ts';
 import { openSide } from '../node/compat-side.ts';
+import { changesOnWire, compatMail } from '../render/compat-mail.ts';
 import { compatText } from '../render/compat-text.ts';
-import { bisectOption, collect, jsonOption } from './options.ts';
+import { bisectOption, collect, jsonOption, mailOption } from './options.ts';
 import { EXIT_DATA, EXIT_TROUBLE, Output, say, styleFor, terminalWidth, toJson } from './output.ts';
 import { orTrouble } from './trouble.ts';
 
@@ -34,6 +36,7 @@ export const compatCommand = new Command('compat')
       .choices(compatRanks)
       .default('certain' as const),
   )
+  .addOption(mailOption())
   .addOption(bisectOption())
   .addOption(jsonOption())
   .addHelpText(
@@ -53,16 +56,15 @@ Examples:
   vmwalk compat 7.2-x86_64 10.0-x86_64 --direction old-to-new
   vmwalk compat 10.0-x86_64 ./build/qemu-system-x86_64 --machine pc-q35-9.2 pc-i440fx-9.2
   vmwalk compat 10.0-x86_64 ./build/qemu-system-x86_64 --machine 'pc-q35-*' --fail-on conditional
+  vmwalk compat --mail build-master/qemu-system-x86_64 build/qemu-system-x86_64     for below --- of a patch
   vmwalk compat old-dump.json new-dump.json --only 'virtio*' --all
   vmwalk compat 7.2-aarch64 q.json.gz --json | jq -r '.findings[] | select(.rank == "certain") | .vmsd'`,
   )
-  .action(async (oldName, newName, { json, all, failOn, machine: machines, run, ...options }) => {
-    const report = await orTrouble(async () =>
-      compareSides(await openSide(oldName, { run }), await openSide(newName, { run }), {
-        ...options,
-        machines,
-      }),
-    );
+  .action(async (oldName, newName, { json, mail, all, failOn, machine: machines, run, ...options }) => {
+    const { sides, report } = await orTrouble(async () => {
+      const opened = [await openSide(oldName, { run }), await openSide(newName, { run })] as const;
+      return { sides: opened, report: compareSides(...opened, { ...options, machines }) };
+    });
     if (report.compared + report.findings.length === 0 && (options.only ?? options.ignore)) {
       say('nothing matches --only and --ignore');
       process.exitCode = EXIT_TROUBLE;
@@ -72,7 +74,10 @@ Examples:
     if (report.findings.some(({ rank }) => failing.includes(rank))) process.exitCode = EXIT_DATA;
     const output = new Output();
     if (json) await output.line(toJson(report));
-    else {
+    else if (mail) {
+      const names = new Set(changesOnWire(report).map(({ vmsd }) => vmsd));
+      for (const line of compatMail(report, vmsdOutlines(...sides, names))) await output.line(line);
+    } else {
       const view = { style: styleFor(process.stdout), width: terminalWidth(), all: all ?? false };
       for (const line of compatText(report, view)) await output.row(line);
     }

@@ -1,6 +1,7 @@
 import { Command, Option } from '@commander-js/extra-typings';
 import { type Diagnostic, printable } from '../bytes/diagnostic.ts';
-import type { FinishedSource } from '../bytes/source.ts';
+import { type FinishedSource, memorySource } from '../bytes/source.ts';
+import { SchemaTables } from '../layout/tables.ts';
 import { hashPages, type PageHashes } from '../memory/page-hashes.ts';
 import { nodeMemory } from '../node/node-memory.ts';
 import { packagedSchemas } from '../node/packaged-schemas.ts';
@@ -9,6 +10,7 @@ import { diffStreams } from '../ops/diff.ts';
 import type { StreamDiff } from '../ops/diff-result.ts';
 import { volatileFields, volatileTypes } from '../ops/volatile-fields.ts';
 import { diffJson } from '../render/diff-json.ts';
+import { diffMail } from '../render/diff-mail.ts';
 import { diffText, WIDE } from '../render/diff-text.ts';
 import { openVm, type Vm, type VmOptions } from '../vm/vm.ts';
 import { progressLine, sayChoice, withInput } from './input.ts';
@@ -18,12 +20,15 @@ import {
   fullScanOption,
   jsonOption,
   type KnowledgeOptions,
+  mailOption,
   noBlobOption,
   openKnowledge,
   parseOffset,
   qemuOption,
+  qemuWords,
   schemaOption,
   skipRam,
+  splitWords,
   spoolOption,
 } from './options.ts';
 import {
@@ -48,9 +53,15 @@ type Side = (typeof sides)[number];
 
 export const diffCommand = new Command('diff')
   .description('how two streams differ, field by field')
-  .argument('<a>', 'migration stream; - is standard input')
+  .argument('<a>', 'migration stream; - is standard input; with --run a QEMU, with what starts it in front')
   .argument('<b>', 'the other one')
   .option('--structure', 'compare what is sent, not the values: versions, subsections, fields, types, sizes')
+  .addOption(
+    new Option(
+      '--run <options>',
+      'of two QEMUs in place of streams: what they send for this command line, "q35 -device e1000e"; no guest code runs',
+    ).implies({ structure: true }),
+  )
   .option('--ram', 'compare RAM, too, page by page')
   .option('--only <selector>', 'compare only what this picks; repeatable', collect)
   .option('--ignore <selector>', 'do not compare what this picks; repeatable', collect)
@@ -64,6 +75,7 @@ export const diffCommand = new Command('diff')
       .default('auto' as const),
   )
   .option('--full', 'shorten nothing')
+  .addOption(mailOption())
   .addOption(bisectOption())
   .addOption(jsonOption())
   .addOption(qemuOption().conflicts(['qemuA', 'qemuB', 'schemaA', 'schemaB']))
@@ -94,12 +106,20 @@ Exit status: 0 no difference, 1 differences, 2 usage, I/O, or a damaged stream (
 Examples:
   vmwalk diff before.qevm after.qevm --ignore-volatile
   vmwalk diff --structure qemu-7.2.qevm qemu-10.0.qevm     what one sends that the other does not
+  vmwalk diff --structure --run 'q35 -device e1000e' build-master/qemu-system-x86_64 build/qemu-system-x86_64 --mail
   vmwalk diff disk.qcow2#monday disk.qcow2#tuesday --ram
   vmwalk diff a.qevm b.qevm --only 'cpu*' --ignore '**/tsc'
   vmwalk diff a.qevm b.qevm --json | jq -r '.sections[].section'`,
   )
   .action(async (fileA, fileB, options) => {
     if (fileA === '-' && fileB === '-') throw new Error('only one of the streams can be standard input');
+    if (options.run !== undefined) {
+      await orTrouble(async () => {
+        const [a, b] = [await capture(fileA, options.run!), await capture(fileB, options.run!)];
+        await show(a, b, options);
+      });
+      return;
+    }
     const { qemu, schema, blob, fullScan, ram, spool } = options;
     const of = (side: Side): SideOptions => ({
       knowledge: {
@@ -138,6 +158,28 @@ interface SideOptions {
 interface Opened {
   readonly vm: Vm;
   readonly pages?: PageHashes;
+  /** What a mail calls it. */
+  readonly title?: string;
+}
+
+/** What a QEMU sends for a command line, of which the first word may be a machine type. */
+async function capture(qemu: string, text: string): Promise<Opened> {
+  const [first = '', ...rest] = splitWords(text);
+  const args = first === '' || first.startsWith('-') ? [first, ...rest] : ['-M', first, ...rest];
+  const { captureProfile } = await import('../node/capture-profile.ts');
+  const { QemuEnded } = await import('../node/start-qemu.ts');
+  const command = [...qemuWords(qemu), ...args.filter((word) => word !== '')];
+  const { profile, removed } = await captureProfile(command).catch((error) => {
+    if (error instanceof QemuEnded)
+      for (const line of error.lines) process.stderr.write(`${printable(line)}\n`);
+    throw error;
+  });
+  for (const option of removed) say(`left out ${option}`);
+  const { qemu: version, machineType, schema, stream } = profile;
+  const tables = schema && { tables: new SchemaTables(schema) };
+  const vm = await openVm(memorySource(stream, qemu), { pagesLeftOut: true, ...tables });
+  const all = [version.version, version.package].filter((part) => part !== '').join(' ');
+  return { vm, title: `QEMU ${all}, ${machineType}` };
 }
 
 async function open(
@@ -173,11 +215,12 @@ interface ShowOptions {
   readonly ignoreVolatile?: true | undefined;
   readonly sideBySide: 'auto' | 'always' | 'never';
   readonly full?: true | undefined;
+  readonly mail?: true | undefined;
   readonly json?: true | undefined;
 }
 
 async function show(a: Opened, b: Opened, options: ShowOptions): Promise<void> {
-  const { structure, only = [], ignore = [], ignoreVolatile, full, json } = options;
+  const { structure, only = [], ignore = [], ignoreVolatile, full, mail, json } = options;
   if (ignoreVolatile) {
     const types = [...volatileTypes].map((type) => `fields of type ${type}`);
     const what = [...types, ...volatileFields.map(({ selector }) => selector)];
@@ -195,7 +238,10 @@ async function show(a: Opened, b: Opened, options: ShowOptions): Promise<void> {
   process.exitCode = exitStatus(diff, damaged);
   const output = new Output();
   if (json) await output.line(toJson(diffJson(diff)));
-  else {
+  else if (mail) {
+    const names = { ...(a.title ? { a: a.title } : {}), ...(b.title ? { b: b.title } : {}) };
+    for (const line of diffMail(diff, names)) await output.line(line);
+  } else {
     const width = terminalWidth();
     const isWide = process.stdout.isTTY === true && width >= WIDE;
     const sideBySide = options.sideBySide === 'always' || (options.sideBySide === 'auto' && isWide);

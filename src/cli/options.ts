@@ -34,15 +34,24 @@ export function parseSeconds(text: string): number {
   return seconds;
 }
 
+/** Words of a command line, as a shell splits them: by blanks, but for those in quotes. */
+export function splitWords(text: string): string[] {
+  const words = text.match(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g) ?? [];
+  return words.map((word) => word.replace(/"([^"]*)"|'([^']*)'/g, '$1$2'));
+}
+
 /** A QEMU with what starts it in front, in one argument: a file, or words of a command line. */
 export function qemuWords(text: string): string[] {
-  const words = existsSync(text) ? [text] : text.split(/\s+/).filter((word) => word !== '');
+  const words = existsSync(text) ? [text] : splitWords(text);
   if (words.length === 0) throw new InvalidArgumentError('a QEMU is expected');
   return words;
 }
 
 export const fullScanOption = () =>
   new Option('--full-scan', 'read all of RAM, too, even if the device state can be found without');
+
+export const mailOption = () =>
+  new Option('--mail', 'for a mail with a patch: under 72 columns, before and after').conflicts('json');
 
 /** What it does is in program.ts, as it is for wrong usage, too. */
 export const bisectOption = () =>

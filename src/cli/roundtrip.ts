@@ -4,9 +4,10 @@ import { checkOutputFolder } from '../node/output.ts';
 import { DEFAULT_STEP_LIMIT } from '../node/step-limit.ts';
 import { WIDE } from '../render/diff-text.ts';
 import { roundtripJson } from '../render/roundtrip-json.ts';
+import { roundtripMail } from '../render/roundtrip-mail.ts';
 import { roundtripText } from '../render/roundtrip-text.ts';
 import { progressLine } from './input.ts';
-import { bisectOption, jsonOption, parseSeconds, qemuWords } from './options.ts';
+import { bisectOption, jsonOption, mailOption, parseSeconds, qemuWords } from './options.ts';
 import { EXIT_OK, EXIT_TROUBLE, Output, say, styleFor, terminalWidth, toJson } from './output.ts';
 import { orTrouble } from './trouble.ts';
 
@@ -28,6 +29,7 @@ export const roundtripCommand = new Command('roundtrip')
   .option('--full', 'shorten nothing')
   .option('--timeout <seconds>', 'give up when a step takes longer', parseSeconds, DEFAULT_STEP_LIMIT / 1000)
   .addOption(bisectOption())
+  .addOption(mailOption())
   .addOption(jsonOption())
   .addHelpText(
     'after',
@@ -45,7 +47,7 @@ Examples:
   vmwalk roundtrip --through 'chroot /srv/trixie qemu-system-x86_64' -- qemu-system-x86_64 -M pc-q35-7.2
   vmwalk roundtrip --bisect --keep streams -- build/qemu-system-aarch64 -M virt -cpu max`,
   )
-  .action(async (command, { json, full, keep, timeout, ...options }) => {
+  .action(async (command, { json, mail, full, keep, timeout, ...options }) => {
     // Better said before QEMU is started.
     if (keep !== undefined) checkOutputFolder(keep, false);
     const { roundtrip } = await import('../node/roundtrip.ts');
@@ -75,6 +77,7 @@ Examples:
     for (const warning of trip.warnings) say(warning, 'warning');
     const output = new Output();
     if (json) await output.line(toJson(roundtripJson(trip)));
+    else if (mail) for (const line of roundtripMail(trip)) await output.line(line);
     else {
       const width = process.stdout.isTTY ? terminalWidth() : WIDE;
       for (const line of roundtripText(trip, { style: styleFor(process.stdout), width, full: full ?? false }))

@@ -199,7 +199,7 @@ class SidesComparison {
 }
 
 /** Both sides with what both know. */
-function alike(old: Side, fresh: Side): readonly [SideView, SideView] {
+export function alike(old: Side, fresh: Side): readonly [SideView, SideView] {
   const types = old.facts.kind !== 'dump' && fresh.facts.kind !== 'dump';
   const detail = { types, counts: old.hasCounts && fresh.hasCounts };
   return [new SideView(old, detail), new SideView(fresh, detail)];

@@ -38,7 +38,7 @@ function bytesText(bytes: number): string {
 /** Infos whose name says nothing but that they are bytes. */
 const plainBytes: ReadonlySet<string> = new Set(['buffer', 'unused_buffer']);
 
-export function valueText({ value, count }: ValueItem): string {
+export function valueText({ value, count }: Pick<ValueItem, 'value' | 'count'>): string {
   const { info, length, memory } = value;
   const isPlain = info === undefined || plainBytes.has(info);
   const bytes = length ?? memory;

@@ -149,7 +149,7 @@ function* sectionLines(section: SectionDiff, options: Context): Generator<string
   const rows = changes
     // That of the section itself is in the heading.
     .filter(({ kind: what, path }) => what !== 'version' || path.length > 0)
-    .map((change) => rowOf(change, options));
+    .map((change) => changeRow(change, options));
   const width = Math.min(MAX_NAME_WIDTH, Math.max(0, ...rows.map(({ name }) => name.length)));
   for (const row of rows)
     yield options.sideBySide ? sideLine(row, width, options) : unifiedLine(row, width, options);
@@ -169,7 +169,7 @@ function factText(
   return printable(`${what} ${text}`.trimStart());
 }
 
-function nameText({ section, instanceId }: SectionName): string {
+export function nameText({ section, instanceId }: SectionName): string {
   return printable(instanceId === 0 ? section : `${section}@${instanceId}`);
 }
 
@@ -186,7 +186,7 @@ function offsetsText(a: number | undefined, b: number | undefined): string {
 }
 
 /** A change in words. */
-interface Row {
+export interface ChangeRow {
   readonly mark: Mark;
   readonly name: string;
   /** What holds for both sides. */
@@ -198,7 +198,8 @@ interface Row {
   readonly offsetB: number | undefined;
 }
 
-function rowOf(change: Change, options: Context): Row {
+/** A change in words; with `structure` without values. */
+export function changeRow(change: Change, options: Pick<Context, 'structure' | 'full'>): ChangeRow {
   const { kind, path, pathB, a, b, times } = change;
   const [nodeA] = a;
   const [nodeB] = b;
@@ -292,7 +293,7 @@ function notesOf({ kind, times, differing, unit, ranges, a, b }: Change): string
   return notes;
 }
 
-function unifiedLine(row: Row, width: number, { style }: Context): string {
+function unifiedLine(row: ChangeRow, width: number, { style }: Context): string {
   const parts = row.parts.map(({ label, a, b }) => {
     const change = a === '' && b === '' ? '' : `${a} → ${b}`;
     return [label, change].filter((text) => text !== '').join(' ');
@@ -310,7 +311,7 @@ function unifiedLine(row: Row, width: number, { style }: Context): string {
 }
 
 /** Name and type, then a column for each side. */
-function sideLine(row: Row, width: number, { style, width: columns, full }: Context): string {
+function sideLine(row: ChangeRow, width: number, { style, width: columns, full }: Context): string {
   const room = Math.max(16, Math.floor((columns - INDENT.length - 2 - width - 6) / 2));
   const cell = (side: 'a' | 'b', offset: number | undefined) => {
     if (offset === undefined && row.parts.every((part) => part[side] === '' && part.label !== '')) return '';
@@ -365,12 +366,12 @@ function groupName(path: Change['path'], nodes: readonly LayoutNode[]): string {
 }
 
 /** Value of what one side has, where it is short. */
-function shownValue(node: LayoutNode, { full }: Context): string {
+function shownValue(node: LayoutNode, { full }: Pick<Context, 'full'>): string {
   if (node.kind === 'leaf') return valueText(node, full);
   return node.kind === 'array' ? `[${node.length}]` : formatSize(sizeOf(node));
 }
 
-function ownText(node: LayoutNode, { full, structure }: Context): string {
+function ownText(node: LayoutNode, { full, structure }: Pick<Context, 'structure' | 'full'>): string {
   if (node.kind === 'leaf') return structure ? '' : valueText(node, full);
   const version = versionOf(node);
   return `${version === undefined ? '' : `v${version}, `}${formatSize(sizeOf(node))}`;
@@ -387,7 +388,7 @@ function isShort({ a: [a], b: [b], unit }: Change): boolean {
   );
 }
 
-function rangeParts(change: Change, options: Context): Row['parts'] {
+function rangeParts(change: Change, options: Pick<Context, 'full'>): ChangeRow['parts'] {
   const { ranges = [], unit, a, b } = change;
   const shown = options.full ? ranges : ranges.slice(0, SHORT_RANGES);
   const [bytesA, bytesB] = [bytesOf(a), bytesOf(b)];
@@ -411,7 +412,7 @@ function bytesOf(nodes: readonly LayoutNode[]): Uint8Array | undefined {
   return node.value instanceof Uint8Array ? node.value : undefined;
 }
 
-function rangesText({ ranges = [], unit, kind }: Change, { full }: Context): string {
+function rangesText({ ranges = [], unit, kind }: Change, { full }: Pick<Context, 'full'>): string {
   const shown = full ? ranges : ranges.slice(0, SHORT_RANGES);
   const texts = shown.map((range) => rangeText(range, unit, kind === 'added'));
   if (shown.length < ranges.length) texts.push(`… ${ranges.length - shown.length} more ranges`);

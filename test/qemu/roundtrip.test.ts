@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from '
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { main, temporaryFolder, vmwalk } from '../cli/run.ts';
 
 const QEMU = (process.env['VMWALK_QEMU'] ?? 'qemu-system-x86_64').split(' ');
@@ -66,6 +66,12 @@ test('another QEMU, which has the device in another form, refuses', async () => 
   expect(refused.stdout).toMatch(/QEMU: .*Unknown savevm section or instance '0000:00:09.0\/e1000e'/);
   expect(refused.stdout).toMatch(/vmwalk explain unknown-section says more/);
   expect(refused.stdout).toMatch(/blocks: unknown-section {2}0000:00:09.0\/e1000e/);
+  const mail = await roundtrip(['--mail', '--through', without], command, folder);
+  expect([mail.status, mail.stdout]).toEqual([
+    1,
+    expect.stringContaining('The first state was not loaded: '),
+  ]);
+  for (const line of mail.stdout.split('\n')) expect(line).toMatch(/^[ -~]{0,71}$/);
   // One that has more than the first loads, and what it saves has too much for that.
   const more = await roundtrip(['--json', '--bisect', '--through', other], command, folder);
   expect(more.status).toBe(1);
@@ -127,4 +133,40 @@ test('a signal ends QEMU, and nothing is left', async () => {
   };
   while (!isGone()) await sleep(20);
   expect(readdirSync(folder)).toEqual([]);
+});
+
+describe('what two QEMUs send for one command line', () => {
+  const run = 'q35 -accel tcg -nodefaults -no-user-config -m 16';
+  const qemu = QEMU.join(' ');
+
+  test('is the same for one QEMU', async () => {
+    const { status, stdout, stderr } = await vmwalk([
+      'diff',
+      '--structure',
+      '--run',
+      run,
+      qemu,
+      qemu,
+      '--mail',
+    ]);
+    expect([status, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(/^No change on the wire: \d+ sections, \d+ fields\.\n$/);
+  });
+
+  test('differs by a device', async () => {
+    const other = program(
+      temporaryFolder(),
+      'qemu-system-more',
+      `exec ${qemu} "$@" -device virtio-rng-pci,addr=7`,
+    );
+    const { status, stdout } = await vmwalk(['diff', '--run', `-M ${run}`, qemu, other, '--mail']);
+    expect(status).toBe(1);
+    expect(stdout).toContain('\n0000:00:07.0/virtio-rng, version 1\n  + the section, version 1\n');
+  });
+
+  test('cannot be told where one does not start', async () => {
+    const { status, stdout, stderr } = await vmwalk(['diff', '--run', 'nonsense', qemu, qemu, '--bisect']);
+    expect([status, stdout]).toEqual([125, '']);
+    expect(stderr).toMatch(/unsupported machine type[\s\S]*vmwalk: error: QEMU ended with status 1/);
+  });
 });
