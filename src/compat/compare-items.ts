@@ -7,6 +7,7 @@ import {
   conditionTexts,
   neededDifference,
   notText,
+  sendConditions,
   type TestDifference,
   testDifference,
 } from './conditions.ts';
@@ -416,13 +417,11 @@ class Comparison {
       if (!byName.has(subsection.name)) byName.set(subsection.name, subsection);
     const around = saved.conditions;
     for (const subsection of saved.subsections) {
-      const { name, needed, versionId } = subsection;
+      const { name, versionId } = subsection;
       seen.add(name);
-      const isSent = this.#source.isSent(subsection);
-      if (isSent === false) continue;
-      const test = needed && this.#source.ask(needed, subsection, 0);
-      const condition: Condition = { kind: 'subsection', name, test };
-      const inside = isSent ? around : [...around, condition];
+      const sent = sendConditions(this.#source, subsection);
+      if (!sent) continue;
+      const inside = sent.length === 0 ? around : [...around, ...sent];
       const counterpart = byName.get(name);
       const place = { vmsd: name, fields: [], path: [] };
       if (!counterpart) {

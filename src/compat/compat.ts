@@ -3,7 +3,7 @@ import { badArgument, printable } from '../bytes/diagnostic.ts';
 import { type GlobPattern, globPattern } from '../bytes/glob.ts';
 import { compareVmsds } from './compare-items.ts';
 import { compareVersions } from './compare-versions.ts';
-import { neededDifference } from './conditions.ts';
+import { conditionTexts, neededDifference, sendConditions } from './conditions.ts';
 import { type Direction, directions } from './direction.ts';
 import { ItemBudget } from './item-budget.ts';
 import { type MachineSummary, sharedMachines, summaryOf, versionedMachines } from './machines.ts';
@@ -153,9 +153,11 @@ class SidesComparison {
     for (const finding of renamedTypes(pairs, forward)) findings.add(direction, finding.roots, [finding]);
     const unpaired = new Set(forward ? onlyOld : onlyNew);
     const names = new Set(destination.roots.map(({ vmsd }) => vmsd.name));
+    const [oldOf, newOf] = machineType === undefined ? this.#views : this.#viewsOf(machineType);
     for (const root of source.roots) {
       const isNamed = names.has(root.vmsd.name);
-      const finding = missing(root, unpaired.has(root), isNamed, source.side, destination.side);
+      const view = forward ? oldOf : newOf;
+      const finding = missing(root, unpaired.has(root), isNamed, view, destination.side);
       if (finding) findings.add(direction, [root, root], [finding]);
     }
   }
@@ -231,6 +233,8 @@ function compareRoots(saved: ViewedRoot, loaded: ViewedRoot, budget: ItemBudget)
       },
     ];
   }
+  const around = sendConditions(saved.view, from);
+  if (!around) return [];
   // Nobody reads what is in a section that nobody knows.
   if (from.name !== to.name && from.name !== '' && to.name !== '') return [nameChanged(from.name, to.name)];
   const findings: RootFinding[] = [];
@@ -253,12 +257,15 @@ function compareRoots(saved: ViewedRoot, loaded: ViewedRoot, budget: ItemBudget)
     { view: saved.view, vmsd: from, versionId: from.versionId },
     { view: loaded.view, vmsd: to, versionId: read },
     budget,
+    around,
   );
   if (!versions) return [...findings, ...inside];
   const differences = inside
     .filter(({ rank }) => rank !== 'cosmetic')
     .map(({ vmsd, fields, message }) => `${[vmsd, ...fields.slice(0, 1)].join('/')}: ${message}`);
-  return [...findings, { ...whole, ...versions, differences }];
+  const conditions = [...conditionTexts(around), ...versions.conditions];
+  const rank = conditions.length > 0 ? 'conditional' : versions.rank;
+  return [...findings, { ...whole, ...versions, rank, conditions, differences }];
 }
 
 function versionsOf({ versionId, minimumVersionId }: RootVmsd) {
@@ -317,9 +324,12 @@ function missing(
   root: RootVmsd,
   isUnpaired: boolean,
   hasName: boolean,
-  source: Side,
+  view: SideView,
   destination: Side,
 ): WireFinding | undefined {
+  const { side: source } = view;
+  const around = sendConditions(view, root.vmsd);
+  if (!around) return undefined;
   const name = root.vmsd.name;
   const whole = { vmsd: name, fields: [], path: [], bytes: undefined };
   const absent = destination.types ? root.types.filter((type) => !destination.types?.has(type)) : [];
@@ -333,7 +343,7 @@ function missing(
       rule: 'compat-device-missing',
       rank: 'conditional',
       message: 'the destination has no such device, or no state for it',
-      conditions: ['the VM has this device'],
+      conditions: ['the VM has this device', ...conditionTexts(around)],
       qemuSays: `Unknown savevm section or instance '${name}' 0. Make sure that your current VM setup matches your saved VM setup, including any hotplugged devices`,
     };
   }

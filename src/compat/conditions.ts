@@ -1,4 +1,5 @@
-import type { AskedTest } from './side-view.ts';
+import type { CompiledVmsd } from '../vmsd/compiled.ts';
+import type { AskedTest, SideView } from './side-view.ts';
 import type { Condition } from './wire-items.ts';
 
 /** Conditions for people, each once. */
@@ -27,6 +28,14 @@ export function conditionGroup(conditions: readonly Condition[]): string {
       return condition.kind === 'subsection' ? condition.name : condition.kind;
     }),
   );
+}
+
+/** What has to hold for a section or subsection to be sent; nothing where it always is, undefined where it never is. */
+export function sendConditions(source: SideView, vmsd: CompiledVmsd): readonly Condition[] | undefined {
+  const isSent = source.isSent(vmsd);
+  if (isSent !== undefined) return isSent ? [] : undefined;
+  const { name, needed } = vmsd;
+  return [{ kind: 'subsection', name, test: needed && source.ask(needed, vmsd, 0) }];
 }
 
 /** A test that one side has, and the other has not, or asks otherwise. */
@@ -66,7 +75,8 @@ export function neededDifference(
     const [a, b] = [source.shape, destination.shape];
     if (a === undefined || b === undefined || a === b) return undefined;
   }
-  return `the source sends it ${whenText(source)}, the destination ${whenText(destination)}`;
+  const [from, to] = [whenText(source), whenText(destination)];
+  return from === to ? undefined : `the source sends it ${from}, the destination ${to}`;
 }
 
 function whenText(needed: AskedTest | 'always'): string {
