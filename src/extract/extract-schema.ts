@@ -8,6 +8,7 @@ import { findEmbeddedOnly } from './embedded-only.ts';
 import { findInfos } from './find-infos.ts';
 import { withoutStrays } from './find-vmsds.ts';
 import { fitLayout } from './fit-layout.ts';
+import { readMachineProperties } from './machine-properties.ts';
 import { readQemuTarget } from './qemu-target.ts';
 import { parseQemuVersion, readModuleStamp, readQemuVersion } from './qemu-version.ts';
 import { readExpressions } from './read-expressions.ts';
@@ -43,7 +44,11 @@ export async function extractSchema(sources: QemuSources): Promise<QemuSchema> {
     for (const [i, file] of files.entries())
       debugFiles.push(await readDebugFile(file, program.objects[i]?.buildId, debug));
   const { schema: tables, layout } = readProgram(program);
-  const schema = { ...tables, expressions: await readExpressions(program, tables) };
+  const schema = {
+    ...tables,
+    expressions: await readExpressions(program, tables),
+    ...(await readMachineProperties(program)),
+  };
   const symbols = readSchemaSymbols(schema, debugFiles, layout.vmsd.size);
   return symbols ? { ...schema, symbols } : schema;
 }

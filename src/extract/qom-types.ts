@@ -57,12 +57,14 @@ export function deviceTypes(types: readonly RawType[]): readonly RawType[] {
   return descendantsOf('device', types);
 }
 
-/** Names of the machine types that can be used, without `-machine`, sorted. */
-export function machineTypes(types: readonly RawType[]): readonly string[] {
+/** The machine types that can be used, each with its name as a stream has it, without `-machine`; sorted by that. */
+export function machineTypes(
+  types: readonly RawType[],
+): readonly { readonly name: string; readonly classInit: number }[] {
   return descendantsOf('machine', types)
     .filter(({ name, abstract }) => !abstract && name.endsWith(MACHINE_SUFFIX))
-    .map(({ name }) => name.slice(0, -MACHINE_SUFFIX.length))
-    .sort();
+    .map(({ name, classInit }) => ({ name: name.slice(0, -MACHINE_SUFFIX.length), classInit }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** Addresses of what begins as a TypeInfo of any layout does: two pointers and the size of an instance. */

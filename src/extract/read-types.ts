@@ -44,7 +44,7 @@ export function readTypes(program: LoadedProgram, raw: RawTypes, vmsds: Readonly
   const lists = properties.lists(heads);
   const indexes = new Map(lists.map(({ address }, i) => [address, i]));
   return {
-    machineTypes: machineTypes(types),
+    machineTypes: machineTypes(types).map(({ name }) => name),
     propertyLists: lists.map((list) => ({
       ...hostAddress(program, list.address),
       properties: list.properties,

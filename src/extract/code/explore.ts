@@ -6,7 +6,7 @@ import type { Flow, InstructionSet } from './instruction-set.ts';
 import type { Effort, Limits } from './limits.ts';
 import { Memory } from './memory.ts';
 import { mergeOutcomes, type PathOutcome } from './merge.ts';
-import { copyState, type MachineState } from './state.ts';
+import { type CallNote, copyState, type MachineState } from './state.ts';
 
 /** A function that is being followed. */
 interface Frame {
@@ -19,10 +19,16 @@ interface Frame {
 }
 
 const DEAD: PathOutcome = { kind: 'dead' };
-/** The part of what is left that one entered function may use up. */
-const CALL_SHARE = 0.5;
 /** Instructions in which a path that only sets a static variable is seen to do so. */
 const LOOK = 60;
+
+/**
+ * Looks at each call before it happens: what it does without being entered, if it is to be left out, and what to note; null
+ * where it should be noted and is not understood.
+ */
+export type CallWatcher = (
+  call: Call,
+) => { readonly effect: CallEffect; readonly note?: CallNote | null } | undefined;
 
 /** Follows machine code with values that are terms, over all its paths, within limits. */
 export class Explorer {
@@ -30,8 +36,10 @@ export class Explorer {
   readonly #image: MachineImage;
   readonly #set: InstructionSet;
   readonly #limits: Limits;
+  readonly #watch: CallWatcher | undefined;
 
-  constructor(image: MachineImage, set: InstructionSet, limits: Limits) {
+  constructor(image: MachineImage, set: InstructionSet, limits: Limits, watch?: CallWatcher) {
+    this.#watch = watch;
     this.terms = new Terms(limits.nodes);
     this.#image = image;
     this.#set = set;
@@ -50,6 +58,7 @@ export class Explorer {
       assumptions: new Map(),
       bounds: new Map(),
       visits: new Map(),
+      notes: [],
     };
     for (const [i, argument] of args.entries()) state.registers[set.argumentRegisters[i]!] = argument;
     const back = terms.symbol('return');
@@ -199,7 +208,7 @@ export class Explorer {
   #tailCall(state: MachineState, target: Term, { back }: Frame): PathOutcome | undefined {
     if (isNoReturn(target)) return DEAD;
     const leaves = this.#set.returnAddress(state).id === back.id;
-    const effect = leaves ? effectOfKnownCall(this.#describe(state, target)) : undefined;
+    const effect = leaves ? this.#effect(state, target) : undefined;
     if (effect) {
       this.#apply(state, effect);
       this.#set.leave(state, this.terms);
@@ -212,21 +221,33 @@ export class Explorer {
   /** The state after a call; the state is used up. */
   #call(state: MachineState, target: Term, next: number, frame: Frame): PathOutcome {
     if (isNoReturn(target)) return DEAD;
-    const effect = effectOfKnownCall(this.#describe(state, target));
+    const effect = this.#effect(state, target);
     if (!effect && target.operator === 'constant' && frame.depth < this.#limits.callDepth) {
       const outcome = this.#enter(state, Number(target.value), next, frame);
       if (outcome.kind !== 'lost') return outcome;
+      state.notes = undefined;
     }
     this.#apply(state, effect ?? { result: this.terms.unknown('call'), keepsMemory: false });
     this.#set.leave(state, this.terms);
     return { kind: 'end', state };
   }
 
+  /** What a call does that is not to be entered. */
+  #effect(state: MachineState, target: Term): CallEffect | undefined {
+    const call = this.#describe(state, target);
+    const watched = this.#watch?.(call);
+    if (!watched) return effectOfKnownCall(call);
+    const { note } = watched;
+    if (note === null) state.notes = undefined;
+    else if (note) state.notes = state.notes && [...state.notes, note];
+    return watched.effect;
+  }
+
   /** Follows a called function to its end; the state is left alone. */
   #enter(before: MachineState, address: number, next: number, { depth, budget }: Frame): PathOutcome {
     const share = {
-      instructions: Math.floor(budget.instructions * CALL_SHARE),
-      branches: Math.floor(budget.branches * CALL_SHARE),
+      instructions: Math.floor(budget.instructions * this.#limits.callShare),
+      branches: Math.floor(budget.branches * this.#limits.callShare),
     };
     const inner = { ...share };
     const outcome = this.#follow(copyState(before), address, {

@@ -51,7 +51,16 @@ function mergeStates(
     assumptions: new Map([...a.assumptions].filter(([id, holds]) => b.assumptions.get(id) === holds)),
     bounds: new Map([...a.bounds].filter(([id, bound]) => b.bounds.get(id) === bound)),
     visits: a.visits,
+    notes: sameNotes(a.notes, b.notes) ? a.notes : undefined,
   };
+}
+
+function sameNotes(a: MachineState['notes'], b: MachineState['notes']): boolean {
+  if (a === b || !a || !b) return a === b;
+  return (
+    a.length === b.length &&
+    a.every(({ address, count }, i) => address === b[i]?.address && count === b[i]?.count)
+  );
 }
 
 /** The other path got lost: a function preserves the registers that it has to, all else may be anything. */
@@ -69,5 +78,6 @@ function mergeLost(
   state.memory.lose();
   state.assumptions.clear();
   state.bounds.clear();
+  state.notes = undefined;
   return state;
 }

@@ -30,6 +30,14 @@ export interface MachineState {
   readonly bounds: Map<number, bigint>;
   /** How often this path was at an address. */
   readonly visits: Map<number, number>;
+  /** What was noted of the calls on the way here; undefined where they are not all known. */
+  notes: readonly CallNote[] | undefined;
+}
+
+/** What a watcher of calls notes of one: an array, by its address, and its number of elements. */
+export interface CallNote {
+  readonly address: number;
+  readonly count: number;
 }
 
 /** A copy that can go its own way. */
@@ -42,5 +50,6 @@ export function copyState(state: MachineState): MachineState {
     assumptions: new Map(state.assumptions),
     bounds: new Map(state.bounds),
     visits: new Map(state.visits),
+    notes: state.notes,
   };
 }
