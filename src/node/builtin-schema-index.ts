@@ -1,12 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
+import { existsSync } from 'node:fs';
 import { DecodeError } from '../bytes/diagnostic.ts';
 import type { SchemaEntry } from '../vm/schema-provider.ts';
+import { packagePath, packageText } from './package-files.ts';
 
-/** Where the schemas are that ship with this package. */
-const schemaFolder = new URL('../../schemas/', import.meta.url);
-const index = new URL('index.json', schemaFolder);
 const ENDING = '.json.gz';
 
 /** The tables of one QEMU that ship with this package. */
@@ -17,12 +13,12 @@ export interface BuiltinSchema extends SchemaEntry {
 
 /** All of them; none where the package was installed without its data. */
 export async function builtinSchemas(): Promise<readonly BuiltinSchema[]> {
-  return parseIndex(await readFile(index, 'utf8'));
+  return builtinSchemasSync();
 }
 
 /** The same at once. */
 export function builtinSchemasSync(): readonly BuiltinSchema[] {
-  return parseIndex(readFileSync(index, 'utf8'));
+  return parseIndex(packageText('schemas/index.json'));
 }
 
 /** The entries of schemas/index.json. */
@@ -33,7 +29,7 @@ function parseIndex(text: string): readonly BuiltinSchema[] {
 
 /** The file that a built-in schema is in. */
 export function builtinSchemaPath({ name }: BuiltinSchema): string {
-  return fileURLToPath(new URL(name + ENDING, schemaFolder));
+  return packagePath(`schemas/${name}${ENDING}`);
 }
 
 /**
@@ -47,14 +43,16 @@ export async function schemaPath(name: string): Promise<string> {
   const entry = all.find((candidate) => candidate.name === name);
   if (entry) return builtinSchemaPath(entry);
   const names = all.map((each) => each.name);
+  if (names.length === 0) throw noSchema(name, 'there is none here');
   const ofVersion = names.filter((other) => other.startsWith(`${version}-`));
   const which =
     ofVersion.length > 0
       ? `those of ${version} are ${ofVersion.join(', ')}`
       : `their versions are ${[...new Set(names.map((other) => other.slice(0, other.indexOf('-'))))].join(', ')}`;
-  throw new DecodeError({
-    severity: 'error',
-    code: 'io',
-    message: `${name} is neither a file nor a built-in schema; ${which}`,
-  });
+  throw noSchema(name, which);
+}
+
+function noSchema(name: string, which: string): DecodeError {
+  const message = `${name} is neither a file nor a built-in schema; ${which}`;
+  return new DecodeError({ severity: 'error', code: 'io', message });
 }

@@ -1,12 +1,10 @@
-import { readdir, readFile } from 'node:fs/promises';
 import {
   type Explanation,
   type ExplanationKind,
   explanationOfPage,
   explanationsOfProblems,
 } from '../ops/explain.ts';
-
-const docs = new URL('../../docs/', import.meta.url);
+import { packageFolder, packageText } from './package-files.ts';
 
 /** Folders of pages, in the order in which they are listed. */
 const folders: readonly (readonly [string, ExplanationKind])[] = [
@@ -19,16 +17,13 @@ const folders: readonly (readonly [string, ExplanationKind])[] = [
 
 /** All that the documentation in this package explains: pages by their folders and codes, then problems in streams. */
 export async function readExplanations(): Promise<readonly Explanation[]> {
-  const pages = await Promise.all(folders.map(([folder, kind]) => pagesOf(new URL(folder, docs), kind)));
-  const problems = explanationsOfProblems(await readFile(new URL('diagnostics.md', docs), 'utf8'));
-  return [...pages.flat(), ...problems];
+  const pages = folders.flatMap(([folder, kind]) => pagesOf(`docs/${folder}`, kind));
+  return [...pages, ...explanationsOfProblems(packageText('docs/diagnostics.md'))];
 }
 
-async function pagesOf(folder: URL, kind: ExplanationKind): Promise<Explanation[]> {
-  const names = (await readdir(folder)).filter((name) => name.endsWith('.md')).sort();
-  return Promise.all(
-    names.map(async (name) =>
-      explanationOfPage(name.slice(0, -'.md'.length), kind, await readFile(new URL(name, folder), 'utf8')),
-    ),
-  );
+function pagesOf(folder: string, kind: ExplanationKind): Explanation[] {
+  return packageFolder(folder).flatMap((name) => {
+    if (!name.endsWith('.md')) return [];
+    return [explanationOfPage(name.slice(0, -'.md'.length), kind, packageText(folder + name))];
+  });
 }

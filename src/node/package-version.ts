@@ -1,10 +1,7 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { packageText } from './package-files.ts';
 
 /** The version of this package. */
 export function packageVersion(): string {
-  const manifest: { version: string } = JSON.parse(
-    readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8'),
-  );
+  const manifest: { version: string } = JSON.parse(packageText('package.json'));
   return manifest.version;
 }

@@ -67,7 +67,7 @@ function* linesOf(report: CompatReport, outlines: ReadonlyMap<string, OutlinePai
     yield `Only ${direction === 'old-to-new' ? 'old' : 'new'} has: ${names.join(', ')}`;
   }
   yield '';
-  yield `${compared} devices compared; the others send and read the same bytes.`;
+  yield `${compared} device${compared === 1 ? '' : 's'} compared; the others send and read the same bytes.`;
 }
 
 function isMissing({ rule }: CompatFinding): boolean {

@@ -1,5 +1,6 @@
 import type * as Iced from 'iced-x86';
 import type { DecodeInstruction, FlagCondition, Instruction, Operand, Written } from './instruction.ts';
+import { loadIced } from './load-iced.ts';
 
 /** Longest instruction of the architecture. */
 const MAX_LENGTH = 15;
@@ -27,25 +28,6 @@ export async function loadIcedDecoder(
       decoder.free();
     }
   };
-}
-
-/** What of Node is used here, where it is there. */
-interface NodeGlobals {
-  readonly process?: { getBuiltinModule?(name: 'node:module'): NodeModule };
-}
-
-interface NodeModule {
-  createRequire(from: string): (name: string) => unknown;
-}
-
-/**
- * Node's `import` of a CommonJS module reads through it twice more than `require` does, to guess its exports: a tenth
- * of a second for the library's 0.9 MB.
- */
-async function loadIced(): Promise<typeof Iced> {
-  const module = (globalThis as NodeGlobals).process?.getBuiltinModule?.('node:module');
-  if (!module) return import('iced-x86');
-  return module.createRequire((import.meta as { url?: string }).url ?? '')('iced-x86') as typeof Iced;
 }
 
 /** From the library's instructions to ours. */
