@@ -61,6 +61,7 @@ export { type CompatRank, type CompatRule, compatRanks, compatRules } from './co
 export type { RootVmsd, Side, SideFacts } from './compat/side.ts';
 export { sideOfDump } from './compat/side-of-dump.ts';
 export { sideOfSchema } from './compat/side-of-schema.ts';
+export { testConditions } from './compat/test-text.ts';
 export { type OutlineLine, type OutlinePair, vmsdOutlines } from './compat/vmsd-outline.ts';
 export type { WireFinding } from './compat/wire-finding.ts';
 export type {
@@ -218,6 +219,7 @@ export { type LearnedSchema, learnSchema } from './ops/schema-learn.ts';
 export { listVmsds, type VmsdSummary } from './ops/schema-list.ts';
 export {
   type BinaryAddress,
+  type ConditionOf,
   type CountDescription,
   type CounterDescription,
   describeVmsds,

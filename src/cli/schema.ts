@@ -143,7 +143,8 @@ const showCommand = new Command('show')
     'after',
     `
 offset and size are bytes in QEMU's struct; a count or size with * is in the member of that name, or at that place.
-if is the function (its address in the binary) that decides whether the field is there.
+if is the function (its address in the binary) that decides whether the field is there; with symbols what that asks, its
+name, and file and line.
 
 Examples:
   vmwalk schema show /usr/bin/qemu-system-x86_64 apic
@@ -152,7 +153,9 @@ Examples:
   .action(async (file, name, { json }) => {
     const { describeVmsds } = await import('../ops/schema-show.ts');
     const { vmsdText } = await import('../render/schema-text.ts');
-    const vmsds = describeVmsds(await openSchema(file), name);
+    const { testConditions } = await import('../compat/test-text.ts');
+    const schema = await openSchema(file);
+    const vmsds = describeVmsds(schema, name, testConditions(schema));
     const output = new Output();
     if (json) await output.line(toJson(vmsds));
     else {

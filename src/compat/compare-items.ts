@@ -6,7 +6,7 @@ import {
   conditionGroup,
   conditionTexts,
   neededDifference,
-  notText,
+  oppositeText,
   sendConditions,
   type TestDifference,
   testDifference,
@@ -295,7 +295,7 @@ class Comparison {
         rule: 'compat-validation-added',
         rank: 'conditional',
         message: 'the destination refuses values that fail a check which the source does not have',
-        conditions: [...conditionTexts(item.conditions), notText(item.test.text() ?? 'what it checks')],
+        conditions: [...conditionTexts(item.conditions), oppositeText(item.test, 'what it checks')],
       });
     }
     const [single] = pairs;

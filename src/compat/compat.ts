@@ -1,6 +1,7 @@
 import { appendTo } from '../bytes/append-to.ts';
 import { badArgument, printable } from '../bytes/diagnostic.ts';
 import { type GlobPattern, globPattern } from '../bytes/glob.ts';
+import type { SourceSymbol } from '../schema/symbols.ts';
 import { compareVmsds } from './compare-items.ts';
 import { compareVersions } from './compare-versions.ts';
 import { conditionTexts, neededDifference, sendConditions } from './conditions.ts';
@@ -53,6 +54,8 @@ export interface CompatFinding extends Omit<WireFinding, 'path'> {
   readonly differences: readonly string[];
   /** Machine types whose VMs have it; undefined where none was asked for. */
   readonly machineTypes?: readonly string[];
+  /** The variables of the source that the VMSD is on both sides, where schemas have names of it and only one has its name. */
+  readonly symbols?: { readonly old?: SourceSymbol | undefined; readonly new?: SourceSymbol | undefined };
 }
 
 /** A device that a finding is about. */
@@ -76,7 +79,7 @@ export function compareSides(oldSide: Side, newSide: Side, options: CompatOption
   const selects = compileSelection(options);
   const comparison = new SidesComparison(oldSide, newSide);
   const find = (machineType?: string) => {
-    const findings = new Findings();
+    const findings = new Findings(oldSide, newSide);
     for (const direction of asked) comparison.findInto(findings, direction, machineType);
     return findings.sorted(selects);
   };
@@ -390,6 +393,13 @@ interface Collected {
 /** Findings, each once, with all devices that have it. */
 class Findings {
   readonly #collected = new Map<string, Collected>();
+  readonly #old: Side;
+  readonly #new: Side;
+
+  constructor(old: Side, fresh: Side) {
+    this.#old = old;
+    this.#new = fresh;
+  }
 
   add(direction: Direction, roots: readonly RootVmsd[], found: readonly RootFinding[]): void {
     if (found.length === 0) return;
@@ -430,9 +440,14 @@ class Findings {
     const found = [...this.#collected.values()].flatMap(({ finding, devices }): CompatFinding[] => {
       const kept = devices.filter(({ roots }) => selects.finding(finding.vmsd, roots));
       if (kept.length === 0) return [];
-      return [{ ...finding, devices: kept.map(({ device }) => device) }];
+      return [{ ...finding, ...this.#symbols(finding.vmsd), devices: kept.map(({ device }) => device) }];
     });
     return sortFindings(found);
+  }
+
+  #symbols(vmsd: string): Pick<CompatFinding, 'symbols'> {
+    const [old, fresh] = [this.#old, this.#new].map(({ names }) => names?.vmsdSymbol(vmsd));
+    return old || fresh ? { symbols: { old, new: fresh } } : {};
   }
 }
 

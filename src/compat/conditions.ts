@@ -1,5 +1,6 @@
 import type { CompiledVmsd } from '../vmsd/compiled.ts';
 import type { AskedTest, SideView } from './side-view.ts';
+import { withSource } from './test-text.ts';
 import type { Condition } from './wire-items.ts';
 
 /** Conditions for people, each once. */
@@ -10,14 +11,24 @@ export function conditionTexts(conditions: readonly Condition[]): string[] {
 function conditionText(condition: Condition): string {
   switch (condition.kind) {
     case 'test':
-      return condition.test.text() ?? `the test of ${condition.field} holds`;
+      return withSource(testText(condition), condition.test.source());
     case 'elements':
       return `${condition.field} has elements`;
     case 'subsection': {
       const text = condition.test?.text();
-      return `${condition.name} is sent${text === undefined ? '' : `: ${text}`}`;
+      const sent = `${condition.name} is sent${text === undefined ? '' : `: ${text}`}`;
+      return withSource(sent, condition.test?.source());
     }
   }
+}
+
+function testText({ test, field }: TestCondition): string {
+  return test.text() ?? `the test of ${field} holds`;
+}
+
+/** The opposite of what a test asks. */
+export function oppositeText(test: AskedTest, unknown: string): string {
+  return withSource(notText(test.text() ?? unknown), test.source());
 }
 
 /** The same for conditions that can be taken to say the same on both sides. */
@@ -57,8 +68,10 @@ export function testDifference(
   const [a, b] = [text(sent), text(read)];
   if (sent.length > 0 && read.length > 0)
     return { message: `sent if ${a}, read if ${b}`, condition: 'the tests do not agree' };
-  if (sent.length > 0) return { message: `sent only if ${a}, but always read`, condition: notText(a) };
-  if (read.length > 0) return { message: `always sent, but read only if ${b}`, condition: notText(b) };
+  const opposite = ([condition]: readonly TestCondition[]) =>
+    condition ? oppositeText(condition.test, testText(condition)) : '';
+  if (sent.length > 0) return { message: `sent only if ${a}, but always read`, condition: opposite(sent) };
+  if (read.length > 0) return { message: `always sent, but read only if ${b}`, condition: opposite(read) };
   return undefined;
 }
 
@@ -83,7 +96,7 @@ function whenText(needed: AskedTest | 'always'): string {
   if (needed === 'always' || needed.answer === true) return 'always';
   if (needed.answer === false) return 'never';
   const text = needed.text();
-  return text === undefined ? 'where a test says so' : `if ${text}`;
+  return withSource(text === undefined ? 'where a test says so' : `if ${text}`, needed.source());
 }
 
 type TestCondition = Extract<Condition, { kind: 'test' }>;
@@ -93,7 +106,7 @@ function tests(conditions: readonly Condition[]): TestCondition[] {
 }
 
 /** The opposite of a condition. */
-export function notText(text: string): string {
+function notText(text: string): string {
   const isWhole = (part: string) =>
     /^[^ ]*$|^\(.*\)$|^[^()]*$/.test(part) && !/ (and|or|then) | [<>=!]=? /.test(part);
   const inner = text.startsWith('not ') ? text.slice(4) : undefined;

@@ -1,5 +1,6 @@
 import type { MemoryPlace } from '../expressions/evaluate.ts';
 import type { Property, QemuSchema, QomType } from '../schema/qemu-schema.ts';
+import { memberName, type SourceSymbol, type VmsdSymbol, vmsdSymbolsByName } from '../schema/symbols.ts';
 import type { TablesCompiler } from '../vmsd/compile-tables.ts';
 import { type CompiledField, type CompiledVmsd, tableName } from '../vmsd/compiled.ts';
 
@@ -16,7 +17,17 @@ interface Owner {
   readonly offset: number;
 }
 
-/** Calls members of QEMU's structs what the user knows: a qdev property, or a field that is sent. */
+/** What a place in memory is called. */
+export interface NamedPlace {
+  readonly text: string;
+  /** The property that sets it, where the text is not that. */
+  readonly property: string | undefined;
+}
+
+/**
+ * Calls members of QEMU's structs what the user knows: by their names in the source where the schema has those, else as a
+ * qdev property, or as a field that is sent.
+ */
 export class MemberNames {
   readonly #schema: QemuSchema;
   readonly #owners = new Map<CompiledVmsd, Owner>();
@@ -24,6 +35,9 @@ export class MemberNames {
   readonly #properties = new Map<string, readonly Property[]>();
   /** Of lists that no type is known to have. */
   readonly #strays: readonly Property[];
+  /** VMSDs of which the schema knows the struct: its index. */
+  readonly #structs = new Map<CompiledVmsd, number>();
+  readonly #vmsdSymbols: ReadonlyMap<string, VmsdSymbol>;
 
   constructor(schema: QemuSchema, compiler: TablesCompiler) {
     this.#schema = schema;
@@ -37,6 +51,9 @@ export class MemberNames {
           return { vmsd, owner: { type: name, vmsd, offset: 0 } };
         }),
     );
+    for (const [i, symbol] of schema.symbols?.vmsds.entries() ?? [])
+      if (symbol?.struct !== undefined) this.#structs.set(compiler.vmsd(i), symbol.struct);
+    this.#vmsdSymbols = vmsdSymbolsByName(schema);
     // It grows meanwhile.
     for (const { vmsd, owner } of queue) {
       if (this.#owners.has(vmsd)) continue;
@@ -50,13 +67,55 @@ export class MemberNames {
     }
   }
 
+  /** The function of an index, as the source has it. */
+  functionSymbol(index: number): SourceSymbol | undefined {
+    return this.#schema.symbols?.functions[index];
+  }
+
+  /** The variable that the only VMSD of a name is. */
+  vmsdSymbol(name: string): SourceSymbol | undefined {
+    return this.#vmsdSymbols.get(name);
+  }
+
   /** What a place is called that a function of a VMSD reads. */
-  name(vmsd: CompiledVmsd, { root, path, size }: MemoryPlace, mask?: bigint): string {
+  name(vmsd: CompiledVmsd, place: MemoryPlace, mask?: bigint): NamedPlace {
+    const { root, path, size } = place;
+    const [offset = 0] = path;
+    const known =
+      root === 'opaque'
+        ? this.#property(vmsd, offset, size, path.length === 1 ? mask : undefined)
+        : undefined;
+    const text = this.#sourceName(vmsd, place, mask);
+    if (text !== undefined) return { text, property: path.length === 1 ? known : undefined };
+    return { text: this.#tableName(vmsd, place, mask, known), property: undefined };
+  }
+
+  /** As C has it, with `s` for the object that the VMSD describes. */
+  #sourceName(
+    vmsd: CompiledVmsd,
+    { root, path, size }: MemoryPlace,
+    mask: bigint | undefined,
+  ): string | undefined {
+    const struct = this.#structs.get(vmsd);
+    if (root !== 'opaque' || struct === undefined) return undefined;
+    const found = memberName(this.#schema.symbols?.structs ?? [], struct, path, size, mask);
+    if (!found) return undefined;
+    const { text, behind, isBitField } = found;
+    if (mask !== undefined && !isBitField)
+      return `(s->${text} & 0x${(mask << BigInt(8 * behind)).toString(16)})`;
+    return behind === 0 ? `s->${text}` : `(byte ${behind} of s->${text})`;
+  }
+
+  #tableName(
+    vmsd: CompiledVmsd,
+    { root, path }: MemoryPlace,
+    mask: bigint | undefined,
+    known: string | undefined,
+  ): string {
     const [offset = 0, ...behind] = path;
     const hex = (at: number) => (at < 0 ? `-0x${(-at).toString(16)}` : `0x${at.toString(16)}`);
     const rest = behind.map((step) => `->${hex(step)}`).join('');
     if (root !== 'opaque') return `variable ${hex(offset)}${rest}`;
-    const known = this.#property(vmsd, offset, size, behind.length === 0 ? mask : undefined);
     if (known !== undefined) return `${known}${rest}`;
     const owner = this.#owners.get(vmsd);
     const start =

@@ -9,8 +9,9 @@ import {
   tableName,
   type Validation,
 } from '../vmsd/compiled.ts';
-import { expressionShape, expressionText } from './expression-text.ts';
+import { expressionShape } from './expression-text.ts';
 import type { RootVmsd, Side } from './side.ts';
+import { describeTest } from './test-text.ts';
 
 /** What a field puts on the wire. */
 interface WireForm {
@@ -61,6 +62,8 @@ interface WireStruct {
 export interface AskedTest {
   /** What it asks, for people: `property x-old`; undefined where nothing is known of it. */
   text(): string | undefined;
+  /** Which function that is, and what properties set: `property x-old, old_needed, hw/net/x.c:12`; undefined if unknown. */
+  source(): string | undefined;
   /**
    * The same for tests that look alike, whatever the offsets in the structs that they read; undefined where too little
    * is known to tell it from others.
@@ -165,13 +168,11 @@ export class SideView {
 
   /** A test of a field of a VMSD, or of itself. */
   ask(test: ExistenceTest, vmsd: CompiledVmsd, versionId: number): AskedTest {
-    const { expression } = test;
     const { names } = this.side;
+    const described = () => names && describeTest(names, test, vmsd, versionId);
     return {
-      text: () =>
-        names && expression !== undefined
-          ? expressionText(expression, versionId, (place, mask) => names.name(vmsd, place, mask))
-          : undefined,
+      text: () => described()?.text,
+      source: () => described()?.source,
       shape: this.#shape(test),
       answer: this.#answer(test, vmsd, versionId),
     };
@@ -263,6 +264,6 @@ export class SideView {
 
   #memberName({ offset, width }: CompiledMember, vmsd: CompiledVmsd): string {
     const place = { root: 'opaque', path: [offset], size: width } as const;
-    return this.side.names?.name(vmsd, place) ?? 'a number';
+    return this.side.names?.name(vmsd, place).text ?? 'a number';
   }
 }

@@ -21,6 +21,7 @@ import {
   VMS_VSTRUCT,
   type VMStateField,
 } from '../schema/qemu-schema.ts';
+import { memberName, type SourceSymbol } from '../schema/symbols.ts';
 
 /** A VMSD as its developer sees it: names where the schema has indexes. */
 export interface VmsdDescription {
@@ -33,6 +34,8 @@ export interface VmsdDescription {
   readonly embeddedOnly: boolean;
   readonly priority: number;
   readonly at: BinaryAddress;
+  /** The struct that it describes, where the schema knows it. */
+  readonly struct?: { readonly name: string; readonly size: number };
   readonly callbacks: readonly { readonly name: string; readonly at: BinaryAddress }[];
   readonly fields: readonly FieldDescription[];
   readonly subsections: readonly SubsectionDescription[];
@@ -51,6 +54,10 @@ export interface BinaryAddress {
   /** File name. */
   readonly file: string;
   readonly address: number;
+  /** What QEMU's source calls what is there, where the schema knows it. */
+  readonly symbol?: SourceSymbol;
+  /** Of a test: what it asks, if that is known and its source, too. */
+  readonly condition?: string;
 }
 
 export interface FieldDescription {
@@ -85,6 +92,8 @@ export interface CounterDescription {
   readonly width: number;
   /** Field of the same VMSD at that place, if there is one. */
   readonly field: string | undefined;
+  /** What the member is called in the source, where the schema knows it. */
+  readonly member?: string;
 }
 
 export interface SubsectionDescription {
@@ -115,14 +124,21 @@ const flagNames: readonly (readonly [number, string])[] = [
 ];
 
 /** The VMSDs with a name, or the one with an index (`#12`), or those of a QOM type of that name. */
-export function describeVmsds(schema: QemuSchema, name: string): VmsdDescription[] {
+export function describeVmsds(
+  schema: QemuSchema,
+  name: string,
+  conditionOf: ConditionOf = () => undefined,
+): VmsdDescription[] {
   const index = /^#(\d{1,9})$/.exec(name)?.[1];
   if (index !== undefined)
-    return Number(index) < schema.vmsds.length ? [describe(schema, Number(index))] : [];
+    return Number(index) < schema.vmsds.length ? [describe(schema, Number(index), conditionOf)] : [];
   const named = schema.vmsds.flatMap((vmsd, i) => (vmsd.name === name ? [i] : []));
   const indexes = named.length > 0 ? named : vmsdsOfType(schema, name);
-  return indexes.map((i) => describe(schema, i));
+  return indexes.map((i) => describe(schema, i, conditionOf));
 }
+
+/** What a test of a VMSD asks, both by their indexes; undefined where it is not known. */
+export type ConditionOf = (vmsd: number, functionIndex: number) => string | undefined;
 
 /** The VMSDs of a QOM type, or of its nearest parent that has one: indexes into `vmsds`. */
 export function vmsdsOfType(schema: QemuSchema, name: string): readonly number[] {
@@ -136,11 +152,31 @@ export function vmsdsOfType(schema: QemuSchema, name: string): readonly number[]
   return [];
 }
 
-function describe(schema: QemuSchema, index: number): VmsdDescription {
+function describe(schema: QemuSchema, index: number, conditionOf: ConditionOf): VmsdDescription {
   const vmsd = schema.vmsds[index]!;
+  const { symbols } = schema;
   const place = (at: HostAddress | undefined): BinaryAddress | undefined =>
     at && { file: schema.objects[at.object]?.name ?? '', address: at.address };
-  const functionAt = (i: number | undefined) => (i === undefined ? undefined : place(schema.functions[i]));
+  const functionAt = (i: number | undefined): BinaryAddress | undefined => {
+    const at = i === undefined ? undefined : place(schema.functions[i]);
+    const symbol = i === undefined ? undefined : symbols?.functions[i];
+    return at && symbol ? { ...at, symbol } : at;
+  };
+  const testAt = (i: number | undefined, of = index): BinaryAddress | undefined => {
+    const at = functionAt(i);
+    const condition = at?.symbol && i !== undefined ? conditionOf(of, i) : undefined;
+    return at && condition !== undefined ? { ...at, condition } : at;
+  };
+  const symbol = symbols?.vmsds[index];
+  const struct = symbol?.struct === undefined ? undefined : symbols?.structs[symbol.struct];
+  const counter = (offset: number, width: number): CounterDescription => {
+    const { field } = counterOf(offset, width, vmsd.fields);
+    const member =
+      symbol?.struct === undefined || !symbols
+        ? undefined
+        : memberName(symbols.structs, symbol.struct, [offset], width);
+    return { offset, width, field, ...(member?.behind === 0 ? { member: member.text } : {}) };
+  };
   return {
     index,
     name: vmsd.name,
@@ -150,9 +186,10 @@ function describe(schema: QemuSchema, index: number): VmsdDescription {
     earlySetup: vmsd.earlySetup,
     embeddedOnly: vmsd.embeddedOnly,
     priority: vmsd.priority,
-    at: place(vmsd)!,
+    at: { ...place(vmsd)!, ...(symbol ? { symbol: sourceSymbol(symbol) } : {}) },
+    ...(struct ? { struct: { name: struct.name, size: struct.size } } : {}),
     callbacks: Object.entries(vmsd.callbacks).flatMap(([name, i]) => {
-      const at = functionAt(i);
+      const at = name === 'needed' ? testAt(i) : functionAt(i);
       return at ? [{ name, at }] : [];
     }),
     fields: vmsd.fields.map((field) => ({
@@ -162,14 +199,11 @@ function describe(schema: QemuSchema, index: number): VmsdDescription {
       info: field.info === undefined ? undefined : schema.infos[field.info]?.name,
       vmsd:
         field.vmsd === undefined ? undefined : { index: field.vmsd, name: schema.vmsds[field.vmsd]?.name },
-      count: countOf(field, vmsd.fields),
-      sizeAt:
-        (field.flags & VMS_VBUFFER) === 0
-          ? undefined
-          : counter(field.sizeOffset, field.sizeSize, vmsd.fields),
+      count: countOf(field, counter),
+      sizeAt: (field.flags & VMS_VBUFFER) === 0 ? undefined : counter(field.sizeOffset, field.sizeSize),
       versionId: field.versionId,
       structVersionId: field.structVersionId,
-      fieldExists: functionAt(field.fieldExists),
+      fieldExists: testAt(field.fieldExists),
       flags: flagNames.filter(([flag]) => (field.flags & flag) !== 0).map(([, text]) => text),
       start: field.start,
       errHint: field.errHint,
@@ -177,7 +211,7 @@ function describe(schema: QemuSchema, index: number): VmsdDescription {
     subsections: vmsd.subsections.map((i) => {
       const subsection = schema.vmsds[i]!;
       const { name, versionId, callbacks } = subsection;
-      return { index: i, name, versionId, needed: functionAt(callbacks.needed) };
+      return { index: i, name, versionId, needed: testAt(callbacks.needed, i) };
     }),
     types: schema.types.filter(({ vmsds }) => vmsds.includes(index)).map(({ name }) => name),
     users: schema.vmsds.flatMap(({ name, fields, subsections }, i) => [
@@ -189,16 +223,23 @@ function describe(schema: QemuSchema, index: number): VmsdDescription {
   };
 }
 
-function countOf(field: VMStateField, fields: readonly VMStateField[]): CountDescription {
+function sourceSymbol({ name, file, line }: SourceSymbol): SourceSymbol {
+  return { name, file, line };
+}
+
+function countOf(
+  field: VMStateField,
+  counter: (offset: number, width: number) => CounterDescription,
+): CountDescription {
   const { flags, num, numOffset, numSize } = field;
   if ((flags & VMS_VARRAY) !== 0) {
     const factor = flags & VMS_MULTIPLY_ELEMENTS ? num : 1;
-    return { ...counter(numOffset, numSize, fields), factor };
+    return { ...counter(numOffset, numSize), factor };
   }
   return flags & VMS_ARRAY ? num : 1;
 }
 
-function counter(offset: number, width: number, fields: readonly VMStateField[]): CounterDescription {
+function counterOf(offset: number, width: number, fields: readonly VMStateField[]): CounterDescription {
   const at = fields.find((field) => field.offset === offset && (field.flags & VMS_POINTER) === 0);
   return { offset, width, field: at?.name };
 }

@@ -5,6 +5,7 @@ import type { Layout, LayoutNode } from '../layout/node.ts';
 import { configurationLayout, layoutOf, type OpenedStream } from '../layout/open.ts';
 import type { PageKind, PageSink, PageSource } from '../ram/page-sink.ts';
 import type { RamBlock } from '../ram/ram-block.ts';
+import { type SourceSymbol, vmsdSymbolsByName } from '../schema/symbols.ts';
 import type { SectionRecord, StreamRecord } from '../stream/records.ts';
 import type { Selection } from './select.ts';
 
@@ -12,6 +13,8 @@ import type { Selection } from './select.ts';
 export interface EnclosingVmsd {
   readonly name: string;
   readonly versionId: number | undefined;
+  /** The variable that it is in QEMU's source, where the tables know it. */
+  readonly symbol?: SourceSymbol;
 }
 
 /** A part of a section, in the tree of its layout. */
@@ -109,7 +112,7 @@ export async function byteAt(
   const found = { offset, records, part: undefined, field: undefined, page: undefined, diagnostics: [] };
   if (record?.kind === 'configuration') {
     const layout = await configurationLayout(opened);
-    return { ...found, ...(layout && fieldIn(layout, offset)) };
+    return { ...found, ...(layout && fieldIn(layout, offset, symbolsOf(opened))) };
   }
   if (record?.kind !== 'section') return found;
   const part = partOf(record, offset);
@@ -118,7 +121,7 @@ export async function byteAt(
   if (page && isIn(record.body, page.start)) return { ...found, part, page };
   const section = opened.stream.sections.find((each) => each.records.includes(record));
   const layout = section && (await layoutOf(opened, section));
-  return { ...found, part, ...(layout && fieldIn(layout, offset)) };
+  return { ...found, part, ...(layout && fieldIn(layout, offset, symbolsOf(opened))) };
 }
 
 /** Is an offset in the records of RAM, so that a PageFinder could tell more of it? */
@@ -131,18 +134,26 @@ export function isInRam({ stream }: OpenedStream, offset: number): boolean {
 export async function* fieldsOf(opened: OpenedStream, selection: Selection): AsyncGenerator<PlacedField> {
   const { sections } = opened.stream;
   const configuration = await configurationLayout(opened);
-  if (configuration) yield* picked(configuration, selection);
-  for (const section of sections) yield* picked(await layoutOf(opened, section), selection);
+  const symbols = symbolsOf(opened);
+  if (configuration) yield* picked(configuration, selection, symbols);
+  for (const section of sections) yield* picked(await layoutOf(opened, section), selection, symbols);
 }
 
-function* picked(layout: Layout, selection: Selection): Generator<PlacedField> {
+/** Variables of the source by the names of VMSDs. */
+type Symbols = ReadonlyMap<string, SourceSymbol>;
+
+function symbolsOf({ tables }: OpenedStream): Symbols {
+  return tables ? vmsdSymbolsByName(tables.schema) : new Map();
+}
+
+function* picked(layout: Layout, selection: Selection, symbols: Symbols): Generator<PlacedField> {
   const open: LayoutNode[] = [];
   let isPicked = false;
   for (const { node, path } of walk(layout.root, () => !isPicked)) {
     open.length = path.length;
     open.push(node);
     isPicked = selection.matches(layout, path);
-    if (isPicked) yield placeOf(layout, [...path], open);
+    if (isPicked) yield placeOf(layout, [...path], open, symbols);
   }
 }
 
@@ -159,13 +170,13 @@ function partOf({ body, footer }: SectionRecord, offset: number): 'header' | 'bo
 }
 
 /** The innermost node that has a byte, and those around it. */
-function fieldIn(layout: Layout, offset: number): Pick<BytePlace, 'field' | 'diagnostics'> {
+function fieldIn(layout: Layout, offset: number, symbols: Symbols): Pick<BytePlace, 'field' | 'diagnostics'> {
   const { diagnostics } = layout;
   if (!isIn(layout.root, offset)) return { field: undefined, diagnostics };
   const open: LayoutNode[] = [layout.root];
   for (let node = childAt(layout.root, offset); node; node = childAt(node, offset)) open.push(node);
   const path = open.slice(1).map(({ name }) => name);
-  return { field: placeOf(layout, path, open), diagnostics };
+  return { field: placeOf(layout, path, open, symbols), diagnostics };
 }
 
 function childAt(node: LayoutNode, offset: number): LayoutNode | undefined {
@@ -182,12 +193,14 @@ function placeOf(
   { section, instanceId, versionId }: Layout,
   path: readonly PathComponent[],
   open: readonly LayoutNode[],
+  symbols: Symbols,
 ): PlacedField {
-  const vmsds = open.flatMap((node, depth): EnclosingVmsd[] =>
-    node.kind === 'struct' && node.vmsdName !== undefined
-      ? [{ name: node.vmsdName, versionId: depth === 0 ? (versionId ?? node.versionId) : node.versionId }]
-      : [],
-  );
+  const vmsds = open.flatMap((node, depth): EnclosingVmsd[] => {
+    if (node.kind !== 'struct' || node.vmsdName === undefined) return [];
+    const symbol = symbols.get(node.vmsdName);
+    const version = depth === 0 ? (versionId ?? node.versionId) : node.versionId;
+    return [{ name: node.vmsdName, versionId: version, ...(symbol ? { symbol } : {}) }];
+  });
   return { section, instanceId, path, node: open.at(-1)!, vmsds };
 }
 

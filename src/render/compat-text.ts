@@ -5,6 +5,7 @@ import type { Direction } from '../compat/direction.ts';
 import type { MachineSummary } from '../compat/machines.ts';
 import type { CompatRank, CompatRule } from '../compat/rules.ts';
 import type { SideFacts } from '../compat/side.ts';
+import { type SourceSymbol, sourceText } from '../schema/symbols.ts';
 import { plainText, type TextOptions } from './style.ts';
 import { type Column, formatTable } from './text-table.ts';
 import { wrapLine } from './wrap.ts';
@@ -157,7 +158,7 @@ function* findingText(
   { style, width, all }: CompatTextOptions,
   machines: number,
 ): Generator<string> {
-  const { rank, rule, message, conditions, bytes, qemuSays, differences } = finding;
+  const { rank, rule, message, conditions, bytes, qemuSays, differences, symbols } = finding;
   const paint = rank === 'certain' ? style.error : rank === 'conditional' ? style.warning : style.faint;
   const where = placeText(finding);
   const distance =
@@ -168,6 +169,9 @@ function* findingText(
   const lines = [...wrapLine(`    ${marks[rank]}  ${text} [${rule}]`, width, 2)];
   yield (lines[0] ?? '').replace(marks[rank], paint(marks[rank]));
   yield* lines.slice(1);
+  const places = symbolsText(symbols);
+  if (places !== undefined)
+    for (const line of wrapLine(`      ${printable(places)}`, width, 2)) yield style.faint(line);
   if (conditions.length > 0 && rule !== 'compat-unmigratable')
     yield* wrapLine(`      if ${printable(conditions.join('; and '))}`, width, 2);
   const { machineTypes = [] } = finding;
@@ -182,6 +186,15 @@ function* findingText(
     );
   if (qemuSays !== undefined && rank === 'certain')
     yield* wrapLine(`      QEMU: ${printable(qemuSays)}`, width, 2);
+}
+
+/** Where the VMSD is in the source: once, where both sides have it at one place. */
+function symbolsText(symbols: CompatFinding['symbols']): string | undefined {
+  const text = (symbol: SourceSymbol | undefined) =>
+    symbol && [symbol.name, sourceText(symbol) ?? []].flat().join(', ');
+  const [old, fresh] = [text(symbols?.old), text(symbols?.new)];
+  if (old === undefined || fresh === undefined || old === fresh) return fresh ?? old;
+  return `OLD: ${old}; NEW: ${fresh}`;
 }
 
 /** Rules whose messages name the fields. */

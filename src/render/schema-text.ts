@@ -4,11 +4,12 @@ import type { VmsdSummary } from '../ops/schema-list.ts';
 import type {
   BinaryAddress,
   CountDescription,
+  CounterDescription,
   FieldDescription,
   VmsdDescription,
 } from '../ops/schema-show.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
-import type { SchemaSymbols } from '../schema/symbols.ts';
+import { type SchemaSymbols, sourceText } from '../schema/symbols.ts';
 import { plainStyle, type Style } from './style.ts';
 import { formatTable } from './text-table.ts';
 
@@ -134,6 +135,11 @@ export function* vmsdText(vmsd: VmsdDescription, style: Style = plainStyle): Gen
   ];
   yield `  ${remarks.join(', ')}`;
   yield style.faint(`  at 0x${vmsd.at.address.toString(16)} in ${printable(file)}, #${vmsd.index}`);
+  const { symbol } = vmsd.at;
+  if (symbol) {
+    const struct = vmsd.struct && `describes ${vmsd.struct.name} (${vmsd.struct.size} bytes)`;
+    yield `  ${printable([symbol.name, sourceText(symbol) ?? [], struct ?? []].flat().join(', '))}`;
+  }
   if (vmsd.callbacks.length > 0) {
     yield `  ${vmsd.callbacks.map(({ name, at }) => `${name} ${placeText(at, file)}`).join(', ')}`;
   }
@@ -200,20 +206,18 @@ function countText(count: CountDescription): string {
 }
 
 /** `*nr_irqs`, or where it is and how wide: `*0x40:u16`. */
-function counterText({
-  offset,
-  width,
-  field,
-}: {
-  offset: number;
-  width: number;
-  field: string | undefined;
-}): string {
-  return field === undefined ? `*0x${offset.toString(16)}:${width * 8} bit` : `*${printable(field)}`;
+function counterText({ offset, width, field, member }: CounterDescription): string {
+  const name = field ?? member;
+  return name === undefined ? `*0x${offset.toString(16)}:${width * 8} bit` : `*${printable(name)}`;
 }
 
-/** An address, with the file where that is another one. */
-function placeText({ file, address }: BinaryAddress, here: string): string {
+/** What is at an address, by the source; else the address, with the file where that is another one. */
+function placeText({ file, address, symbol, condition }: BinaryAddress, here: string): string {
+  if (condition !== undefined) return printable(condition);
+  if (symbol) {
+    const source = sourceText(symbol);
+    return printable(source === undefined ? symbol.name : `${symbol.name} (${source})`);
+  }
   return `0x${address.toString(16)}${file === here ? '' : ` in ${printable(file)}`}`;
 }
 

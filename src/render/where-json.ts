@@ -1,4 +1,4 @@
-import type { BytePlace, PlacedField } from '../ops/where.ts';
+import type { BytePlace, EnclosingVmsd, PlacedField } from '../ops/where.ts';
 import { toJson } from './json.ts';
 import { ndjsonLine } from './ndjson.ts';
 
@@ -17,5 +17,11 @@ export function byteJson({ offset, records, part, field, page }: BytePlace): str
 /** A field as `dump --ndjson` writes it, and the VMSDs around it. */
 export function fieldJson({ vmsds, path, node, ...layout }: PlacedField): string {
   const line = [...ndjsonLine(layout, node, path)].join('').trimEnd().slice(0, -1);
-  return `${line},"vmsds":${toJson(vmsds.map(({ name, versionId: version }) => ({ name, version })))}}`;
+  return `${line},"vmsds":${toJson(vmsds.map(vmsdJson))}}`;
+}
+
+function vmsdJson({ name, versionId: version, symbol }: EnclosingVmsd) {
+  if (!symbol) return { name, version };
+  const { name: variable, file, line } = symbol;
+  return { name, version, variable, file, line };
 }

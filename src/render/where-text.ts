@@ -2,6 +2,7 @@ import { formatPath, printable } from '../bytes/diagnostic.ts';
 import { hexOffset, rangeLength } from '../bytes/range.ts';
 import type { LayoutNode } from '../layout/node.ts';
 import type { BytePlace, EnclosingVmsd, PlacedField, PlacedPage } from '../ops/where.ts';
+import { sourceText } from '../schema/symbols.ts';
 import type { StreamRecord } from '../stream/records.ts';
 import { valueText } from './dump-text.ts';
 import { formatSize } from './size.ts';
@@ -57,8 +58,12 @@ function nodeText(node: LayoutNode): string | undefined {
   return undefined;
 }
 
-function vmsdText({ name, versionId }: EnclosingVmsd): string {
-  return `${printable(name)}${versionId === undefined ? '' : ` (version ${versionId})`}`;
+function vmsdText({ name, versionId, symbol }: EnclosingVmsd): string {
+  const remarks = [
+    ...(versionId === undefined ? [] : [`version ${versionId}`]),
+    ...(symbol ? [symbol.name, sourceText(symbol) ?? []].flat() : []),
+  ];
+  return printable(remarks.length === 0 ? name : `${name} (${remarks.join(', ')})`);
 }
 
 function* pageText(page: PlacedPage, offset: number, style: Style): Generator<string> {

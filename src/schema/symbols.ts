@@ -46,11 +46,33 @@ export interface StructMember {
   readonly bits: { readonly first: number; readonly count: number } | undefined;
 }
 
+/** `hw/net/e1000e.c:604`, as far as it is known. */
+export function sourceText({ file, line }: SourceSymbol): string | undefined {
+  return file === undefined || line === undefined ? file : `${file}:${line}`;
+}
+
+/**
+ * The variables that VMSDs of a name are; none where several have the name, as it then is not known which is meant.
+ */
+export function vmsdSymbolsByName({
+  vmsds,
+  symbols,
+}: {
+  readonly vmsds: readonly { readonly name: string | undefined }[];
+  readonly symbols?: SchemaSymbols | undefined;
+}): ReadonlyMap<string, VmsdSymbol> {
+  const found = new Map<string, VmsdSymbol | undefined>();
+  for (const [i, { name }] of symbols ? vmsds.entries() : [])
+    if (name !== undefined) found.set(name, found.has(name) ? undefined : symbols?.vmsds[i]);
+  return new Map([...found].flatMap(([name, symbol]) => (symbol ? [[name, symbol] as const] : [])));
+}
+
 /** A way of pointers from a struct to a member, as C spells it behind the variable: `core->timadj`. */
 export interface MemberName {
   readonly text: string;
   /** Bytes that the place is behind the start of the member. */
   readonly behind: number;
+  readonly isBitField: boolean;
 }
 
 /**
@@ -72,7 +94,8 @@ export function memberName(
     const member = memberAt(struct, offset, isLast ? size : POINTER_SIZE, isLast ? mask : undefined);
     if (!member) return undefined;
     text += `${i === 0 ? '' : '->'}${member.path}`;
-    if (isLast) return { text, behind: member.bits ? 0 : offset - member.offset };
+    const isBitField = member.bits !== undefined;
+    if (isLast) return { text, behind: isBitField ? 0 : offset - member.offset, isBitField };
     struct = member.struct === undefined ? undefined : structs[member.struct];
   }
   return undefined;
@@ -92,7 +115,7 @@ function memberAt(
   );
   const fields = around.filter(({ bits }) => bits);
   if (fields.length > 0) {
-    // Bits of a storage unit are told apart by the mask; a bool of one byte may also be read whole.
+    // Bits of a storage unit are told apart by the mask.
     if (mask === undefined) return undefined;
     const bit = offset * 8 + mask.toString(2).length - 1;
     const isThere = ({ offset: at, bits }: StructMember) => {

@@ -1,7 +1,7 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { crc32, deflateSync, gunzipSync } from 'node:zlib';
+import { crc32, deflateSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { extractSchemaOfFile } from '../../src/node/schema-file.ts';
 import { parseSchema } from '../../src/schema/parse-schema.ts';
@@ -9,26 +9,9 @@ import type { QemuSchema } from '../../src/schema/qemu-schema.ts';
 import { serializeSchema } from '../../src/schema/serialize-schema.ts';
 import { memberName, type SchemaSymbols } from '../../src/schema/symbols.ts';
 import { sectionHeaders, sectionOf, withoutSections, withSections } from './elf/edit-sections.ts';
+import { gdb, symbolFixture } from './symbol-fixtures.ts';
 
-/**
- * Objects of a QEMU 10.0.13 build (gcc 14, -O2 -g, DWARF 5): hw/rtc/mc146818rtc.c, hw/char/serial.c, util/fifo8.c and
- * migration/vmstate-types.c, linked by `ld -pie --unresolved-symbols=ignore-all`, without .debug_loclists. The second
- * went through dwz, which moved a part of its debug information to the supplement.
- */
-const folder = join(import.meta.dirname, '../../fixtures/symbols');
-const fixture = (name: string) => Uint8Array.from(gunzipSync(readFileSync(join(folder, `${name}.gz`))));
-const devices = fixture('qemu-10.0-devices');
-/** What gdb says of it: `info line`, and the members of types as `ptype /o` shows them: offset and size. */
-const gdb = JSON.parse(readFileSync(join(folder, 'gdb.json'), 'utf8')) as {
-  readonly functions: Readonly<Record<string, readonly [string, number]>>;
-  readonly vmsds: Readonly<Record<string, readonly [string, number]>>;
-  readonly structs: Readonly<
-    Record<
-      string,
-      { readonly size: number; readonly members: Readonly<Record<string, readonly [number, number]>> }
-    >
-  >;
-};
+const devices = symbolFixture('qemu-10.0-devices');
 
 let at: string;
 beforeEach(() => {
@@ -88,8 +71,8 @@ describe('the symbols of a binary', () => {
     expect(structs.map(({ name }) => name).sort()).toEqual(['Fifo8', 'MC146818RtcState', 'SerialState']);
     const serial = structs.findIndex(({ name }) => name === 'SerialState');
     const [offset] = gdb.structs['SerialState']!.members['recv_fifo.num']!;
-    expect(memberName(structs, serial, [offset], 4)).toEqual({ text: 'recv_fifo.num', behind: 0 });
-    expect(memberName(structs, serial, [offset + 1], 1)).toEqual({ text: 'recv_fifo.num', behind: 1 });
+    expect(memberName(structs, serial, [offset], 4)).toMatchObject({ text: 'recv_fifo.num', behind: 0 });
+    expect(memberName(structs, serial, [offset + 1], 1)).toMatchObject({ text: 'recv_fifo.num', behind: 1 });
     expect(memberName(structs, serial, [offset + 1], 4)).toBeUndefined();
     expect(memberName(structs, serial, [offset, 0], 4)).toBeUndefined();
   });
@@ -185,9 +168,9 @@ describe('debug information elsewhere', () => {
   });
 
   test('may be shared with other binaries (dwz)', async () => {
-    const shared = fixture('qemu-10.0-devices-dwz');
+    const shared = symbolFixture('qemu-10.0-devices-dwz');
     const supplement = join(at, 'common.debug');
-    writeFileSync(supplement, fixture('qemu-10.0-supplement'));
+    writeFileSync(supplement, symbolFixture('qemu-10.0-supplement'));
     const found = comparable(await extract(shared));
     const own = comparable(await extract(devices));
     expect(found).toEqual(own);
