@@ -49,6 +49,13 @@ export {
 } from './check/roundtrip-result.ts';
 export { type FindingSeverity, type RuleCode, rules } from './check/rules.ts';
 export {
+  type Baseline,
+  compareToBaseline,
+  findingId,
+  parseBaseline,
+  serializeBaseline,
+} from './compat/baseline.ts';
+export {
   type CompatDevice,
   type CompatFinding,
   type CompatOptions,
@@ -270,6 +277,13 @@ export { checkJunit } from './render/check-junit.ts';
 export { checkSarif } from './render/check-sarif.ts';
 export { type CheckTextOptions, checkTable, checkText } from './render/check-text.ts';
 export { changesOnWire, compatMail } from './render/compat-mail.ts';
+export {
+  type CompatReportOptions,
+  compatGithub,
+  compatGitlab,
+  compatJunit,
+  compatSarif,
+} from './render/compat-reports.ts';
 export { type CompatTextOptions, compatText } from './render/compat-text.ts';
 export { coreSummary, coreText } from './render/core-text.ts';
 export { diffJson } from './render/diff-json.ts';

@@ -1,10 +1,15 @@
 import { Command, Option } from '@commander-js/extra-typings';
-import { compareSides } from '../compat/compat.ts';
+import { type Baseline, compareToBaseline, serializeBaseline } from '../compat/baseline.ts';
+import { type CompatReport, compareSides } from '../compat/compat.ts';
 import { directions } from '../compat/direction.ts';
 import { compatRanks } from '../compat/rules.ts';
 import { vmsdOutlines } from '../compat/vmsd-outline.ts';
+import { readBaseline } from '../node/baseline-file.ts';
 import { openSide } from '../node/compat-side.ts';
+import { writeOutput } from '../node/output.ts';
+import { packageVersion } from '../node/package-version.ts';
 import { changesOnWire, compatMail } from '../render/compat-mail.ts';
+import { compatGithub, compatGitlab, compatJunit, compatSarif } from '../render/compat-reports.ts';
 import { compatText } from '../render/compat-text.ts';
 import { bisectOption, collect, jsonOption, mailOption } from './options.ts';
 import { EXIT_DATA, EXIT_TROUBLE, Output, say, styleFor, terminalWidth, toJson } from './output.ts';
@@ -36,9 +41,18 @@ export const compatCommand = new Command('compat')
       .choices(compatRanks)
       .default('certain' as const),
   )
+  .option('--baseline <file>', 'findings in it are known: neither shown nor counted, unless they got worse')
+  .option(
+    '--write-baseline <file>',
+    'write what breaks, or may, to a file for --baseline; one that exists is replaced',
+  )
   .addOption(mailOption())
   .addOption(bisectOption())
-  .addOption(jsonOption())
+  .addOption(jsonOption().conflicts(['junit', 'sarif', 'github', 'gitlab']))
+  .addOption(new Option('--junit', 'print JUnit XML').conflicts(['sarif', 'github', 'gitlab', 'mail']))
+  .addOption(new Option('--sarif', 'print SARIF 2.1.0').conflicts(['github', 'gitlab', 'mail']))
+  .addOption(new Option('--github', "print annotations for GitHub's runners").conflicts(['gitlab', 'mail']))
+  .addOption(new Option('--gitlab', "print GitLab's Code Quality report").conflicts('mail'))
   .addHelpText(
     'after',
     `
@@ -49,6 +63,8 @@ Machine types set properties so that VMs of an older one have what an older QEMU
 on those are decided: a field that such a VM does not send is no break. Without it a table at the end counts, for all
 machine types that both builds have, what breaks, what may, and what the machine type keeps from breaking (gated).
 
+With --baseline only what is new counts: a finding is known by its rule, direction, VMSD and fields.
+
 Exit status: 0 no certain break (see --fail-on), 1 some, 2 usage, I/O, or selectors that pick nothing.
 
 Examples:
@@ -56,30 +72,53 @@ Examples:
   vmwalk compat 7.2-x86_64 10.0-x86_64 --direction old-to-new
   vmwalk compat 10.0-x86_64 ./build/qemu-system-x86_64 --machine pc-q35-9.2 pc-i440fx-9.2
   vmwalk compat 10.0-x86_64 ./build/qemu-system-x86_64 --machine 'pc-q35-*' --fail-on conditional
+  vmwalk compat 10.0-x86_64 ./build/qemu-system-x86_64 --write-baseline known.json
+  vmwalk compat 10.0-x86_64 ./build/qemu-system-x86_64 --baseline known.json --fail-on conditional --github
   vmwalk compat --mail build-master/qemu-system-x86_64 build/qemu-system-x86_64     for below --- of a patch
   vmwalk compat old-dump.json new-dump.json --only 'virtio*' --all
   vmwalk compat 7.2-aarch64 q.json.gz --json | jq -r '.findings[] | select(.rank == "certain") | .vmsd'`,
   )
-  .action(async (oldName, newName, { json, mail, all, failOn, machine: machines, run, ...options }) => {
+  .action(async (oldName, newName, options) => {
+    const { machine: machines, run, failOn, only, ignore, direction, all = false } = options;
+    const failing = compatRanks.slice(0, compatRanks.indexOf(failOn) + 1);
     const { sides, report } = await orTrouble(async () => {
+      const baseline = options.baseline === undefined ? undefined : await readBaseline(options.baseline);
       const opened = [await openSide(oldName, { run }), await openSide(newName, { run })] as const;
-      return { sides: opened, report: compareSides(...opened, { ...options, machines }) };
+      const found = compareSides(...opened, { machines, only, ignore, direction });
+      if (options.writeBaseline !== undefined)
+        await writeOutput(options.writeBaseline, [serializeBaseline(found)], 'replace');
+      return { sides: opened, report: baseline ? withBaseline(found, baseline) : found };
     });
-    if (report.compared + report.findings.length === 0 && (options.only ?? options.ignore)) {
+    if (report.compared + report.findings.length === 0 && (only ?? ignore)) {
       say('nothing matches --only and --ignore');
       process.exitCode = EXIT_TROUBLE;
     }
-    const failing = compatRanks.slice(0, compatRanks.indexOf(failOn) + 1);
     // Before it is printed: who reads may stop.
-    if (report.findings.some(({ rank }) => failing.includes(rank))) process.exitCode = EXIT_DATA;
+    if (report.findings.some(({ rank, known }) => !known && failing.includes(rank)))
+      process.exitCode = EXIT_DATA;
     const output = new Output();
-    if (json) await output.line(toJson(report));
-    else if (mail) {
-      const names = new Set(changesOnWire(report).map(({ vmsd }) => vmsd));
-      for (const line of compatMail(report, vmsdOutlines(...sides, names))) await output.line(line);
+    if (options.json) await output.line(toJson(report));
+    else if (options.junit) await output.line(compatJunit(report, { failing, all }));
+    else if (options.sarif) await output.line(toJson(compatSarif(report, packageVersion())));
+    else if (options.gitlab) await output.line(toJson(compatGitlab(report, { all })));
+    else if (options.github)
+      for (const line of compatGithub(report, { failing, all })) await output.line(line);
+    else if (options.mail) {
+      const fresh = { ...report, findings: report.findings.filter(({ known }) => !known) };
+      const names = new Set(changesOnWire(fresh).map(({ vmsd }) => vmsd));
+      for (const line of compatMail(fresh, vmsdOutlines(...sides, names))) await output.line(line);
     } else {
-      const view = { style: styleFor(process.stdout), width: terminalWidth(), all: all ?? false };
+      const view = { style: styleFor(process.stdout), width: terminalWidth(), all };
       for (const line of compatText(report, view)) await output.row(line);
     }
     await output.flush();
   });
+
+function withBaseline(found: CompatReport, baseline: Baseline): CompatReport {
+  const { report, gone } = compareToBaseline(found, baseline);
+  if (gone.length > 0)
+    say(
+      `${gone.length} of the baseline are gone: ${gone.slice(0, 3).join(', ')}${gone.length > 3 ? ' \u2026' : ''}`,
+    );
+  return report;
+}

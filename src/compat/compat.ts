@@ -21,8 +21,8 @@ export interface CompatOptions {
   /** Both without it. */
   readonly direction?: Direction | undefined;
   /** Globs over names of VMSDs and QOM types: `*` matches within one name, `**` anything, `?` one character. */
-  readonly only?: readonly string[];
-  readonly ignore?: readonly string[];
+  readonly only?: readonly string[] | undefined;
+  readonly ignore?: readonly string[] | undefined;
   /**
    * Machine types, or globs over those that both sides have: findings are those that their VMs have, if nobody sets what
    * the machine type sets.
@@ -56,6 +56,8 @@ export interface CompatFinding extends Omit<WireFinding, 'path'> {
   readonly machineTypes?: readonly string[];
   /** The variables of the source that the VMSD is on both sides, where schemas have names of it and only one has its name. */
   readonly symbols?: { readonly old?: SourceSymbol | undefined; readonly new?: SourceSymbol | undefined };
+  /** A baseline has it. */
+  readonly known?: true;
 }
 
 /** A device that a finding is about. */

@@ -1,6 +1,7 @@
 export type { DebugEnvironment, WantedDebugFile } from '../extract/debug-files.ts';
 export type { DecompressSection } from '../extract/elf/sections.ts';
 export { extractSchema, type QemuSources } from '../extract/extract-schema.ts';
+export { readBaseline } from './baseline-file.ts';
 export { type BuiltinSchema, builtinSchemas } from './builtin-schema-index.ts';
 export { type Capture, type CaptureOptions, captureProfile } from './capture-profile.ts';
 export { openSide, type SideOptions } from './compat-side.ts';

@@ -82,10 +82,14 @@ async function openText(
 
 /** What machine types set, from a file with QEMU's answer to `query-machines`. Throws DecodeError `io` or `bad-schema`. */
 export async function readQueryMachinesFile(path: string): Promise<MachineTables> {
+  return parseQueryMachines(await readTextFile(path), path);
+}
+
+/** The text of a file, compressed by gzip or not. Throws DecodeError `io`, or `bad-schema` for one that is too large. */
+export async function readTextFile(path: string): Promise<string> {
   const source = await openPath(path, SPOOLING);
   try {
-    const isCompressed = magicOf(await source.read(0, 4)) >>> 16 === GZIP_MAGIC;
-    return parseQueryMachines(await readText(source, isCompressed), path);
+    return await readText(source, magicOf(await source.read(0, 4)) >>> 16 === GZIP_MAGIC);
   } finally {
     await source.close();
   }

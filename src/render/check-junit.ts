@@ -1,44 +1,29 @@
 import { moreLikeIt } from '../bytes/bounded-list.ts';
 import type { CheckReport, Finding } from '../check/finding.ts';
 import { findingPlace } from './check-text.ts';
-import { xmlText } from './xml.ts';
+import { type JunitCase, junitXml } from './junit.ts';
 
 /**
  * Reports as JUnit XML, the form that CI systems read: a test case for each stream, which fails when it will be
  * rejected and is an error when nothing can be told.
  */
 export function checkJunit(reports: readonly CheckReport[]): string {
-  const failures = reports.filter(({ verdict }) => verdict === 'will be rejected').length;
-  const errors = reports.filter(({ verdict }) => verdict === 'cannot tell').length;
-  const counts = `tests="${reports.length}" failures="${failures}" errors="${errors}"`;
-  return [
-    '<?xml version="1.0" encoding="UTF-8"?>',
-    `<testsuites name="vmwalk check" ${counts}>`,
-    `  <testsuite name="vmwalk check" ${counts} skipped="0" time="0">`,
-    ...reports.flatMap(testCase),
-    '  </testsuite>',
-    '</testsuites>',
-  ].join('\n');
+  return junitXml('check', reports.map(testCase));
 }
 
-function testCase(report: CheckReport): string[] {
-  const { name, verdict, reason = '', findings } = report;
-  const lines = [`    <testcase classname="vmwalk.check" name="${xmlText(name)}" time="0">`];
+function testCase({ name, verdict, reason = '', findings }: CheckReport): JunitCase {
   const blocking = findings.filter(({ severity }) => severity === 'blocks');
   const [first] = blocking;
-  if (first) {
-    const text = blocking.map(findingLine).join('\n');
-    lines.push(
-      `      <failure type="${first.rule}" message="${xmlText(`${verdict}: ${first.message}`)}">${xmlText(text)}</failure>`,
-    );
-  } else if (verdict === 'cannot tell') {
-    lines.push(`      <error type="cannot-tell" message="${xmlText(reason)}"/>`);
-  }
-  const others = findings.filter(({ severity }) => severity !== 'blocks');
-  if (others.length > 0)
-    lines.push(`      <system-out>${xmlText(others.map(findingLine).join('\n'))}</system-out>`);
-  lines.push('    </testcase>');
-  return lines;
+  return {
+    name,
+    failure: first && {
+      type: first.rule,
+      message: `${verdict}: ${first.message}`,
+      text: blocking.map(findingLine).join('\n'),
+    },
+    error: verdict === 'cannot tell' ? { type: 'cannot-tell', message: reason } : undefined,
+    output: findings.filter(({ severity }) => severity !== 'blocks').map(findingLine),
+  };
 }
 
 function findingLine(finding: Finding): string {

@@ -2,30 +2,20 @@ import { moreLikeIt } from '../bytes/bounded-list.ts';
 import { formatPath } from '../bytes/diagnostic.ts';
 import type { CheckReport, Finding } from '../check/finding.ts';
 import { type RuleCode, rules } from '../check/rules.ts';
+import { relativeUri, sarifLog } from './sarif.ts';
 
 const levels = { blocks: 'error', suspicious: 'warning', note: 'note' } as const;
 
 /** Reports as SARIF 2.1.0 (OASIS), for code scanning. Places are byte offsets in the stream. */
 export function checkSarif(reports: readonly CheckReport[], version: string): object {
   const codes = Object.keys(rules) as RuleCode[];
-  return {
-    $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
-    version: '2.1.0',
-    runs: [
-      {
-        tool: {
-          driver: {
-            name: 'vmwalk',
-            version,
-            rules: codes.map((id) => ({ id, shortDescription: { text: rules[id] } })),
-          },
-        },
-        results: reports.flatMap(({ name, findings }) =>
-          findings.map((finding) => result(name, finding, codes.indexOf(finding.rule))),
-        ),
-      },
-    ],
-  };
+  return sarifLog(
+    version,
+    codes.map((id) => ({ id, text: rules[id] })),
+    reports.flatMap(({ name, findings }) =>
+      findings.map((finding) => result(name, finding, codes.indexOf(finding.rule))),
+    ),
+  );
 }
 
 function result(name: string, finding: Finding, ruleIndex: number): object {
@@ -51,13 +41,4 @@ function result(name: string, finding: Finding, ruleIndex: number): object {
       },
     ],
   };
-}
-
-/** A file name as a reference that is nothing but a path: `disk.qcow2#snapshot` has no fragment. */
-function relativeUri(name: string): string {
-  return name
-    .replace(/\p{Surrogate}/gu, '\ufffd')
-    .split('/')
-    .map(encodeURIComponent)
-    .join('/');
 }

@@ -44,12 +44,13 @@ export function* compatText(
   });
   yield `${report.compared} device${report.compared === 1 ? '' : 's'} compared: ${counts.join(', ')}`;
   for (const direction of report.directions) {
-    const findings = report.findings.filter((finding) => finding.direction === direction);
+    const all = report.findings.filter((finding) => finding.direction === direction);
+    const findings = all.filter(({ known }) => !known);
     const missing = findings.filter(({ rule }) => rule === 'compat-device-missing');
     const others = findings.filter(({ rule }) => rule !== 'compat-device-missing');
     const shown = others.filter(({ rank }) => options.all || rank !== 'cosmetic');
     const hidden = others.length - shown.length;
-    if (findings.length === 0) continue;
+    if (all.length === 0) continue;
     yield '';
     yield style.heading(arrows[direction]);
     for (const [name, group] of byDevice(shown)) {
@@ -62,6 +63,8 @@ export function* compatText(
       yield* wrapLine(`  only in ${side}, for VMs that have them: ${names.join(', ')}`, options.width, 2);
     }
     if (hidden > 0) yield style.faint(`  ${hidden} more on the same bytes (--all)`);
+    const known = all.length - findings.length;
+    if (known > 0) yield style.faint(`  ${known} known (--baseline)`);
   }
   if (report.machines.length > 0) {
     yield '';
