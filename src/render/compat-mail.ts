@@ -56,9 +56,10 @@ function* linesOf(report: CompatReport, outlines: ReadonlyMap<string, OutlinePai
     yield headingOf(name, findings);
     const outline = outlines.get(name);
     if (outline) yield* outlineLines(outline);
-    for (const { direction, rank, message, conditions } of findings) {
+    for (const { direction, rank, message, conditions, machineTypes } of findings) {
       yield `  ${arrows[direction]}: ${rank === 'certain' ? 'breaks' : 'may break'}: ${message}`;
       if (conditions.length > 0) yield `    if ${conditions.join('; and ')}`;
+      if (machineTypes) yield `    for ${machineTypes.join(', ')}`;
     }
   }
   for (const [direction, names] of only) {
