@@ -26,6 +26,8 @@ export interface FoundStruct {
 
 /** Pointers and arrays around a struct. */
 const MAX_AROUND = 4;
+/** VMSDs inside each other, each of which tells the struct of the next. */
+const MAX_ROUNDS = 32;
 /** Objects inside each other, a type of QOM and its parents. */
 const MAX_PARENTS = 16;
 const NAME = /^[A-Za-z_][\w.[\]]*$/;
@@ -87,7 +89,8 @@ class StructMatcher {
 
   /** Looks for structs until no more are found: each one that is may tell others. */
   #round(candidates: (index: number) => readonly FoundStruct[]): void {
-    for (let isNew = true; isNew; ) {
+    let isNew = true;
+    for (let i = 0; isNew && i < MAX_ROUNDS; i++) {
       isNew = false;
       for (const index of this.#found.keys()) {
         if (this.#found[index]) continue;

@@ -15,7 +15,8 @@ import { type FoundStruct, matchStructs, structKey, type VmsdEvidence } from './
 const MAX_STRUCTS = 20_000;
 const MAX_MEMBERS = 200_000;
 /** Characters of a name; longer ones a schema file cannot have. */
-const MAX_NAME = 1024;
+const MAX_NAME = 1000;
+const MAX_LINE = 0xffff_ffff;
 /** What compilers add to the name of a function that they made a variant of. */
 const VARIANT = /\.(constprop|isra|part|lto_priv|cold|llvm|__uniq)\b.*$/;
 /** What compilers call what has no name. */
@@ -93,7 +94,7 @@ class SymbolReader {
     const place = this.#placeOf(at);
     const symbol = this.#files[at.object]?.symbols?.functionAt(at.address);
     const name = place?.name ?? symbol?.name.replace(VARIANT, '');
-    return isName(name) ? { name, file: place?.file ?? symbol?.file, line: place?.line } : undefined;
+    return isName(name) ? { name, ...sourceLine(place, symbol?.file) } : undefined;
   }
 
   #vmsd({ object, address }: HostAddress, index: number, struct: number | undefined): VmsdSymbol | undefined {
@@ -104,8 +105,7 @@ class SymbolReader {
     const element = (address - variable.start) / this.#vmsdSize;
     return {
       name: element === 0 ? name : Number.isInteger(element) ? `${name}[${element}]` : name,
-      file: place?.file ?? variable.file,
-      line: place?.line,
+      ...sourceLine(place, variable.file),
       struct,
     };
   }
@@ -145,6 +145,18 @@ class SymbolReader {
 
 function isName(name: string | undefined): name is string {
   return name !== undefined && name !== '' && name.length <= MAX_NAME;
+}
+
+/** Where something is, as far as a schema can have it; without debug information the file that a symbol table names. */
+function sourceLine(
+  place: SourcePlace | undefined,
+  symbolFile: string | undefined,
+): Pick<SourceSymbol, 'file' | 'line'> {
+  const { file = symbolFile, line } = place ?? {};
+  return {
+    file: isName(file) ? file : undefined,
+    line: line !== undefined && line <= MAX_LINE ? line : undefined,
+  };
 }
 
 /** Calls `visit` for each load by pointers from the object. */

@@ -1,5 +1,5 @@
 import type { Target } from './target.ts';
-import { elf, machineCode } from './targets/binaries.ts';
+import { dwarf, elf, machineCode } from './targets/binaries.ts';
 import { check } from './targets/check.ts';
 import { commandLine } from './targets/command-line.ts';
 import { libvirt, qcow2, wrappers } from './targets/containers.ts';
@@ -29,6 +29,7 @@ export const targets: readonly Target[] = [
   libvirt,
   ...wrappers,
   elf,
+  dwarf,
   machineCode,
   schema,
   dumpVmstate,

@@ -32,7 +32,7 @@ import {
   DW_FORM_strx3,
   DW_FORM_strx4,
 } from './constants.ts';
-import { Cursor, DwarfProblem } from './cursor.ts';
+import { type Cursor, DwarfProblem } from './cursor.ts';
 
 /** What a unit's header says of how its entries are written. */
 export interface Encoding {
@@ -65,14 +65,8 @@ export type Abbreviations = ReadonlyMap<number, Abbreviation>;
 /** Attributes of an entry; real ones have some twenty. */
 const MAX_ATTRIBUTES = 256;
 
-/** Reads the table at an offset of .debug_abbrev (DWARF 5, 7.5.3). Throws DwarfProblem. */
-export function readAbbreviations(
-  section: Uint8Array,
-  littleEndian: boolean,
-  offset: number,
-  encoding: Encoding,
-): Abbreviations {
-  const cursor = new Cursor(section, littleEndian, offset);
+/** Reads a table of .debug_abbrev (DWARF 5, 7.5.3). Throws DwarfProblem. */
+export function readAbbreviations(cursor: Cursor, encoding: Encoding): Abbreviations {
   const table = new Map<number, Abbreviation>();
   for (let code = cursor.index(); code !== 0; code = cursor.index()) {
     const tag = cursor.index();

@@ -104,7 +104,11 @@ interface RangeList {
 export type WantedTags = ReadonlyMap<number, readonly number[]>;
 
 /** Tables of abbreviations that are kept. */
-const MAX_TABLES = 64;
+const MAX_TABLES = 512;
+/** Times that .debug_abbrev is read, all tables together: units of a file that lies may all read the whole of it. */
+const MAX_ABBREV_TIMES = 64;
+/** Bytes of it that may be read in any case. */
+const FREE_ABBREV = 1 << 20;
 /** Ranges of a function. */
 const MAX_RANGES = 64;
 
@@ -128,6 +132,7 @@ export class DebugData {
   readonly #cursor: Cursor;
   readonly #abbreviations = new Map<string, Abbreviations>();
   readonly #signatures: ReadonlyMap<string, number>;
+  #abbrevRead = 0;
   readonly #bases = new Map<Unit, Bases>();
   #value = 0;
   #length = 0;
@@ -205,7 +210,11 @@ export class DebugData {
     let table = this.#abbreviations.get(key);
     if (!table) {
       const { abbrev, littleEndian } = this.sections;
-      table = readAbbreviations(abbrev, littleEndian, abbreviations, unit);
+      const cursor = new Cursor(abbrev, littleEndian, abbreviations);
+      table = readAbbreviations(cursor, unit);
+      this.#abbrevRead += cursor.pos - abbreviations;
+      if (this.#abbrevRead > abbrev.byteLength * MAX_ABBREV_TIMES + FREE_ABBREV)
+        throw new DwarfProblem('its units read the same abbreviations over and over');
       // Mostly each unit has its own, and is read once.
       if (this.#abbreviations.size >= MAX_TABLES) this.#abbreviations.clear();
       this.#abbreviations.set(key, table);

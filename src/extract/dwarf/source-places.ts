@@ -27,6 +27,8 @@ export interface SourcePlace {
 /** Entries that each other names: a clone of a function, its abstract instance, its declaration. */
 const MAX_ORIGINS = 8;
 const MAX_LOCALS = 1000;
+/** Rows of all tables of files together; in real binaries some hundred thousand. */
+const MAX_FILES = 10_000_000;
 
 const addressed: WantedTags = new Map([
   [DW_TAG_subprogram, [DW_AT_low_pc, DW_AT_ranges]],
@@ -101,6 +103,7 @@ function readLocals(data: DebugData, entry: Entry, types: EntryReference[]): voi
 export class SourceFiles {
   readonly #data: DebugData;
   readonly #files = new Map<number, readonly (string | undefined)[]>();
+  #rows = 0;
 
   constructor(data: DebugData) {
     this.#data = data;
@@ -114,12 +117,16 @@ export class SourceFiles {
     if (!files) {
       const { lineTable, folder } = root;
       try {
-        files = lineTable === undefined ? [] : readSourceFiles(this.#data.sectionsOf(reference), lineTable);
+        files =
+          lineTable === undefined || this.#rows > MAX_FILES
+            ? []
+            : readSourceFiles(this.#data.sectionsOf(reference), lineTable);
       } catch (error) {
         if (!(error instanceof DwarfProblem)) throw error;
         files = [];
       }
       files = files.map((path) => (path === undefined ? undefined : sourcePath(path, folder)));
+      this.#rows += files.length;
       this.#files.set(root.reference, files);
     }
     return files[file];

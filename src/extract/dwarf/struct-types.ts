@@ -47,12 +47,16 @@ export interface Leaf {
 
 /** Typedefs and qualifiers one around the other. */
 const MAX_QUALIFIERS = 64;
+/** Of a bit field. */
+const MAX_BITS = 64;
 /** Structs and arrays inside each other. */
 const MAX_NESTED = 32;
 /** Members of a struct: the largest real ones have some hundred. */
 const MAX_MEMBERS = 65_536;
 /** Structs that are looked into for one member: unions of unions of a file that lies have many ways to it. */
 const MAX_LOOKS = 10_000;
+/** Members that are looked at, of all structs together; in real binaries some million. */
+const MAX_TOTAL_LOOKS = 200_000_000;
 /** Bytes of a struct. */
 const MAX_SIZE = 2 ** 40;
 
@@ -64,6 +68,7 @@ export class StructTypes {
   readonly #data: DebugData;
   readonly #types = new Map<EntryReference, Type | undefined>();
   #looked = 0;
+  #membersLooked = 0;
 
   constructor(data: DebugData) {
     this.#data = data;
@@ -130,11 +135,8 @@ export class StructTypes {
     const known = this.#types.get(reference);
     if (known?.kind === 'struct' && (known.struct.name !== undefined || typedefName === undefined))
       return known;
-    const members: Member[] = [];
-    this.#data.forEachChild(entry, memberTags, (child) => {
-      const member = members.length < MAX_MEMBERS ? memberOf(child) : undefined;
-      if (member) members.push(member);
-    });
+    // Of an anonymous one that several typedefs name the members are read once.
+    const members = known?.kind === 'struct' ? known.struct.members : this.#members(entry);
     const name = entry.name ?? typedefName;
     const isUnion = entry.tag === dw.DW_TAG_union_type;
     const type: Type = {
@@ -144,6 +146,15 @@ export class StructTypes {
     };
     this.#types.set(reference, type);
     return type;
+  }
+
+  #members(entry: Entry): readonly Member[] {
+    const members: Member[] = [];
+    this.#data.forEachChild(entry, memberTags, (child) => {
+      const member = members.length < MAX_MEMBERS ? memberOf(child) : undefined;
+      if (member) members.push(member);
+    });
+    return members;
   }
 
   #array(entry: Entry): Type | undefined {
@@ -187,8 +198,14 @@ export class StructTypes {
     return { offset, type };
   }
 
+  /** Bounds the time that many fields in large structs of a file that lies can take. */
+  #mayLook({ members }: StructType): boolean {
+    this.#membersLooked += members.length;
+    return this.#membersLooked <= MAX_TOTAL_LOOKS;
+  }
+
   #find(struct: StructType, name: string, depth: number): Member | undefined {
-    if (++this.#looked > MAX_LOOKS) return undefined;
+    if (++this.#looked > MAX_LOOKS || !this.#mayLook(struct)) return undefined;
     for (const member of struct.members) {
       if (member.name === name) return member;
       if (member.name !== undefined || depth >= MAX_NESTED) continue;
@@ -226,6 +243,7 @@ export class StructTypes {
       return this.#leaves(element, offset - before, size, `${path}[${index}]`, start + before, depth + 1);
     }
     if (type.kind !== 'struct') return [{ path, offset: start, size: type.size, bits: undefined, type }];
+    if (!this.#mayLook(type.struct)) return [];
     const found: (readonly Leaf[])[] = [];
     const bitFields: Leaf[] = [];
     for (const member of type.struct.members) {
@@ -269,6 +287,6 @@ function memberOf(entry: Entry): Member | undefined {
     if (bitOffset === undefined || byteSize === undefined) return undefined;
     first = memberOffset * 8 + byteSize * 8 - bitOffset - bitSize;
   }
-  if (first < 0 || bitSize === 0) return undefined;
+  if (first < 0 || bitSize === 0 || bitSize > MAX_BITS) return undefined;
   return { name, offset: Math.floor(first / 8), type, bits: { first: first % 8, count: bitSize } };
 }

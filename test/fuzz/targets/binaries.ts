@@ -3,13 +3,18 @@ import { memorySource } from '../../../src/bytes/source.ts';
 import { checkExpression } from '../../../src/expressions/check-expression.ts';
 import { loadInstructionSet } from '../../../src/extract/code/load-instruction-set.ts';
 import { analyseTest } from '../../../src/extract/code/test-function.ts';
+import { readDebugFile } from '../../../src/extract/debug-files.ts';
 import { extractSchema } from '../../../src/extract/extract-schema.ts';
+import { readSchemaSymbols } from '../../../src/extract/read-symbols.ts';
 import { parseSchema } from '../../../src/schema/parse-schema.ts';
+import type { QemuSchema } from '../../../src/schema/qemu-schema.ts';
 import { serializeSchema } from '../../../src/schema/serialize-schema.ts';
 import { codeImage } from '../../extract/code/code-image.ts';
 import { testSpecimens } from '../../extract/code/test-specimens.ts';
+import { sectionHeaders } from '../../extract/elf/edit-sections.ts';
 import { DATA } from '../../extract/elf/elf-builder.ts';
 import { plainQemu } from '../../extract/fake-qemu.ts';
+import { symbolFixture } from '../../extract/symbol-fixtures.ts';
 import { orRefused } from '../failure.ts';
 import type { Target } from '../target.ts';
 
@@ -45,6 +50,46 @@ export const elf: Target = {
       problems: isSame ? [] : ['a schema that is not read as written'],
       result: result?.text ?? 'refused',
     };
+  },
+  testRuns: 40,
+};
+
+/** What the tables of the debug information's binary are: they do not depend on it. */
+const tables = () =>
+  extractSchema({ binary: memorySource(symbolFixture('qemu-10.0-devices'), 'qemu'), modules: [] });
+let known: Promise<QemuSchema> | undefined;
+/** Bytes of a VMStateDescription in QEMU 10.0. */
+const VMSD_SIZE = 88;
+
+export const dwarf: Target = {
+  name: 'dwarf',
+  about: 'symbols and debug information of QEMU binaries',
+  seeds: () => ['qemu-10.0-devices', 'qemu-10.0-devices-dwz'].map(symbolFixture),
+  inPlace: true,
+  places: (bytes) => {
+    const places: Range[] = [];
+    for (const { name, header, offset, size } of sectionHeaders(bytes)) {
+      if (!/^\.(debug|symtab|strtab|gnu)/.test(name)) continue;
+      places.push({ start: header + 24, end: header + 40 });
+      const end = offset + Math.min(size, 0x2000);
+      for (let start = offset; start + 4 <= end; start += 2)
+        places.push({ start, end: start + 1 }, { start, end: start + 4 });
+    }
+    return places;
+  },
+  async judge(bytes) {
+    known ??= tables();
+    const schema = await known;
+    const file = await readDebugFile(memorySource(bytes, 'qemu'), undefined, {
+      decompress: () => Promise.reject(new Error('nothing is compressed')),
+      open: () => Promise.resolve(undefined),
+      crc32: () => Promise.resolve(0),
+      warn() {},
+    });
+    const symbols = readSchemaSymbols(schema, [file], VMSD_SIZE);
+    const text = serializeSchema({ ...schema, symbols });
+    const isSame = serializeSchema(parseSchema(text)) === text;
+    return { problems: isSame ? [] : ['symbols that are not read as written'], result: text };
   },
   testRuns: 40,
 };
