@@ -60,7 +60,9 @@ export const diffCommand = new Command('diff')
     new Option(
       '--run <options>',
       'of two QEMUs in place of streams: what they send for this command line, "q35 -device e1000e"; no guest code runs',
-    ).implies({ structure: true }),
+    )
+      .implies({ structure: true })
+      .conflicts(['ram', 'qemu', 'qemuA', 'qemuB', 'schema', 'schemaA', 'schemaB', 'channelA', 'channelB']),
   )
   .option('--ram', 'compare RAM, too, page by page')
   .option('--only <selector>', 'compare only what this picks; repeatable', collect)
