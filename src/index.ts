@@ -56,6 +56,12 @@ export {
   serializeBaseline,
 } from './compat/baseline.ts';
 export {
+  type CompatMatrix,
+  compareMatrix,
+  type MatrixPair,
+  type PairCounts,
+} from './compat/compare-matrix.ts';
+export {
   type CompatDevice,
   type CompatFinding,
   type CompatOptions,
@@ -277,6 +283,7 @@ export { checkJunit } from './render/check-junit.ts';
 export { checkSarif } from './render/check-sarif.ts';
 export { type CheckTextOptions, checkTable, checkText } from './render/check-text.ts';
 export { changesOnWire, compatMail } from './render/compat-mail.ts';
+export { matrixText } from './render/compat-matrix-text.ts';
 export {
   type CompatReportOptions,
   compatGithub,

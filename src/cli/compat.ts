@@ -1,14 +1,17 @@
 import { Command, Option } from '@commander-js/extra-typings';
 import { type Baseline, compareToBaseline, serializeBaseline } from '../compat/baseline.ts';
-import { type CompatReport, compareSides } from '../compat/compat.ts';
+import { compareMatrix, type PairCounts } from '../compat/compare-matrix.ts';
+import { type CompatOptions, type CompatReport, compareSides } from '../compat/compat.ts';
 import { directions } from '../compat/direction.ts';
-import { compatRanks } from '../compat/rules.ts';
+import { type CompatRank, compatRanks } from '../compat/rules.ts';
+import type { Side } from '../compat/side.ts';
 import { vmsdOutlines } from '../compat/vmsd-outline.ts';
 import { readBaseline } from '../node/baseline-file.ts';
 import { openSide } from '../node/compat-side.ts';
 import { writeOutput } from '../node/output.ts';
 import { packageVersion } from '../node/package-version.ts';
 import { changesOnWire, compatMail } from '../render/compat-mail.ts';
+import { matrixText } from '../render/compat-matrix-text.ts';
 import { compatGithub, compatGitlab, compatJunit, compatSarif } from '../render/compat-reports.ts';
 import { compatText } from '../render/compat-text.ts';
 import { bisectOption, collect, jsonOption, mailOption } from './options.ts';
@@ -23,7 +26,9 @@ export const compatCommand = new Command('compat')
     'compare the device state of two QEMU builds: what would break when a VM migrates between them',
   )
   .argument('<old>', SIDE)
-  .argument('<new>', 'the same, of the other one; kinds may be mixed')
+  .argument('[new...]', 'the same, of the other one; kinds may be mixed')
+  .usage('[options] <old> <new>\n       vmwalk compat [options] --matrix <old...> -- <new...>')
+  .option('--matrix <old...>', 'each of these with each of those behind --; one table for each direction')
   .addOption(new Option('--direction <direction>', 'one way only; both without it').choices(directions))
   .option('--only <glob>', 'only devices (VMSD or QOM type) that match; repeatable', collect)
   .option('--ignore <glob>', 'without devices that match; repeatable', collect)
@@ -74,13 +79,24 @@ Examples:
   vmwalk compat 10.0-x86_64 ./build/qemu-system-x86_64 --machine 'pc-q35-*' --fail-on conditional
   vmwalk compat 10.0-x86_64 ./build/qemu-system-x86_64 --write-baseline known.json
   vmwalk compat 10.0-x86_64 ./build/qemu-system-x86_64 --baseline known.json --fail-on conditional --github
+  vmwalk compat --matrix 7.2-x86_64 10.0-x86_64 -- 11.1-x86_64 ./build/qemu-system-x86_64
   vmwalk compat --mail build-master/qemu-system-x86_64 build/qemu-system-x86_64     for below --- of a patch
   vmwalk compat old-dump.json new-dump.json --only 'virtio*' --all
   vmwalk compat 7.2-aarch64 q.json.gz --json | jq -r '.findings[] | select(.rank == "certain") | .vmsd'`,
   )
-  .action(async (oldName, newName, options) => {
+  .action(async (oldName, newNames, options, command) => {
     const { machine: machines, run, failOn, only, ignore, direction, all = false } = options;
     const failing = compatRanks.slice(0, compatRanks.indexOf(failOn) + 1);
+    if (options.matrix) {
+      const names = [options.matrix, [oldName, ...newNames]] as const;
+      const selection = { machines, only, ignore, direction };
+      await printMatrix(names, selection, { run, failing, json: options.json });
+      return;
+    }
+    const [newName, ...others] = newNames;
+    if (newName === undefined) return command.error("error: missing required argument 'new'");
+    if (others.length > 0)
+      command.error('error: too many arguments: two builds are compared, more with --matrix');
     const { sides, report } = await orTrouble(async () => {
       const baseline = options.baseline === undefined ? undefined : await readBaseline(options.baseline);
       const opened = [await openSide(oldName, { run }), await openSide(newName, { run })] as const;
@@ -113,6 +129,41 @@ Examples:
     }
     await output.flush();
   });
+
+interface MatrixOptions {
+  readonly run: true | undefined;
+  readonly failing: readonly CompatRank[];
+  readonly json: true | undefined;
+}
+
+async function printMatrix(
+  names: readonly [readonly string[], readonly string[]],
+  selection: CompatOptions,
+  { run, failing, json }: MatrixOptions,
+): Promise<void> {
+  const matrix = await orTrouble(async () => {
+    const sides = new Map<string, Side>();
+    for (const name of names.flat()) sides.set(name, sides.get(name) ?? (await openSide(name, { run })));
+    const [olds, news] = names.map((each) => each.map((name) => sides.get(name)!));
+    return compareMatrix(olds!, news!, selection);
+  });
+  const fails = (counts: PairCounts) =>
+    counts.certain > 0 || (failing.includes('conditional') && counts.conditional > 0);
+  const all = matrix.pairs.flatMap(({ counts, machines }) =>
+    selection.machines ? machines.flatMap((machine) => machine.counts) : counts,
+  );
+  if (selection.machines && all.length === 0) {
+    say('no two of these builds have such a machine type, and know what it sets', 'error');
+    process.exitCode = EXIT_TROUBLE;
+    return;
+  }
+  // Before it is printed: who reads may stop.
+  if (all.some(fails)) process.exitCode = EXIT_DATA;
+  const output = new Output();
+  if (json) await output.line(toJson(matrix));
+  else for (const line of matrixText(matrix, selection.machines !== undefined)) await output.row(line);
+  await output.flush();
+}
 
 function withBaseline(found: CompatReport, baseline: Baseline): CompatReport {
   const { report, gone } = compareToBaseline(found, baseline);
