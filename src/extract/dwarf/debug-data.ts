@@ -103,12 +103,12 @@ interface RangeList {
 /** By tag attributes, one of which an entry must have; none where it need not. */
 export type WantedTags = ReadonlyMap<number, readonly number[]>;
 
-/** Tables of abbreviations that are kept. */
-const MAX_TABLES = 512;
+/** Abbreviations that are kept, of all tables together: some 50 MB. A real QEMU has some 200 in each of 1700 tables. */
+const MAX_KEPT = 100_000;
 /** Times that .debug_abbrev is read, all tables together: units of a file that lies may all read the whole of it. */
-const MAX_ABBREV_TIMES = 64;
+const MAX_ABBREV_TIMES = 8;
 /** Bytes of it that may be read in any case. */
-const FREE_ABBREV = 1 << 20;
+const FREE_ABBREV = 1 << 16;
 /** Ranges of a function. */
 const MAX_RANGES = 64;
 
@@ -132,7 +132,10 @@ export class DebugData {
   readonly #cursor: Cursor;
   readonly #abbreviations = new Map<string, Abbreviations>();
   readonly #signatures: ReadonlyMap<string, number>;
-  #abbrevRead = 0;
+  /** Abbreviations in the tables that are kept. */
+  #kept = 0;
+  /** Bytes of .debug_abbrev that may still be read. */
+  #abbrevLeft: number;
   readonly #bases = new Map<Unit, Bases>();
   #value = 0;
   #length = 0;
@@ -140,6 +143,7 @@ export class DebugData {
   constructor(sections: DebugSections, supplement?: DebugSections, base = 0) {
     this.sections = sections;
     this.#base = base;
+    this.#abbrevLeft = sections.abbrev.byteLength * MAX_ABBREV_TIMES + FREE_ABBREV;
     this.#cursor = new Cursor(sections.info, sections.littleEndian);
     this.supplement = supplement && new DebugData(supplement, undefined, SUPPLEMENT);
     const { units, signatures } = readUnits(new Cursor(sections.info, sections.littleEndian));
@@ -210,14 +214,22 @@ export class DebugData {
     let table = this.#abbreviations.get(key);
     if (!table) {
       const { abbrev, littleEndian } = this.sections;
-      const cursor = new Cursor(abbrev, littleEndian, abbreviations);
-      table = readAbbreviations(cursor, unit);
-      this.#abbrevRead += cursor.pos - abbreviations;
-      if (this.#abbrevRead > abbrev.byteLength * MAX_ABBREV_TIMES + FREE_ABBREV)
+      if (this.#abbrevLeft <= 0)
         throw new DwarfProblem('its units read the same abbreviations over and over');
+      const cursor = new Cursor(abbrev, littleEndian, abbreviations);
+      try {
+        table = readAbbreviations(cursor, unit);
+      } finally {
+        // Of a table that is damaged, too: each of its units reads it again.
+        this.#abbrevLeft -= cursor.pos - abbreviations;
+      }
       // Mostly each unit has its own, and is read once.
-      if (this.#abbreviations.size >= MAX_TABLES) this.#abbreviations.clear();
+      if (this.#kept + table.size > MAX_KEPT) {
+        this.#abbreviations.clear();
+        this.#kept = 0;
+      }
       this.#abbreviations.set(key, table);
+      this.#kept += table.size;
     }
     return table;
   }
