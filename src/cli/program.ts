@@ -25,7 +25,9 @@ Examples:
   zcat vm.qevm.gz | vmwalk dump -`,
     );
   for (const command of commands) {
-    const separator = command.usage().includes(' -- ') ? 'the command line of QEMU comes behind --; ' : '';
+    const separator = / -- (?!<new)/.test(command.usage())
+      ? 'the command line of QEMU comes behind --; '
+      : '';
     const advice = `(${separator}vmwalk ${command.name()} --help shows the usage)`;
     program.addCommand(command.exitOverride().showHelpAfterError(advice));
   }
