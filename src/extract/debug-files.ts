@@ -111,7 +111,8 @@ class DebugFileReader {
     const read = (name: string) => readSection(elf, sectionNamed(elf, name), this.#environment.decompress);
     const info = await read('.debug_info');
     const abbrev = info && (await read('.debug_abbrev'));
-    if (!info || !abbrev) return undefined;
+    if (!info) return undefined;
+    if (!abbrev) throw new Error('.debug_info has no .debug_abbrev');
     return {
       littleEndian: elf.littleEndian,
       info,
@@ -181,7 +182,7 @@ class DebugFileReader {
 /** The build id of a file by its section, which is also there in a file that only has debug information. */
 async function readBuildIdSection(elf: ElfSections): Promise<string | undefined> {
   for (const section of elf.sections) {
-    if (section.type !== SHT_NOTE || section.size > MAX_NOTE) continue;
+    if (section.type !== SHT_NOTE || section.size > MAX_NOTE || section.isOutside) continue;
     const note = await readSection(elf, section, undefined);
     if (!note || note.byteLength < 16) continue;
     const view = new DataView(note.buffer, note.byteOffset, note.byteLength);

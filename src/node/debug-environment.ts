@@ -1,7 +1,7 @@
-import { realpath } from 'node:fs/promises';
+import { lstat, realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { DecodeError } from '../bytes/diagnostic.ts';
+import { badArgument, DecodeError } from '../bytes/diagnostic.ts';
 import { type FinishedSource, memorySource } from '../bytes/source.ts';
 import type { DebugEnvironment, WantedDebugFile } from '../extract/debug-files.ts';
 import { readChunks } from './decoder.ts';
@@ -10,7 +10,7 @@ import { type FileSource, openFile } from './file-source.ts';
 
 /** Where to look for symbols that are not in a binary itself. */
 export interface DebugFileOptions {
-  /** Files with debug information, before all others. One that is of another build is not used. */
+  /** Files with debug information, before all others. Each has to be there, and of this build. */
   readonly files?: readonly string[] | undefined;
   /** Folders as /usr/lib/debug is one, before that. */
   readonly folders?: readonly string[] | undefined;
@@ -21,34 +21,82 @@ export interface DebugFileOptions {
 /** Where distributions put them. */
 const DEBUG_FOLDER = '/usr/lib/debug';
 
-/** Files with debug information, found as GDB finds them. `close` closes those that were opened. */
+/**
+ * Files with debug information, found as GDB finds them. `openNamed` comes first, `checkNamed` last; `close` closes all
+ * that were opened.
+ */
 export class NodeDebugEnvironment implements DebugEnvironment {
   readonly #options: DebugFileOptions;
   readonly #opened: FileSource[] = [];
-  readonly #used = new Set<string>();
+  readonly #named: FileSource[] = [];
+  readonly #used = new Set<FileSource>();
+  readonly #tried = new Set<FileSource>();
+  readonly #warnings = new Set<string>();
 
   constructor(options: DebugFileOptions) {
     this.#options = options;
   }
 
+  /** Each warning once: several files may look for another one at the same place. */
   warn(message: string): void {
+    if (this.#warnings.has(message)) return;
+    this.#warnings.add(message);
     this.#options.onWarning?.(message);
   }
 
-  async decompress(format: 'zlib' | 'zstd', bytes: Uint8Array, size: number): Promise<Uint8Array> {
-    const limit = { maxOutputLength: Math.max(size, 1) };
-    if (format === 'zlib') return promisify(process.getBuiltinModule('node:zlib').inflate)(bytes, limit);
+  /** Opens the files that the user named. Throws DecodeError `io`. */
+  async openNamed(): Promise<void> {
+    for (const path of this.#options.files ?? []) {
+      const source = await openFile(path);
+      this.#opened.push(source);
+      this.#named.push(source);
+    }
+  }
+
+  /**
+   * To be called when all is read: throws DecodeError `bad-argument` for a file that the user named and that is of another
+   * build, and warns of one that nothing was looked for in.
+   */
+  checkNamed(): void {
+    for (const source of this.#named) {
+      if (this.#used.has(source)) continue;
+      if (this.#tried.has(source)) throw badArgument(`${source.name} has no debug information of this build`);
+      this.warn(`${source.name} is not used: the binary has debug information of its own`);
+    }
+  }
+
+  async decompress(
+    format: 'zlib' | 'zstd',
+    bytes: Uint8Array,
+    size: number,
+  ): Promise<Uint8Array | undefined> {
+    if (format === 'zlib') {
+      const inflate = promisify(process.getBuiltinModule('node:zlib').inflate);
+      try {
+        return await inflate(bytes, { maxOutputLength: Math.max(size, 1) });
+      } catch (error) {
+        if (error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE')
+          return undefined;
+        throw error;
+      }
+    }
     const content = new Uint8Array(size);
     let length = 0;
     const decode = await decoderOf('zstd');
-    await decode({
-      source: memorySource(bytes),
-      write(part) {
-        if (length + part.byteLength > size) throw new Error('a section unpacks to more than it says');
-        content.set(part, length);
-        length += part.byteLength;
-      },
-    });
+    const excess = new Error('it unpacks to more than it says');
+    try {
+      await decode({
+        source: memorySource(bytes),
+        write(part) {
+          if (length + part.byteLength > size) throw excess;
+          content.set(part, length);
+          length += part.byteLength;
+        },
+      });
+    } catch (error) {
+      if (error === excess) return undefined;
+      throw error;
+    }
     return content.subarray(0, length);
   }
 
@@ -63,12 +111,17 @@ export class NodeDebugEnvironment implements DebugEnvironment {
     wanted: WantedDebugFile,
     isRight: (candidate: FinishedSource) => Promise<boolean>,
   ): Promise<FileSource | undefined> {
+    for (const source of this.#named) {
+      this.#tried.add(source);
+      if (!(await this.#isUsable(source, isRight))) continue;
+      this.#used.add(source);
+      return source;
+    }
     for (const path of await this.#candidates(wanted)) {
       const source = await this.#openIfThere(path);
       if (!source) continue;
-      if (await isRight(source).catch(() => false)) {
+      if (await this.#isUsable(source, isRight)) {
         this.#opened.push(source);
-        this.#used.add(path);
         return source;
       }
       await source.close();
@@ -76,36 +129,51 @@ export class NodeDebugEnvironment implements DebugEnvironment {
     return undefined;
   }
 
+  async #isUsable(
+    source: FileSource,
+    isRight: (candidate: FinishedSource) => Promise<boolean>,
+  ): Promise<boolean> {
+    try {
+      return await isRight(source);
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      this.warn(`${source.name}: its debug information is not used: ${error.message}`);
+      return false;
+    }
+  }
+
+  /** What is there but cannot be read, as a link to nothing, is warned of. */
   async #openIfThere(path: string): Promise<FileSource | undefined> {
     try {
       return await openFile(path);
     } catch (error) {
-      // Only what the user named has to be there.
-      if (error instanceof DecodeError && !this.#options.files?.includes(path)) return undefined;
-      throw error;
+      if (!(error instanceof DecodeError)) throw error;
+      const isThere = await lstat(path).then(
+        () => true,
+        () => false,
+      );
+      if (isThere) this.warn(error.message);
+      return undefined;
     }
   }
 
   async #candidates({ kind, of, buildId, link }: WantedDebugFile): Promise<readonly string[]> {
-    const { files = [], folders = [] } = this.#options;
+    const { folders = [] } = this.#options;
     const folder = dirname(await realpath(of).catch(() => resolve(of)));
     const all = [...folders, DEBUG_FOLDER];
     const byBuildId =
       buildId === undefined || buildId.length < 4
         ? []
         : all.map((each) => join(each, '.build-id', buildId.slice(0, 2), `${buildId.slice(2)}.debug`));
-    if (link === undefined) return [...files, ...byBuildId];
+    if (link === undefined) return byBuildId;
     const name = basename(link);
     if (kind === 'supplement')
-      return [...files, resolve(folder, link), ...byBuildId, ...all.map((each) => join(each, '.dwz', name))];
+      return [resolve(folder, link), ...byBuildId, ...all.map((each) => join(each, '.dwz', name))];
     const beside = [join(folder, name), join(folder, '.debug', name)];
-    return [...files, ...byBuildId, ...beside, ...all.map((each) => join(each, folder, name))];
+    return [...byBuildId, ...beside, ...all.map((each) => join(each, folder, name))];
   }
 
-  /** Closes the files, and warns of those that the user named for nothing. */
   async close(): Promise<void> {
-    for (const path of this.#options.files ?? [])
-      if (!this.#used.has(path)) this.warn(`${path} has no debug information of this build; left out`);
     await Promise.all(this.#opened.map((source) => source.close()));
   }
 }

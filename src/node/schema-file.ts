@@ -108,7 +108,8 @@ export async function isElf(name: string): Promise<boolean> {
 
 /**
  * The schema of a QEMU binary. Modules that are of another build are left out. Names of the source come from symbols and
- * debug information, in the binary itself or in files that are found by its build id or link.
+ * debug information, in the binary itself or in files that are found by its build id or link. Throws DecodeError as
+ * `openSchema`, and `bad-argument` for a named file with debug information of another build.
  */
 export async function extractSchemaOfFile(
   path: string,
@@ -132,9 +133,12 @@ async function extractFrom(
   const { NodeDebugEnvironment } = await import('./debug-environment.ts');
   const debug = new NodeDebugEnvironment(debugFiles);
   try {
+    await debug.openNamed();
     for (const path of paths) modules.push(await openFile(path));
     const { extractSchema } = await import('../extract/extract-schema.ts');
-    return await extractSchema({ binary, modules, debug });
+    const schema = await extractSchema({ binary, modules, debug });
+    debug.checkNamed();
+    return schema;
   } finally {
     await debug.close();
     await Promise.all(modules.map((module) => module.close()));

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32, deflateSync } from 'node:zlib';
@@ -18,6 +18,10 @@ beforeEach(() => {
   at = mkdtempSync(join(tmpdir(), 'vmwalk-symbols-'));
 });
 afterEach(() => rmSync(at, { recursive: true }));
+
+/** 100 zero bytes, as zlib and `zstd` compress them. */
+const ZLIB_OF_100 = '789c6360a03d000000640001';
+const ZSTD_OF_100 = '28b52ffd045845000010000001003f012c2f502cc9';
 
 const warnings: string[] = [];
 beforeEach(() => warnings.splice(0));
@@ -161,10 +165,30 @@ describe('debug information elsewhere', () => {
     const other = Uint8Array.from(devices);
     other[sectionOf(other, '.note.gnu.build-id').offset + 20]! ^= 1;
     writeFileSync(file, other);
-    expect((await extract(stripped, { files: [file] })).symbols).toBeUndefined();
-    expect(warnings).toEqual([`${file} has no debug information of this build; left out`]);
-    await expect(extract(stripped, { files: [join(at, 'none')] })).resolves.toMatchObject({});
-    expect(warnings.at(-2)).toContain('none');
+    await expect(extract(stripped, { files: [file] })).rejects.toMatchObject({
+      code: 'bad-argument',
+      message: `${file} has no debug information of this build`,
+    });
+    for (const binary of [stripped, devices])
+      await expect(extract(binary, { files: [join(at, 'none')] })).rejects.toMatchObject({
+        code: 'io',
+        message: expect.stringContaining('none'),
+      });
+    expect(warnings).toEqual([]);
+    await extract(devices, { files: [file] });
+    expect(warnings).toEqual([`${file} is not used: the binary has debug information of its own`]);
+  });
+
+  test('that is there but cannot be read is warned of; what is not there is not', async () => {
+    const id = buildId(devices);
+    const folder = join(at, 'debug/.build-id', id.slice(0, 2));
+    mkdirSync(folder, { recursive: true });
+    const place = join(folder, `${id.slice(2)}.debug`);
+    expect((await extract(stripped, { folders: [join(at, 'debug')] })).symbols).toBeUndefined();
+    expect(warnings).toEqual([]);
+    symlinkSync(join(at, 'gone.debug'), place);
+    expect((await extract(stripped, { folders: [join(at, 'debug')] })).symbols).toBeUndefined();
+    expect(warnings).toEqual([expect.stringContaining(place)]);
   });
 
   test('may be shared with other binaries (dwz)', async () => {
@@ -199,10 +223,53 @@ describe('debug information elsewhere', () => {
     const { offset } = sectionOf(compressed, '.debug_info');
     new DataView(compressed.buffer).setBigUint64(offset + 8, 12n, true);
     expect(comparable(await extract(compressed)).structs).toEqual([]);
-    expect(warnings.join()).toContain('debug information is not used');
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /: its debug information is not used: \.debug_info unpacks to more than it says$/,
+      ),
+    ]);
     new DataView(compressed.buffer).setBigUint64(offset + 8, 1n << 40n, true);
     await extract(compressed);
     expect(warnings.at(-1)).toContain('unpacks to more than can be');
+    compressed.fill(0xff, offset + 24, offset + 40);
+    new DataView(compressed.buffer).setBigUint64(
+      offset + 8,
+      BigInt(sectionOf(devices, '.debug_info').size),
+      true,
+    );
+    await extract(compressed);
+    expect(warnings.at(-1)).toContain('.debug_info cannot be unpacked: ');
+  });
+
+  test.for([
+    ['zlib', 1, ZLIB_OF_100],
+    ['zstd', 2, ZSTD_OF_100],
+  ] as const)('that is compressed by %s to more than it says is named', async ([, type, packed]) => {
+    const content = Buffer.concat([Buffer.alloc(24), Buffer.from(packed, 'hex')]);
+    content.writeUInt32LE(type, 0);
+    content.writeBigUInt64LE(99n, 8);
+    await extract(withSections(devices, new Map([['.debug_str', { content, flags: 0x800 }]])));
+    expect(warnings).toEqual([expect.stringContaining(': .debug_str unpacks to more than it says')]);
+    content.writeBigUInt64LE(101n, 8);
+    await extract(withSections(devices, new Map([['.debug_str', { content, flags: 0x800 }]])));
+    expect(warnings.at(-1)).toContain('.debug_str unpacks to 100 bytes, not 101');
+  });
+
+  test.for(['.debug_info', '.debug_abbrev', '.debug_line', '.symtab', '.strtab'])(
+    'that is outside of the file (%s) is warned of',
+    async (name) => {
+      const bytes = Uint8Array.from(devices);
+      new DataView(bytes.buffer).setBigUint64(sectionOf(bytes, name).header + 32, 1n << 63n, true);
+      await extract(bytes);
+      expect(warnings).toEqual([expect.stringContaining(`: ${name} is outside of the file`)]);
+    },
+  );
+
+  test('whose section headers are outside of the file is warned of', async () => {
+    const bytes = Uint8Array.from(devices);
+    new DataView(bytes.buffer).setBigUint64(40, 1n << 40n, true);
+    expect((await extract(bytes)).symbols).toBeUndefined();
+    expect(warnings).toEqual([expect.stringContaining('its section headers are outside of the file')]);
   });
 });
 

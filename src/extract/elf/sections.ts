@@ -13,6 +13,8 @@ export interface ElfSection {
   /** Index of another section; of a symbol table, the one of its strings. */
   readonly link: number;
   readonly compressed: boolean;
+  /** It says that it is where the file is not: it cannot be read. */
+  readonly isOutside: boolean;
 }
 
 /** The sections of an ELF file. */
@@ -23,12 +25,15 @@ export interface ElfSections {
   readonly sections: readonly ElfSection[];
 }
 
-/** Decodes a compressed section: bytes that unpack to exactly `size`. Throws an Error that says why it cannot. */
+/**
+ * Decodes a compressed section, which unpacks to `size` bytes; undefined for one that unpacks to more. Throws an Error
+ * that says why it cannot.
+ */
 export type DecompressSection = (
   format: 'zlib' | 'zstd',
   bytes: Uint8Array,
   size: number,
-) => Promise<Uint8Array>;
+) => Promise<Uint8Array | undefined>;
 
 const ELF_MAGIC = 0x7f454c46;
 const SECTION_HEADER_SIZE = 64;
@@ -47,7 +52,7 @@ const COMPRESSION_HEADER_SIZE = 24;
 
 /**
  * Reads the section headers of an ELF64 file (System V gABI, chapter 4). Undefined where there are none: who loads a
- * program does not need them, and a stripped one may have lost them.
+ * program does not need them, and a stripped one may have lost them. Throws an Error where they cannot be what it says.
  */
 export async function readSections(source: FinishedSource): Promise<ElfSections | undefined> {
   const start = await source.read(0, 64);
@@ -59,13 +64,18 @@ export async function readSections(source: FinishedSource): Promise<ElfSections 
   const entrySize = header.getUint16(58, littleEndian);
   let count = header.getUint16(60, littleEndian);
   let namesIndex = header.getUint16(62, littleEndian);
-  if (at === undefined || at === 0 || entrySize < SECTION_HEADER_SIZE || at + entrySize > source.size)
-    return undefined;
+  if (at === 0) return undefined;
+  if (at === undefined || at + entrySize > source.size)
+    throw new Error('its section headers are outside of the file');
+  if (entrySize < SECTION_HEADER_SIZE) throw new Error(`its section headers have ${entrySize} bytes each`);
   const first = viewOf(await readExactly(source, at, entrySize));
   // What does not fit into the header is in the first section header.
   if (count === 0) count = sizeAt(first, 32, littleEndian) ?? 0;
   if (namesIndex === 0xffff) namesIndex = first.getUint32(40, littleEndian);
-  if (count > MAX_SECTIONS || namesIndex >= count || at + count * entrySize > source.size) return undefined;
+  if (count === 0) return undefined;
+  if (count > MAX_SECTIONS || at + count * entrySize > source.size)
+    throw new Error(`it has ${count} section headers, more than can be`);
+  if (namesIndex >= count) throw new Error('its sections have no names');
   const table = viewOf(await readExactly(source, at, count * entrySize));
   const rows = Array.from({ length: count }, (_, i) => {
     const row = i * entrySize;
@@ -79,30 +89,33 @@ export async function readSections(source: FinishedSource): Promise<ElfSections 
     };
   });
   const strings = rows[namesIndex]!;
-  if (!isInside(source, strings) || strings.size > MAX_SECTIONS * MAX_NAME) return undefined;
+  if (!isInside(source, strings) || strings.size > MAX_SECTIONS * MAX_NAME)
+    throw new Error('the names of its sections are outside of the file');
   const names = await readExactly(source, strings.offset, strings.size);
   const sections = rows.map((row): ElfSection => {
     const end = names.indexOf(0, row.name);
     const name = end < row.name || end > row.name + MAX_NAME ? '' : decodeText(names.subarray(row.name, end));
     const { type, link } = row;
     const compressed = (row.flags & SHF_COMPRESSED) !== 0;
+    const isOutside = type !== SHT_NOBITS && !isInside(source, row);
     // One that is not in the file is empty.
     if (type === SHT_NOBITS || !isInside(source, row))
-      return { name, type, offset: 0, size: 0, link, compressed: false };
-    return { name, type, offset: row.offset, size: row.size, link, compressed };
+      return { name, type, offset: 0, size: 0, link, compressed: false, isOutside };
+    return { name, type, offset: row.offset, size: row.size, link, compressed, isOutside };
   });
   return { source, littleEndian, sections };
 }
 
 /**
- * The content of a section, unpacked; undefined for one that is not there. Throws an Error with the reason where it
- * cannot be unpacked.
+ * The content of a section, unpacked; undefined for one that is not there. Throws an Error with its name and the reason
+ * where it cannot be read.
  */
 export async function readSection(
   { source, littleEndian }: ElfSections,
   section: ElfSection | undefined,
   decompress: DecompressSection | undefined,
 ): Promise<Uint8Array | undefined> {
+  if (section?.isOutside) throw new Error(`${section.name} is outside of the file`);
   if (!section || section.size === 0) return undefined;
   const { name, offset, size } = section;
   if (size > MAX_SECTION) throw new Error(`${name} has ${size} bytes, more than can be`);
@@ -117,7 +130,13 @@ export async function readSection(
   const format = type === ELFCOMPRESS_ZLIB ? 'zlib' : type === ELFCOMPRESS_ZSTD ? 'zstd' : undefined;
   if (format === undefined) throw new Error(`${name} is compressed in an unknown way (${type})`);
   if (!decompress) throw new Error(`${name} is compressed`);
-  const content = await decompress(format, bytes.subarray(COMPRESSION_HEADER_SIZE), unpacked);
+  let content: Uint8Array | undefined;
+  try {
+    content = await decompress(format, bytes.subarray(COMPRESSION_HEADER_SIZE), unpacked);
+  } catch (error) {
+    throw new Error(`${name} cannot be unpacked: ${error instanceof Error ? error.message : error}`);
+  }
+  if (!content) throw new Error(`${name} unpacks to more than it says`);
   if (content.byteLength !== unpacked)
     throw new Error(`${name} unpacks to ${content.byteLength} bytes, not ${unpacked}`);
   return content;

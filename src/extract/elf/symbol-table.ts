@@ -36,10 +36,13 @@ export async function readSymbolTable(
   elf: ElfSections,
   decompress: DecompressSection | undefined,
 ): Promise<SymbolTable | undefined> {
-  const section = elf.sections.find(({ type, size }) => type === SHT_SYMTAB && size > 0);
+  const section = elf.sections.find(
+    ({ type, size, isOutside }) => type === SHT_SYMTAB && (size > 0 || isOutside),
+  );
   const table = await readSection(elf, section, decompress);
   const strings = section && (await readSection(elf, elf.sections[section.link], decompress));
-  if (!table || !strings) return undefined;
+  if (!table) return undefined;
+  if (!strings) throw new Error('.symtab has no strings');
   const rows = new SymbolRows(table, strings, elf.littleEndian);
   const functions = new SymbolIndex(rows, [STT_FUNC, STT_GNU_IFUNC]);
   const variables = new SymbolIndex(rows, [STT_OBJECT]);
