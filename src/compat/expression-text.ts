@@ -1,11 +1,10 @@
 import type { MemoryPlace } from '../expressions/evaluate.ts';
-import { constantValue, type Expression, hasUnknown, toConstant } from '../expressions/expression.ts';
+import { constantValue, type Expression, toConstant } from '../expressions/expression.ts';
 import { simplify } from '../expressions/term-expression.ts';
+import { comparisons, isAddress, isConstant, isTruth } from './expression-shape.ts';
 
 /** Characters of a condition; what is longer nobody reads. */
 const MAX_TEXT = 120;
-/** No object of QEMU's is below. */
-const LOWEST_ADDRESS = 0x1_0000n;
 
 /** Names a place in memory, or the bits of it that a mask with one bit picks. */
 type PlaceNamer = (place: MemoryPlace, mask?: bigint) => string;
@@ -37,70 +36,6 @@ function ofVersion(expression: Expression, versionId: number): Expression {
   }
 }
 
-/**
- * The form of a test without what differs between builds: where members and variables are, in which width the compiler
- * works, in which order it asks. Undefined where a part is not known.
- */
-export function expressionShape(expression: Expression): string | undefined {
-  if (hasUnknown(expression)) return undefined;
-  return conjuncts(expression).sort().join(' ');
-}
-
-/** The forms of what has to be true, each for itself. */
-function conjuncts(expression: Expression): string[] {
-  if (typeof expression === 'object') {
-    const [operator, a, b] = expression;
-    if (operator === 'ne' && b === 0) return conjuncts(a);
-    if (operator === 'and' && isTruth(a) && isTruth(b)) return [...conjuncts(a), ...conjuncts(b)];
-    if (operator === 'eq' && typeof a === 'object' && a[0] === 'and' && isConstant(b) && a[2] === b) {
-      const bits = singleBits(constantValue(b));
-      return bits.map((bit) => JSON.stringify(masked(shape(a[1]), bit)));
-    }
-  }
-  return [JSON.stringify(shape(expression))];
-}
-
-function shape(expression: Expression): unknown {
-  if (typeof expression !== 'object') return expression;
-  switch (expression[0]) {
-    case 'unknown':
-      return 'unknown';
-    case 'load':
-      return ['load', expression[1] === 'global' ? 'global' : shape(expression[1])];
-    case 'trunc':
-    case 'sext':
-      return shape(expression[1]);
-    case 'if':
-      return ['if', shape(expression[1]), shape(expression[2]), shape(expression[3])];
-    default: {
-      const [operator, a, b] = expression;
-      if (operator === 'and' && isConstant(b)) return masked(shape(a), constantValue(b));
-      if ((operator === 'eq' || operator === 'ne') && isConstant(b) && isPointer(a, constantValue(b)))
-        return [operator, shape(a), 'address'];
-      return [operator, shape(a), shape(b)];
-    }
-  }
-}
-
-/** Bits of something, as of the first byte that has one: which byte that is hangs on the width that is loaded. */
-function masked(value: unknown, mask: bigint): unknown {
-  let bits = BigInt.asUintN(64, mask);
-  while (bits !== 0n && (bits & 0xffn) === 0n) bits >>= 8n;
-  const isWholeBytes = (bits & (bits + 1n)) === 0n && bits.toString(2).length % 8 === 0;
-  return isWholeBytes ? value : ['and', value, bits.toString(16)];
-}
-
-function singleBits(mask: bigint): bigint[] {
-  const bits: bigint[] = [];
-  for (let bit = 1n; bit <= mask; bit <<= 1n) if (mask & bit) bits.push(bit);
-  return bits;
-}
-
-/** A pointer that is compared with where something of QEMU's own is: another place in each build. */
-function isPointer(value: Expression, constant: bigint): boolean {
-  return typeof value === 'object' && value[0] === 'load' && value[3] === 8 && constant >= LOWEST_ADDRESS;
-}
-
 const operators: Readonly<Record<string, string>> = {
   add: '+',
   sub: '-',
@@ -120,7 +55,6 @@ const operators: Readonly<Record<string, string>> = {
   lts: '<',
   les: '<=',
 };
-const comparisons: ReadonlySet<string> = new Set(['eq', 'ne', 'ltu', 'leu', 'lts', 'les']);
 
 /** As what is true or not. */
 function truthText(expression: Expression, name: PlaceNamer): string {
@@ -144,15 +78,6 @@ function notText(expression: Expression, name: PlaceNamer): string {
 function grouped(expression: Expression, name: PlaceNamer): string {
   const text = truthText(expression, name);
   return /^\(.*\)$/.test(text) || !/ (and|or|then) |^not | [<>=!]=? /.test(text) ? text : `(${text})`;
-}
-
-/** Is it 0 or 1, or used as such? */
-function isTruth(expression: Expression): boolean {
-  if (typeof expression !== 'object') return false;
-  const [operator, a, b] = expression;
-  if (comparisons.has(operator)) return true;
-  if (operator === 'load') return expression[3] === 1;
-  return (operator === 'and' || operator === 'or') && isTruth(a) && isTruth(b);
 }
 
 function valueText(expression: Expression, name: PlaceNamer): string {
@@ -182,8 +107,7 @@ function valueText(expression: Expression, name: PlaceNamer): string {
       const place = mask === undefined ? undefined : placeOf(a);
       if (place) return name(place, mask);
       const isEqual = operator === 'eq' || operator === 'ne';
-      const other =
-        isEqual && isConstant(b) && isPointer(a, constantValue(b)) ? '(an address)' : valueText(b, name);
+      const other = isEqual && isAddress(a, b) ? '(an address)' : valueText(b, name);
       const text = `${valueText(a, name)} ${operators[operator] ?? operator} ${other}`;
       return comparisons.has(operator) ? text : `(${text})`;
     }
@@ -212,10 +136,6 @@ function rangeOf(
   if (typeof negative !== 'string' || !negative.startsWith('0x')) return undefined;
   const low = Number(-BigInt.asIntN(64, BigInt(negative)));
   return low > 0 && low < 0x1_0000 ? { value, low, high: low + limit - 1 } : undefined;
-}
-
-function isConstant(expression: Expression): expression is number | `0x${string}` {
-  return typeof expression === 'number' || (typeof expression === 'string' && expression.startsWith('0x'));
 }
 
 function singleBit(expression: Expression): bigint | undefined {

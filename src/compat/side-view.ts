@@ -9,7 +9,7 @@ import {
   tableName,
   type Validation,
 } from '../vmsd/compiled.ts';
-import { expressionShape } from './expression-text.ts';
+import { expressionShape } from './expression-shape.ts';
 import type { RootVmsd, Side } from './side.ts';
 import { describeTest } from './test-text.ts';
 
