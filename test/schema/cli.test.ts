@@ -57,7 +57,7 @@ test('list, find and show print tables', async () => {
   const shown = await schemaCommand('show', binary, 'outer');
   expect(shown.stdout).toMatchInlineSnapshot(`
     "outer
-      version 3, loads from 2
+      version 3, loads from 2, no section is of it
       at 0x20058 in qemu-system-arm, #1
 
       offset  size  field   type          count   from  if       flags
