@@ -1,11 +1,13 @@
 import { existsSync } from 'node:fs';
 import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
+import { printable } from '../bytes/printable.ts';
 import type { OpenOptions } from '../layout/open.ts';
 import { tablesOf } from '../node/open-vm.ts';
 import { orTrouble } from './trouble.ts';
 
 /** For an option that may be given several times. */
 export function collect(value: string, before: readonly string[] | undefined): string[] {
+  if (value === '') throw new InvalidArgumentError('it is empty');
   return [...(before ?? []), value];
 }
 
@@ -27,15 +29,20 @@ export function parseOffset(text: string): number {
   return offset;
 }
 
+/** 24 days: what a timer can count. */
+const MAX_SECONDS = 2_147_483;
+
 export function parseSeconds(text: string): number {
   const seconds = Number(text);
-  if (!(seconds > 0) || !Number.isFinite(seconds))
-    throw new InvalidArgumentError('a number of seconds is expected');
+  if (!(seconds > 0) || seconds > MAX_SECONDS)
+    throw new InvalidArgumentError(`a number of seconds up to ${MAX_SECONDS} is expected`);
   return seconds;
 }
 
 /** Words of a command line, as a shell splits them: by blanks, but for those in quotes. */
 export function splitWords(text: string): string[] {
+  if (/^(?:"[^"]*"|'[^']*'|[^"'])*$/.test(text) === false)
+    throw new InvalidArgumentError(`a quote in ${printable(text)} is not closed`);
   const words = text.match(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g) ?? [];
   return words.map((word) => word.replace(/"([^"]*)"|'([^']*)'/g, '$1$2'));
 }

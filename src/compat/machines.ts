@@ -74,7 +74,7 @@ function unknownMachine(
   const isOneSided = sides.some(({ side }) => side.machineTypes?.includes(wanted));
   const who = isOneSided && lacking ? `${lacking.name} has no machine type` : 'no machine type of both is';
   const advice = near.length === 0 ? '' : `; near: ${near.join(', ')}`;
-  return badArgument(`${who} ${printable(wanted)}${advice}`);
+  return badArgument(`${who} ${wanted === '' ? "''" : printable(wanted)}${advice}`);
 }
 
 /** By family, then by version. */

@@ -95,6 +95,7 @@ export function checkOutput(path: string, existing: Existing, seekable = false):
 
 /** Throws OutputError where a folder of this name could not be filled: said before the work begins. */
 export function checkOutputFolder(folder: string, force: boolean): void {
+  refuseEmptyName(folder);
   try {
     let there = resolve(folder);
     while (!statSync(there, { throwIfNoEntry: false })) there = dirname(there);
@@ -103,6 +104,16 @@ export function checkOutputFolder(folder: string, force: boolean): void {
       if (!force && readdirSync(there).length > 0) throw notEmpty(folder);
     }
     accessSync(there, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw outputFailure(folder, error);
+  }
+}
+
+/** Makes a folder, with those above it, where there is none. Throws OutputError. */
+export function makeFolder(folder: string): void {
+  refuseEmptyName(folder);
+  try {
+    makeFolders(resolve(folder));
   } catch (error) {
     throw outputFailure(folder, error);
   }

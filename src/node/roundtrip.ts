@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { badArgument } from '../bytes/diagnostic.ts';
@@ -22,6 +21,7 @@ import type { FileSource } from './file-source.ts';
 import { loadState } from './load-state.ts';
 import { nodeMemory } from './node-memory.ts';
 import { destinationOfProfile } from './open-destination.ts';
+import { makeFolder } from './output.ts';
 import { packagedSchemas } from './packaged-schemas.ts';
 import { withOtherQemu } from './qemu-command-line.ts';
 import { MigrationFailed, type MigrationProgress, saveState } from './save-state.ts';
@@ -31,10 +31,13 @@ import { writeSource } from './write-source.ts';
 /** Signals by which a program ends that is wrong itself. */
 const CRASHES: ReadonlySet<string> = new Set(['SIGABRT', 'SIGSEGV', 'SIGBUS', 'SIGFPE', 'SIGILL']);
 
+/** What a timer can count. */
+const MAX_SECONDS = 0x7fff_ffff / 1000;
+
 export interface RoundtripOptions extends Omit<StartOptions, 'incoming'> {
   /** Another QEMU that loads what the first one saved, and saves it for that again; with what starts it in front. */
   readonly through?: readonly string[] | undefined;
-  /** Seconds that the machine runs before it is stopped, and its first state saved; it does not run without this. */
+  /** Seconds, 24 days at most, that the machine runs before its first state is saved; it does not run without this. */
   readonly run?: number | undefined;
   /** Compare RAM, too, page by page. */
   readonly ram?: boolean | undefined;
@@ -61,7 +64,7 @@ export async function roundtrip(
   options: RoundtripOptions = {},
 ): Promise<Roundtrip> {
   const { through, run } = options;
-  if (run !== undefined && !(run > 0 && Number.isFinite(run))) throw badArgument(`no time to run: ${run}`);
+  if (run !== undefined && !(run > 0 && run <= MAX_SECONDS)) throw badArgument(`no time to run: ${run}`);
   const other = through ? withOtherQemu(command, through) : command;
   const trip = new Trip(options);
   try {
@@ -158,7 +161,7 @@ class Trip {
     const source = await saveState(qemu, await askMigration(qemu.qmp), `the ${name} state`, onProgress);
     try {
       if (keep !== undefined) {
-        await mkdir(keep, { recursive: true });
+        makeFolder(keep);
         await writeSource(join(keep, `${name}.qevm`), source);
       }
       const vm = await openVm(source, {
