@@ -13,6 +13,16 @@ export type DestinationAnswers = Omit<Profile, 'commandLine' | 'messages' | 'sch
 /** What a migration depends on. */
 export type MigrationAnswers = Pick<Profile, 'capabilities' | 'ramBlocks'>;
 
+/** The machine type, and its QOM type. Throws Error for `none`, which has no state, and what Qmp.execute throws. */
+export async function askMachineType(
+  qmp: Qmp,
+): Promise<{ readonly machineType: string; readonly type: string }> {
+  const type = await qmp.execute('qom-get', { path: '/machine', property: 'type' }, asText);
+  const machineType = type.replace(/-machine$/, '');
+  if (machineType === 'none') throw new Error('a machine of type none has no state: give -M');
+  return { machineType, type };
+}
+
 /** Asks a QEMU all that a profile has, but for its state. Throws what Qmp.execute throws. */
 export async function askDestination(qmp: Qmp): Promise<DestinationAnswers> {
   const qemu = await qmp.execute('query-version', {}, readVersion);
@@ -25,9 +35,7 @@ export async function askDestination(qmp: Qmp): Promise<DestinationAnswers> {
   const uuid = await qmp.execute('query-uuid', {}, (value, path) =>
     asText(asObject(value, path)['UUID'], 'UUID'),
   );
-  const type = await qmp.execute('qom-get', { path: '/machine', property: 'type' }, asText);
-  const machineType = type.replace(/-machine$/, '');
-  if (machineType === 'none') throw new Error('a machine of type none has no state: give -M');
+  const { machineType, type } = await askMachineType(qmp);
   const { capabilities, ramBlocks } = await askMigration(qmp);
   const possibleCpus = await readPossibleCpus(qmp);
   const blockNodes = await readBlockNodes(qmp);

@@ -14,7 +14,7 @@ import { hashPages } from '../memory/page-hashes.ts';
 import { explain } from '../ops/explain.ts';
 import { diffRoundtrip, type SavedState } from '../ops/roundtrip.ts';
 import { openVm, type Vm } from '../vm/vm.ts';
-import { askMigration, readVersion } from './ask-destination.ts';
+import { askMachineType, askMigration, readVersion } from './ask-destination.ts';
 import { captureProfile } from './capture-profile.ts';
 import { readExplanations } from './explanations.ts';
 import type { FileSource } from './file-source.ts';
@@ -158,6 +158,7 @@ class Trip {
     for (const option of qemu.removed) this.#removed.add(option);
     for (const warning of qemu.warnings) this.#warnings.add(warning);
     const version = await qemu.qmp.execute('query-version', {}, readVersion);
+    const { machineType } = await askMachineType(qemu.qmp);
     const source = await saveState(qemu, await askMigration(qemu.qmp), `the ${name} state`, onProgress);
     try {
       if (keep !== undefined) {
@@ -171,7 +172,7 @@ class Trip {
       const state = {
         name,
         qemu: version,
-        machineType: vm.stream.configuration?.machineType,
+        machineType,
         sections: vm.sections.length,
         size: source.size,
       };

@@ -99,5 +99,10 @@ function answerIn(text: string): unknown {
     .filter((line) => line.includes('"compat-props"') && line.trim().startsWith('{"return"'));
   const value = parseCheckedJson(lines.length === 1 ? lines[0]! : text, MAX_DEPTH);
   if (Array.isArray(value)) return value;
-  return asObject(value, 'the file')['return'];
+  const answer = asObject(value, 'the file');
+  if (answer['error'] !== undefined) {
+    const { desc } = asObject(answer['error'], 'error');
+    throw new JsonProblem(`QEMU refused it (${printable(asString(desc, 'error.desc'))})`);
+  }
+  return asArray(answer['return'], 'return');
 }

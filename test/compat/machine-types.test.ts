@@ -259,7 +259,10 @@ describe('an answer to query-machines', () => {
     const refuse = (text: string) => () => parseQueryMachines(text, 'q.json');
     const start = 'q.json is no answer to query-machines {"compat-props": true}: ';
     expect(refuse('{')).toThrow(start);
-    expect(refuse('{"error": {}}')).toThrow(`${start}the file is not an array`);
+    expect(refuse('{"error": {"class": "GenericError", "desc": "Parameter x is unexpected"}}')).toThrow(
+      `${start}QEMU refused it (Parameter x is unexpected)`,
+    );
+    expect(refuse('{}')).toThrow(`${start}"return" is not an array`);
     expect(refuse('[{"name": "pc"}]')).toThrow(`${start}no machine type in it has "compat-props"`);
     expect(refuse('[{"name": "pc", "compat-props": [{"property": "a", "value": "b"}]}]')).toThrow(
       `${start}"[0].compat-props[0].qom-type" is not a string`,
