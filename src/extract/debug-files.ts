@@ -43,6 +43,8 @@ export interface WantedDebugFile {
 
 /** Symbols and debug information of an ELF file of a program; what it does not have is undefined. */
 export interface DebugFile {
+  /** Name of the file that the debug information is in. */
+  readonly name: string;
   readonly symbols: SymbolTable | undefined;
   readonly data: DebugData | undefined;
   readonly types: StructTypes | undefined;
@@ -65,7 +67,7 @@ export async function readDebugFile(
   environment: DebugEnvironment,
 ): Promise<DebugFile> {
   const reader = new DebugFileReader(environment);
-  const none: DebugFile = { symbols: undefined, data: undefined, types: undefined };
+  const none: DebugFile = { name: source.name, symbols: undefined, data: undefined, types: undefined };
   const elf = await reader.orWarn(source, () => readSections(source));
   const own = elf ? await reader.read(elf) : none;
   if (own.data) return own;
@@ -104,7 +106,7 @@ class DebugFileReader {
       const supplement = await this.#openSupplement(elf);
       return new DebugData(sections, supplement && (await this.#debugSections(supplement)));
     });
-    return { symbols, data, types: data && new StructTypes(data) };
+    return { name: source.name, symbols, data, types: data && new StructTypes(data) };
   }
 
   async #debugSections(elf: ElfSections): Promise<DebugSections | undefined> {

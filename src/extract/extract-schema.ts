@@ -50,6 +50,8 @@ export async function extractSchema(sources: QemuSources): Promise<QemuSchema> {
     ...(await readMachineProperties(program)),
   };
   const symbols = readSchemaSymbols(schema, debugFiles, layout.vmsd.size);
+  for (const { name, data } of debugFiles)
+    for (const message of data?.leftOut.warnings() ?? []) debug?.warn(`${name}: ${message}`);
   return symbols ? { ...schema, symbols } : schema;
 }
 

@@ -5,7 +5,6 @@ import {
   DW_TAG_structure_type,
   DW_TAG_typedef,
 } from './dwarf/constants.ts';
-import { DwarfProblem } from './dwarf/cursor.ts';
 import type { DebugData, EntryReference, WantedTags } from './dwarf/debug-data.ts';
 import type { SourcePlace } from './dwarf/source-places.ts';
 import type { StructType, StructTypes, Type } from './dwarf/struct-types.ts';
@@ -180,7 +179,7 @@ class StructMatcher {
     try {
       root = evidence.data.rootOf(reference).reference;
     } catch (error) {
-      if (!(error instanceof DwarfProblem)) throw error;
+      evidence.data.leftOut.add(error);
       return undefined;
     }
     let unit = this.#units.get(root);
@@ -228,7 +227,7 @@ class UnitStructs {
           }
         });
       } catch (error) {
-        if (!(error instanceof DwarfProblem)) throw error;
+        data.leftOut.add(error);
       }
     }
   }

@@ -273,6 +273,68 @@ describe('debug information elsewhere', () => {
   });
 });
 
+describe('damaged debug information', () => {
+  const contentOf = (name: string) => {
+    const { offset, size } = sectionOf(devices, name);
+    return devices.slice(offset, offset + size);
+  };
+  const replaced = (contents: Readonly<Record<string, Uint8Array>>) =>
+    withSections(
+      devices,
+      new Map(Object.entries(contents).map(([name, content]) => [name, { content, flags: 0 }])),
+    );
+
+  test('has one warning with section, place, reason and number', async () => {
+    const info = contentOf('.debug_info');
+    // The last of its units is not whole.
+    await extract(replaced({ '.debug_info': info.subarray(0, info.length - 100) }));
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /: a part of its debug information is damaged and left out: \.debug_info at 0x[0-9a-f]+: a unit has an impossible length$/,
+      ),
+    ]);
+    warnings.splice(0);
+    new DataView(info.buffer).setUint16(4, 9, true);
+    await extract(replaced({ '.debug_info': info }));
+    expect(warnings).toEqual([expect.stringContaining('.debug_info at 0x0: a unit of DWARF version 9')]);
+  });
+
+  test.for([
+    ['.debug_abbrev', /\.debug_\w+ at 0x[0-9a-f]+: /],
+    ['.debug_str', /\.debug_str at 0x[0-9a-f]+: there is no name \(\d+ such problems\)$/],
+    ['.debug_line', /\.debug_line at 0x[0-9a-f]+: it ends inside an entry/],
+  ] as const)('in %s, cut short, has a warning, and does not change tables', async ([name, reason]) => {
+    const content = contentOf(name);
+    const { symbols, ...tables } = await extract(
+      replaced({ [name]: content.subarray(0, content.length / 2) }),
+    );
+    expect(symbols).toBeDefined();
+    expect(warnings).toEqual([expect.stringMatching(reason)]);
+    const { symbols: _, ...whole } = await extract(devices);
+    expect(tables).toEqual(whole);
+    expect(warnings).toHaveLength(1);
+  });
+
+  test('of units that are in .dwo files says that those are not read', async () => {
+    // DW_TAG_compile_unit without children: DW_AT_dwo_name as DW_FORM_string. The unit is a DW_UT_skeleton.
+    const abbrev = Uint8Array.of(1, 0x11, 0, 0x76, 0x08, 0, 0, 0);
+    const unit = [
+      ...Uint8Array.of(23, 0, 0, 0, 5, 0, 4, 8),
+      ...new Array(12).fill(0),
+      1,
+      ...Buffer.from('a.dwo\0'),
+    ];
+    const info = Uint8Array.from([...unit, ...unit]);
+    const { symbols } = await extract(replaced({ '.debug_info': info, '.debug_abbrev': abbrev }));
+    expect(symbols?.structs).toEqual([]);
+    expect(warnings).toEqual([
+      expect.stringContaining(
+        ': .dwo files are not read, where the debug information of 2 of its units is (a.dwo)',
+      ),
+    ]);
+  });
+});
+
 /** A file whose program headers name no notes. */
 function withoutNotes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const file = Uint8Array.from(bytes);

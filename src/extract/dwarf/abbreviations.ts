@@ -32,7 +32,7 @@ import {
   DW_FORM_strx3,
   DW_FORM_strx4,
 } from './constants.ts';
-import { type Cursor, DwarfProblem } from './cursor.ts';
+import type { Cursor } from './cursor.ts';
 
 /** What a unit's header says of how its entries are written. */
 export interface Encoding {
@@ -82,7 +82,7 @@ export function readAbbreviations(cursor: Cursor, encoding: Encoding): Abbreviat
       const form = cursor.index();
       const constant = form === DW_FORM_implicit_const ? cursor.sleb() : undefined;
       if (name === 0 && form === 0) break;
-      if (names.length >= MAX_ATTRIBUTES) throw new DwarfProblem('an entry has too many attributes');
+      if (names.length >= MAX_ATTRIBUTES) throw cursor.problem('an entry has too many attributes');
       if (name === DW_AT_sibling && size >= 0) {
         siblingAt = size;
         siblingForm = form;

@@ -10,23 +10,31 @@ const MAX_TEXT = 4096;
 
 /** A forward reader of a debug section. Every read throws DwarfProblem where the section ends first. */
 export class Cursor {
+  /** Name of the section. */
+  readonly section: string;
   readonly bytes: Uint8Array;
   readonly view: DataView;
   readonly littleEndian: boolean;
   pos: number;
 
-  constructor(bytes: Uint8Array, littleEndian: boolean, pos = 0) {
+  constructor(section: string, bytes: Uint8Array, littleEndian: boolean, pos = 0) {
+    this.section = section;
     this.bytes = bytes;
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.littleEndian = littleEndian;
     this.pos = pos;
   }
 
+  /** What is wrong at a place, the present one if none is said. */
+  problem(reason: string, at = this.pos): DwarfProblem {
+    return new DwarfProblem(`${this.section} at 0x${at.toString(16)}: ${reason}`);
+  }
+
   /** Moves on by `length` bytes and returns where they begin. */
   take(length: number): number {
     const start = this.pos;
     if (!(length >= 0 && start >= 0 && start + length <= this.bytes.byteLength))
-      throw new DwarfProblem(`it ends inside an entry at 0x${start.toString(16)}`);
+      throw this.problem('it ends inside an entry', start);
     this.pos = start + length;
     return start;
   }
@@ -60,7 +68,7 @@ export class Cursor {
   offset(is64: boolean): number {
     if (!is64) return this.u32();
     const value = this.u64();
-    if (value === undefined) throw new DwarfProblem(`impossible offset at 0x${this.pos.toString(16)}`);
+    if (value === undefined) throw this.problem('an impossible offset');
     return value;
   }
 
@@ -76,13 +84,13 @@ export class Cursor {
       factor *= 0x80;
       if (byte < 0x80) return Number.isSafeInteger(value) ? value : undefined;
     }
-    throw new DwarfProblem(`a number at 0x${this.pos.toString(16)} has no end`);
+    throw this.problem('a number has no end');
   }
 
   /** The same where a number is a length, a code or an index. */
   index(): number {
     const value = this.uleb();
-    if (value === undefined) throw new DwarfProblem(`impossible number at 0x${this.pos.toString(16)}`);
+    if (value === undefined) throw this.problem('an impossible number');
     return value;
   }
 
@@ -98,18 +106,18 @@ export class Cursor {
       if (byte & 0x40) value -= factor;
       return Number.isSafeInteger(value) ? value : undefined;
     }
-    throw new DwarfProblem(`a number at 0x${this.pos.toString(16)} has no end`);
+    throw this.problem('a number has no end');
   }
 
   skipLeb(): void {
     for (let i = 0; i < MAX_LEB; i++) if (this.u8() < 0x80) return;
-    throw new DwarfProblem(`a number at 0x${this.pos.toString(16)} has no end`);
+    throw this.problem('a number has no end');
   }
 
   /** Moves behind a C string. */
   skipText(): void {
     const end = this.bytes.indexOf(0, this.take(0));
-    if (end < 0) throw new DwarfProblem(`a text at 0x${this.pos.toString(16)} has no end`);
+    if (end < 0) throw this.problem('a text has no end');
     this.pos = end + 1;
   }
 

@@ -1,6 +1,7 @@
 import { type Abbreviation, type Abbreviations, formSize, readAbbreviations } from './abbreviations.ts';
 import * as dw from './constants.ts';
 import { Cursor, DwarfProblem, textAt } from './cursor.ts';
+import { LeftOut, MissingSupplement } from './left-out.ts';
 import { readUnits, type Unit } from './units.ts';
 
 /** The sections of DWARF 2 to 5 that names and types are in; those that are not there are empty. */
@@ -127,6 +128,8 @@ export class DebugData {
   /** In order of their offsets. */
   readonly units: readonly Unit[];
   readonly supplement: DebugData | undefined;
+  /** Of this file and its supplement: noted by those who read, as a part that is damaged ends nothing else. */
+  readonly leftOut: LeftOut;
   /** Added to offsets to make an EntryReference: 0, or SUPPLEMENT. */
   readonly #base: number;
   readonly #cursor: Cursor;
@@ -140,13 +143,17 @@ export class DebugData {
   #value = 0;
   #length = 0;
 
-  constructor(sections: DebugSections, supplement?: DebugSections, base = 0) {
+  constructor(sections: DebugSections, supplement?: DebugSections, base = 0, leftOut = new LeftOut()) {
     this.sections = sections;
+    this.leftOut = leftOut;
     this.#base = base;
     this.#abbrevLeft = sections.abbrev.byteLength * MAX_ABBREV_TIMES + FREE_ABBREV;
-    this.#cursor = new Cursor(sections.info, sections.littleEndian);
-    this.supplement = supplement && new DebugData(supplement, undefined, SUPPLEMENT);
-    const { units, signatures } = readUnits(new Cursor(sections.info, sections.littleEndian));
+    this.#cursor = new Cursor('.debug_info', sections.info, sections.littleEndian);
+    this.supplement = supplement && new DebugData(supplement, undefined, SUPPLEMENT, leftOut);
+    const { units, signatures } = readUnits(
+      new Cursor('.debug_info', sections.info, sections.littleEndian),
+      leftOut,
+    );
     this.units = units;
     this.#signatures = signatures;
   }
@@ -162,13 +169,13 @@ export class DebugData {
       else high = middle;
     }
     const unit = data.units[low];
-    if (!unit || offset < unit.entries) throw new DwarfProblem(`no unit has 0x${offset.toString(16)}`);
+    if (!unit || offset < unit.entries) throw data.#cursor.problem('it is in no unit', offset);
     return unit;
   }
 
   #resolve(reference: EntryReference): { readonly data: DebugData; readonly offset: number } {
     if (reference < SUPPLEMENT || this.#base !== 0) return { data: this, offset: reference - this.#base };
-    if (!this.supplement) throw new DwarfProblem('the supplementary file is missing');
+    if (!this.supplement) throw new MissingSupplement('the supplementary file is missing');
     return { data: this.supplement, offset: reference - SUPPLEMENT };
   }
 
@@ -204,7 +211,7 @@ export class DebugData {
 
   #abbreviation(unit: Unit, code: number): Abbreviation {
     const found = this.#abbreviationsOf(unit).get(code);
-    if (!found) throw new DwarfProblem(`an entry has a form that is not there (${code})`);
+    if (!found) throw this.#cursor.problem(`an entry has a form that is not there (${code})`);
     return found;
   }
 
@@ -215,8 +222,8 @@ export class DebugData {
     if (!table) {
       const { abbrev, littleEndian } = this.sections;
       if (this.#abbrevLeft <= 0)
-        throw new DwarfProblem('its units read the same abbreviations over and over');
-      const cursor = new Cursor(abbrev, littleEndian, abbreviations);
+        throw new DwarfProblem('.debug_abbrev: units read the same abbreviations over and over');
+      const cursor = new Cursor('.debug_abbrev', abbrev, littleEndian, abbreviations);
       try {
         table = readAbbreviations(cursor, unit);
       } finally {
@@ -258,7 +265,7 @@ export class DebugData {
       const code = cursor.index();
       if (code === 0) return cursor.pos;
       const abbreviation = abbreviations.get(code);
-      if (!abbreviation) throw new DwarfProblem(`an entry has a form that is not there (${code})`);
+      if (!abbreviation) throw this.#cursor.problem(`an entry has a form that is not there (${code})`);
       const attributes = cursor.pos;
       const wanted = tags.get(abbreviation.tag);
       if (wanted && (wanted.length === 0 || wanted.some((name) => abbreviation.names.includes(name)))) {
@@ -284,7 +291,7 @@ export class DebugData {
       else if (abbreviation.siblingAt >= 0) cursor.pos = this.#sibling(unit, abbreviation);
       else {
         this.#skipAttributes(unit, abbreviation);
-        if (++depth > MAX_DEPTH) throw new DwarfProblem('entries are too deep inside each other');
+        if (++depth > MAX_DEPTH) throw cursor.problem('entries are too deep inside each other');
       }
       if (depth === 0) return cursor.pos;
       let code = cursor.pos < unit.end ? cursor.index() : 0;
@@ -293,7 +300,7 @@ export class DebugData {
         code = cursor.index();
       }
       const next = abbreviations.get(code);
-      if (!next) throw new DwarfProblem(`an entry has a form that is not there (${code})`);
+      if (!next) throw this.#cursor.problem(`an entry has a form that is not there (${code})`);
       abbreviation = next;
     }
   }
@@ -305,7 +312,7 @@ export class DebugData {
     this.#readValue(unit, siblingForm, undefined);
     const sibling = isUnitReference(siblingForm) ? unit.start + this.#value : -1;
     if (!(sibling > before && sibling <= unit.end))
-      throw new DwarfProblem(`an entry at 0x${before.toString(16)} says that the next is in front of it`);
+      throw cursor.problem('an entry says that the next is in front of it', before);
     return sibling;
   }
 
@@ -351,12 +358,12 @@ export class DebugData {
         break;
       case dw.DW_FORM_indirect: {
         const real = cursor.index();
-        if (real === dw.DW_FORM_indirect) throw new DwarfProblem('a form leads to itself');
+        if (real === dw.DW_FORM_indirect) throw cursor.problem('a form leads to itself');
         this.#skipValue(unit, real);
         break;
       }
       default:
-        throw new DwarfProblem(`unknown form 0x${form.toString(16)}`);
+        throw cursor.problem(`unknown form 0x${form.toString(16)}`);
     }
   }
 
@@ -530,11 +537,11 @@ export class DebugData {
       }
       case dw.DW_FORM_indirect: {
         const real = cursor.index();
-        if (real === dw.DW_FORM_indirect) throw new DwarfProblem('a form leads to itself');
+        if (real === dw.DW_FORM_indirect) throw cursor.problem('a form leads to itself');
         return this.#readValue(unit, real, undefined);
       }
       default:
-        throw new DwarfProblem(`unknown form 0x${form.toString(16)}`);
+        throw cursor.problem(`unknown form 0x${form.toString(16)}`);
     }
   }
 
@@ -542,27 +549,37 @@ export class DebugData {
     const { info, str, lineStr } = this.sections;
     switch (form) {
       case dw.DW_FORM_string:
-        return textAt(info, value);
+        return this.#textIn('.debug_info', info, value);
       case dw.DW_FORM_strp:
-        return textAt(str, value);
+        return this.#textIn('.debug_str', str, value);
       case dw.DW_FORM_line_strp:
-        return textAt(lineStr, value);
+        return this.#textIn('.debug_line_str', lineStr, value);
       case dw.DW_FORM_strp_sup:
       case dw.DW_FORM_GNU_strp_alt:
-        return textAt(this.supplement?.sections.str, value);
+        return this.supplement && this.#textIn('.debug_str', this.supplement.sections.str, value);
       case dw.DW_FORM_strx:
       case dw.DW_FORM_strx1:
       case dw.DW_FORM_strx2:
       case dw.DW_FORM_strx3:
       case dw.DW_FORM_strx4:
       case dw.DW_FORM_GNU_str_index:
-        return textAt(
+        return this.#textIn(
+          '.debug_str',
           str,
           this.#tableOffset(this.sections.strOffsets, this.#basesOf(unit).strOffsets, unit.is64, value),
         );
       default:
         return undefined;
     }
+  }
+
+  #textIn(section: string, bytes: Uint8Array | undefined, offset: number | undefined): string | undefined {
+    const text = textAt(bytes, offset);
+    if (text === undefined) {
+      const place = offset === undefined ? '' : ` at 0x${offset.toString(16)}`;
+      this.leftOut.add(new DwarfProblem(`${section}${place}: there is no name`));
+    }
+    return text;
   }
 
   /** Where the parts of a unit in the tables begin that forms with an index mean. */
@@ -599,7 +616,7 @@ export class DebugData {
   ): number | undefined {
     const at = base + index * (is64 ? 8 : 4);
     if (table === undefined || !(at >= 0 && at + (is64 ? 8 : 4) <= table.byteLength)) return undefined;
-    return new Cursor(table, this.sections.littleEndian, at).offset(is64);
+    return new Cursor('a table', table, this.sections.littleEndian, at).offset(is64);
   }
 
   #address(unit: Unit, form: number, value: number): number | undefined {
@@ -634,7 +651,12 @@ export class DebugData {
       if (inTable === undefined) return [];
       offset = base + inTable;
     }
-    const cursor = new Cursor(section, littleEndian, offset);
+    const cursor = new Cursor(
+      unit.version < 5 ? '.debug_ranges' : '.debug_rnglists',
+      section,
+      littleEndian,
+      offset,
+    );
     const base = this.root(unit).address ?? 0;
     return unit.version < 5 ? this.#oldRanges(unit, cursor, base) : this.#rangeList(unit, cursor, base);
   }
@@ -689,7 +711,7 @@ export class DebugData {
           cursor.skipLeb();
           break;
         default:
-          throw new DwarfProblem(`unknown kind of range ${kind}`);
+          throw cursor.problem(`unknown kind of range ${kind}`);
       }
     }
     return starts;
@@ -699,6 +721,7 @@ export class DebugData {
   #addressOfLocation(unit: Unit, start: number, length: number): number | undefined {
     if (length < 2) return undefined;
     const cursor = new Cursor(
+      '.debug_info',
       this.sections.info.subarray(0, start + length),
       this.sections.littleEndian,
       start,
@@ -714,6 +737,7 @@ export class DebugData {
   /** DWARF 2: the offset of a member as an operation. */
   #offsetOfLocation(start: number, length: number): number | undefined {
     const cursor = new Cursor(
+      '.debug_info',
       this.sections.info.subarray(0, start + length),
       this.sections.littleEndian,
       start,

@@ -13,7 +13,7 @@ import {
   DW_LNCT_directory_index,
   DW_LNCT_path,
 } from './constants.ts';
-import { Cursor, DwarfProblem, textAt } from './cursor.ts';
+import { Cursor, textAt } from './cursor.ts';
 import type { DebugSections } from './debug-data.ts';
 
 /** Files of a unit; real ones have some hundred. */
@@ -26,12 +26,12 @@ const MAX_FORMATS = 64;
  */
 export function readSourceFiles(sections: DebugSections, offset: number): readonly (string | undefined)[] {
   if (!sections.line) return [];
-  const cursor = new Cursor(sections.line, sections.littleEndian, offset);
+  const cursor = new Cursor('.debug_line', sections.line, sections.littleEndian, offset);
   const first = cursor.u32();
   const is64 = first === 0xffff_ffff;
   if (is64) cursor.u64();
   const version = cursor.u16();
-  if (version < 2 || version > 5) return [];
+  if (version < 2 || version > 5) throw cursor.problem(`a table of version ${version}`, offset);
   if (version >= 5) cursor.take(2);
   cursor.offset(is64);
   // minimum_instruction_length, maximum_operations_per_instruction (from 4 on), default_is_stmt, line_base, line_range
@@ -63,11 +63,11 @@ function readTable(
   is64: boolean,
 ): { readonly path: string | undefined; readonly folder: number }[] {
   const formats = cursor.u8();
-  if (formats > MAX_FORMATS) throw new DwarfProblem('a table of files has too many columns');
+  if (formats > MAX_FORMATS) throw cursor.problem('a table of files has too many columns');
   const columns = Array.from({ length: formats }, () => [cursor.index(), cursor.index()] as const);
   const count = cursor.index();
   if (count > MAX_FILES || (formats === 0 && count > 0))
-    throw new DwarfProblem(`${count} source files of one unit cannot be`);
+    throw cursor.problem(`${count} source files of one unit cannot be`);
   const rows: { readonly path: string | undefined; readonly folder: number }[] = [];
   for (let i = 0; i < count; i++) {
     let path: string | undefined;
@@ -115,7 +115,7 @@ function readValue(
       cursor.take(cursor.index());
       return undefined;
     default:
-      throw new DwarfProblem(`unknown form 0x${form.toString(16)} in a table of files`);
+      throw cursor.problem(`unknown form 0x${form.toString(16)} in a table of files`);
   }
 }
 

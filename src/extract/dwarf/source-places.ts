@@ -6,7 +6,6 @@ import {
   DW_TAG_subprogram,
   DW_TAG_variable,
 } from './constants.ts';
-import { DwarfProblem } from './cursor.ts';
 import type { DebugData, Entry, EntryReference, WantedTags } from './debug-data.ts';
 import { readSourceFiles } from './line-files.ts';
 
@@ -41,7 +40,7 @@ const locals: WantedTags = new Map([
 
 /**
  * The functions and variables at addresses (as they were linked), by address. Looks through the outermost entries of all
- * units; one that is damaged has nothing from there on.
+ * units; one that is damaged has nothing from there on, which `leftOut` says.
  */
 export function findSourcePlaces(
   data: DebugData,
@@ -53,12 +52,14 @@ export function findSourcePlaces(
     if (found.size === addresses.size) break;
     const entries: (readonly [number, Entry])[] = [];
     try {
-      data.forEachChild(data.root(unit), addressed, (entry) => {
+      const root = data.root(unit);
+      if (root.splitName !== undefined) data.leftOut.addSplit(root.splitName);
+      data.forEachChild(root, addressed, (entry) => {
         const starts = entry.address === undefined ? data.startsOf(entry) : [entry.address];
         for (const address of starts) if (addresses.has(address)) entries.push([address, entry]);
       });
     } catch (error) {
-      if (!(error instanceof DwarfProblem)) throw error;
+      data.leftOut.add(error);
     }
     for (const [address, entry] of entries) {
       if (found.has(address)) continue;
@@ -66,7 +67,7 @@ export function findSourcePlaces(
         const place = placeOf(data, entry, files);
         if (place) found.set(address, place);
       } catch (error) {
-        if (!(error instanceof DwarfProblem)) throw error;
+        data.leftOut.add(error);
       }
     }
   }
@@ -122,7 +123,7 @@ export class SourceFiles {
             ? []
             : readSourceFiles(this.#data.sectionsOf(reference), lineTable);
       } catch (error) {
-        if (!(error instanceof DwarfProblem)) throw error;
+        this.#data.leftOut.add(error);
         files = [];
       }
       files = files.map((path) => (path === undefined ? undefined : sourcePath(path, folder)));

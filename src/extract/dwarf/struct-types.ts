@@ -1,5 +1,4 @@
 import * as dw from './constants.ts';
-import { DwarfProblem } from './cursor.ts';
 import type { DebugData, Entry, EntryReference, WantedTags } from './debug-data.ts';
 
 /** What a type is, once typedefs and qualifiers are taken away. */
@@ -85,7 +84,7 @@ export class StructTypes {
     try {
       type = this.#read(reference);
     } catch (error) {
-      if (!(error instanceof DwarfProblem)) throw error;
+      this.#data.leftOut.add(error);
     }
     this.#types.set(reference, type);
     return type;

@@ -1,6 +1,7 @@
 import type { Encoding } from './abbreviations.ts';
 import { DW_UT_skeleton, DW_UT_split_compile, DW_UT_split_type, DW_UT_type } from './constants.ts';
 import type { Cursor } from './cursor.ts';
+import type { LeftOut } from './left-out.ts';
 
 /** A unit of .debug_info: mostly what was made of one source file. */
 export interface Unit extends Encoding {
@@ -22,36 +23,53 @@ interface Units {
 const MAX_UNITS = 1_000_000;
 const VERSIONS: readonly number[] = [2, 3, 4, 5];
 
-/** Reads the headers of all units (DWARF 5, 7.5.1). One of an unknown version is left out; a damaged one ends the list. */
-export function readUnits(cursor: Cursor): Units {
+/**
+ * Reads the headers of all units (DWARF 5, 7.5.1). One of an unknown version is left out; one of an impossible length ends
+ * the list.
+ */
+export function readUnits(cursor: Cursor, leftOut: LeftOut): Units {
   const units: Unit[] = [];
   const signatures = new Map<string, number>();
   const size = cursor.bytes.byteLength;
   cursor.pos = 0;
-  while (cursor.pos + 12 <= size && units.length < MAX_UNITS) {
+  while (cursor.pos < size) {
     const start = cursor.pos;
-    let length: number | undefined = cursor.u32();
-    const is64 = length === 0xffff_ffff;
-    if (is64) length = cursor.u64();
-    if (length === undefined || (!is64 && length >= 0xffff_fff0)) break;
-    const end = cursor.pos + length;
-    if (length < 7 || end > size) break;
-    const unit = readHeader(cursor, start, end, is64, signatures);
-    if (unit) units.push(unit);
+    const end = readEnd(cursor, leftOut);
+    if (end === undefined) break;
+    if (units.length >= MAX_UNITS) {
+      leftOut.add(cursor.problem('more units than can be', start));
+      break;
+    }
+    try {
+      units.push(readHeader(cursor, start, end, signatures));
+    } catch (error) {
+      leftOut.add(error);
+    }
     cursor.pos = end;
   }
   return { units, signatures };
 }
 
-function readHeader(
-  cursor: Cursor,
-  start: number,
-  end: number,
-  is64: boolean,
-  signatures: Map<string, number>,
-): Unit | undefined {
+/** Where the unit ends that begins here; undefined where that cannot be. */
+function readEnd(cursor: Cursor, leftOut: LeftOut): number | undefined {
+  const start = cursor.pos;
+  try {
+    let length: number | undefined = cursor.u32();
+    if (length === 0xffff_ffff) length = cursor.u64();
+    const end = cursor.pos + (length ?? Number.NaN);
+    if (end - cursor.pos >= 7 && end <= cursor.bytes.byteLength) return end;
+    throw cursor.problem('a unit has an impossible length', start);
+  } catch (error) {
+    leftOut.add(error);
+    return undefined;
+  }
+}
+
+/** The cursor is behind the length. Throws DwarfProblem. */
+function readHeader(cursor: Cursor, start: number, end: number, signatures: Map<string, number>): Unit {
+  const is64 = cursor.pos - start > 4;
   const version = cursor.u16();
-  if (!VERSIONS.includes(version)) return undefined;
+  if (!VERSIONS.includes(version)) throw cursor.problem(`a unit of DWARF version ${version}`, start);
   let kind = 0;
   let addressSize: number;
   let abbreviations: number;
@@ -63,12 +81,13 @@ function readHeader(
     abbreviations = cursor.offset(is64);
     addressSize = cursor.u8();
   }
-  if (addressSize !== 4 && addressSize !== 8) return undefined;
+  if (addressSize !== 4 && addressSize !== 8)
+    throw cursor.problem(`a unit has addresses of ${addressSize} bytes`, start);
   if (kind === DW_UT_skeleton || kind === DW_UT_split_compile) cursor.take(8);
   if (kind === DW_UT_type || kind === DW_UT_split_type) {
     const signature = `${cursor.u32()} ${cursor.u32()}`;
     signatures.set(signature, start + cursor.offset(is64));
   }
-  if (cursor.pos > end) return undefined;
+  if (cursor.pos > end) throw cursor.problem('a unit ends inside its header', start);
   return { version, is64, addressSize, start, entries: cursor.pos, end, abbreviations };
 }
