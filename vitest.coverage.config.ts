@@ -9,6 +9,7 @@ const LINES = {
   'src/bytes/**': 90,
   'src/containers/**': 84,
   'src/extract/elf/**': 97,
+  'src/extract/dwarf/**': 80,
   'src/layout/**': 84,
   'src/{infos,pci}/**': 81,
   'src/memory/**': 92,

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { serializeSchema } from '../../src/schema/serialize-schema.ts';
+import { gdb, schemaOfBytes, symbolFixture } from '../extract/symbol-fixtures.ts';
 import { readBlob } from '../layout/blob-reader.ts';
-import { fixtureFile, pickFixture, vmwalk } from './run.ts';
+import { fixtureFile, pickFixture, temporaryFile, vmwalk } from './run.ts';
 
 const streamFile = () => fixtureFile(pickFixture(({ name }) => name === 'qemu-11.1-pc-devices'));
 
@@ -45,4 +47,20 @@ test.each([
   expect([status, stdout]).toEqual([2, '']);
   expect(stderr).toMatch(message);
   expect((await vmwalk(['where', stream, place, '--json'])).stdout).toBe('[]\n');
+});
+
+test('the variable and place of a VMSD, where the schema has names of the source', async () => {
+  const schema = serializeSchema(await schemaOfBytes(symbolFixture('qemu-10.0-devices')));
+  const args = [
+    streamFile(),
+    'serial/state/divider',
+    '--schema',
+    temporaryFile(Buffer.from(schema), 'q.json'),
+  ];
+  const [file, line] = gdb.vmsds['vmstate_serial']!;
+  const { status, stdout } = await vmwalk(['where', ...args, '--json']);
+  expect(status).toBe(0);
+  const [{ vmsds }] = JSON.parse(stdout);
+  expect(vmsds.at(-1)).toMatchObject({ name: 'serial', variable: 'vmstate_serial', file, line });
+  expect((await vmwalk(['where', ...args])).stdout).toContain(`vmstate_serial, ${file}:${line}`);
 });
