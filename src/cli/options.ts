@@ -3,6 +3,7 @@ import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import { printable } from '../bytes/printable.ts';
 import type { OpenOptions } from '../layout/open.ts';
 import { tablesOf } from '../node/open-vm.ts';
+import { MAX_SECONDS } from '../node/step-limit.ts';
 import { orTrouble } from './trouble.ts';
 
 /** For an option that may be given several times. */
@@ -28,9 +29,6 @@ export function parseOffset(text: string): number {
     throw new InvalidArgumentError('an offset such as 4096, 0x1000 or 4k is expected');
   return offset;
 }
-
-/** 24 days: what a timer can count. */
-const MAX_SECONDS = 2_147_483;
 
 export function parseSeconds(text: string): number {
   const seconds = Number(text);

@@ -1,13 +1,12 @@
 import type { MemoryPlace } from '../expressions/evaluate.ts';
-import type { Property, QemuSchema, QomType } from '../schema/qemu-schema.ts';
+import type { Property, QemuSchema } from '../schema/qemu-schema.ts';
 import { memberName, type SourceSymbol, type VmsdSymbol, vmsdSymbolsByName } from '../schema/symbols.ts';
 import type { TablesCompiler } from '../vmsd/compile-tables.ts';
 import { type CompiledField, type CompiledVmsd, tableName } from '../vmsd/compiled.ts';
+import { TypeProperties } from './type-properties.ts';
 
 /** No two devices are taken to have a property at the same offset beyond this. */
 const DISTINCT_OFFSET = 0x1000;
-/** Types above each other at the most. */
-const MAX_PARENTS = 32;
 
 /** The device that a VMSD is of, and where in its struct the VMSD's own begins. */
 interface Owner {
@@ -31,8 +30,7 @@ export interface NamedPlace {
 export class MemberNames {
   readonly #schema: QemuSchema;
   readonly #owners = new Map<CompiledVmsd, Owner>();
-  readonly #types: ReadonlyMap<string, QomType>;
-  readonly #properties = new Map<string, readonly Property[]>();
+  readonly #types: TypeProperties;
   /** Of lists that no type is known to have. */
   readonly #strays: readonly Property[];
   /** VMSDs of which the schema knows the struct: its index. */
@@ -41,7 +39,7 @@ export class MemberNames {
 
   constructor(schema: QemuSchema, compiler: TablesCompiler) {
     this.#schema = schema;
-    this.#types = new Map(schema.types.map((type) => [type.name, type]));
+    this.#types = new TypeProperties(schema);
     const claimed = new Set(schema.types.flatMap(({ propertyLists }) => propertyLists));
     this.#strays = schema.propertyLists.flatMap(({ properties }, i) => (claimed.has(i) ? [] : properties));
     const queue: { readonly vmsd: CompiledVmsd; readonly owner: Owner }[] = schema.types.flatMap(
@@ -134,27 +132,12 @@ export class MemberNames {
       if (mask === undefined || at < property.offset || at + size > property.offset + 8) return false;
       return mask << BigInt((at - property.offset) * 8) === 1n << BigInt(property.bit);
     };
-    let found = this.#propertiesOf(owner.type).find(isThere);
+    let found = this.#types.propertiesOf(owner.type).find(isThere);
     if (!found && at >= DISTINCT_OFFSET) {
       const strays = this.#strays.filter(isThere);
       if (strays.length === 1) found = strays[0];
     }
     return found && `property ${found.name}`;
-  }
-
-  #propertiesOf(name: string): readonly Property[] {
-    let properties = this.#properties.get(name);
-    if (!properties) {
-      const all: Property[] = [];
-      let type = this.#types.get(name);
-      for (let i = 0; type && i < MAX_PARENTS; i++, type = this.#types.get(type.parent)) {
-        for (const list of type.propertyLists)
-          all.push(...(this.#schema.propertyLists[list]?.properties ?? []));
-      }
-      properties = all;
-      this.#properties.set(name, properties);
-    }
-    return properties;
   }
 }
 

@@ -5,9 +5,8 @@ import { maskOf } from '../expressions/term.ts';
 import type { GlobalProperty, Property, QemuSchema, QomType } from '../schema/qemu-schema.ts';
 import type { TablesCompiler } from '../vmsd/compile-tables.ts';
 import type { CompiledVmsd } from '../vmsd/compiled.ts';
+import { TypeProperties } from './type-properties.ts';
 
-/** Types above each other at the most. */
-const MAX_PARENTS = 32;
 /** Places in devices where VMSDs are; real binaries have some 3000. */
 const MAX_PLACES = 100_000;
 
@@ -31,7 +30,7 @@ interface Place {
  */
 export class PinnedProperties {
   readonly #schema: QemuSchema;
-  readonly #types: ReadonlyMap<string, QomType>;
+  readonly #types: TypeProperties;
   readonly #subtypes = new Map<string, QomType[]>();
   /** Undefined for a VMSD of which not all places are known. */
   readonly #places = new Map<CompiledVmsd, Place[] | undefined>();
@@ -39,11 +38,10 @@ export class PinnedProperties {
   readonly #names = new Set<string>();
   /** What each machine type sets, by property, in order. */
   readonly #settings = new Map<string, ReadonlyMap<string, readonly GlobalProperty[]>>();
-  readonly #properties = new Map<string, readonly Property[]>();
 
   constructor(schema: QemuSchema, compiler: TablesCompiler, roots: readonly Root[]) {
     this.#schema = schema;
-    this.#types = new Map(schema.types.map((type) => [type.name, type]));
+    this.#types = new TypeProperties(schema);
     for (const type of schema.types) appendTo(this.#subtypes, type.parent, type);
     for (const list of schema.globalPropertyLists) for (const { property } of list) this.#names.add(property);
     for (const { machineType, globalPropertyLists } of schema.machineProperties) {
@@ -65,10 +63,12 @@ export class PinnedProperties {
   isPinned(vmsd: CompiledVmsd, { root, path, size }: MemoryPlace): boolean {
     if (root !== 'opaque' || path.length !== 1 || this.#names.size === 0) return false;
     return (this.#places.get(vmsd) ?? []).some(({ type, offset }) =>
-      this.#propertiesOf(type).some(
-        (property) =>
-          this.#names.has(property.name) && bitsOf(property, offset + path[0]!, size) !== undefined,
-      ),
+      this.#types
+        .propertiesOf(type)
+        .some(
+          (property) =>
+            this.#names.has(property.name) && bitsOf(property, offset + path[0]!, size) !== undefined,
+        ),
     );
   }
 
@@ -97,7 +97,7 @@ export class PinnedProperties {
     size: number,
   ): KnownBits {
     let [value, known, twice] = [0n, 0n, 0n];
-    for (const property of this.#propertiesOf(device)) {
+    for (const property of this.#types.propertiesOf(device)) {
       const bits = bitsOf(property, at, size);
       if (!bits) continue;
       // Two properties of one member: which of them is set last is not known.
@@ -117,7 +117,7 @@ export class PinnedProperties {
   #number(settings: readonly GlobalProperty[], device: string, property: Property): bigint | undefined {
     const width = widthOf(property);
     if (width === undefined) return undefined;
-    const line = new Set(this.#lineOf(device).map(({ name }) => name));
+    const line = new Set(this.#types.lineOf(device).map(({ name }) => name));
     let number =
       property.defaultValue === undefined
         ? undefined
@@ -127,27 +127,9 @@ export class PinnedProperties {
     for (const { driver, value } of settings) {
       if (line.has(driver)) number = parseValue(property, value);
       // A device around this one may hand it on (qdev_alias_all_properties); a type that is made at run time may be one.
-      else if (!this.#propertiesOf(driver).some(({ name }) => name === property.name)) return undefined;
+      else if (!this.#types.propertiesOf(driver).some(({ name }) => name === property.name)) return undefined;
     }
     return number === undefined ? undefined : number & maskOf(width);
-  }
-
-  /** A type and its parents. */
-  #lineOf(name: string): readonly QomType[] {
-    const line: QomType[] = [];
-    let type = this.#types.get(name);
-    for (let i = 0; type && i < MAX_PARENTS; i++, type = this.#types.get(type.parent)) line.push(type);
-    return line;
-  }
-
-  #propertiesOf(name: string): readonly Property[] {
-    let properties = this.#properties.get(name);
-    if (!properties) {
-      const lists = new Set(this.#lineOf(name).flatMap(({ propertyLists }) => propertyLists));
-      properties = [...lists].flatMap((list) => this.#schema.propertyLists[list]?.properties ?? []);
-      this.#properties.set(name, properties);
-    }
-    return properties;
   }
 
   /** Types that there are devices of and that have the VMSD of this one; itself where none is known. */
@@ -156,7 +138,7 @@ export class PinnedProperties {
     const pending = [name];
     const seen = new Set(pending);
     for (const next of pending) {
-      if (this.#types.get(next)?.abstract === false) devices.push(next);
+      if (this.#types.type(next)?.abstract === false) devices.push(next);
       for (const { name: subtype, vmsds } of this.#subtypes.get(next) ?? []) {
         if (vmsds.length > 0 || seen.has(subtype)) continue;
         seen.add(subtype);

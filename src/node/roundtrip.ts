@@ -26,13 +26,11 @@ import { packagedSchemas } from './packaged-schemas.ts';
 import { withOtherQemu } from './qemu-command-line.ts';
 import { MigrationFailed, type MigrationProgress, saveState } from './save-state.ts';
 import { PausedQemu, QemuEnded, QemuTooSlow, type StartOptions } from './start-qemu.ts';
+import { MAX_SECONDS } from './step-limit.ts';
 import { writeSource } from './write-source.ts';
 
 /** Signals by which a program ends that is wrong itself. */
 const CRASHES: ReadonlySet<string> = new Set(['SIGABRT', 'SIGSEGV', 'SIGBUS', 'SIGFPE', 'SIGILL']);
-
-/** What a timer can count. */
-const MAX_SECONDS = 0x7fff_ffff / 1000;
 
 export interface RoundtripOptions extends Omit<StartOptions, 'incoming'> {
   /** Another QEMU that loads what the first one saved, and saves it for that again; with what starts it in front. */

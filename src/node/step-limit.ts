@@ -1,6 +1,9 @@
 /** Milliseconds: what a slow host takes for any step, several times over. */
 export const DEFAULT_STEP_LIMIT = 120_000;
 
+/** Seconds that a timer can count: 24 days. */
+export const MAX_SECONDS = 2_147_483;
+
 /** In how many parts the time of a step is counted. */
 const TICKS = 20;
 
