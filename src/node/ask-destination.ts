@@ -1,7 +1,8 @@
 import type { Profile } from '../check/profile.ts';
 import { asArray, asBoolean, asInteger, asObject, asText } from '../schema/checked-json.ts';
+import type { Monitor } from './monitor.ts';
 import { parseRamBlocks } from './monitor-text.ts';
-import { type Qmp, QmpError } from './qmp.ts';
+import { QmpError } from './qmp.ts';
 import { readDevices } from './qom-devices.ts';
 
 /** More than any machine has. */
@@ -15,7 +16,7 @@ export type MigrationAnswers = Pick<Profile, 'capabilities' | 'ramBlocks'>;
 
 /** The machine type, and its QOM type. Throws Error for `none`, which has no state, and what Qmp.execute throws. */
 export async function askMachineType(
-  qmp: Qmp,
+  qmp: Monitor,
 ): Promise<{ readonly machineType: string; readonly type: string }> {
   const type = await qmp.execute('qom-get', { path: '/machine', property: 'type' }, asText);
   const machineType = type.replace(/-machine$/, '');
@@ -24,7 +25,7 @@ export async function askMachineType(
 }
 
 /** Asks a QEMU all that a profile has, but for its state. Throws what Qmp.execute throws. */
-export async function askDestination(qmp: Qmp): Promise<DestinationAnswers> {
+export async function askDestination(qmp: Monitor): Promise<DestinationAnswers> {
   const qemu = await qmp.execute('query-version', {}, readVersion);
   const target = await qmp.execute('query-target', {}, (value, path) =>
     asText(asObject(value, path)['arch'], 'arch'),
@@ -54,7 +55,7 @@ export async function askDestination(qmp: Qmp): Promise<DestinationAnswers> {
 }
 
 /** Asks a QEMU how it would migrate, and what memory. Throws what Qmp.execute throws. */
-export async function askMigration(qmp: Qmp): Promise<MigrationAnswers> {
+export async function askMigration(qmp: Monitor): Promise<MigrationAnswers> {
   const capabilities = await qmp.execute('query-migrate-capabilities', {}, readCapabilities);
   return { capabilities, ramBlocks: parseRamBlocks(await qmp.monitor('info ramblock')) };
 }
@@ -78,7 +79,7 @@ function readCapabilities(value: unknown, path: string): Profile['capabilities']
 }
 
 /** Machines that no CPU can be plugged into refuse to tell. */
-async function readPossibleCpus(qmp: Qmp): Promise<number | undefined> {
+async function readPossibleCpus(qmp: Monitor): Promise<number | undefined> {
   try {
     return await qmp.execute('query-hotpluggable-cpus', {}, (value, path) =>
       asArray(value, path).reduce<number>((sum, slot, i) => {
@@ -92,7 +93,7 @@ async function readPossibleCpus(qmp: Qmp): Promise<number | undefined> {
   }
 }
 
-async function readBlockNodes(qmp: Qmp): Promise<string[]> {
+async function readBlockNodes(qmp: Monitor): Promise<string[]> {
   const names = async (command: string, member: string) =>
     qmp.execute(command, {}, (value, path) =>
       asArray(value, path).map((node, i) => asText(asObject(node, `[${i}]`)[member] ?? '', member)),

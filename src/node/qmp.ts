@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { printable } from '../bytes/diagnostic.ts';
-import { JsonProblem } from '../schema/checked-json.ts';
+import { type Monitor, type ReadAnswer, readAnswer, runMonitorLine } from './monitor.ts';
 import { NoQmpMessage, parseQmpMessage, QmpLines } from './qmp-message.ts';
 import type { LimitedStep, StepLimit } from './step-limit.ts';
 
@@ -32,9 +32,6 @@ export class QmpClosed extends Error {
   }
 }
 
-/** Reads what QEMU answered. Throws JsonProblem where it is something else. */
-type ReadAnswer<Result> = (value: unknown, path: string) => Result;
-
 interface Waiting {
   readonly command: string;
   readonly step: LimitedStep | undefined;
@@ -47,7 +44,7 @@ interface Waiting {
  * is needed: commands may be under way together, events are not looked at. Integers too large for a number are their
  * decimal text.
  */
-export class Qmp {
+export class Qmp implements Monitor {
   readonly #socket: Socket;
   readonly #limit: StepLimit | undefined;
   readonly #lines = new QmpLines();
@@ -77,10 +74,6 @@ export class Qmp {
     return qmp;
   }
 
-  /**
-   * Runs a command, and reads its answer. Throws QmpError where QEMU refuses it, QmpClosed where the connection ended,
-   * and an error where the answer is not what `read` takes.
-   */
   async execute<Result = unknown>(
     command: string,
     args: object = {},
@@ -90,22 +83,11 @@ export class Qmp {
     const id = ++this.#lastId;
     const answer = this.#answer(id, command, this.#limit?.begin(`answering ${stepName(command, args)}`));
     this.#socket.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
-    const value = await answer;
-    if (!read) return value as Result;
-    try {
-      return read(value, 'it');
-    } catch (error) {
-      if (!(error instanceof JsonProblem)) throw error;
-      throw new Error(`QEMU's answer to ${stepName(command, args)} is unknown: ${error.message}`);
-    }
+    return readAnswer(await answer, stepName(command, args), read);
   }
 
-  /** Runs a command of the monitor for people, and gives what it prints. */
   monitor(line: string): Promise<string> {
-    return this.execute('human-monitor-command', { 'command-line': line }, (value) => {
-      if (typeof value !== 'string') throw new JsonProblem('it is no text');
-      return value;
-    });
+    return runMonitorLine(this, line);
   }
 
   /** Asks QEMU to end, whatever it is doing. */
@@ -169,7 +151,7 @@ export class Qmp {
 }
 
 /** A command with its arguments, for a message. */
-function stepName(command: string, args: object): string {
+export function stepName(command: string, args: object): string {
   const texts = Object.values(args).filter((value) => typeof value === 'string');
   return printable([command, ...texts].join(' ').slice(0, MAX_ARGUMENT));
 }

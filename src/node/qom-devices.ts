@@ -1,8 +1,9 @@
 import type { ProfileDevice, PropertyValue } from '../check/profile.ts';
 import { asArray, asObject, asText, JsonProblem } from '../schema/checked-json.ts';
 import { devicePaths, type QomDevice } from './device-paths.ts';
+import type { Monitor } from './monitor.ts';
 import { parseQtree } from './monitor-text.ts';
-import { type Qmp, QmpError } from './qmp.ts';
+import { QmpError } from './qmp.ts';
 
 /** Objects of QEMU's tree that are looked at; the largest known machine has some 20,000. */
 const MAX_OBJECTS = 200_000;
@@ -36,7 +37,7 @@ interface PropertyInfo {
 }
 
 /** The machine, whose QOM type is known, and all devices of a QEMU that is stopped, in the order of their paths. */
-export async function readDevices(qmp: Qmp, machineType: string): Promise<ProfileDevice[]> {
+export async function readDevices(qmp: Monitor, machineType: string): Promise<ProfileDevice[]> {
   const devices = await readQomDevices(qmp, machineType);
   const qtree = parseQtree(await qmp.monitor('info qtree').catch(ifRefused('')));
   const places = devicePaths(devices, qtree);
@@ -54,7 +55,7 @@ export async function readDevices(qmp: Qmp, machineType: string): Promise<Profil
 }
 
 /** Walks the tree level by level, as many objects at a time as there are on it. */
-async function readQomDevices(qmp: Qmp, machineType: string): Promise<QomDevice[]> {
+async function readQomDevices(qmp: Monitor, machineType: string): Promise<QomDevice[]> {
   const devices: QomDevice[] = [];
   const values = new ValueBudget();
   let level = [{ path: '/machine', type: machineType }];
@@ -111,7 +112,7 @@ function readPropertyInfos(value: unknown, path: string): PropertyInfo[] {
 
 /** Booleans, integers and texts; not those that QEMU computes from the state of the VM, or refuses to tell. */
 async function readProperties(
-  qmp: Qmp,
+  qmp: Monitor,
   path: string,
   infos: readonly PropertyInfo[],
   values: ValueBudget,

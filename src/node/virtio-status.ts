@@ -10,14 +10,15 @@ import {
   quoted,
 } from '../schema/checked-json.ts';
 import type { DestinationAnswers } from './ask-destination.ts';
-import { type Qmp, QmpClosed, QmpError } from './qmp.ts';
+import type { Monitor } from './monitor.ts';
+import { QmpClosed, QmpError } from './qmp.ts';
 
 /** From this version on QEMU aborts when it is asked (x-query-virtio-status, seen in 11.1.3). */
 const CRASHING_MAJOR = 11;
 
 /** Devices with what x-query-virtio-status tells of those that are virtio devices, from QEMU 7.2 on. */
 export async function withVirtioFeatures(
-  qmp: Qmp,
+  qmp: Monitor,
   { qemu, devices }: Pick<DestinationAnswers, 'qemu' | 'devices'>,
   warnings: string[],
 ): Promise<readonly ProfileDevice[]> {
