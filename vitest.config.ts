@@ -23,7 +23,7 @@ declare module 'vitest' {
 export const COVERED = [
   'test/{bytes,stream,ram,memory,expressions,infos}/*.test.ts',
   'test/extract/{elf,code,dwarf}/*.test.ts',
-  'test/extract/symbols.test.ts',
+  'test/extract/{symbols,debug-layouts}.test.ts',
   'test/fuzz/fuzz.test.ts',
   'test/node/{qmp,ask-destination}.test.ts',
   'test/walk/{readers,virtio}.test.ts',

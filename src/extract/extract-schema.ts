@@ -3,6 +3,7 @@ import type { FinishedSource } from '../bytes/source.ts';
 import { QEMU_SCHEMA_FORMAT, QEMU_SCHEMA_FORMAT_VERSION, type QemuSchema } from '../schema/qemu-schema.ts';
 import { vmsdGraphProblem } from '../schema/vmsd-graph.ts';
 import { type DebugEnvironment, type DebugFile, readDebugFile } from './debug-files.ts';
+import { type DebugLayouts, readDebugLayouts } from './debug-layouts.ts';
 import { type LoadedProgram, loadProgram } from './elf/load.ts';
 import { findEmbeddedOnly } from './embedded-only.ts';
 import { findInfos } from './find-infos.ts';
@@ -11,6 +12,7 @@ import { fitLayout } from './fit-layout.ts';
 import { readMachineProperties } from './machine-properties.ts';
 import { readQemuTarget } from './qemu-target.ts';
 import { parseQemuVersion, readModuleStamp, readQemuVersion } from './qemu-version.ts';
+import type { RawType } from './qom-types.ts';
 import { readExpressions } from './read-expressions.ts';
 import { readSchemaSymbols } from './read-symbols.ts';
 import { readTables } from './read-tables.ts';
@@ -43,13 +45,16 @@ export async function extractSchema(sources: QemuSources): Promise<QemuSchema> {
   if (debug)
     for (const [i, file] of files.entries())
       debugFiles.push(await readDebugFile(file, program.objects[i]?.buildId, debug));
-  const { schema: tables, layout } = readProgram(program);
+  const layouts = readDebugLayouts(debugFiles);
+  const { schema: tables, layout, types, contradicted } = readProgram(program, layouts);
   const schema = {
     ...tables,
     expressions: await readExpressions(program, tables),
-    ...(await readMachineProperties(program)),
+    ...(await readMachineProperties(program, types)),
   };
   const symbols = readSchemaSymbols(schema, debugFiles, layout.vmsd.size);
+  for (const struct of [...contradicted, ...(layouts?.others ?? [])])
+    debug?.warn(`${layouts?.file}: its debug information describes another ${struct} than the binary has`);
   for (const { name, data } of debugFiles)
     for (const message of data?.leftOut.warnings() ?? []) debug?.warn(`${name}: ${message}`);
   return symbols ? { ...schema, symbols } : schema;
@@ -75,18 +80,27 @@ async function loadQemu({ binary, modules }: QemuSources): Promise<{
 
 /** The tables alone, without what is read from the code, of a program that is loaded already. */
 export function schemaOfProgram(program: LoadedProgram): QemuSchema {
-  return readProgram(program).schema;
+  return readProgram(program, undefined).schema;
 }
 
-function readProgram(program: LoadedProgram): { readonly schema: QemuSchema; readonly layout: TableLayout } {
+function readProgram(
+  program: LoadedProgram,
+  described: DebugLayouts | undefined,
+): {
+  readonly schema: QemuSchema;
+  readonly layout: TableLayout;
+  readonly types: readonly RawType[];
+  /** Structs that debug information describes otherwise than they are. */
+  readonly contradicted: readonly string[];
+} {
   const { image, objects } = program;
   const name = objects[0]?.name ?? '';
   const infos = findInfos(image);
   const qemuVersion = readQemuVersion(image);
-  const fit = fitLayout(program, infos, parseQemuVersion(qemuVersion));
+  const fit = fitLayout(program, infos, parseQemuVersion(qemuVersion), described?.table);
   if (!fit || fit.vmsds.length < MIN_VMSDS) throw notQemu(name);
   const { reader } = fit;
-  const types = findClasses(program, fit.vmsds);
+  const types = findClasses(program, fit.vmsds, described);
   const referenced = types.classes && new Set([...types.classes.values()].flatMap((data) => data.vmsds));
   const vmsds = referenced ? withoutStrays(reader, fit.vmsds, referenced) : fit.vmsds;
   const embeddedOnly = findEmbeddedOnly(program, reader, vmsds);
@@ -110,7 +124,11 @@ function readProgram(program: LoadedProgram): { readonly schema: QemuSchema; rea
     machineProperties: [],
     ...readTypes(program, types, new Map(vmsds.map(({ address }, i) => [address, i]))),
   };
-  return { schema, layout: reader.layout };
+  const contradicted = [
+    ...(fit.contradictsDescription ? ['VMStateField or VMStateDescription'] : []),
+    ...types.contradicted,
+  ];
+  return { schema, layout: reader.layout, types: types.types, contradicted };
 }
 
 function fileName(path: string): string {

@@ -3,7 +3,7 @@ import type { LoadedProgram } from './elf/load.ts';
 import { baseInfoNames, type RawInfo } from './find-infos.ts';
 import { findVmsds } from './find-vmsds.ts';
 import { inferLayout } from './infer-layout.ts';
-import { knownTableLayouts } from './table-layout.ts';
+import { knownTableLayouts, type TableLayout } from './table-layout.ts';
 import { type RawVmsd, TableReader } from './table-reader.ts';
 
 /** A known layout that explains this part of the fields is right; with less, another is tried to be worked out. */
@@ -11,22 +11,48 @@ const CONVINCING = 0.9;
 
 /** Tables, read with the layout that fits them. */
 interface Fit {
+  /** There was a described layout, and another one explains more of the fields. */
+  readonly contradictsDescription: boolean;
   readonly reader: TableReader;
   readonly vmsds: readonly RawVmsd[];
 }
 
-/** Finds the tables with the known layout that fits best, or with one that is worked out from the binary itself. */
+/**
+ * Finds the tables with the layout that debug information describes, if it does; else, or if that is not theirs, with
+ * the known one that fits best, or with one that is worked out from the binary itself.
+ */
 export function fitLayout(
   program: LoadedProgram,
   infos: ReadonlyMap<number, RawInfo>,
   version: readonly [number, number] | undefined,
+  layout: TableLayout | undefined,
 ): Fit | undefined {
   const { image } = program;
   const addresses = new Set(infos.keys());
-  const readWith = (reader: TableReader): Fit & { readonly explained: number } => {
+  const readWith = (reader: TableReader): Read => {
     const vmsds = findVmsds(program, reader);
     return { reader, vmsds, explained: coverage(reader, infos, vmsds) };
   };
+  const described = layout && readWith(new TableReader(image, layout, addresses));
+  if (described && described.explained >= CONVINCING) return { ...described, contradictsDescription: false };
+  const other = fitUndescribed(image, infos, version, readWith);
+  if (described && described.explained >= (other?.explained ?? 0))
+    return { ...described, contradictsDescription: false };
+  return other && { ...other, contradictsDescription: described !== undefined };
+}
+
+/** Tables, and the part of the fields that a layout explains. */
+interface Read extends Omit<Fit, 'contradictsDescription'> {
+  readonly explained: number;
+}
+
+function fitUndescribed(
+  image: Image,
+  infos: ReadonlyMap<number, RawInfo>,
+  version: readonly [number, number] | undefined,
+  readWith: (reader: TableReader) => Read,
+): Read | undefined {
+  const addresses = new Set(infos.keys());
   const fitting = fitKnownLayout(image, addresses, version);
   const known = fitting && readWith(fitting);
   if (known && known.explained >= CONVINCING) return known;

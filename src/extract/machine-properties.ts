@@ -11,7 +11,7 @@ import { referenceScanners } from './elf/code-references.ts';
 import { nextStart, readFunctionStarts } from './elf/function-starts.ts';
 import { forEachPointer, type Image } from './elf/image.ts';
 import type { LoadedProgram } from './elf/load.ts';
-import { findTypes, machineTypes } from './qom-types.ts';
+import { machineTypes, type RawType } from './qom-types.ts';
 
 /**
  * GlobalProperty (include/hw/qdev-core.h, QEMU 4.0 and later): three strings, `bool used` and `bool optional`, and what
@@ -38,7 +38,10 @@ const MAX_CODE = 32 << 20;
  * are handed to `compat_props_add` on the way are gathered. A machine type whose code is not understood is not among the
  * result; none is where the host's instruction set is not modelled.
  */
-export async function readMachineProperties(program: LoadedProgram): Promise<MachineTables> {
+export async function readMachineProperties(
+  program: LoadedProgram,
+  types: readonly RawType[],
+): Promise<MachineTables> {
   const set = program.machine === 'x86_64' ? await loadInstructionSet(program.machine) : undefined;
   const tables = { globalPropertyLists: [] as GlobalProperty[][], machineProperties: [] as Machine[] };
   if (!set) return tables;
@@ -49,7 +52,7 @@ export async function readMachineProperties(program: LoadedProgram): Promise<Mac
   const explorer = new Explorer(image, set, classInitLimits, watcher(lists, relevance));
   const effort = effortForMachines();
   const indexes = new Map<string, number>();
-  for (const { name, classInit } of machineTypes(findTypes(program.image))) {
+  for (const { name, classInit } of machineTypes(types)) {
     const notes = classInit === 0 ? [] : notesOf(explorer, classInit, effort);
     if (!notes) continue;
     const globalPropertyLists = joined(notes).map(({ address, count }) => {

@@ -2,7 +2,7 @@ import type { Property } from '../schema/qemu-schema.ts';
 import { forEachPointer, type Image } from './elf/image.ts';
 
 /** Byte offsets in a Property (include/hw/qdev-properties.h); `name`, `info` and `offset` come first in all. */
-interface PropertyLayout {
+export interface PropertyLayout {
   readonly stride: number;
   /** uint8_t */
   readonly bit: number;
@@ -64,7 +64,8 @@ export class PropertyReader {
   /** Infos of single bits: some property of theirs has a bit number. */
   readonly #bitInfos = new Set<number>();
 
-  constructor(image: Image) {
+  /** `described`: the layout that debug information describes, which is taken unless another one fits better. */
+  constructor(image: Image, described: PropertyLayout | undefined) {
     this.#image = image;
     const candidates: number[] = [];
     forEachPointer(image, (place, target) => {
@@ -74,7 +75,7 @@ export class PropertyReader {
     this.#layout = layouts[0]!;
     this.#places = [];
     let bestScore = -1;
-    for (const layout of layouts) {
+    for (const layout of described ? [described, ...layouts] : layouts) {
       const places = candidates.filter((address) => this.#isProperty(address, layout));
       const known = new Set(places);
       const score = places.filter((address) => known.has(address + layout.stride)).length;
@@ -87,6 +88,11 @@ export class PropertyReader {
     for (const address of this.#places) {
       if (image.u8(address + bit) !== 0) this.#bitInfos.add(image.pointer(address + INFO));
     }
+  }
+
+  /** The layout that was read with. */
+  get layout(): PropertyLayout {
+    return this.#layout;
   }
 
   /** Could a list begin here? */

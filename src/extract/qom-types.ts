@@ -13,7 +13,7 @@ export interface RawType {
 }
 
 /** Byte offsets in a TypeInfo (include/qom/object.h). */
-interface TypeLayout {
+export interface TypeLayout {
   /** size_t, or undefined before QEMU 5.2 */
   readonly instanceAlign: number | undefined;
   /** Function pointers: instance_init, instance_post_init, instance_finalize, class_init, class_base_init */
@@ -36,18 +36,19 @@ const MAX_TYPES = 100_000;
 
 /**
  * All TypeInfos that lie in the image, sorted by address; some (CPU models, machine types) are only made at run time.
- * Things that look like one are among them.
+ * Things that look like one are among them. `described` is the layout that debug information describes, which is taken
+ * unless another one fits better.
  */
-export function findTypes(image: Image): readonly RawType[] {
+export function findTypes(
+  image: Image,
+  described: TypeLayout | undefined,
+): { readonly types: readonly RawType[]; readonly layout: TypeLayout } {
   const places = possiblePlaces(image);
-  let best: readonly RawType[] = [];
-  let bestCount = -1;
-  for (const layout of layouts) {
+  const [first, ...others] = described ? [described, ...layouts] : layouts;
+  let best = { types: candidates(image, first!, places), layout: first! };
+  for (const layout of others) {
     const types = candidates(image, layout, places);
-    const count = deviceTypes(types).length;
-    if (count <= bestCount) continue;
-    best = types;
-    bestCount = count;
+    if (deviceTypes(types).length > deviceTypes(best.types).length) best = { types, layout };
   }
   return best;
 }

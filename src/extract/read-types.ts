@@ -1,6 +1,7 @@
 import type { PropertyList, QomType } from '../schema/qemu-schema.ts';
 import { hostAddress } from './address-table.ts';
 import { type ClassData, readClassInits } from './class-init.ts';
+import type { DebugLayouts } from './debug-layouts.ts';
 import type { LoadedProgram } from './elf/load.ts';
 import { PropertyReader } from './qdev-properties.ts';
 import { deviceTypes, findTypes, machineTypes, type RawType } from './qom-types.ts';
@@ -12,6 +13,8 @@ interface RawTypes {
   readonly properties: PropertyReader;
   /** By address of class_init; undefined where the code of the host machine cannot be looked through. */
   readonly classes: ReadonlyMap<number, ClassData> | undefined;
+  /** Structs that debug information describes otherwise than they are. */
+  readonly contradicted: readonly string[];
 }
 
 /** Device types and their properties, as data. */
@@ -22,10 +25,18 @@ interface Types {
 }
 
 /** Finds the types, and looks for these VMSDs in their code. */
-export function findClasses(program: LoadedProgram, vmsds: readonly RawVmsd[]): RawTypes {
+export function findClasses(
+  program: LoadedProgram,
+  vmsds: readonly RawVmsd[],
+  described: DebugLayouts | undefined,
+): RawTypes {
   const { image } = program;
-  const types = findTypes(image);
-  const properties = new PropertyReader(image);
+  const { types, layout } = findTypes(image, described?.type);
+  const properties = new PropertyReader(image, described?.property);
+  const contradicted = [
+    ...(described?.type && described.type !== layout ? ['TypeInfo'] : []),
+    ...(described?.property && described.property !== properties.layout ? ['Property'] : []),
+  ];
   const known = new Set(vmsds.map(({ address }) => address));
   const functions = new Set(types.map(({ classInit }) => classInit).filter((address) => address !== 0));
   const classes = readClassInits(
@@ -34,7 +45,7 @@ export function findClasses(program: LoadedProgram, vmsds: readonly RawVmsd[]): 
     (address) => known.has(address),
     (address) => properties.isProperty(address),
   );
-  return { types, properties, classes };
+  return { types, properties, classes, contradicted };
 }
 
 /** The device types as data. `vmsds` has the index of the VMSD at each address. */

@@ -39,13 +39,18 @@ function binaryFacts({
     ['QEMU', qemuVersion ?? 'does not say its version'],
     ['target', target ?? 'unknown'],
     ['host', `${host.machine}, ${host.byteOrder} endian`],
-    ['layout', layout === 'inferred' ? 'worked out from the binary' : `as in QEMU ${layout}`],
+    ['layout', layoutText(layout)],
     ['binary', `${objects[0]?.name ?? ''}  build id ${objects[0]?.buildId ?? 'none'}`],
   ];
   const modules = objects.slice(1).map(({ name }) => name);
   if (modules.length > 0) facts.push(['modules', modules.join(', ')]);
   if (symbols) facts.push(['symbols', symbolsText(symbols)]);
   return facts;
+}
+
+function layoutText(layout: string): string {
+  if (layout === 'inferred') return 'worked out from the binary';
+  return layout === 'described' ? 'as debug information describes it' : `as in QEMU ${layout}`;
 }
 
 function symbolsText({ functions, vmsds }: SchemaSymbols): string {

@@ -27,7 +27,10 @@ export interface QemuSchema {
   readonly target: string | undefined;
   /** What the binary runs on. */
   readonly host: HostMachine;
-  /** How the structs of the tables are laid out: a name of `knownTableLayouts`, `inferred`, or `learned`. */
+  /**
+   * How the structs of the tables are laid out: a name of `knownTableLayouts`, `inferred`, `learned`, or `described`: by
+   * debug information, as no known one is.
+   */
   readonly layout: string;
   /** The binary, then its modules; or the streams. */
   readonly objects: readonly SchemaObject[];
