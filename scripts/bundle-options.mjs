@@ -1,6 +1,7 @@
 /** What bundles of the command line are made with. */
 
-import { readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -33,6 +34,21 @@ function lazily(name, functions, importer) {
   };
 }
 
+/** Another text for each state of what goes into bundles. */
+function sourcesHash() {
+  const hash = createHash('sha256');
+  const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.(ts|json)$/.test(name))
+    .map((name) => `src/${name}`)
+    .sort();
+  for (const name of ['package.json', ...sources])
+    hash
+      .update(`${name}\0`)
+      .update(readFileSync(join(root, name)))
+      .update('\0');
+  return hash.digest('hex');
+}
+
 /** @type {import('esbuild').BuildOptions} */
 export const bundleOptions = {
   absWorkingDir: root,
@@ -47,7 +63,11 @@ export const bundleOptions = {
   // Names stay, for reports of errors.
   minifyWhitespace: true,
   minifySyntax: true,
-  define: { 'import.meta.url': 'importMetaUrl', 'import.meta.dirname': '__dirname' },
+  define: {
+    'import.meta.url': 'importMetaUrl',
+    'import.meta.dirname': '__dirname',
+    VMWALK_SOURCES: JSON.stringify(sourcesHash()),
+  },
   legalComments: 'none',
   plugins: [lazily('child_process', ['spawn'], /node_modules.commander/)],
   metafile: true,

@@ -1,4 +1,4 @@
-import { lstat, realpath } from 'node:fs/promises';
+import { lstat, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { badArgument, DecodeError } from '../bytes/diagnostic.ts';
@@ -18,6 +18,12 @@ export interface DebugFileOptions {
   readonly onWarning?: ((message: string) => void) | undefined;
 }
 
+/** A file with debug information that was looked for. */
+export interface DebugSearch extends WantedDebugFile {
+  /** What there was in the places where it could be: the same text as long as all of these files stay what they are. */
+  readonly found: string;
+}
+
 /** Where distributions put them. */
 const DEBUG_FOLDER = '/usr/lib/debug';
 
@@ -32,9 +38,20 @@ export class NodeDebugEnvironment implements DebugEnvironment {
   readonly #used = new Set<FileSource>();
   readonly #tried = new Set<FileSource>();
   readonly #warnings = new Set<string>();
+  readonly #searches: DebugSearch[] = [];
 
   constructor(options: DebugFileOptions) {
     this.#options = options;
+  }
+
+  /** What was looked for in files that nobody named. */
+  get searches(): readonly DebugSearch[] {
+    return this.#searches;
+  }
+
+  /** Was there anything to warn of? */
+  get hasWarned(): boolean {
+    return this.#warnings.size > 0;
   }
 
   /** Each warning once: several files may look for another one at the same place. */
@@ -117,7 +134,9 @@ export class NodeDebugEnvironment implements DebugEnvironment {
       this.#used.add(source);
       return source;
     }
-    for (const path of await this.#candidates(wanted)) {
+    const { folders = [] } = this.#options;
+    this.#searches.push({ ...wanted, found: await debugFilesAt(wanted, folders) });
+    for (const path of await candidatesFor(wanted, folders)) {
       const source = await this.#openIfThere(path);
       if (!source) continue;
       if (await this.#isUsable(source, isRight)) {
@@ -157,23 +176,38 @@ export class NodeDebugEnvironment implements DebugEnvironment {
     }
   }
 
-  async #candidates({ kind, of, buildId, link }: WantedDebugFile): Promise<readonly string[]> {
-    const { folders = [] } = this.#options;
-    const folder = dirname(await realpath(of).catch(() => resolve(of)));
-    const all = [...folders, DEBUG_FOLDER];
-    const byBuildId =
-      buildId === undefined || buildId.length < 4
-        ? []
-        : all.map((each) => join(each, '.build-id', buildId.slice(0, 2), `${buildId.slice(2)}.debug`));
-    if (link === undefined) return byBuildId;
-    const name = basename(link);
-    if (kind === 'supplement')
-      return [resolve(folder, link), ...byBuildId, ...all.map((each) => join(each, '.dwz', name))];
-    const beside = [join(folder, name), join(folder, '.debug', name)];
-    return [...byBuildId, ...beside, ...all.map((each) => join(each, folder, name))];
-  }
-
   async close(): Promise<void> {
     await Promise.all(this.#opened.map((source) => source.close()));
   }
+}
+
+/** Says what there is in the places where a file with debug information can be. */
+export async function debugFilesAt(
+  wanted: WantedDebugFile,
+  folders: readonly string[] = [],
+): Promise<string> {
+  const found: string[] = [];
+  for (const path of await candidatesFor(wanted, folders)) {
+    const state = await stat(path, { bigint: true }).catch(() => undefined);
+    found.push(state ? `${state.dev}:${state.ino}:${state.size}:${state.mtimeNs}:${state.ctimeNs}` : '');
+  }
+  return found.join(' ');
+}
+
+async function candidatesFor(
+  { kind, of, buildId, link }: WantedDebugFile,
+  folders: readonly string[],
+): Promise<readonly string[]> {
+  const folder = dirname(await realpath(of).catch(() => resolve(of)));
+  const all = [...folders, DEBUG_FOLDER];
+  const byBuildId =
+    buildId === undefined || buildId.length < 4
+      ? []
+      : all.map((each) => join(each, '.build-id', buildId.slice(0, 2), `${buildId.slice(2)}.debug`));
+  if (link === undefined) return byBuildId;
+  const name = basename(link);
+  if (kind === 'supplement')
+    return [resolve(folder, link), ...byBuildId, ...all.map((each) => join(each, '.dwz', name))];
+  const beside = [join(folder, name), join(folder, '.debug', name)];
+  return [...byBuildId, ...beside, ...all.map((each) => join(each, folder, name))];
 }

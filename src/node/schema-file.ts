@@ -135,14 +135,26 @@ async function extractFrom(
   try {
     await debug.openNamed();
     for (const path of paths) modules.push(await openFile(path));
+    const isPlain = [debugFiles.files, debugFiles.folders].every((given = []) => given.length === 0);
+    const entry = isPlain ? await keptEntry(binary, modules) : undefined;
+    const kept = await entry?.find();
+    if (kept) return kept;
     const { extractSchema } = await import('../extract/extract-schema.ts');
     const schema = await extractSchema({ binary, modules, debug });
     debug.checkNamed();
+    // What was warned of is to be said again.
+    if (!debug.hasWarned) entry?.keep(schema, debug.searches);
     return schema;
   } finally {
     await debug.close();
     await Promise.all(modules.map((module) => module.close()));
   }
+}
+
+/** Where the schema of a binary is kept by the programs of this package. */
+async function keptEntry(binary: FinishedSource, modules: readonly FinishedSource[]) {
+  const { SchemaCache } = await import('./schema-cache.ts');
+  return SchemaCache.open()?.entry({ binary, modules });
 }
 
 async function readText(source: FinishedSource, compressed: boolean): Promise<string> {
