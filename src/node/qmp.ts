@@ -156,7 +156,8 @@ export function stepName(command: string, args: object): string {
   return printable([command, ...texts].join(' ').slice(0, MAX_ARGUMENT));
 }
 
-function textOfError(error: unknown): string {
+/** The words of an error that QEMU answers. */
+export function textOfError(error: unknown): string {
   const desc =
     typeof error === 'object' && error !== null && 'desc' in error && typeof error.desc === 'string'
       ? error.desc
