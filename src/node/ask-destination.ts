@@ -26,28 +26,25 @@ export async function askMachineType(
 
 /** Asks a QEMU all that a profile has, but for its state. Throws what Qmp.execute throws. */
 export async function askDestination(qmp: Monitor): Promise<DestinationAnswers> {
-  const qemu = await qmp.execute('query-version', {}, readVersion);
-  const target = await qmp.execute('query-target', {}, (value, path) =>
-    asText(asObject(value, path)['arch'], 'arch'),
-  );
-  const kvm = await qmp.execute('query-kvm', {}, (value, path) =>
-    asBoolean(asObject(value, path)['enabled'], 'enabled'),
-  );
-  const uuid = await qmp.execute('query-uuid', {}, (value, path) =>
-    asText(asObject(value, path)['UUID'], 'UUID'),
-  );
-  const { machineType, type } = await askMachineType(qmp);
-  const { capabilities, ramBlocks } = await askMigration(qmp);
-  const possibleCpus = await readPossibleCpus(qmp);
-  const blockNodes = await readBlockNodes(qmp);
+  // Together, as there may be a program to be started for each question.
+  const [qemu, target, kvm, uuid, { machineType, type }, migration, possibleCpus, blockNodes] =
+    await Promise.all([
+      qmp.execute('query-version', {}, readVersion),
+      qmp.execute('query-target', {}, (value, path) => asText(asObject(value, path)['arch'], 'arch')),
+      qmp.execute('query-kvm', {}, (value, path) => asBoolean(asObject(value, path)['enabled'], 'enabled')),
+      qmp.execute('query-uuid', {}, (value, path) => asText(asObject(value, path)['UUID'], 'UUID')),
+      askMachineType(qmp),
+      askMigration(qmp),
+      readPossibleCpus(qmp),
+      readBlockNodes(qmp),
+    ]);
   return {
     qemu,
     target,
     machineType,
     kvm,
     uuid: uuid.replaceAll('-', ''),
-    capabilities,
-    ramBlocks,
+    ...migration,
     ...(possibleCpus === undefined ? {} : { possibleCpus }),
     blockNodes,
     devices: await readDevices(qmp, type),
@@ -56,8 +53,11 @@ export async function askDestination(qmp: Monitor): Promise<DestinationAnswers> 
 
 /** Asks a QEMU how it would migrate, and what memory. Throws what Qmp.execute throws. */
 export async function askMigration(qmp: Monitor): Promise<MigrationAnswers> {
-  const capabilities = await qmp.execute('query-migrate-capabilities', {}, readCapabilities);
-  return { capabilities, ramBlocks: parseRamBlocks(await qmp.monitor('info ramblock')) };
+  const [capabilities, ramBlocks] = await Promise.all([
+    qmp.execute('query-migrate-capabilities', {}, readCapabilities),
+    qmp.monitor('info ramblock').then(parseRamBlocks),
+  ]);
+  return { capabilities, ramBlocks };
 }
 
 /** VersionInfo of qapi/control.json. */
@@ -98,9 +98,9 @@ async function readBlockNodes(qmp: Monitor): Promise<string[]> {
     qmp.execute(command, {}, (value, path) =>
       asArray(value, path).map((node, i) => asText(asObject(node, `[${i}]`)[member] ?? '', member)),
     );
-  const found = [
-    ...(await names('query-named-block-nodes', 'node-name')),
-    ...(await names('query-block', 'device')),
-  ];
-  return [...new Set(found)].filter((name) => name !== '');
+  const found = await Promise.all([
+    names('query-named-block-nodes', 'node-name'),
+    names('query-block', 'device'),
+  ]);
+  return [...new Set(found.flat())].filter((name) => name !== '');
 }

@@ -13,8 +13,11 @@ const MAX_PATH = 4096;
 const MAX_PROPERTIES = 10_000;
 /** Characters of the values of all properties; a profile can have as many. */
 const MAX_VALUES = 64 << 20;
-/** Requests that are under way together. */
-const BATCH = 64;
+/** Objects that are asked about together, and properties of each of them. */
+const OBJECT_BATCH = 64;
+const PROPERTY_BATCH = 512;
+/** Objects whose properties come in one answer: libvirt passes on 4 MiB, and a CPU has 30 KB. */
+const TOGETHER = 16;
 /** Objects that hold no device. */
 const NO_DEVICES = /memory-region$|^irq$|^split-irq$|^or-irq$/;
 /** Properties that say nothing of how a device is configured. */
@@ -26,14 +29,22 @@ const NOT_CONFIGURATION: ReadonlySet<string> = new Set([
   // The same in another form.
   'legacy-addr',
 ]);
+/** The bus that a device sits on: all devices have it, and no bus. */
+const PARENT_BUS = 'parent_bus';
 /** Longest text that is kept of a property. */
 const MAX_TEXT = 4096;
 
-/** A property of qom-list, ObjectPropertyInfo of qapi/qom.json. */
+/** A property of qom-list or qom-list-get, ObjectPropertyInfo and ObjectPropertyValue of qapi/qom.json. */
 interface PropertyInfo {
   readonly name: string;
   /** `bool`, `uint32`, `child<e1000>`, `link<bus>`, … */
   readonly type: string;
+}
+
+/** The properties of an object, and where QEMU tells them together, their values. */
+interface ListedObject {
+  readonly infos: readonly PropertyInfo[];
+  readonly values?: ReadonlyMap<string, unknown>;
 }
 
 /** The machine, whose QOM type is known, and all devices of a QEMU that is stopped, in the order of their paths. */
@@ -58,13 +69,14 @@ export async function readDevices(qmp: Monitor, machineType: string): Promise<Pr
 async function readQomDevices(qmp: Monitor, machineType: string): Promise<QomDevice[]> {
   const devices: QomDevice[] = [];
   const values = new ValueBudget();
-  let level = [{ path: '/machine', type: machineType }];
+  const machine = { path: '/machine', type: machineType };
+  const hasListGet = (await listTogether(qmp, [machine])) !== undefined;
+  let level = [machine];
   for (let count = 1; level.length > 0; ) {
     const next: typeof level = [];
-    await inBatches(level, async (object) => {
-      const listed = qmp.execute('qom-list', { path: object.path }, readPropertyInfos);
-      // A path with a name in it that has a slash leads nowhere.
-      const infos = await (object.path === '/machine' ? listed : listed.catch(ifRefused<PropertyInfo[]>([])));
+    const readObject = async (object: (typeof level)[number], told: ListedObject | undefined) => {
+      const listed = told ?? (await listAlone(qmp, object.path));
+      const { infos } = listed;
       const children = infos.flatMap(({ name, type: kind }) => {
         const child = /^child<(.*)>$/.exec(kind)?.[1];
         return child === undefined || NO_DEVICES.test(child)
@@ -76,14 +88,17 @@ async function readQomDevices(qmp: Monitor, machineType: string): Promise<QomDev
       if (children.some(({ path }) => path.length > MAX_PATH))
         throw new Error(`QEMU has objects with paths of more than ${MAX_PATH} characters`);
       next.push(...children);
-      // Buses have it, too; they are told apart by parent_bus, which all devices have, and no bus.
-      const isDevice = infos.some(({ name }) => name === 'parent_bus');
+      const isDevice = infos.some(({ name }) => name === PARENT_BUS);
       if (isDevice || object.path === '/machine')
         devices.push({
           ...object,
-          ...(await readProperties(qmp, object.path, infos, values)),
+          ...(await readProperties(qmp, object.path, listed, values)),
           children: new Map(children.map(({ path, type: childType }) => [path, childType])),
         });
+    };
+    await inBatches(piecesOf(level, TOGETHER), OBJECT_BATCH / TOGETHER, async (objects) => {
+      const together = hasListGet ? await listTogether(qmp, objects) : undefined;
+      await Promise.all(objects.map((object, i) => readObject(object, together?.[i])));
     });
     level = next;
   }
@@ -100,6 +115,34 @@ class ValueBudget {
   }
 }
 
+/** What properties objects have, and their values. undefined where QEMU, before 10.1 or for an object, has no answer. */
+async function listTogether(
+  qmp: Monitor,
+  objects: readonly { readonly path: string }[],
+): Promise<readonly ListedObject[] | undefined> {
+  const paths = objects.map(({ path }) => path);
+  const listed = await qmp
+    .execute('qom-list-get', { paths }, (value, path) =>
+      asArray(value, path).map((element, i) => {
+        const { properties } = asObject(element, `[${i}]`);
+        const told = asArray(properties, `[${i}].properties`);
+        const infos = readPropertyInfos(told, `[${i}].properties`);
+        const values = told.map((property) => asObject(property, 'property')['value']);
+        return { infos, values: new Map(infos.map(({ name }, j) => [name, values[j]])) };
+      }),
+    )
+    .catch(ifRefused(undefined));
+  return listed?.length === paths.length ? listed : undefined;
+}
+
+async function listAlone(qmp: Monitor, path: string): Promise<ListedObject> {
+  const listed = qmp.execute('qom-list', { path }, readPropertyInfos);
+  // A path with a name in it that has a slash leads nowhere.
+  return {
+    infos: await (path === '/machine' ? listed : listed.catch(ifRefused<PropertyInfo[]>([]))),
+  };
+}
+
 function readPropertyInfos(value: unknown, path: string): PropertyInfo[] {
   const infos = asArray(value, path);
   if (infos.length > MAX_PROPERTIES)
@@ -114,24 +157,25 @@ function readPropertyInfos(value: unknown, path: string): PropertyInfo[] {
 async function readProperties(
   qmp: Monitor,
   path: string,
-  infos: readonly PropertyInfo[],
-  values: ValueBudget,
+  { infos, values: told }: ListedObject,
+  budget: ValueBudget,
 ): Promise<Pick<QomDevice, 'bus' | 'properties'>> {
   const wanted = infos.filter(
-    ({ name, type }) => !/^(child|link)</.test(type) && !NOT_CONFIGURATION.has(name),
+    ({ name, type }) => name === PARENT_BUS || (!/^(child|link)</.test(type) && !NOT_CONFIGURATION.has(name)),
   );
   const found = new Map<string, PropertyValue>();
-  await inBatches(wanted, async ({ name }) => {
-    const value = await qmp.execute('qom-get', { path, property: name }).catch(ifRefused(undefined));
+  await inBatches(wanted, PROPERTY_BATCH, async ({ name }) => {
+    const value = told
+      ? told.get(name)
+      : await qmp.execute('qom-get', { path, property: name }).catch(ifRefused(undefined));
     if (!isPropertyValue(value)) return;
-    values.spend(name, value);
+    budget.spend(name, value);
     found.set(name, value);
   });
+  const bus = found.get(PARENT_BUS);
+  found.delete(PARENT_BUS);
   const properties = Object.fromEntries([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
-  const bus = infos.some(({ name }) => name === 'parent_bus')
-    ? await qmp.execute('qom-get', { path, property: 'parent_bus' }, asText).catch(ifRefused(''))
-    : '';
-  return bus === '' ? { properties } : { bus, properties };
+  return typeof bus !== 'string' || bus === '' ? { properties } : { bus, properties };
 }
 
 function isPropertyValue(value: unknown): value is PropertyValue {
@@ -140,8 +184,18 @@ function isPropertyValue(value: unknown): value is PropertyValue {
 }
 
 /** Calls a function for each item, for so many of them at a time. */
-async function inBatches<T>(items: readonly T[], each: (item: T) => Promise<void>): Promise<void> {
-  for (let i = 0; i < items.length; i += BATCH) await Promise.all(items.slice(i, i + BATCH).map(each));
+async function inBatches<T>(
+  items: readonly T[],
+  size: number,
+  each: (item: T) => Promise<void>,
+): Promise<void> {
+  for (const batch of piecesOf(items, size)) await Promise.all(batch.map(each));
+}
+
+function piecesOf<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) =>
+    items.slice(i * size, (i + 1) * size),
+  );
 }
 
 /** What to take where QEMU does not answer a command but with an error. */
