@@ -5,7 +5,8 @@ import {
   DW_TAG_structure_type,
   DW_TAG_typedef,
 } from './dwarf/constants.ts';
-import type { DebugData, EntryReference, WantedTags } from './dwarf/debug-data.ts';
+import type { DebugData, WantedTags } from './dwarf/debug-data.ts';
+import type { EntryReference } from './dwarf/entry.ts';
 import type { SourcePlace } from './dwarf/source-places.ts';
 import type { StructType, StructTypes, Type } from './dwarf/struct-types.ts';
 

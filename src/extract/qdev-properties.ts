@@ -1,5 +1,6 @@
 import type { Property } from '../schema/qemu-schema.ts';
 import { forEachPointer, type Image } from './elf/image.ts';
+import { withDescribed } from './qom-types.ts';
 
 /** Byte offsets in a Property (include/hw/qdev-properties.h); `name`, `info` and `offset` come first in all. */
 export interface PropertyLayout {
@@ -9,7 +10,7 @@ export interface PropertyLayout {
   readonly setDefault: number;
   /** int64_t or uint64_t */
   readonly defaultValue: number;
-  /** Pointers that are there or not. */
+  /** Pointers that are there or not: to what an array has, and the type of a link. */
   readonly pointers: readonly number[];
 }
 
@@ -18,7 +19,7 @@ const OFFSET = 16;
 
 /** Of QEMU's releases, newest first: from 10.0, 6.0, 5.1 and 2.9 on. */
 const layouts: readonly PropertyLayout[] = [
-  { stride: 72, bit: 64, setDefault: 65, defaultValue: 40, pointers: [24, 48] },
+  { stride: 72, bit: 64, setDefault: 65, defaultValue: 40, pointers: [48, 24] },
   { stride: 88, bit: 24, setDefault: 40, defaultValue: 48, pointers: [64, 80] },
   { stride: 72, bit: 24, setDefault: 25, defaultValue: 32, pointers: [48, 64] },
   { stride: 64, bit: 24, setDefault: 25, defaultValue: 32, pointers: [48] },
@@ -75,7 +76,7 @@ export class PropertyReader {
     this.#layout = layouts[0]!;
     this.#places = [];
     let bestScore = -1;
-    for (const layout of described ? [described, ...layouts] : layouts) {
+    for (const layout of withDescribed(described, layouts)) {
       const places = candidates.filter((address) => this.#isProperty(address, layout));
       const known = new Set(places);
       const score = places.filter((address) => known.has(address + layout.stride)).length;

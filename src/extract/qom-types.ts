@@ -44,13 +44,20 @@ export function findTypes(
   described: TypeLayout | undefined,
 ): { readonly types: readonly RawType[]; readonly layout: TypeLayout } {
   const places = possiblePlaces(image);
-  const [first, ...others] = described ? [described, ...layouts] : layouts;
+  const [first, ...others] = withDescribed(described, layouts);
   let best = { types: candidates(image, first!, places), layout: first! };
   for (const layout of others) {
     const types = candidates(image, layout, places);
     if (deviceTypes(types).length > deviceTypes(best.types).length) best = { types, layout };
   }
   return best;
+}
+
+/** The described layout, then the known ones that are others. */
+export function withDescribed<T>(described: T | undefined, known: readonly T[]): readonly T[] {
+  if (described === undefined) return known;
+  const text = JSON.stringify(described);
+  return [described, ...known.filter((layout) => JSON.stringify(layout) !== text)];
 }
 
 /** Those that descend from `device`, sorted by address. */

@@ -63,11 +63,12 @@ class SymbolReader {
     });
     this.#places = files.map(({ data }, object) => {
       if (!data) return new Map();
-      const addresses = new Set<number>();
-      for (const place of schema.functions) if (place.object === object) addresses.add(place.address);
+      const functions = new Set<number>();
+      const variables = new Set<number>();
+      for (const place of schema.functions) if (place.object === object) functions.add(place.address);
       for (const [i, vmsd] of schema.vmsds.entries())
-        if (vmsd.object === object) addresses.add(this.#variables[i]!.start);
-      return findSourcePlaces(data, addresses);
+        if (vmsd.object === object) variables.add(this.#variables[i]!.start);
+      return findSourcePlaces(data, { functions, variables });
     });
   }
 

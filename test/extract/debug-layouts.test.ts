@@ -183,10 +183,7 @@ test('described layouts of properties and types are not used where others find m
   const { image } = await loadProgram(memorySource(stripped));
   const layouts = (await layoutsOf(tables))!;
   expect(new PropertyReader(image, layouts.property).layout).toBe(layouts.property);
-  expect(new PropertyReader(image, { ...layouts.property!, stride: 96 }).layout).toEqual({
-    ...layouts.property,
-    pointers: [24, 48],
-  });
+  expect(new PropertyReader(image, { ...layouts.property!, stride: 96 }).layout).toEqual(layouts.property);
   expect(findTypes(image, layouts.type).layout).toBe(layouts.type);
   expect(findTypes(image, { ...layouts.type!, classInit: 16, abstract: 0 }).layout).toEqual(layouts.type);
 });

@@ -11,7 +11,8 @@ const folder = join(import.meta.dirname, '../../fixtures/symbols');
  * `qemu-10.0-devices`: objects of a QEMU 10.0.13 build (gcc 14, -O2 -g, DWARF 5): hw/rtc/mc146818rtc.c,
  * hw/char/serial.c, util/fifo8.c and migration/vmstate-types.c, linked by `ld -pie --unresolved-symbols=ignore-all`,
  * without .debug_loclists. `qemu-10.0-devices-dwz` went through dwz, which moved a part of its debug information to
- * `qemu-10.0-supplement`. `qemu-10.0-tables`: 18 objects of that build in the same way, of which only
+ * `qemu-10.0-supplement`. `qemu-10.0-devices-clang`: the same by clang 19, which writes addresses and texts by index.
+ * `qemu-10.0-tables`: 18 objects of that build in the same way, of which only
  * migration/vmstate-types.c and hw/timer/i8254_common.c have debug information (`strip -g` for the others).
  */
 export function symbolFixture(name: string): Uint8Array<ArrayBuffer> {

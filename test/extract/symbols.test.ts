@@ -81,6 +81,33 @@ describe('the symbols of a binary', () => {
     expect(memberName(structs, serial, [offset, 0], 4)).toBeUndefined();
   });
 
+  test('are those of a build by another compiler', async () => {
+    const [gcc, clang] = [await extract(devices), await extract(symbolFixture('qemu-10.0-devices-clang'))];
+    expect(warnings).toEqual([]);
+    const byName = (symbols: SchemaSymbols['functions']) =>
+      new Map(symbols.map((symbol) => [symbol?.name, [symbol?.file, symbol?.line]]));
+    expect(byName(comparable(clang).vmsds)).toEqual(byName(comparable(gcc).vmsds));
+    const functions = byName(comparable(clang).functions);
+    // Clang folds none of them, so that each has its place.
+    for (const [name, place] of functions) expect(gdb.functions[name!] ?? place).toEqual(place);
+    for (const [name] of byName(comparable(gcc).functions))
+      expect(functions.get(name)?.[1], name).toBeDefined();
+    const structs = ({ symbols }: QemuSchema) =>
+      new Map(symbols?.structs.map(({ name, size, members }) => [name, { size, members: members.length }]));
+    expect(structs(clang)).toEqual(structs(gcc));
+    const fields = (schema: QemuSchema) =>
+      new Map(
+        schema.vmsds.map((vmsd) => [
+          vmsd.name,
+          vmsd.fields.map(({ name, offset, size, flags, num }) => [name, offset, size, flags, num]),
+        ]),
+      );
+    expect(fields(clang)).toEqual(fields(gcc));
+    expect(clang.expressions.map(({ expression }) => JSON.stringify(expression)).sort()).toEqual(
+      gcc.expressions.map(({ expression }) => JSON.stringify(expression)).sort(),
+    );
+  });
+
   test('survive being written and read', async () => {
     const schema = await extract(devices);
     const text = serializeSchema(schema);

@@ -59,45 +59,82 @@ export interface Abbreviation {
   readonly siblingForm: number;
 }
 
-/** Abbreviations by code. */
-export type Abbreviations = ReadonlyMap<number, Abbreviation>;
-
 /** Attributes of an entry; real ones have some twenty. */
 const MAX_ATTRIBUTES = 256;
 
-/** Reads a table of .debug_abbrev (DWARF 5, 7.5.3). Throws DwarfProblem. */
-export function readAbbreviations(cursor: Cursor, encoding: Encoding): Abbreviations {
-  const table = new Map<number, Abbreviation>();
-  for (let code = cursor.index(); code !== 0; code = cursor.index()) {
-    const tag = cursor.index();
-    const hasChildren = cursor.u8() !== 0;
-    const names: number[] = [];
-    const forms: number[] = [];
-    const constants: (number | undefined)[] = [];
-    let size = 0;
-    let siblingAt = -1;
-    let siblingForm = 0;
-    for (;;) {
-      const name = cursor.index();
-      const form = cursor.index();
-      const constant = form === DW_FORM_implicit_const ? cursor.sleb() : undefined;
-      if (name === 0 && form === 0) break;
-      if (names.length >= MAX_ATTRIBUTES) throw cursor.problem('an entry has too many attributes');
-      if (name === DW_AT_sibling && size >= 0) {
-        siblingAt = size;
-        siblingForm = form;
-      }
-      const length = formSize(form, encoding);
-      size = length < 0 || size < 0 ? -1 : size + length;
-      names.push(name);
-      forms.push(form);
-      constants.push(constant);
-    }
-    // The first one of a code counts, as for other readers.
-    if (!table.has(code))
-      table.set(code, { tag, hasChildren, names, forms, constants, size, siblingAt, siblingForm });
+/** A table of .debug_abbrev (DWARF 5, 7.5.3), read as far as it is asked for. */
+export class AbbreviationTable {
+  readonly #byCode = new Map<number, Abbreviation>();
+  readonly #cursor: Cursor;
+  readonly #encoding: Encoding;
+  #isWhole = false;
+
+  /** `cursor` is where it begins. */
+  constructor(cursor: Cursor, encoding: Encoding) {
+    this.#cursor = cursor;
+    this.#encoding = encoding;
   }
-  return table;
+
+  /** Abbreviations that are read already. */
+  get size(): number {
+    return this.#byCode.size;
+  }
+
+  /** Offset in .debug_abbrev up to which it is read. */
+  get position(): number {
+    return this.#cursor.pos;
+  }
+
+  /** The one of a code, if it is read already. */
+  known(code: number): Abbreviation | undefined {
+    return this.#byCode.get(code);
+  }
+
+  /** The one of a code; undefined where there is none. Throws DwarfProblem. */
+  find(code: number): Abbreviation | undefined {
+    const cursor = this.#cursor;
+    let found = this.#byCode.get(code);
+    while (!found && !this.#isWhole) {
+      // It is also where it is damaged.
+      this.#isWhole = true;
+      const next = cursor.index();
+      if (next === 0) break;
+      const abbreviation = readAbbreviation(cursor, this.#encoding);
+      this.#isWhole = false;
+      // The first one of a code counts, as for other readers.
+      if (!this.#byCode.has(next)) this.#byCode.set(next, abbreviation);
+      found = this.#byCode.get(code);
+    }
+    return found;
+  }
+}
+
+function readAbbreviation(cursor: Cursor, encoding: Encoding): Abbreviation {
+  const tag = cursor.index();
+  const hasChildren = cursor.u8() !== 0;
+  const names: number[] = [];
+  const forms: number[] = [];
+  const constants: (number | undefined)[] = [];
+  let size = 0;
+  let siblingAt = -1;
+  let siblingForm = 0;
+  for (;;) {
+    const name = cursor.index();
+    const form = cursor.index();
+    const constant = form === DW_FORM_implicit_const ? cursor.sleb() : undefined;
+    if (name === 0 && form === 0) break;
+    if (names.length >= MAX_ATTRIBUTES) throw cursor.problem('an entry has too many attributes');
+    if (name === DW_AT_sibling && size >= 0) {
+      siblingAt = size;
+      siblingForm = form;
+    }
+    const length = formSize(form, encoding);
+    size = length < 0 || size < 0 ? -1 : size + length;
+    names.push(name);
+    forms.push(form);
+    constants.push(constant);
+  }
+  return { tag, hasChildren, names, forms, constants, size, siblingAt, siblingForm };
 }
 
 /** Bytes that a value of a form takes; -1 where that hangs on the value. */

@@ -32,6 +32,7 @@ export const DW_AT_bit_offset = 0x0c;
 export const DW_AT_bit_size = 0x0d;
 export const DW_AT_stmt_list = 0x10;
 export const DW_AT_low_pc = 0x11;
+export const DW_AT_high_pc = 0x12;
 export const DW_AT_import = 0x18;
 export const DW_AT_comp_dir = 0x1b;
 export const DW_AT_upper_bound = 0x2f;

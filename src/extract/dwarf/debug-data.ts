@@ -1,8 +1,11 @@
-import { type Abbreviation, type Abbreviations, formSize, readAbbreviations } from './abbreviations.ts';
+import { type Abbreviation, AbbreviationTable } from './abbreviations.ts';
 import * as dw from './constants.ts';
 import { Cursor, DwarfProblem, textAt } from './cursor.ts';
+import { Entry, type EntryReference, type RangesPlace, SUPPLEMENT } from './entry.ts';
 import { LeftOut, MissingSupplement } from './left-out.ts';
+import { type CodeRange, readRanges } from './ranges.ts';
 import { readUnits, type Unit } from './units.ts';
+import { isBlock, isConstant, isUnitReference, ValueReader } from './values.ts';
 
 /** The sections of DWARF 2 to 5 that names and types are in; those that are not there are empty. */
 export interface DebugSections {
@@ -19,86 +22,11 @@ export interface DebugSections {
   readonly ranges: Uint8Array | undefined;
 }
 
-/**
- * Which entry: its offset in .debug_info; of the supplementary file, SUPPLEMENT more. One number, so that it can be the
- * key of a map.
- */
-export type EntryReference = number;
-
-/** Offsets of the supplementary file begin here in an EntryReference. */
-const SUPPLEMENT = 2 ** 40;
-
-/** What is used of an entry (DW_TAG_*, "debugging information entry"). */
-export class Entry {
-  readonly reference: EntryReference;
-  readonly unit: Unit;
-  readonly tag: number;
-  readonly hasChildren: boolean;
-  /** Where the entry behind its attributes begins: its first child, if it has any. */
-  next = 0;
-  type: EntryReference | undefined;
-  /** DW_AT_abstract_origin or DW_AT_specification: the entry that has the rest of the attributes. */
-  origin: EntryReference | undefined;
-  /** DW_AT_import */
-  imported: EntryReference | undefined;
-  /** DW_AT_low_pc, or the address that DW_AT_location names. */
-  address: number | undefined;
-  /** DW_AT_ranges: of code that is not in one piece. */
-  ranges: RangeList | undefined;
-  isDeclaration = false;
-  byteSize: number | undefined;
-  bitSize: number | undefined;
-  /** DWARF 2 and 3: bits from the most significant one of the storage unit. */
-  bitOffset: number | undefined;
-  /** Bits from the start of the struct. */
-  dataBitOffset: number | undefined;
-  /** Bytes from the start of the struct. */
-  memberOffset: number | undefined;
-  count: number | undefined;
-  upperBound: number | undefined;
-  /** Index into the files of the unit, and a line of it. */
-  file: number | undefined;
-  line: number | undefined;
-  /** Offset in .debug_line. */
-  lineTable: number | undefined;
-  /** Texts are read when they are asked for: most never are. */
-  readonly texts: Partial<Record<TextAttribute, () => string | undefined>> = {};
-
-  constructor(reference: EntryReference, unit: Unit, { tag, hasChildren }: Abbreviation) {
-    this.reference = reference;
-    this.unit = unit;
-    this.tag = tag;
-    this.hasChildren = hasChildren;
-  }
-
-  get name(): string | undefined {
-    return this.texts.name?.();
-  }
-
-  /** DW_AT_comp_dir */
-  get folder(): string | undefined {
-    return this.texts.folder?.();
-  }
-
-  /** Name of a .dwo file, where the rest of the unit is. */
-  get splitName(): string | undefined {
-    return this.texts.splitName?.();
-  }
-}
-
-type TextAttribute = 'name' | 'folder' | 'splitName';
-
 /** Offsets in .debug_str_offsets, .debug_addr and .debug_rnglists. */
 interface Bases {
   strOffsets: number;
   addr: number;
   rnglists: number;
-}
-
-/** A list of ranges: its offset in the section, or its number in the table of the unit. */
-interface RangeList {
-  readonly form: number;
-  readonly value: number;
 }
 
 /** By tag attributes, one of which an entry must have; none where it need not. */
@@ -110,9 +38,6 @@ const MAX_KEPT = 100_000;
 const MAX_ABBREV_TIMES = 8;
 /** Bytes of it that may be read in any case. */
 const FREE_ABBREV = 1 << 16;
-/** Ranges of a function. */
-const MAX_RANGES = 64;
-
 /** Namespaces inside each other. */
 const MAX_NAMESPACES = 64;
 /** Entries inside each other. */
@@ -133,15 +58,13 @@ export class DebugData {
   /** Added to offsets to make an EntryReference: 0, or SUPPLEMENT. */
   readonly #base: number;
   readonly #cursor: Cursor;
-  readonly #abbreviations = new Map<string, Abbreviations>();
-  readonly #signatures: ReadonlyMap<string, number>;
+  readonly #abbreviations = new Map<string, AbbreviationTable>();
   /** Abbreviations in the tables that are kept. */
   #kept = 0;
   /** Bytes of .debug_abbrev that may still be read. */
   #abbrevLeft: number;
   readonly #bases = new Map<Unit, Bases>();
-  #value = 0;
-  #length = 0;
+  readonly #values: ValueReader;
 
   constructor(sections: DebugSections, supplement?: DebugSections, base = 0, leftOut = new LeftOut()) {
     this.sections = sections;
@@ -155,7 +78,7 @@ export class DebugData {
       leftOut,
     );
     this.units = units;
-    this.#signatures = signatures;
+    this.#values = new ValueReader(this.#cursor, signatures);
   }
 
   /** The unit that an entry is in. Throws DwarfProblem. */
@@ -205,38 +128,41 @@ export class DebugData {
   #entry(unit: Unit, offset: number): Entry {
     const cursor = this.#cursor;
     cursor.pos = offset;
-    const abbreviation = this.#abbreviation(unit, cursor.index());
+    const abbreviation = this.#abbreviation(this.#abbreviationsOf(unit), cursor.index());
     return this.#attributes(unit, offset, abbreviation);
   }
 
-  #abbreviation(unit: Unit, code: number): Abbreviation {
-    const found = this.#abbreviationsOf(unit).get(code);
-    if (!found) throw this.#cursor.problem(`an entry has a form that is not there (${code})`);
-    return found;
+  /** The form of an entry. Throws DwarfProblem. */
+  #abbreviation(table: AbbreviationTable, code: number): Abbreviation {
+    const known = table.known(code);
+    if (known) return known;
+    if (this.#abbrevLeft <= 0)
+      throw new DwarfProblem('.debug_abbrev: units read the same abbreviations over and over');
+    const { size, position } = table;
+    try {
+      const found = table.find(code);
+      if (!found) throw this.#cursor.problem(`an entry has a form that is not there (${code})`);
+      return found;
+    } finally {
+      // Of a table that is damaged, too: each of its units reads it again.
+      this.#abbrevLeft -= table.position - position;
+      this.#kept += table.size - size;
+    }
   }
 
-  #abbreviationsOf(unit: Unit): Abbreviations {
+  #abbreviationsOf(unit: Unit): AbbreviationTable {
     const { version, is64, addressSize, abbreviations } = unit;
     const key = `${abbreviations} ${version} ${is64} ${addressSize}`;
     let table = this.#abbreviations.get(key);
     if (!table) {
       const { abbrev, littleEndian } = this.sections;
-      if (this.#abbrevLeft <= 0)
-        throw new DwarfProblem('.debug_abbrev: units read the same abbreviations over and over');
-      const cursor = new Cursor('.debug_abbrev', abbrev, littleEndian, abbreviations);
-      try {
-        table = readAbbreviations(cursor, unit);
-      } finally {
-        // Of a table that is damaged, too: each of its units reads it again.
-        this.#abbrevLeft -= cursor.pos - abbreviations;
-      }
       // Mostly each unit has its own, and is read once.
-      if (this.#kept + table.size > MAX_KEPT) {
+      if (this.#kept > MAX_KEPT || this.#abbreviations.size >= MAX_KEPT) {
         this.#abbreviations.clear();
         this.#kept = 0;
       }
+      table = new AbbreviationTable(new Cursor('.debug_abbrev', abbrev, littleEndian, abbreviations), unit);
       this.#abbreviations.set(key, table);
-      this.#kept += table.size;
     }
     return table;
   }
@@ -264,8 +190,7 @@ export class DebugData {
       cursor.pos = next;
       const code = cursor.index();
       if (code === 0) return cursor.pos;
-      const abbreviation = abbreviations.get(code);
-      if (!abbreviation) throw this.#cursor.problem(`an entry has a form that is not there (${code})`);
+      const abbreviation = this.#abbreviation(abbreviations, code);
       const attributes = cursor.pos;
       const wanted = tags.get(abbreviation.tag);
       if (wanted && (wanted.length === 0 || wanted.some((name) => abbreviation.names.includes(name)))) {
@@ -282,7 +207,7 @@ export class DebugData {
   }
 
   /** Where the entry behind one, and behind its children, begins; the cursor is behind its code. */
-  #behind(unit: Unit, abbreviations: Abbreviations, first: Abbreviation): number {
+  #behind(unit: Unit, abbreviations: AbbreviationTable, first: Abbreviation): number {
     const cursor = this.#cursor;
     let abbreviation = first;
     let depth = 0;
@@ -299,9 +224,7 @@ export class DebugData {
         if (--depth === 0 || cursor.pos >= unit.end) return cursor.pos;
         code = cursor.index();
       }
-      const next = abbreviations.get(code);
-      if (!next) throw this.#cursor.problem(`an entry has a form that is not there (${code})`);
-      abbreviation = next;
+      abbreviation = this.#abbreviation(abbreviations, code);
     }
   }
 
@@ -309,8 +232,8 @@ export class DebugData {
     const cursor = this.#cursor;
     const before = cursor.pos;
     cursor.take(siblingAt);
-    this.#readValue(unit, siblingForm, undefined);
-    const sibling = isUnitReference(siblingForm) ? unit.start + this.#value : -1;
+    this.#values.read(unit, siblingForm, undefined);
+    const sibling = isUnitReference(siblingForm) ? unit.start + this.#values.value : -1;
     if (!(sibling > before && sibling <= unit.end))
       throw cursor.problem('an entry says that the next is in front of it', before);
     return sibling;
@@ -318,53 +241,7 @@ export class DebugData {
 
   #skipAttributes(unit: Unit, { size, forms }: Abbreviation): void {
     if (size >= 0) this.#cursor.take(size);
-    else for (const form of forms) this.#skipValue(unit, form);
-  }
-
-  #skipValue(unit: Unit, form: number): void {
-    const cursor = this.#cursor;
-    const size = formSize(form, unit);
-    if (size >= 0) {
-      cursor.take(size);
-      return;
-    }
-    switch (form) {
-      case dw.DW_FORM_string:
-        cursor.skipText();
-        break;
-      case dw.DW_FORM_block1:
-        cursor.take(cursor.u8());
-        break;
-      case dw.DW_FORM_block2:
-        cursor.take(cursor.u16());
-        break;
-      case dw.DW_FORM_block4:
-        cursor.take(cursor.u32());
-        break;
-      case dw.DW_FORM_block:
-      case dw.DW_FORM_exprloc:
-        cursor.take(cursor.index());
-        break;
-      case dw.DW_FORM_sdata:
-      case dw.DW_FORM_udata:
-      case dw.DW_FORM_ref_udata:
-      case dw.DW_FORM_strx:
-      case dw.DW_FORM_addrx:
-      case dw.DW_FORM_loclistx:
-      case dw.DW_FORM_rnglistx:
-      case dw.DW_FORM_GNU_addr_index:
-      case dw.DW_FORM_GNU_str_index:
-        cursor.skipLeb();
-        break;
-      case dw.DW_FORM_indirect: {
-        const real = cursor.index();
-        if (real === dw.DW_FORM_indirect) throw cursor.problem('a form leads to itself');
-        this.#skipValue(unit, real);
-        break;
-      }
-      default:
-        throw cursor.problem(`unknown form 0x${form.toString(16)}`);
-    }
+    else for (const form of forms) this.#values.skip(unit, form);
   }
 
   /** Reads all attributes of an entry; the cursor is behind its code. */
@@ -374,7 +251,7 @@ export class DebugData {
     for (let i = 0; i < names.length; i++) {
       const form = forms[i]!;
       if (usedAttributes.has(names[i]!)) this.#attribute(entry, names[i]!, form, constants[i]);
-      else this.#skipValue(unit, form);
+      else this.#values.skip(unit, form);
     }
     entry.next = this.#cursor.pos;
     return entry;
@@ -382,8 +259,8 @@ export class DebugData {
 
   #attribute(entry: Entry, name: number, declaredForm: number, constant: number | undefined): void {
     const { unit } = entry;
-    const form = this.#readValue(unit, declaredForm, constant);
-    const value = this.#value;
+    const form = this.#values.read(unit, declaredForm, constant);
+    const value = this.#values.value;
     const number = isConstant(form) && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
     switch (name) {
       case dw.DW_AT_name:
@@ -410,7 +287,11 @@ export class DebugData {
         entry.address = this.#address(unit, form, value);
         break;
       case dw.DW_AT_location:
-        if (isBlock(form)) entry.address = this.#addressOfLocation(unit, value, this.#length);
+        if (isBlock(form)) entry.address = this.#addressOfLocation(unit, value, this.#values.length);
+        break;
+      case dw.DW_AT_high_pc:
+        // A number of bytes, from DWARF 4 on, or an address.
+        entry.end = highPc(number, this.#address(unit, form, value));
         break;
       case dw.DW_AT_ranges:
         entry.ranges = { form, value };
@@ -431,7 +312,7 @@ export class DebugData {
         entry.dataBitOffset = number;
         break;
       case dw.DW_AT_data_member_location:
-        entry.memberOffset = isBlock(form) ? this.#offsetOfLocation(value, this.#length) : number;
+        entry.memberOffset = isBlock(form) ? this.#offsetOfLocation(value, this.#values.length) : number;
         break;
       case dw.DW_AT_count:
         entry.count = number;
@@ -448,100 +329,6 @@ export class DebugData {
       case dw.DW_AT_stmt_list:
         entry.lineTable = value;
         break;
-    }
-  }
-
-  /** Reads a value into `#value`: a number, or where a block or text begins, with its `#length`. Its real form. */
-  #readValue(unit: Unit, form: number, constant: number | undefined): number {
-    const cursor = this.#cursor;
-    const number = (value: number | undefined) => {
-      this.#value = value ?? Number.NaN;
-      return form;
-    };
-    const block = (length: number) => {
-      this.#length = length;
-      return number(cursor.take(length));
-    };
-    switch (form) {
-      case dw.DW_FORM_implicit_const:
-        return number(constant);
-      case dw.DW_FORM_flag_present:
-        return number(1);
-      case dw.DW_FORM_data1:
-      case dw.DW_FORM_flag:
-      case dw.DW_FORM_ref1:
-      case dw.DW_FORM_strx1:
-      case dw.DW_FORM_addrx1:
-        return number(cursor.u8());
-      case dw.DW_FORM_data2:
-      case dw.DW_FORM_ref2:
-      case dw.DW_FORM_strx2:
-      case dw.DW_FORM_addrx2:
-        return number(cursor.u16());
-      case dw.DW_FORM_strx3:
-      case dw.DW_FORM_addrx3:
-        return number(cursor.u24());
-      case dw.DW_FORM_data4:
-      case dw.DW_FORM_ref4:
-      case dw.DW_FORM_ref_sup4:
-      case dw.DW_FORM_strx4:
-      case dw.DW_FORM_addrx4:
-        return number(cursor.u32());
-      case dw.DW_FORM_data8:
-      case dw.DW_FORM_ref8:
-      case dw.DW_FORM_ref_sup8:
-        return number(cursor.u64());
-      case dw.DW_FORM_ref_sig8: {
-        const [high, low] = [cursor.u32(), cursor.u32()];
-        return number(this.#signatures.get(`${high} ${low}`));
-      }
-      case dw.DW_FORM_data16:
-        return block(16);
-      case dw.DW_FORM_addr:
-        return number(unit.addressSize === 8 ? cursor.u64() : cursor.u32());
-      case dw.DW_FORM_ref_addr:
-        return number(
-          unit.version > 2 ? cursor.offset(unit.is64) : unit.addressSize === 8 ? cursor.u64() : cursor.u32(),
-        );
-      case dw.DW_FORM_sec_offset:
-      case dw.DW_FORM_strp:
-      case dw.DW_FORM_line_strp:
-      case dw.DW_FORM_strp_sup:
-      case dw.DW_FORM_GNU_ref_alt:
-      case dw.DW_FORM_GNU_strp_alt:
-        return number(cursor.offset(unit.is64));
-      case dw.DW_FORM_sdata:
-        return number(cursor.sleb());
-      case dw.DW_FORM_udata:
-      case dw.DW_FORM_ref_udata:
-      case dw.DW_FORM_strx:
-      case dw.DW_FORM_addrx:
-      case dw.DW_FORM_loclistx:
-      case dw.DW_FORM_rnglistx:
-      case dw.DW_FORM_GNU_addr_index:
-      case dw.DW_FORM_GNU_str_index:
-        return number(cursor.uleb());
-      case dw.DW_FORM_block1:
-        return block(cursor.u8());
-      case dw.DW_FORM_block2:
-        return block(cursor.u16());
-      case dw.DW_FORM_block4:
-        return block(cursor.u32());
-      case dw.DW_FORM_block:
-      case dw.DW_FORM_exprloc:
-        return block(cursor.index());
-      case dw.DW_FORM_string: {
-        const start = cursor.pos;
-        cursor.skipText();
-        return number(start);
-      }
-      case dw.DW_FORM_indirect: {
-        const real = cursor.index();
-        if (real === dw.DW_FORM_indirect) throw cursor.problem('a form leads to itself');
-        return this.#readValue(unit, real, undefined);
-      }
-      default:
-        throw cursor.problem(`unknown form 0x${form.toString(16)}`);
     }
   }
 
@@ -596,13 +383,14 @@ export class DebugData {
     const cursor = this.#cursor;
     const before = cursor.pos;
     cursor.pos = unit.entries;
-    const { names, forms, constants } = this.#abbreviation(unit, cursor.index());
+    const table = this.#abbreviationsOf(unit);
+    const { names, forms, constants } = this.#abbreviation(table, cursor.index());
     for (let i = 0; i < names.length; i++) {
-      this.#readValue(unit, forms[i]!, constants[i]);
-      if (names[i] === dw.DW_AT_str_offsets_base) bases.strOffsets = this.#value;
+      this.#values.read(unit, forms[i]!, constants[i]);
+      if (names[i] === dw.DW_AT_str_offsets_base) bases.strOffsets = this.#values.value;
       else if (names[i] === dw.DW_AT_addr_base || names[i] === dw.DW_AT_GNU_addr_base)
-        bases.addr = this.#value;
-      else if (names[i] === dw.DW_AT_rnglists_base) bases.rnglists = this.#value;
+        bases.addr = this.#values.value;
+      else if (names[i] === dw.DW_AT_rnglists_base) bases.rnglists = this.#values.value;
     }
     cursor.pos = before;
     return bases;
@@ -635,12 +423,14 @@ export class DebugData {
     }
   }
 
-  /** Where the parts of what has DW_AT_ranges begin. Throws DwarfProblem. */
-  startsOf({ reference, unit, ranges }: Entry): readonly number[] {
-    return ranges ? this.#resolve(reference).data.#starts(unit, ranges) : [];
+  /** Where the code of an entry is, at most `limit` pieces; none where it does not say it. Throws DwarfProblem. */
+  rangesOf({ reference, unit, address, end, ranges }: Entry, limit: number): readonly CodeRange[] {
+    if (ranges) return this.#resolve(reference).data.#ranges(unit, ranges, limit);
+    if (address === undefined || !end) return [];
+    return [{ start: address, end: end.isLength ? address + end.value : end.value }];
   }
 
-  #starts(unit: Unit, { form, value }: RangeList): readonly number[] {
+  #ranges(unit: Unit, { form, value }: RangesPlace, limit: number): readonly CodeRange[] {
     const { ranges, rnglists, littleEndian } = this.sections;
     const section = unit.version < 5 ? ranges : rnglists;
     if (!section) return [];
@@ -651,70 +441,17 @@ export class DebugData {
       if (inTable === undefined) return [];
       offset = base + inTable;
     }
-    const cursor = new Cursor(
-      unit.version < 5 ? '.debug_ranges' : '.debug_rnglists',
-      section,
-      littleEndian,
-      offset,
-    );
-    const base = this.root(unit).address ?? 0;
-    return unit.version < 5 ? this.#oldRanges(unit, cursor, base) : this.#rangeList(unit, cursor, base);
+    const name = unit.version < 5 ? '.debug_ranges' : '.debug_rnglists';
+    const addresses = {
+      base: this.root(unit).address ?? 0,
+      indexed: (index: number) => this.#address(unit, dw.DW_FORM_addrx, index),
+    };
+    return readRanges(new Cursor(name, section, littleEndian, offset), unit, addresses, limit);
   }
 
-  #oldRanges(unit: Unit, cursor: Cursor, first: number): readonly number[] {
-    const starts: number[] = [];
-    let base = first;
-    const read = () => (unit.addressSize === 8 ? cursor.u64() : cursor.u32());
-    while (starts.length < MAX_RANGES) {
-      const start = read();
-      const end = read();
-      if (start === 0 && end === 0) break;
-      // The highest address there is says that the other one is a base.
-      if (start === undefined || start === 0xffff_ffff) base = end ?? 0;
-      else starts.push(base + start);
-    }
-    return starts;
-  }
-
-  /** DWARF 5, 7.25. */
-  #rangeList(unit: Unit, cursor: Cursor, first: number): readonly number[] {
-    const starts: number[] = [];
-    let base = first;
-    const address = () => (unit.addressSize === 8 ? cursor.u64() : cursor.u32()) ?? 0;
-    const indexed = () => this.#address(unit, dw.DW_FORM_addrx, cursor.index()) ?? 0;
-    for (let i = 0; i < MAX_RANGES; i++) {
-      const kind = cursor.u8();
-      switch (kind) {
-        case dw.DW_RLE_end_of_list:
-          return starts;
-        case dw.DW_RLE_base_addressx:
-          base = indexed();
-          break;
-        case dw.DW_RLE_base_address:
-          base = address();
-          break;
-        case dw.DW_RLE_startx_endx:
-        case dw.DW_RLE_startx_length:
-          starts.push(indexed());
-          cursor.skipLeb();
-          break;
-        case dw.DW_RLE_offset_pair:
-          starts.push(base + cursor.index());
-          cursor.skipLeb();
-          break;
-        case dw.DW_RLE_start_end:
-          starts.push(address());
-          address();
-          break;
-        case dw.DW_RLE_start_length:
-          starts.push(address());
-          cursor.skipLeb();
-          break;
-        default:
-          throw cursor.problem(`unknown kind of range ${kind}`);
-      }
-    }
-    return starts;
+  /** Where the addresses of a unit begin in .debug_addr. */
+  addressBaseOf(unit: Unit): number {
+    return this.#basesOf(unit).addr;
   }
 
   /** The address, where a location is nothing else (DWARF 5, 2.6). */
@@ -770,6 +507,7 @@ const usedAttributes: ReadonlySet<number> = new Set([
   dw.DW_AT_bit_size,
   dw.DW_AT_stmt_list,
   dw.DW_AT_low_pc,
+  dw.DW_AT_high_pc,
   dw.DW_AT_ranges,
   dw.DW_AT_import,
   dw.DW_AT_comp_dir,
@@ -787,29 +525,7 @@ const usedAttributes: ReadonlySet<number> = new Set([
   dw.DW_AT_GNU_dwo_name,
 ]);
 
-function isConstant(form: number): boolean {
-  return (
-    form === dw.DW_FORM_data1 ||
-    form === dw.DW_FORM_data2 ||
-    form === dw.DW_FORM_data4 ||
-    form === dw.DW_FORM_data8 ||
-    form === dw.DW_FORM_udata ||
-    form === dw.DW_FORM_sdata ||
-    form === dw.DW_FORM_implicit_const
-  );
-}
-
-function isBlock(form: number): boolean {
-  return (
-    form === dw.DW_FORM_exprloc ||
-    form === dw.DW_FORM_block1 ||
-    form === dw.DW_FORM_block2 ||
-    form === dw.DW_FORM_block4 ||
-    form === dw.DW_FORM_block
-  );
-}
-
-/** A reference inside the unit. */
-function isUnitReference(form: number): boolean {
-  return (form >= dw.DW_FORM_ref1 && form <= dw.DW_FORM_ref8) || form === dw.DW_FORM_ref_udata;
+function highPc(length: number | undefined, address: number | undefined): Entry['end'] {
+  if (length !== undefined) return { value: length, isLength: true };
+  return address === undefined ? undefined : { value: address, isLength: false };
 }

@@ -1,5 +1,6 @@
 import { DW_TAG_structure_type, DW_TAG_typedef } from './constants.ts';
-import type { DebugData, EntryReference, WantedTags } from './debug-data.ts';
+import type { DebugData, WantedTags } from './debug-data.ts';
+import type { EntryReference } from './entry.ts';
 import type { StructType, StructTypes } from './struct-types.ts';
 
 const structTags: WantedTags = new Map([

@@ -6,7 +6,9 @@ import {
   DW_TAG_subprogram,
   DW_TAG_variable,
 } from './constants.ts';
-import type { DebugData, Entry, EntryReference, WantedTags } from './debug-data.ts';
+import type { DebugData, WantedTags } from './debug-data.ts';
+import type { Entry, EntryReference } from './entry.ts';
+import { findUnits, type WantedAddresses } from './find-units.ts';
 import { readSourceFiles } from './line-files.ts';
 
 /** A function or variable as the source has it. */
@@ -26,6 +28,8 @@ export interface SourcePlace {
 /** Entries that each other names: a clone of a function, its abstract instance, its declaration. */
 const MAX_ORIGINS = 8;
 const MAX_LOCALS = 1000;
+/** Pieces of a function. */
+const MAX_RANGES = 64;
 /** Rows of all tables of files together; in real binaries some hundred thousand. */
 const MAX_FILES = 10_000_000;
 
@@ -39,24 +43,19 @@ const locals: WantedTags = new Map([
 ]);
 
 /**
- * The functions and variables at addresses (as they were linked), by address. Looks through the outermost entries of all
+ * The functions and variables at addresses (as they were linked), by address. Looks through the outermost entries of
  * units; one that is damaged has nothing from there on, which `leftOut` says.
  */
-export function findSourcePlaces(
-  data: DebugData,
-  addresses: ReadonlySet<number>,
-): ReadonlyMap<number, SourcePlace> {
+export function findSourcePlaces(data: DebugData, wanted: WantedAddresses): ReadonlyMap<number, SourcePlace> {
   const found = new Map<number, SourcePlace>();
   const files = new SourceFiles(data);
-  for (const unit of data.units) {
-    if (found.size === addresses.size) break;
+  for (const unit of findUnits(data, wanted)) {
     const entries: (readonly [number, Entry])[] = [];
     try {
-      const root = data.root(unit);
-      if (root.splitName !== undefined) data.leftOut.addSplit(root.splitName);
-      data.forEachChild(root, addressed, (entry) => {
-        const starts = entry.address === undefined ? data.startsOf(entry) : [entry.address];
-        for (const address of starts) if (addresses.has(address)) entries.push([address, entry]);
+      data.forEachChild(data.root(unit), addressed, (entry) => {
+        const addresses = entry.tag === DW_TAG_variable ? wanted.variables : wanted.functions;
+        for (const address of startsOf(data, entry))
+          if (addresses.has(address)) entries.push([address, entry]);
       });
     } catch (error) {
       data.leftOut.add(error);
@@ -72,6 +71,11 @@ export function findSourcePlaces(
     }
   }
   return found;
+}
+
+function startsOf(data: DebugData, entry: Entry): readonly number[] {
+  if (entry.address !== undefined) return [entry.address];
+  return data.rangesOf(entry, MAX_RANGES).map(({ start }) => start);
 }
 
 function placeOf(data: DebugData, first: Entry, files: SourceFiles): SourcePlace | undefined {

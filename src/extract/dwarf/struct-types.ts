@@ -1,5 +1,6 @@
 import * as dw from './constants.ts';
-import type { DebugData, Entry, EntryReference, WantedTags } from './debug-data.ts';
+import type { DebugData, WantedTags } from './debug-data.ts';
+import type { Entry, EntryReference } from './entry.ts';
 
 /** What a type is, once typedefs and qualifiers are taken away. */
 export type Type =

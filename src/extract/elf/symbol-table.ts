@@ -120,16 +120,21 @@ class SymbolIndex {
 
   constructor(rows: SymbolRows, types: readonly number[]) {
     this.#rows = rows;
-    const found: number[] = [];
-    for (let i = 0; i < rows.count; i++) if (types.includes(rows.type(i)) && rows.isDefined(i)) found.push(i);
+    let count = 0;
+    const found = new Uint32Array(rows.count);
+    const addresses = new Float64Array(rows.count);
+    for (let i = 0; i < rows.count; i++) {
+      if (!types.includes(rows.type(i)) || !rows.isDefined(i)) continue;
+      found[count++] = i;
+      addresses[i] = rows.address(i);
+    }
     // What other files may use is the name that people know, where two symbols are at one address.
-    const addresses = new Map(found.map((index) => [index, rows.address(index)]));
-    found.sort(
-      (a, b) =>
-        addresses.get(a)! - addresses.get(b)! || Number(rows.isLocal(a)) - Number(rows.isLocal(b)) || a - b,
-    );
-    this.#indexes = Uint32Array.from(found);
-    this.#addresses = Float64Array.from(found, (index) => addresses.get(index)!);
+    this.#indexes = found
+      .subarray(0, count)
+      .sort(
+        (a, b) => addresses[a]! - addresses[b]! || Number(rows.isLocal(a)) - Number(rows.isLocal(b)) || a - b,
+      );
+    this.#addresses = Float64Array.from(this.#indexes, (index) => addresses[index]!);
   }
 
   at(address: number): Symbol | undefined {

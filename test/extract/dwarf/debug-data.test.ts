@@ -20,7 +20,7 @@ function uleb(value: number): number[] {
   }
 }
 
-/** A table of abbreviations, each of a variable, and units that begin with one, then with the next … of them. */
+/** A table of abbreviations, each of a variable, and units whose tables begin with one, then with the next … of them. */
 function overlapping(abbreviations: number, units: number, end: readonly number[] = [0]): DebugSections {
   const offsets: number[] = [];
   const abbrev: number[] = [];
@@ -31,7 +31,8 @@ function overlapping(abbreviations: number, units: number, end: readonly number[
   }
   abbrev.push(...end);
   const info = Array.from({ length: units }, (_, i) => {
-    const entry = Buffer.from([...uleb(i + 1), 0x78, 0, 9, DW_OP_addr, 0, 0x10, 0, 0, 0, 0, 0, 0]);
+    // Its form is the last one, so that all are read.
+    const entry = Buffer.from([...uleb(abbreviations), 0x78, 0, 9, DW_OP_addr, 0, 0x10, 0, 0, 0, 0, 0, 0]);
     const header = Buffer.alloc(12);
     header.writeUInt32LE(8 + entry.length, 0);
     header.writeUInt16LE(5, 4);
@@ -62,7 +63,7 @@ function bytesRead(sections: DebugSections): number {
     if (this.bytes === sections.abbrev) count++;
     return u8.call(this);
   });
-  findSourcePlaces(new DebugData(sections), new Set([0x2000]));
+  findSourcePlaces(new DebugData(sections), { functions: new Set([0x2000]), variables: new Set([0x1000]) });
   vi.restoreAllMocks();
   return count;
 }
