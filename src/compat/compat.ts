@@ -87,7 +87,14 @@ export function compareSides(oldSide: Side, newSide: Side, options: CompatOption
   };
   const all = find();
   const wanted = machines ? sharedMachines(oldSide, newSide, machines) : versionedMachines(oldSide, newSide);
-  const found = wanted.map((machineType) => ({ machineType, findings: find(machineType) }));
+  // Most machine types set all that findings hang on to the same.
+  const ofSettings = new Map<string, readonly CompatFinding[]>();
+  const found = wanted.map((machineType) => {
+    const settings = comparison.settings(machineType);
+    const findings = ofSettings.get(settings) ?? find(machineType);
+    ofSettings.set(settings, findings);
+    return { machineType, findings };
+  });
   return {
     old: oldSide.facts,
     new: newSide.facts,
@@ -127,12 +134,26 @@ interface PairResult {
   readonly ofSettings: Map<string, readonly RootFinding[]>;
 }
 
+/** What is compared in a direction, whatever the machine type is. */
+interface WayBetween {
+  readonly source: Side;
+  readonly destination: Side;
+  /** QOM types that have a VMSD of another name. */
+  readonly renamed: readonly (WireFinding & { readonly roots: readonly RootVmsd[] })[];
+  /** Of the source, without another one to compare it with. */
+  readonly unpaired: ReadonlySet<RootVmsd>;
+  /** Of all VMSDs of the destination. */
+  readonly names: ReadonlySet<string>;
+}
+
 /** Two sides, of which no pair is compared twice under the same conditions. */
 class SidesComparison {
   readonly #paired: PairedRoots;
   readonly #views: readonly [SideView, SideView];
-  readonly #ofMachines = new Map<string, readonly [SideView, SideView]>();
+  readonly #ways = new Map<Direction, WayBetween>();
   readonly #results = new Map<string, PairResult>();
+  /** Places of both that findings hang on, if a machine type sets them. */
+  readonly #asked: readonly [Set<AskedPlace>, Set<AskedPlace>] = [new Set(), new Set()];
 
   constructor(old: Side, fresh: Side) {
     this.#views = alike(old, fresh);
@@ -145,26 +166,70 @@ class SidesComparison {
 
   /** All findings in a direction, for VMs of a machine type or for any. */
   findInto(findings: Findings, direction: Direction, machineType: string | undefined): void {
-    const forward = direction === 'old-to-new';
+    if (machineType !== undefined) this.#findInto(findings, direction, machineType);
+    else
+      this.#noting(
+        () => this.#findInto(findings, direction, undefined),
+        (asked) => {
+          for (const [i, places] of asked.entries()) for (const place of places) this.#asked[i]!.add(place);
+        },
+      );
+  }
+
+  /** What a machine type sets that the findings hang on which were found for any: the same text for the same. */
+  settings(machineType: string): string {
+    return this.#settings(
+      machineType,
+      this.#asked.map((places) => [...places]),
+    );
+  }
+
+  #settings(machineType: string, asked: readonly (readonly AskedPlace[])[]): string {
+    return this.#views.map((view, i) => view.settings(machineType, asked[i]!)).join(', ');
+  }
+
+  #noting<T>(run: () => T, onAsked: (asked: PairResult['asked']) => void): T {
     const [old, fresh] = this.#views;
-    const [source, destination] = forward ? [old, fresh] : [fresh, old];
-    const { pairs, onlyOld, onlyNew } = this.#paired;
+    const noted = fresh.noting(() => old.noting(run));
+    onAsked([noted.result.asked, noted.asked]);
+    return noted.result.result;
+  }
+
+  #findInto(findings: Findings, direction: Direction, machineType: string | undefined): void {
+    const forward = direction === 'old-to-new';
     const budget = new ItemBudget(MAX_ITEMS);
-    for (const [i, pair] of pairs.entries()) {
+    for (const [i, pair] of this.pairs.entries()) {
       const [saved, loaded] = forward ? [pair.old, pair.new] : [pair.new, pair.old];
       const found = this.#compare(`${direction} ${i}`, pair, forward, machineType, budget);
       findings.add(direction, [saved, loaded], found);
     }
-    for (const finding of renamedTypes(pairs, forward)) findings.add(direction, finding.roots, [finding]);
-    const unpaired = new Set(forward ? onlyOld : onlyNew);
-    const names = new Set(destination.roots.map(({ vmsd }) => vmsd.name));
-    const [oldOf, newOf] = machineType === undefined ? this.#views : this.#viewsOf(machineType);
+    const { source, destination, renamed, unpaired, names } = this.#way(direction);
+    for (const finding of renamed) findings.add(direction, finding.roots, [finding]);
+    const [oldOf, newOf] = this.#viewsOf(machineType);
     for (const root of source.roots) {
       const isNamed = names.has(root.vmsd.name);
-      const view = forward ? oldOf : newOf;
-      const finding = missing(root, unpaired.has(root), isNamed, view, destination.side);
+      const finding = missing(root, unpaired.has(root), isNamed, forward ? oldOf : newOf, destination);
       if (finding) findings.add(direction, [root, root], [finding]);
     }
+  }
+
+  #way(direction: Direction): WayBetween {
+    let way = this.#ways.get(direction);
+    if (!way) {
+      const forward = direction === 'old-to-new';
+      const { pairs, onlyOld, onlyNew } = this.#paired;
+      const [old, fresh] = this.#views.map(({ side }) => side);
+      const [source, destination] = forward ? [old!, fresh!] : [fresh!, old!];
+      way = {
+        source,
+        destination,
+        renamed: renamedTypes(pairs, forward),
+        unpaired: new Set(forward ? onlyOld : onlyNew),
+        names: new Set(destination.roots.map(({ vmsd }) => vmsd.name)),
+      };
+      this.#ways.set(direction, way);
+    }
+    return way;
   }
 
   #compare(
@@ -181,27 +246,29 @@ class SidesComparison {
     };
     let known = this.#results.get(key);
     if (!known) {
-      const [old, fresh] = this.#views;
-      const noted = fresh.noting(() => old.noting(() => run(this.#views)));
-      const { result: findings, asked } = noted.result;
-      known = { asked: [asked, noted.asked], findings, ofSettings: new Map() };
+      let asked: PairResult['asked'] = [[], []];
+      const findings = this.#noting(
+        () => run(this.#views),
+        (places) => {
+          asked = places;
+        },
+      );
+      known = { asked, findings, ofSettings: new Map() };
       this.#results.set(key, known);
     }
     const { asked, findings, ofSettings } = known;
     if (machineType === undefined || asked[0].length + asked[1].length === 0) return findings;
-    const settings = this.#views.map((view, i) => view.settings(machineType, asked[i]!)).join(', ');
+    const settings = this.#settings(machineType, asked);
     const seen = ofSettings.get(settings) ?? run(this.#viewsOf(machineType));
     ofSettings.set(settings, seen);
     return seen;
   }
 
-  #viewsOf(machineType: string): readonly [SideView, SideView] {
+  #viewsOf(machineType: string | undefined): readonly [SideView, SideView] {
     const [old, fresh] = this.#views;
-    const views =
-      this.#ofMachines.get(machineType) ??
-      ([old.ofMachine(machineType), fresh.ofMachine(machineType)] as const);
-    this.#ofMachines.set(machineType, views);
-    return views;
+    return machineType === undefined
+      ? this.#views
+      : [old.ofMachine(machineType), fresh.ofMachine(machineType)];
   }
 }
 
@@ -209,7 +276,7 @@ class SidesComparison {
 export function alike(old: Side, fresh: Side): readonly [SideView, SideView] {
   const types = old.facts.kind !== 'dump' && fresh.facts.kind !== 'dump';
   const detail = { types, counts: old.hasCounts && fresh.hasCounts };
-  return [new SideView(old, detail), new SideView(fresh, detail)];
+  return [SideView.of(old, detail), SideView.of(fresh, detail)];
 }
 
 /** A finding, with what only devices as a whole have. */
@@ -333,8 +400,6 @@ function missing(
   destination: Side,
 ): WireFinding | undefined {
   const { side: source } = view;
-  const around = sendConditions(view, root.vmsd);
-  if (!around) return undefined;
   const name = root.vmsd.name;
   const whole = { vmsd: name, fields: [], path: [], bytes: undefined };
   const absent = destination.types ? root.types.filter((type) => !destination.types?.has(type)) : [];
@@ -342,7 +407,11 @@ function missing(
   const isKnown =
     destination.hasAll === 'vmsds' ||
     (source.hasAll === 'types' && destination.hasAll === 'types' && absent.length === root.types.length);
-  if (isUnpaired && !hasName && isKnown && source.hasAll !== 'nothing') {
+  const isMissing = isUnpaired && !hasName && isKnown && source.hasAll !== 'nothing';
+  const isOther = absent.length > 0 && hasName && source.hasAll === destination.hasAll;
+  const around = isMissing || isOther ? sendConditions(view, root.vmsd) : undefined;
+  if (!around) return undefined;
+  if (isMissing) {
     return {
       ...whole,
       rule: 'compat-device-missing',
@@ -352,7 +421,6 @@ function missing(
       qemuSays: `Unknown savevm section or instance '${name}' 0. Make sure that your current VM setup matches your saved VM setup, including any hotplugged devices`,
     };
   }
-  if (absent.length === 0 || !hasName || source.hasAll !== destination.hasAll) return undefined;
   return {
     ...whole,
     rule: 'compat-type-missing',

@@ -17,6 +17,23 @@ interface Root {
   readonly inside?: { readonly types: readonly string[] } | undefined;
 }
 
+/** A property of a device that has bits of a place. */
+interface PlacedProperty {
+  readonly property: Property;
+  readonly mask: bigint;
+  /** How far its own bits are to be moved up to be there. */
+  readonly shift: bigint;
+}
+
+/** What the properties of all devices that have a VMSD do with a place that it reads. */
+interface PlaceProperties {
+  readonly devices: readonly { readonly name: string; readonly properties: readonly PlacedProperty[] }[];
+  /** Those of them that some machine type sets. */
+  readonly names: readonly string[];
+  /** By what machine types set these to. */
+  readonly values: Map<string, KnownBits | undefined>;
+}
+
 /** The struct of a device that a VMSD describes a part of, and where in it that begins. */
 interface Place {
   readonly type: string;
@@ -38,6 +55,8 @@ export class PinnedProperties {
   readonly #names = new Set<string>();
   /** What each machine type sets, by property, in order. */
   readonly #settings = new Map<string, ReadonlyMap<string, readonly GlobalProperty[]>>();
+  readonly #ofPlaces = new Map<CompiledVmsd, Map<string, PlaceProperties>>();
+  readonly #lines = new Map<string, ReadonlySet<string>>();
 
   constructor(schema: QemuSchema, compiler: TablesCompiler, roots: readonly Root[]) {
     this.#schema = schema;
@@ -78,36 +97,60 @@ export class PinnedProperties {
    */
   value(machineType: string, vmsd: CompiledVmsd, { root, path, size }: MemoryPlace): KnownBits | undefined {
     const settings = this.#settings.get(machineType);
-    const places = this.#places.get(vmsd) ?? [];
-    if (!settings || places.length === 0 || root !== 'opaque' || path.length !== 1) return undefined;
+    if (!settings || root !== 'opaque' || path.length !== 1) return undefined;
+    const { devices, names, values } = this.#ofPlace(vmsd, path[0]!, size);
+    // Most machine types set the same.
+    const key = JSON.stringify(
+      names.map((name) => settings.get(name)?.map(({ driver, value }) => [driver, value])),
+    );
+    if (values.has(key)) return values.get(key);
     let all: KnownBits | undefined;
-    for (const { type, offset } of places) {
-      for (const device of this.#devicesOf(type)) {
-        const bits = this.#bits(settings, device, offset + path[0]!, size);
-        all = all ? either(all, bits) : bits;
-      }
+    for (const device of devices) {
+      const bits = this.#bits(settings, device);
+      all = all ? either(all, bits) : bits;
     }
+    values.set(key, all);
     return all;
+  }
+
+  #ofPlace(vmsd: CompiledVmsd, at: number, size: number): PlaceProperties {
+    const ofVmsd = this.#ofPlaces.get(vmsd) ?? new Map<string, PlaceProperties>();
+    this.#ofPlaces.set(vmsd, ofVmsd);
+    const key = `${at} ${size}`;
+    let found = ofVmsd.get(key);
+    if (!found) {
+      const devices = (this.#places.get(vmsd) ?? []).flatMap(({ type, offset }) =>
+        this.#devicesOf(type).map((name) => ({
+          name,
+          properties: this.#types.propertiesOf(name).flatMap((property) => {
+            const bits = bitsOf(property, offset + at, size);
+            return bits ? [{ property, ...bits }] : [];
+          }),
+        })),
+      );
+      const names = new Set(
+        devices.flatMap(({ properties }) => properties.map(({ property }) => property.name)),
+      );
+      found = { devices, names: [...names].filter((name) => this.#names.has(name)), values: new Map() };
+      ofVmsd.set(key, found);
+    }
+    return found;
   }
 
   #bits(
     settings: ReadonlyMap<string, readonly GlobalProperty[]>,
-    device: string,
-    at: number,
-    size: number,
+    { name, properties }: PlaceProperties['devices'][number],
   ): KnownBits {
     let [value, known, twice] = [0n, 0n, 0n];
-    for (const property of this.#types.propertiesOf(device)) {
-      const bits = bitsOf(property, at, size);
-      if (!bits) continue;
+    for (const { property, mask, shift } of properties) {
       // Two properties of one member: which of them is set last is not known.
-      twice |= known & bits.mask;
+      twice |= known & mask;
       const number = this.#names.has(property.name)
-        ? this.#number(settings.get(property.name) ?? [], device, property)
+        ? this.#number(settings.get(property.name) ?? [], name, property)
         : undefined;
-      known |= bits.mask;
-      if (number === undefined) twice |= bits.mask;
-      else value |= (bits.shift < 0n ? number >> -bits.shift : number << bits.shift) & bits.mask;
+      known |= mask;
+      if (number === undefined) twice |= mask;
+      else value |= (shift < 0n ? number >> -shift : number << shift) & mask;
     }
     known &= ~twice;
     return { value: value & known, known };
@@ -117,7 +160,6 @@ export class PinnedProperties {
   #number(settings: readonly GlobalProperty[], device: string, property: Property): bigint | undefined {
     const width = widthOf(property);
     if (width === undefined) return undefined;
-    const line = new Set(this.#types.lineOf(device).map(({ name }) => name));
     let number =
       property.defaultValue === undefined
         ? undefined
@@ -125,11 +167,18 @@ export class PinnedProperties {
           ? property.defaultValue
           : property.defaultValue & 1n;
     for (const { driver, value } of settings) {
-      if (line.has(driver)) number = parseValue(property, value);
+      if (this.#isOf(device, driver)) number = parseValue(property, value);
       // A device around this one may hand it on (qdev_alias_all_properties); a type that is made at run time may be one.
       else if (!this.#types.propertiesOf(driver).some(({ name }) => name === property.name)) return undefined;
     }
     return number === undefined ? undefined : number & maskOf(width);
+  }
+
+  /** Is a type another one, or below it? */
+  #isOf(type: string, other: string): boolean {
+    const line = this.#lines.get(type) ?? new Set(this.#types.lineOf(type).map(({ name }) => name));
+    this.#lines.set(type, line);
+    return line.has(other);
   }
 
   /** Types that there are devices of and that have the VMSD of this one; itself where none is known. */

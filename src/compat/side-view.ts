@@ -92,6 +92,8 @@ interface Detail {
   readonly counts: boolean;
 }
 
+const views = new WeakMap<Side, Map<string, SideView>>();
+
 /** A side as what it puts on the wire, as far as it is compared. */
 export class SideView {
   readonly side: Side;
@@ -100,28 +102,43 @@ export class SideView {
   readonly #shapes = new Map<ExistenceTest, string | undefined>();
   readonly #answers = new Map<CompiledVmsd, Map<ExistenceTest, Map<number, Answer>>>();
   readonly #machineType: string | undefined;
+  readonly #ofMachines = new Map<string, SideView>();
   #asked: AskedPlace[] | undefined;
 
   /** With a machine type, what that sets members to is known to tests. */
-  constructor(side: Side, detail: Detail, machineType?: string) {
+  private constructor(side: Side, detail: Detail, machineType?: string) {
     this.side = side;
     this.#detail = detail;
     this.#machineType = machineType;
   }
 
+  /** The same one each time: what was found out of a side is not asked again when it is compared with others. */
+  static of(side: Side, detail: Detail): SideView {
+    const ofSide = views.get(side) ?? new Map<string, SideView>();
+    views.set(side, ofSide);
+    const key = `${detail.types} ${detail.counts}`;
+    const view = ofSide.get(key) ?? new SideView(side, detail);
+    ofSide.set(key, view);
+    return view;
+  }
+
   /** The same side for a VM of a machine type. */
   ofMachine(machineType: string): SideView {
-    return new SideView(this.side, this.#detail, machineType);
+    const view = this.#ofMachines.get(machineType) ?? new SideView(this.side, this.#detail, machineType);
+    this.#ofMachines.set(machineType, view);
+    return view;
   }
 
   /** Runs a function, and gathers those places that its questions hang on and that machine types set. */
   noting<T>(run: () => T): { readonly result: T; readonly asked: readonly AskedPlace[] } {
     const asked: AskedPlace[] = [];
+    const around = this.#asked;
     this.#asked = asked;
     try {
       return { result: run(), asked };
     } finally {
-      this.#asked = undefined;
+      this.#asked = around;
+      around?.push(...asked);
     }
   }
 
