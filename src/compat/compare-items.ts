@@ -16,6 +16,7 @@ import type { ItemBudget } from './item-budget.ts';
 import { byteDistance, totalLength, varyingCondition } from './item-lengths.ts';
 import { countText, fieldNames, isAre, itemsText, markerText, valueText } from './item-text.ts';
 import type { SideView } from './side-view.ts';
+import { isSameContent } from './vmsd-content.ts';
 import { type WireFinding, WireFindings } from './wire-finding.ts';
 import {
   type Condition,
@@ -47,6 +48,7 @@ export function compareVmsds(
 ): readonly WireFinding[] {
   const comparison = new Comparison(budget, saved.view, loaded.view);
   if (budget.take(saved.vmsd, loaded.vmsd)) {
+    if (saved.versionId === loaded.versionId && isSameContent(saved, loaded)) return [];
     const sent = wireItems(saved.view, saved.vmsd, saved.versionId, 'save', conditions);
     const read = wireItems(loaded.view, loaded.vmsd, loaded.versionId, 'load', conditions);
     comparison.compare(align(sent, read));

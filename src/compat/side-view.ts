@@ -105,9 +105,12 @@ export class SideView {
   readonly #ofMachines = new Map<string, SideView>();
   #asked: AskedPlace[] | undefined;
 
-  /** With a machine type, what that sets members to is known to tests. */
-  private constructor(side: Side, detail: Detail, machineType?: string) {
+  /** The same side for any VM, where this one is for those of a machine type: what that sets members to is known to tests. */
+  readonly ofAny: SideView | undefined;
+
+  private constructor(side: Side, detail: Detail, ofAny?: SideView, machineType?: string) {
     this.side = side;
+    this.ofAny = ofAny;
     this.#detail = detail;
     this.#machineType = machineType;
   }
@@ -124,7 +127,8 @@ export class SideView {
 
   /** The same side for a VM of a machine type. */
   ofMachine(machineType: string): SideView {
-    const view = this.#ofMachines.get(machineType) ?? new SideView(this.side, this.#detail, machineType);
+    const view =
+      this.#ofMachines.get(machineType) ?? new SideView(this.side, this.#detail, this, machineType);
     this.#ofMachines.set(machineType, view);
     return view;
   }
@@ -140,6 +144,11 @@ export class SideView {
       this.#asked = around;
       around?.push(...asked);
     }
+  }
+
+  /** Places that something hangs on which was found out before. */
+  note(asked: readonly AskedPlace[]): void {
+    this.#asked?.push(...asked);
   }
 
   /** What a machine type sets these places to: the same text for the same values. */
