@@ -22,6 +22,7 @@ import { main } from './cli/run.ts';
 import { readImage } from './containers/images.ts';
 import { readFixture } from './fixtures.ts';
 import { installPackage } from './install-package.ts';
+import { Machine } from './qemu/machine.ts';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -48,12 +49,24 @@ function writeFiles(into: string): void {
   symlinkSync('/usr/bin/qemu-system-x86_64', join(into, 'qemu-system-x86_64'));
 }
 
+let machine: Machine;
+
 beforeAll(async () => {
-  for (const into of [byCommand, byLibrary]) writeFiles(into);
+  machine = await Machine.start([
+    ...['-M', 'microvm,rtc=off', '-m', '1', '-S'],
+    ...['-qmp', 'unix:vm.qmp,server=on,wait=off'],
+  ]);
+  for (const into of [byCommand, byLibrary]) {
+    writeFiles(into);
+    symlinkSync(join(machine.folder, 'vm.qmp'), join(into, 'vm.qmp'));
+  }
   await installPackage(byLibrary);
 });
 
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(async () => {
+  await machine.end();
+  rmSync(folder, { recursive: true, force: true });
+});
 
 /** Words of a command line; those with spaces or globs are in quotes. */
 function wordsOf(line: string): string[] {

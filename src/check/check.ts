@@ -43,6 +43,13 @@ async function checkOneSection(
   const { idstr, instanceId } = section;
   const own = destination.find(idstr, instanceId);
   if (own) return checkSection(opened, section, own, destination);
+  if (section.scanner && isDeviceState(destination.own.stream)) {
+    // The RAMBlocks are compared, and pages of RAM need no device.
+    if (destination.own.sender && idstr === RAM) return [];
+    const message =
+      'what is known of the destination is the state of devices alone, in which there is none of these';
+    return [{ ...placeOf(section), rule: 'not-checked', severity: 'note', message }];
+  }
   const others = destination.own.stream.sections.filter((other) => other.idstr === idstr);
   if (isSentAtTimes(section, others.length > 0, destination)) {
     const message =
@@ -85,6 +92,8 @@ function whatIsThere({ idstr }: Section, others: readonly Section[], { own, fact
   return elsewhere ? `; it has one at ${printable(elsewhere.idstr.slice(0, -name.length - 1))}` : '';
 }
 
+/** idstr of the section of RAM. */
+const RAM = 'ram';
 /** Sections that there is one of for each CPU. */
 const OF_CPUS = /^(cpu|cpu_common|apic|apic_common|kvm-apic|icp\/server)$/;
 
@@ -120,12 +129,15 @@ function isSentAtTimes(
   return vmsds.some(({ name, callbacks }) => name === idstr && callbacks.needed !== undefined);
 }
 
-function missingSections({ stream }: OpenedStream, { own }: Destination): Finding[] {
+function missingSections({ stream, sender }: OpenedStream, { own }: Destination): Finding[] {
   const sent = new Set(stream.sections.map(deviceKey));
   const names = new Set(stream.sections.map(({ idstr }) => idstr));
   const missing = (own?.stream.sections ?? []).filter(
     (section) =>
-      !sent.has(deviceKey(section)) && !names.has(section.idstr.slice(section.idstr.lastIndexOf('/') + 1)),
+      !sent.has(deviceKey(section)) &&
+      !names.has(section.idstr.slice(section.idstr.lastIndexOf('/') + 1)) &&
+      // Its blocks are compared.
+      !(sender && section.idstr === RAM),
   );
   // The state of devices alone has none of those that are sent in several parts.
   const isElsewhere = ({ scanner }: Section) => scanner !== undefined && isDeviceState(stream);

@@ -1,6 +1,6 @@
 import { printable } from '../bytes/diagnostic.ts';
 import { uuidText } from '../bytes/uuid.ts';
-import type { OpenedStream } from '../layout/open.ts';
+import { machineTypeOf, type OpenedStream } from '../layout/open.ts';
 import { QEMU_VM_CONFIGURATION } from '../stream/records.ts';
 import type { Destination } from './destination.ts';
 import type { Finding } from './finding.ts';
@@ -10,23 +10,25 @@ import { unknownTypeWords } from './version.ts';
 const VALIDATED_CAPABILITIES = ['x-ignore-shared', 'mapped-ram'];
 
 /** What stands before the first section. */
-export function checkConfiguration({ stream }: OpenedStream, destination: Destination): Finding[] {
+export function checkConfiguration(opened: OpenedStream, destination: Destination): Finding[] {
+  const { stream } = opened;
   const findings: Finding[] = [];
   const { configuration } = stream;
   const own = destination.own?.stream.configuration;
   const place = configuration && { section: 'configuration', range: configuration.range };
+  const machineType = machineTypeOf(opened);
+  const ownType = destination.own && machineTypeOf(destination.own);
+  if (machineType !== undefined && ownType !== undefined && machineType !== ownType) {
+    findings.push({
+      rule: 'machine-type',
+      severity: 'blocks',
+      ...place,
+      message: `machine type ${printable(machineType)}, and the destination is ${printable(ownType)}`,
+      says: `Machine type received is '${machineType}' and local is '${ownType}'`,
+      fix: `start the destination with -machine ${machineType}`,
+    });
+  }
   if (configuration && own) {
-    const { machineType } = configuration;
-    if (machineType !== own.machineType) {
-      findings.push({
-        rule: 'machine-type',
-        severity: 'blocks',
-        ...place,
-        message: `machine type ${printable(machineType)}, and the destination is ${printable(own.machineType)}`,
-        says: `Machine type received is '${machineType}' and local is '${own.machineType}'`,
-        fix: `start the destination with -machine ${machineType}`,
-      });
-    }
     const bits = configuration.targetPageBits;
     const ownBits = own.targetPageBits;
     if (bits !== undefined && ownBits !== undefined && bits !== ownBits) {
@@ -58,7 +60,7 @@ export function checkConfiguration({ stream }: OpenedStream, destination: Destin
         fix: 'the same -uuid at both sides, or the capability validate-uuid off at the source',
       });
     }
-  } else if (own && !configuration) {
+  } else if (own && !configuration && !opened.sender) {
     findings.push({
       rule: 'missing-configuration',
       ...(isDeviceState(stream)
@@ -74,7 +76,7 @@ export function checkConfiguration({ stream }: OpenedStream, destination: Destin
       says: 'Configuration section missing',
       fix: '-global migration.send-configuration=off at the destination, too',
     });
-  } else if (configuration && destination.own) {
+  } else if (configuration && destination.own && !destination.own.sender) {
     findings.push({
       rule: 'unexpected-configuration',
       severity: 'blocks',
@@ -83,8 +85,11 @@ export function checkConfiguration({ stream }: OpenedStream, destination: Destin
       says: unknownTypeWords(QEMU_VM_CONFIGURATION, destination.qemuVersion),
       fix: '-global migration.send-configuration=on at the destination, too',
     });
-  } else if (configuration && destination.tables?.schema.origin === 'binary') {
-    const { machineType } = configuration;
+  } else if (
+    machineType !== undefined &&
+    !destination.own &&
+    destination.tables?.schema.origin === 'binary'
+  ) {
     const known = destination.tables.schema.machineTypes;
     if (known.length > 0 && !known.includes(machineType)) {
       findings.push({

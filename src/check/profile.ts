@@ -17,16 +17,18 @@ import { MAX_SCHEMA_DEPTH, schemaOfJson } from '../schema/parse-schema.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
 import { schemaToJson } from '../schema/serialize-schema.ts';
 
-/** The only version of the format. */
-const VERSION = 1;
+/** The version of the format: a reader of profiles would take a capture for a whole stream. */
+const VERSIONS = { profile: 1, capture: 2 } as const;
 /** Brackets inside each other: those of a schema, and the one around it. */
 const MAX_DEPTH = MAX_SCHEMA_DEPTH + 1;
 const MAX_DEVICES = 100_000;
 const MAX_PROPERTIES = 10_000;
 const MAX_ROWS = 10_000;
 
-/** What is known of a destination VM: docs/profile.md has it member by member. */
+/** What is known of a VM: docs/profile.md has it member by member. */
 export interface Profile {
+  /** `profile`: of one that was started for it. `capture`: of one that runs, whose stream is the state of devices alone. */
+  readonly kind: 'profile' | 'capture';
   readonly qemu: {
     /** `11.1.3` */
     readonly version: string;
@@ -55,7 +57,7 @@ export interface Profile {
   readonly devices: readonly ProfileDevice[];
   /** Tables of the binary that ran; undefined where they could not be read. */
   readonly schema: QemuSchema | undefined;
-  /** The VM's own migration stream, without pages of RAM. */
+  /** The VM's own migration stream, without pages of RAM; of a capture what `xen-save-devices-state` writes. */
   readonly stream: Uint8Array;
 }
 
@@ -114,8 +116,9 @@ export interface ProfileVirtio {
 
 /** The published JSON of a profile, one line for each device. */
 export function serializeProfile(profile: Profile): string {
-  const { schema, stream, devices, ...facts } = profile;
-  const members: string[] = [`"version":${VERSION}`];
+  const { kind, schema, stream, devices, ...facts } = profile;
+  const members: string[] = [`"version":${VERSIONS[kind]}`];
+  if (kind !== 'profile') members.push(`"kind":${JSON.stringify(kind)}`);
   for (const [name, value] of Object.entries(facts)) members.push(`"${name}":${JSON.stringify(value)}`);
   members.push(
     `"devices":[\n${devices.map((device) => JSON.stringify(deviceToJson(device))).join(',\n')}\n]`,
@@ -150,14 +153,20 @@ export function parseProfile(json: string | Uint8Array, name = '<profile>'): Pro
 
 function readProfile(json: CheckedObject, name: string): Profile {
   if (json['format'] !== 'vmwalk-profile') throw new JsonProblem('"format" is not "vmwalk-profile"');
-  if (json['version'] !== VERSION) {
-    const found = printable(String(json['version'])).slice(0, 20);
-    throw new JsonProblem(`"version" is ${found}, this program reads ${VERSION}`);
+  const { version, kind = 'profile' } = json;
+  if (version !== VERSIONS.profile && version !== VERSIONS.capture) {
+    const found = printable(String(version)).slice(0, 20);
+    throw new JsonProblem(
+      `"version" is ${found}, this program reads ${VERSIONS.profile} and ${VERSIONS.capture}`,
+    );
   }
+  if (kind !== 'profile' && kind !== 'capture')
+    throw new JsonProblem('"kind" is neither "profile" nor "capture"');
   const qemu = asObject(json['qemu'], 'qemu');
   const bytes = decodeBase64(asText(json['stream'], 'stream'));
   if (!bytes) throw new JsonProblem('"stream" is no base64 text');
   return {
+    kind,
     qemu: {
       version: asText(qemu['version'], 'qemu.version'),
       package: asText(qemu['package'], 'qemu.package'),

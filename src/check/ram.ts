@@ -1,5 +1,5 @@
 import { printable } from '../bytes/diagnostic.ts';
-import type { OpenedStream } from '../layout/open.ts';
+import { type OpenedStream, ramBlocksOf } from '../layout/open.ts';
 import { ramSummaries } from '../ram/iterative.ts';
 import type { RamBlock } from '../ram/ram-block.ts';
 import type { Section } from '../stream/stream.ts';
@@ -30,18 +30,21 @@ export function checkRam(opened: OpenedStream, destination: Destination): Findin
   const refused = section && checkRamVersion(section, destination);
   if (refused) return [refused];
   const [summary] = ramSummaries(stream.sections);
-  const [own] = ramSummaries(destination.own?.stream.sections ?? []);
-  if (!summary || !own) return [];
+  const blocks = ramBlocksOf(opened);
+  const ownBlocks = destination.own && ramBlocksOf(destination.own);
+  if (!blocks || !ownBlocks) return [];
   const range = section?.records[0]?.range;
   const place = { section: RAM, ...(range ? { range } : {}) };
   const page = checkPageSize(opened, destination);
   if (page) return [{ ...place, ...page }];
-  const findings: Finding[] = checkRamRecords(summary, opened, destination).map((finding) => ({
-    ...place,
-    ...finding,
-  }));
-  const ours = new Map(own.blocks.map((block) => [block.idstr, block]));
-  for (const block of summary.blocks) {
+  const findings: Finding[] = (summary ? checkRamRecords(summary, opened, destination) : []).map(
+    (finding) => ({
+      ...place,
+      ...finding,
+    }),
+  );
+  const ours = new Map(ownBlocks.map((block) => [block.idstr, block]));
+  for (const block of blocks) {
     const local = ours.get(block.idstr);
     ours.delete(block.idstr);
     if (!local) {

@@ -185,12 +185,13 @@ async function capture(qemu: string, text: string): Promise<Opened> {
 }
 
 async function open(
-  { source, openOptions }: VmInput,
+  { source, openOptions, description }: VmInput,
   { knowledge, place, fullScan, ram, spool }: SideOptions,
 ): Promise<Opened> {
   const progress = progressLine(source.size);
   const options: VmOptions = {
     schemas: packagedSchemas,
+    ...description,
     ...(await openKnowledge(knowledge)),
     ...(ram ? { memory: nodeMemory(spool) } : skipRam({ fullScan, offset: place.offset })),
     ...openOptions,

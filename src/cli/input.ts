@@ -36,6 +36,7 @@ export function withVm<T>(
     const progress = progressLine(input.source.size);
     const vm = await openVm(input.source, {
       schemas: packagedSchemas,
+      ...input.description,
       ...options,
       ...input.openOptions,
       onProgress: progress.update,

@@ -30,6 +30,13 @@ export function parseOffset(text: string): number {
   return offset;
 }
 
+export function parsePid(text: string): number {
+  const pid = Number(text);
+  if (!Number.isSafeInteger(pid) || pid < 1)
+    throw new InvalidArgumentError('the id of a process is expected');
+  return pid;
+}
+
 export function parseSeconds(text: string): number {
   const seconds = Number(text);
   if (!(seconds > 0) || seconds > MAX_SECONDS)

@@ -12,6 +12,7 @@ const MAX_LAYERS = 8;
 export interface ContainerLayer {
   readonly kind: string;
   readonly xml: string | undefined;
+  readonly capture: string | undefined;
   readonly details: Readonly<Record<string, string | number | boolean>>;
 }
 
@@ -73,7 +74,8 @@ export async function unwrap(
       if (container.holdsSeveral) selector = undefined;
       source = content.source;
       diagnostics.push(...content.diagnostics);
-      const layer = { kind: container.kind, xml: content.xml, details: content.details ?? {} };
+      const { xml, capture, details = {} } = content;
+      const layer = { kind: container.kind, xml, capture, details };
       layers.push(layer);
       if (options.isEnough?.(layer)) return { source, layers, diagnostics, close };
     }

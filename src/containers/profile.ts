@@ -13,12 +13,13 @@ export const MAX_PROFILE = 64 << 20;
 /** As deep as a profile is allowed to be where it is read whole. */
 const MAX_DEPTH = 1000;
 
-/** A profile of a destination VM (docs/profile.md), for its own state: the stream in it, whose RAM pages are left out. */
+/** A profile or a capture of a VM (docs/profile.md), for its own state: the stream in it, without RAM pages. */
 export const profile: Container = {
   kind: 'profile',
   matches: (head) => decodeText(head.subarray(0, PROFILE_START.length)) === PROFILE_START,
   async open(source) {
-    const { stream } = await readMembers(source);
+    const text = await readText(source);
+    const { stream, kind } = parseMembers(source, text);
     const bytes = typeof stream === 'string' ? decodeBase64(stream) : undefined;
     if (!bytes) throw bad(source, 'its "stream" is no base64 text');
     return {
@@ -28,13 +29,20 @@ export const profile: Container = {
           Promise.resolve({ offset: undefined, length: Math.max(0, bytes.length - offset) }),
       },
       diagnostics: [],
+      ...(kind === 'capture' ? { capture: text, details: { kind } } : {}),
     };
   },
 };
 
-async function readMembers(source: FinishedSource): Promise<{ readonly stream?: unknown }> {
+async function readText(source: FinishedSource): Promise<string> {
   if (source.size > MAX_PROFILE) throw bad(source, `it has ${source.size} bytes, more than can be`);
-  const text = decodeText(await readExactly(source, 0, source.size));
+  return decodeText(await readExactly(source, 0, source.size));
+}
+
+function parseMembers(
+  source: FinishedSource,
+  text: string,
+): { readonly stream?: unknown; readonly kind?: unknown } {
   const excess = excessOfJson(text, MAX_DEPTH);
   if (excess !== undefined) throw bad(source, excess);
   try {

@@ -10,6 +10,7 @@ import { type MemoryOptions, PageIndexBuilder } from '../memory/page-index-build
 import { RamChannels } from '../ram/channels.ts';
 import { findIterativeScanner, type IterativeScanner, ramSummaries } from '../ram/iterative.ts';
 import { joinSinks, type PageSink } from '../ram/page-sink.ts';
+import type { RamBlock } from '../ram/ram-block.ts';
 import { findDevice, type Schema, structLength } from '../schema/schema.ts';
 import { type JsonObject, parseVmdesc } from '../schema/vmdesc.ts';
 import type { SectionRecord } from '../stream/records.ts';
@@ -34,6 +35,8 @@ export interface OpenOptions {
   readonly tables?: SchemaTables;
   /** What is known of custom VMStateInfos: `withInfos` adds one's own to those that vmwalk knows. */
   readonly infos?: Infos | undefined;
+  /** The VM that it was captured of, where more is known of it. */
+  readonly sender?: Sender | undefined;
   /** Do not use the stream's own description. */
   readonly ignoreVmdesc?: boolean;
   /**
@@ -48,9 +51,17 @@ export interface OpenOptions {
   onProgress?(offset: number): void;
 }
 
+/** What is known of the VM that a stream comes from and the stream does not say: of a capture of its devices alone. */
+export interface Sender {
+  /** With version: `pc-q35-11.1`. */
+  readonly machineType: string;
+  readonly ramBlocks: readonly RamBlock[];
+}
+
 /** A stream, framed, and what its bytes may mean. */
 export interface OpenedStream {
   readonly source: FinishedSource;
+  readonly sender?: Sender | undefined;
   readonly stream: Stream<IterativeScanner>;
   /** Undefined when the stream has no usable vmdesc. */
   readonly schema: Schema | undefined;
@@ -114,6 +125,7 @@ export async function openStream(from: ByteSource, options: OpenOptions = {}): P
   }
   return {
     source,
+    sender: options.sender,
     stream,
     schema: described?.schema,
     tables,
@@ -217,6 +229,23 @@ export function undescribedSections({ schema, stream }: Pick<OpenedStream, 'sche
     ({ scanner, records, idstr, instanceId, occurrence }) =>
       !scanner && records.length === 1 && !(schema && findDevice(schema, idstr, instanceId, occurrence)),
   );
+}
+
+/** The machine type as the stream, or what is known of its sender, has it. */
+export function machineTypeOf({
+  stream,
+  sender,
+}: Pick<OpenedStream, 'stream' | 'sender'>): string | undefined {
+  return stream.configuration?.machineType ?? sender?.machineType;
+}
+
+/** The RAMBlocks that the stream, or what is known of its sender, lists; undefined where neither does. */
+export function ramBlocksOf({
+  stream,
+  sender,
+}: Pick<OpenedStream, 'stream' | 'sender'>): readonly RamBlock[] | undefined {
+  const [summary] = ramSummaries(stream.sections);
+  return summary?.blocks ?? sender?.ramBlocks;
 }
 
 /** The layout of one section. */

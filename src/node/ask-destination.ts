@@ -9,7 +9,7 @@ import { readDevices } from './qom-devices.ts';
 const MAX_CPUS = 1 << 20;
 
 /** What a QEMU whose machine is stopped tells of it over QMP. */
-export type DestinationAnswers = Omit<Profile, 'commandLine' | 'messages' | 'schema' | 'stream'>;
+export type DestinationAnswers = Omit<Profile, 'kind' | 'commandLine' | 'messages' | 'schema' | 'stream'>;
 
 /** What a migration depends on. */
 export type MigrationAnswers = Pick<Profile, 'capabilities' | 'ramBlocks'>;

@@ -44,6 +44,7 @@ export function captureProfile(command: readonly string[], options: CaptureOptio
     // QEMU has crashed here: nothing is asked of it afterwards.
     const devices = await withVirtioFeatures(qmp, destination, warnings);
     const profile: Profile = {
+      kind: 'profile',
       ...checkedAnswers({ ...destination, devices }),
       commandLine: command,
       messages: qemu.messages,
@@ -66,7 +67,14 @@ function dividedByZero({ message, lines, signal }: QemuEnded): QemuEnded {
 
 /** What QEMU told, as a profile is read again. Throws Error where a profile cannot hold it. */
 export function checkedAnswers(answers: DestinationAnswers): DestinationAnswers {
-  const profile = { ...answers, commandLine: [], messages: [], schema: undefined, stream: new Uint8Array(0) };
+  const profile: Profile = {
+    ...answers,
+    kind: 'profile',
+    commandLine: [],
+    messages: [],
+    schema: undefined,
+    stream: new Uint8Array(0),
+  };
   try {
     parseProfile(serializeProfile(profile));
     return answers;

@@ -4,6 +4,12 @@ export { extractSchema, type QemuSources } from '../extract/extract-schema.ts';
 export { readBaseline } from './baseline-file.ts';
 export { type BuiltinSchema, builtinSchemas } from './builtin-schema-index.ts';
 export { type Capture, type CaptureOptions, captureProfile } from './capture-profile.ts';
+export {
+  CaptureRefused,
+  captureRunning,
+  type RunningCapture,
+  type RunningCaptureOptions,
+} from './capture-running.ts';
 export { openSide, type SideOptions } from './compat-side.ts';
 export type { WrittenCore } from './core-file.ts';
 export { writeCore } from './core-file.ts';
@@ -21,6 +27,7 @@ export {
 export { type FileSource, openFile } from './file-source.ts';
 export { nodeInflater } from './inflater.ts';
 export { learnSchemaOfFiles } from './learn-schema.ts';
+export type { Monitor, ReadAnswer } from './monitor.ts';
 export { nodeMemory } from './node-memory.ts';
 export { type DestinationFiles, type OpenedDestination, openDestination } from './open-destination.ts';
 export { type Input, type InputOptions, openInput } from './open-input.ts';
@@ -32,8 +39,10 @@ export { packagedSchemas } from './packaged-schemas.ts';
 export { drawingPng } from './png.ts';
 export { compressProfile, openProfile, writeProfileFile } from './profile-file.ts';
 export { findQemuModules } from './qemu-modules.ts';
+export { QmpVm, type QmpVmOptions } from './qmp-vm.ts';
 export { writeRamMap } from './ram-map-file.ts';
 export { type RoundtripOptions, roundtrip } from './roundtrip.ts';
+export type { RunningProcess, RunningVm, SavedDevices, SaveOptions } from './running-vm.ts';
 export type { MigrationProgress } from './save-state.ts';
 export {
   extractSchemaOfFile,

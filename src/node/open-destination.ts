@@ -10,6 +10,7 @@ import { openInput } from './open-input.ts';
 import { packagedSchemas } from './packaged-schemas.ts';
 import { readProfile } from './profile-file.ts';
 import { openSchema } from './schema-file.ts';
+import { knowledgeOfCapture } from './vm-input.ts';
 
 /** Bytes that tell whether a file is a profile. */
 const MAX_HEAD = 64;
@@ -66,7 +67,8 @@ export async function destinationOfProfile(
 ): Promise<Destination> {
   const tables = given ?? (profile.schema && new SchemaTables(profile.schema));
   const own = await openVm(memorySource(profile.stream, name), {
-    pagesLeftOut: true,
+    pagesLeftOut: profile.kind === 'profile',
+    sender: knowledgeOfCapture(profile).sender,
     ...(tables ? { tables } : {}),
   });
   return new Destination({

@@ -34,6 +34,7 @@ export async function openVm(file: string, options: FileVmOptions = {}): Promise
   try {
     const vm = await openVmOf(input.source, {
       schemas: packagedSchemas,
+      ...input.description,
       ...tables,
       ...rest,
       ...input.openOptions,

@@ -35,6 +35,8 @@ export type Pieces = Iterable<Uint8Array | string> | AsyncIterable<Uint8Array | 
 const TURN_AFTER = 1 << 20;
 /** Names of open files, as shells give them for >(...). */
 const DESCRIPTOR = /^(?:\/dev\/fd|\/proc\/self\/fd)\/(\d+)$/;
+/** Permissions of what is written, before the umask. */
+const PUBLIC = 0o666;
 /** What link says where the file system has no hard links. */
 const NO_LINKS: ReadonlySet<string> = new Set([
   'EPERM',
@@ -131,8 +133,8 @@ export class OutputFile {
   readonly #done: () => void;
   #isOpen = true;
 
-  /** Throws OutputError. */
-  constructor(path: string, existing: Existing) {
+  /** `mode` is who may read and write it, before the umask. Throws OutputError. */
+  constructor(path: string, existing: Existing, mode = PUBLIC) {
     checkOutput(path, existing, true);
     this.#path = path;
     this.#existing = existing;
@@ -140,7 +142,7 @@ export class OutputFile {
     // Before there is a file: the process may end at any time.
     this.#done = whenProcessEnds(() => rmSync(this.#temporary, { force: true }));
     try {
-      this.fd = openSync(this.#temporary, newFile(), 0o666);
+      this.fd = openSync(this.#temporary, newFile(), mode);
     } catch (error) {
       this.#done();
       throw cannotWrite(path, failureReason(error), error);
@@ -205,12 +207,17 @@ export class OutputFile {
 
 /**
  * Writes a whole file from its start to its end. A pipe or a character device (`/dev/null`, `/dev/stdout`) is written to
- * as it is. Returns how many bytes it has. Throws OutputError, or what `pieces` throws; then nothing is left.
+ * as it is. `mode` is who may read and write it, before the umask. Returns how many bytes it has. Throws OutputError, or what `pieces` throws; then nothing is left.
  */
-export async function writeOutput(path: string, pieces: Pieces, existing: Existing): Promise<number> {
+export async function writeOutput(
+  path: string,
+  pieces: Pieces,
+  existing: Existing,
+  mode = PUBLIC,
+): Promise<number> {
   const target = sequentialTarget(path);
   if (target !== undefined) return writeSequential(path, target, pieces);
-  const file = new OutputFile(path, existing);
+  const file = new OutputFile(path, existing, mode);
   try {
     const size = await writePieces(file.fd, pieces);
     file.finish();
@@ -290,7 +297,7 @@ export class OutputFolder {
   /** Makes a file of this name and opens it for reading and writing. Throws OutputError. */
   open(name: string): number {
     try {
-      return openSync(join(this.#partial, name), newFile(), 0o666);
+      return openSync(join(this.#partial, name), newFile(), PUBLIC);
     } catch (error) {
       throw this.failure(error, name);
     }

@@ -27,7 +27,14 @@ export function compressProfile(profile: Profile): Promise<Buffer> {
   return promisify(gzip)(serializeProfile(profile), { level: 9 });
 }
 
-/** Writes a profile, compressed. Returns how many bytes it has. Throws when the file exists already. */
+/** A capture has registers of a guest in it: nobody else may read it. */
+const PRIVATE = 0o600;
+
+/**
+ * Writes a profile, compressed; of a capture only its owner may read it. Returns how many bytes it has. Throws when the
+ * file exists already.
+ */
 export async function writeProfileFile(path: string, profile: Profile): Promise<number> {
-  return writeOutput(path, [await compressProfile(profile)], 'keep');
+  const mode = profile.kind === 'capture' ? PRIVATE : undefined;
+  return writeOutput(path, [await compressProfile(profile)], 'keep', mode);
 }

@@ -41,20 +41,22 @@ interface Waiting {
 
 /**
  * A connection to QEMU's machine protocol (https://www.qemu.org/docs/master/interop/qmp-spec.html), as little of it as
- * is needed: commands may be under way together, events are not looked at. Integers too large for a number are their
+ * is needed: commands may be under way together, of events the names are taken. Integers too large for a number are their
  * decimal text.
  */
 export class Qmp implements Monitor {
   readonly #socket: Socket;
   readonly #limit: StepLimit | undefined;
+  readonly #onEvent: ((name: unknown) => void) | undefined;
   readonly #lines = new QmpLines();
   readonly #waiting = new Map<unknown, Waiting>();
   #lastId = 0;
   #closed: QmpClosed | undefined;
 
-  private constructor(socket: Socket, limit: StepLimit | undefined) {
+  private constructor(socket: Socket, limit?: StepLimit, onEvent?: (name: unknown) => void) {
     this.#socket = socket;
     this.#limit = limit;
+    this.#onEvent = onEvent;
     socket.setNoDelay(true);
     socket.on('data', (bytes: Uint8Array) => this.#receive(bytes));
     socket.on('error', ({ message }) => this.#close(`the connection to QEMU broke (${message})`, true));
@@ -64,11 +66,12 @@ export class Qmp implements Monitor {
   }
 
   /**
-   * Waits for the greeting of QEMU, and makes it take commands. The limit counts how long it takes for each answer.
-   * Throws QmpClosed, also where what is there does not speak QMP, and QmpError.
+   * Waits for the greeting of QEMU, and makes it take commands. The limit counts how long it takes for each answer;
+   * `onEvent` is called with the name of each event. Throws QmpClosed, also where what is there does not speak QMP, and
+   * QmpError.
    */
-  static async open(socket: Socket, limit?: StepLimit): Promise<Qmp> {
-    const qmp = new Qmp(socket, limit);
+  static async open(socket: Socket, limit?: StepLimit, onEvent?: (name: unknown) => void): Promise<Qmp> {
+    const qmp = new Qmp(socket, limit, onEvent);
     await qmp.#answer('QMP', 'its greeting', limit?.begin('waiting for its greeting'));
     await qmp.execute('qmp_capabilities');
     return qmp;
@@ -79,11 +82,13 @@ export class Qmp implements Monitor {
     args: object = {},
     read?: ReadAnswer<Result>,
   ): Promise<Result> {
-    if (this.#closed) throw this.#closed;
-    const id = ++this.#lastId;
-    const answer = this.#answer(id, command, this.#limit?.begin(`answering ${stepName(command, args)}`));
-    this.#socket.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
-    return readAnswer(await answer, stepName(command, args), read);
+    const step = this.#limit?.begin(`answering ${stepName(command, args)}`);
+    return readAnswer(await this.#send(command, args, step), stepName(command, args), read);
+  }
+
+  /** Runs a command that takes as long as it takes. Throws as `execute` does. */
+  async executeUnlimited(command: string, args: object): Promise<void> {
+    await this.#send(command, args, undefined);
   }
 
   monitor(line: string): Promise<string> {
@@ -102,6 +107,17 @@ export class Qmp implements Monitor {
 
   close(): void {
     this.#socket.destroy();
+  }
+
+  #send(command: string, args: object, step: LimitedStep | undefined): Promise<unknown> {
+    if (this.#closed) {
+      step?.end();
+      return Promise.reject(this.#closed);
+    }
+    const id = ++this.#lastId;
+    const answer = this.#answer(id, command, step);
+    this.#socket.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
+    return answer;
   }
 
   #answer(id: unknown, command: string, step: LimitedStep | undefined): Promise<unknown> {
@@ -125,7 +141,10 @@ export class Qmp implements Monitor {
 
   #take(message: Readonly<Record<string, unknown>>): void {
     const { error, event, id = 'QMP' in message ? 'QMP' : undefined } = message;
-    if (event !== undefined) return;
+    if (event !== undefined) {
+      this.#onEvent?.(event);
+      return;
+    }
     const desc = error === undefined ? undefined : textOfError(error);
     const waiting = this.#waiting.get(id);
     if (!waiting) {

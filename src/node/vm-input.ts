@@ -1,6 +1,8 @@
 import { DecodeError } from '../bytes/diagnostic.ts';
 import type { FinishedSource } from '../bytes/source.ts';
+import type { Profile } from '../check/profile.ts';
 import { profile as profileContainer } from '../containers/profile.ts';
+import { SchemaTables } from '../layout/tables.ts';
 import type { VmOptions } from '../vm/vm.ts';
 import { type Input, type InputOptions, openInput } from './open-input.ts';
 
@@ -16,7 +18,12 @@ export interface VmPlace {
 export interface VmInput {
   readonly source: FinishedSource;
   /** How it is opened, by what is known of it from outside. */
-  readonly openOptions: Pick<VmOptions, 'channels' | 'pagesLeftOut' | 'containers' | 'diagnostics'>;
+  readonly openOptions: Pick<
+    VmOptions,
+    'channels' | 'pagesLeftOut' | 'containers' | 'diagnostics' | 'sender'
+  >;
+  /** What the file has to describe its stream, where it is not told otherwise. */
+  readonly description: Pick<VmOptions, 'tables'>;
   close(): Promise<void>;
 }
 
@@ -31,7 +38,9 @@ export async function openVmInput(
   const close = async () => {
     for (const each of [input, ...channels]) await each.close();
   };
+  let capture: CaptureKnowledge = {};
   try {
+    capture = await captureKnowledge(input, file);
     if (channel) {
       const { openChannels } = await import('./channel-files.ts');
       channels = await openChannels(channel);
@@ -44,11 +53,35 @@ export async function openVmInput(
     source: input.source,
     openOptions: {
       ...(channel ? { channels: channels.map(({ source }) => source) } : {}),
+      sender: capture.sender,
       pagesLeftOut: input.layers.some(({ kind }) => kind === profileContainer.kind),
       containers: input.layers,
       diagnostics: [input, ...channels].flatMap(({ diagnostics }) => diagnostics),
     },
+    description: capture.tables ? { tables: capture.tables } : {},
     close,
+  };
+}
+
+type CaptureKnowledge = Pick<VmOptions, 'sender' | 'tables'>;
+
+/** What a capture tells of the VM beside its stream. Throws DecodeError `bad-profile`. */
+async function captureKnowledge({ layers }: Input, file: string): Promise<CaptureKnowledge> {
+  const text = layers.find(({ capture }) => capture !== undefined)?.capture;
+  if (text === undefined) return {};
+  // Loaded only here: most files are no captures.
+  const { parseProfile } = await import('../check/profile.ts');
+  return knowledgeOfCapture(parseProfile(text, file));
+}
+
+/** What a profile tells that its stream does not: of a capture. */
+export function knowledgeOfCapture(profile: Profile): CaptureKnowledge {
+  if (profile.kind !== 'capture') return {};
+  const { machineType, ramBlocks, schema } = profile;
+  const blocks = ramBlocks.map(({ name, usedLength }) => ({ idstr: name, length: usedLength }));
+  return {
+    sender: { machineType, ramBlocks: blocks },
+    ...(schema ? { tables: new SchemaTables(schema) } : {}),
   };
 }
 

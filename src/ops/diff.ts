@@ -2,7 +2,7 @@ import type { Diagnostic } from '../bytes/diagnostic.ts';
 import { DiagnosticList } from '../bytes/diagnostic-list.ts';
 import { rangeLength } from '../bytes/range.ts';
 import { knowledgeOf, type Layout, type LayoutNode, type LeafNode, type StructNode } from '../layout/node.ts';
-import { configurationLayout, layoutOf, type OpenedStream } from '../layout/open.ts';
+import { configurationLayout, layoutOf, machineTypeOf, type OpenedStream } from '../layout/open.ts';
 import { CONFIGURATION_SECTION } from '../layout/section.ts';
 import type { PageHashes } from '../memory/page-hashes.ts';
 import type { IterativeScanner } from '../ram/iterative.ts';
@@ -356,11 +356,12 @@ function sideOf({ root, versionId }: Layout): SectionSide {
   return { offset: root.start, size: rangeLength(root), versionId, vmsdName: root.vmsdName };
 }
 
-function describe({ source, stream }: OpenedStream, diagnostics: readonly Diagnostic[]): DiffedStream {
+function describe(opened: OpenedStream, diagnostics: readonly Diagnostic[]): DiffedStream {
+  const { source, stream } = opened;
   return {
     name: source.name,
     size: source.size,
-    machineType: stream.configuration?.machineType,
+    machineType: machineTypeOf(opened),
     sections: stream.sections.length,
     diagnostics,
   };

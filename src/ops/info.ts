@@ -5,7 +5,7 @@ import { type FinishedSource, locate } from '../bytes/source.ts';
 import type { ContainerLayer } from '../containers/open.ts';
 import { childrenOf, isUniform } from '../layout/children.ts';
 import type { LayoutNode, Shape } from '../layout/node.ts';
-import { layouts, type OpenedStream, undescribedSections } from '../layout/open.ts';
+import { layouts, type OpenedStream, type Sender, undescribedSections } from '../layout/open.ts';
 import type { IterativeSummary } from '../ram/iterative.ts';
 import type {
   BoundaryOrigin,
@@ -27,6 +27,8 @@ export interface StreamInfo {
   /** Version of the stream format. */
   readonly version: 3;
   readonly configuration: Configuration | undefined;
+  /** What is known of the VM that the stream does not say: of a capture. */
+  readonly sender: Sender | undefined;
   readonly pageSize: PageSize | undefined;
   /** RunState of the VM when its state was saved: `running`, `paused`, …; undefined where it was not sent. */
   readonly runState: string | undefined;
@@ -175,6 +177,7 @@ export async function streamInfo(opened: ContainedStream, options: InfoOptions =
       targetPageBits: stream.configuration.targetPageBits,
       uuid: stream.configuration.uuid,
     },
+    sender: opened.sender,
     pageSize: streamPageSize(opened),
     runState,
     footers: stream.footers,

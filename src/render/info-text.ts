@@ -58,10 +58,15 @@ export function severityText(severity: Severity, style: Style): string {
 }
 
 function facts(info: StreamInfo): [string, string][] {
-  const { configuration, pageSize, schema } = info;
+  const { configuration, sender, pageSize, schema } = info;
   const rows: [string, string][] = info.containers.map((layer) => ['container', containerText(layer)]);
   rows.push(['stream', `QEMU migration stream, version ${info.version}`]);
-  rows.push(['machine type', configuration ? printable(configuration.machineType) : 'not sent']);
+  const machineType = configuration?.machineType ?? sender?.machineType;
+  rows.push(['machine type', machineType === undefined ? 'not sent' : printable(machineType)]);
+  if (sender) {
+    const bytes = sender.ramBlocks.reduce((sum, { length }) => sum + length, 0);
+    rows.push(['ram', `not captured: ${sender.ramBlocks.length} blocks, ${formatSize(bytes)}`]);
+  }
   if (configuration?.capabilities) {
     const names = configuration.capabilities.map(printable).join(', ');
     rows.push(['capabilities', names === '' ? 'none' : names]);

@@ -13,6 +13,7 @@ import { readFixture } from '../fixtures.ts';
 
 const stream = new Uint8Array(readFixture('qemu-7.2-avr-uno'));
 const profile: Profile = {
+  kind: 'profile',
   qemu: { version: '7.2.22', package: 'Debian 1:7.2+dfsg-7' },
   target: 'avr',
   machineType: 'arduino-uno',
@@ -84,7 +85,8 @@ test.each<[string, string, string]>([
   ['nothing', '', 'no usable profile: it is not valid JSON'],
   ['a number', '1', 'the file is not an object'],
   ['another format', '{"format":"vmwalk-schema"}', '"format" is not "vmwalk-profile"'],
-  ['another version', changed((json) => (json.version = 2)), '"version" is 2, this program reads 1'],
+  ['another version', changed((json) => (json.version = 3)), '"version" is 3, this program reads 1 and 2'],
+  ['another kind', changed((json) => (json.kind = 'x')), '"kind" is neither "profile" nor "capture"'],
   ['no stream', changed((json) => delete json.stream), '"stream" is not a string'],
   ['a stream that is none', changed((json) => (json.stream = 'A')), '"stream" is no base64 text'],
   ['a negative size', changed((json) => (json.ramBlocks[0].maxLength = -1)), '"ramBlocks[0].maxLength"'],

@@ -859,6 +859,7 @@ function elf(kind: 'vmsds' | 'fields' | 'symbols' | 'strings' | 'code', size: nu
 function profile(devices: number, properties: number): Uint8Array {
   return Buffer.from(
     serializeProfile({
+      kind: 'profile',
       qemu: { version: '7.2.22', package: '' },
       target: 'x86_64',
       machineType: MACHINE,

@@ -117,6 +117,7 @@ export const dumpVmstate: Target = {
 
 async function smallProfile(): Promise<Profile> {
   return {
+    kind: 'profile',
     qemu: { version: '7.2.22', package: '' },
     target: 'avr',
     machineType: 'arduino-uno',

@@ -1,0 +1,134 @@
+import { memorySource } from '../bytes/source.ts';
+import { isDeviceState } from '../check/configuration.ts';
+import type { Profile } from '../check/profile.ts';
+import type { QemuSchema } from '../schema/qemu-schema.ts';
+import { openVm } from '../vm/vm.ts';
+import { askDestination, type DestinationAnswers } from './ask-destination.ts';
+import {
+  askRunState,
+  reasonsOfActivity,
+  reasonsOfDevices,
+  reasonsOfDisks,
+  SUSPENDED,
+} from './capture-guards.ts';
+import { checkedAnswers } from './capture-profile.ts';
+import type { Monitor } from './monitor.ts';
+import { QmpError } from './qmp.ts';
+import type { RunningVm, SavedDevices } from './running-vm.ts';
+
+export interface RunningCaptureOptions {
+  /** Go on where it could hurt; the reasons are warnings then. */
+  readonly force?: boolean | undefined;
+  /** The tables of its QEMU, where those of the running program are not to be had or not wanted. */
+  readonly schema?: QemuSchema | undefined;
+  /** Called with each thing that one should know, when it is known. */
+  onWarning?(message: string): void;
+}
+
+export interface RunningCapture {
+  readonly profile: Profile;
+  /** How long the VM stood still at the most, in milliseconds; 0 where it did not run. */
+  readonly pause: number;
+  /** Whether the VM ran before. */
+  readonly wasRunning: boolean;
+}
+
+/** The VM had better not be captured now; each reason is a line. */
+export class CaptureRefused extends Error {
+  readonly reasons: readonly string[];
+
+  constructor(name: string, reasons: readonly string[]) {
+    super(`${name}: not captured, as ${reasons.join('; ')}`);
+    this.reasons = reasons;
+  }
+}
+
+/**
+ * Takes the state of all devices of a VM that runs, or is paused, and all that is known of it. The VM stands still while
+ * QEMU writes, and goes on. Throws CaptureRefused where that could hurt it, and what QEMU says.
+ */
+export async function captureRunning(
+  vm: RunningVm,
+  options: RunningCaptureOptions = {},
+): Promise<RunningCapture> {
+  const { monitor, name } = vm;
+  const warn = options.onWarning ?? (() => {});
+  const refuse = (reasons: readonly string[]) => {
+    if (reasons.length === 0) return;
+    if (!options.force || reasons.includes(SUSPENDED)) throw new CaptureRefused(name, reasons);
+    for (const reason of reasons) warn(`${name}: ${reason}`);
+  };
+  refuse(await reasonsOfActivity(monitor));
+  const answers = checkedAnswers(await askDestination(monitor));
+  refuse(await reasonsOfDevices(monitor, answers.devices));
+  const facts = await processFacts(vm, answers, options.schema, warn);
+  // What is asked of it takes seconds: it may do something else by now.
+  refuse([...(await reasonsOfActivity(monitor)), ...(await reasonsOfDisks(monitor, answers.devices))]);
+  const wasRunning = (await askRunState(monitor)) === 'running';
+  const saved = await save(vm, wasRunning, warn);
+  await checkState(saved.state, name);
+  const profile: Profile = { ...answers, ...facts, kind: 'capture', messages: [], stream: saved.state };
+  return { profile, pause: wasRunning ? saved.milliseconds : 0, wasRunning };
+}
+
+/** What started it, and its tables: what is missing is a warning. */
+async function processFacts(
+  vm: RunningVm,
+  { qemu }: DestinationAnswers,
+  given: QemuSchema | undefined,
+  warn: (message: string) => void,
+): Promise<Pick<Profile, 'commandLine' | 'schema'>> {
+  let commandLine: readonly string[] = [];
+  let schema = given;
+  try {
+    const found = await vm.process();
+    commandLine = found.commandLine;
+    schema ??= await found.schema();
+  } catch (error) {
+    const missing = commandLine.length > 0 ? 'the tables of its QEMU are' : 'its command line and tables are';
+    warn(`${vm.name}: ${missing} not in the capture: ${(error as Error).message}`);
+  }
+  // `7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)`
+  const [version] = schema?.qemuVersion?.split(' ') ?? [];
+  if (version !== undefined && version !== qemu.version) {
+    warn(`${vm.name}: the tables are those of QEMU ${version}, and ${qemu.version} runs: left out`);
+    schema = undefined;
+  }
+  return { commandLine, schema };
+}
+
+async function save(
+  vm: RunningVm,
+  wasRunning: boolean,
+  warn: (message: string) => void,
+): Promise<SavedDevices> {
+  try {
+    const saved = await vm.saveDevices({
+      onWaiting(milliseconds) {
+        warn(
+          `${vm.name}: QEMU has not answered for ${Math.round(milliseconds / 1000)} s: the VM stands still until all requests of its disks are done, and goes on then`,
+        );
+      },
+    });
+    if (wasRunning) await ensureRunning(vm.monitor, vm.name, warn);
+    return saved;
+  } catch (error) {
+    // What QEMU refuses may leave the VM as it was; there is no asking where the connection is gone.
+    if (wasRunning && error instanceof QmpError) await ensureRunning(vm.monitor, vm.name, warn);
+    throw error;
+  }
+}
+
+/** QEMU makes the VM go on by itself; where it has not, it is told to. */
+async function ensureRunning(monitor: Monitor, name: string, warn: (message: string) => void): Promise<void> {
+  if ((await askRunState(monitor)) !== 'save-vm') return;
+  warn(`${name}: QEMU did not make the VM go on: it was told to (cont)`);
+  await monitor.execute('cont');
+}
+
+/** Throws Error where QEMU wrote something else, or not all. */
+async function checkState(state: Uint8Array, name: string): Promise<void> {
+  const { stream } = await openVm(memorySource(state, `what QEMU wrote of ${name}`));
+  if (!isDeviceState(stream) || !stream.records.some(({ kind }) => kind === 'eof'))
+    throw new Error(`${name}: what QEMU wrote is not the whole state of its devices`);
+}

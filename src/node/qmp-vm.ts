@@ -1,0 +1,138 @@
+import { connect, type Socket } from 'node:net';
+import { printable } from '../bytes/printable.ts';
+import type { Monitor } from './monitor.ts';
+import { pidOfListener } from './pid-of-listener.ts';
+import { factsOfProcess } from './process-facts.ts';
+import { Qmp, QmpClosed } from './qmp.ts';
+import {
+  type RunningProcess,
+  type RunningVm,
+  SAVE_COMMAND,
+  type SavedDevices,
+  type SaveOptions,
+} from './running-vm.ts';
+import { StateFolder } from './state-folder.ts';
+import { DEFAULT_STEP_LIMIT, StepLimit } from './step-limit.ts';
+import { failureReason } from './system-error.ts';
+
+export interface QmpVmOptions {
+  /** Milliseconds for each answer. */
+  readonly timeout?: number | undefined;
+  /** QEMU's process, where it is not found by who listens on the socket. */
+  readonly pid?: number | undefined;
+}
+
+/** A VM whose QEMU listens on a socket of its machine protocol: `-qmp unix:PATH,server=on,wait=off`, or on TCP. */
+export class QmpVm implements RunningVm {
+  readonly name: string;
+  readonly monitor: Monitor;
+  readonly #qmp: Qmp;
+  readonly #limit: StepLimit;
+  readonly #timeout: number;
+  readonly #pid: number | undefined;
+  readonly #resumed: { onResume: (() => void) | undefined };
+
+  private constructor(
+    name: string,
+    qmp: Qmp,
+    limit: StepLimit,
+    timeout: number,
+    pid: number | undefined,
+    resumed: { onResume: (() => void) | undefined },
+  ) {
+    this.name = name;
+    this.monitor = qmp;
+    this.#qmp = qmp;
+    this.#limit = limit;
+    this.#timeout = timeout;
+    this.#pid = pid;
+    this.#resumed = resumed;
+  }
+
+  /**
+   * Connects to PATH, `unix:PATH`, `HOST:PORT` or `tcp:HOST:PORT`. Throws Error, with the reason, where nobody listens, where
+   * the monitor is in use, and where what answers does not speak QMP.
+   */
+  static async connect(address: string, options: QmpVmOptions = {}): Promise<QmpVm> {
+    const { timeout = DEFAULT_STEP_LIMIT } = options;
+    const name = printable(address);
+    const target = parseAddress(address);
+    const pid = options.pid ?? ('path' in target ? await pidOfListener(target.path) : undefined);
+    let qmp: Qmp | undefined;
+    let socket: Socket | undefined;
+    let isTooSlow = false;
+    const limit = new StepLimit(timeout, (step) => {
+      isTooSlow = true;
+      if (qmp) qmp.giveUp(`${name}: QEMU took longer than ${timeout / 1000} s`);
+      else socket?.destroy(new Error(`it took longer than ${timeout / 1000} s ${step}`));
+    });
+    const resumed: { onResume: (() => void) | undefined } = { onResume: undefined };
+    try {
+      socket = await open(target, limit);
+      qmp = await Qmp.open(socket, limit, (event) => {
+        if (event === 'RESUME') resumed.onResume?.();
+      });
+      return new QmpVm(name, qmp, limit, timeout, pid, resumed);
+    } catch (error) {
+      limit.close();
+      socket?.destroy();
+      if (isTooSlow && socket)
+        throw new Error(
+          `${name}: the monitor is in use: it takes a connection and says nothing (--libvirt goes through libvirt)`,
+        );
+      const reason = error instanceof QmpClosed ? error.message : failureReason(error);
+      throw new Error(`${name}: ${reason}`, { cause: error });
+    }
+  }
+
+  async process(): Promise<RunningProcess> {
+    if (this.#pid === undefined) throw new Error('its process is not found (--pid names it)');
+    return factsOfProcess(this.#pid);
+  }
+
+  async saveDevices({ onWaiting }: SaveOptions): Promise<SavedDevices> {
+    const folder = await StateFolder.create(this.#pid);
+    const begun = performance.now();
+    const waiting = setInterval(() => onWaiting?.(performance.now() - begun), this.#timeout);
+    try {
+      let resumedAt: number | undefined;
+      this.#resumed.onResume = () => {
+        resumedAt ??= performance.now();
+      };
+      await this.#qmp.executeUnlimited(SAVE_COMMAND, { filename: folder.file, live: false });
+      const milliseconds = (resumedAt ?? performance.now()) - begun;
+      return { state: await folder.read(), milliseconds, hasResumed: resumedAt !== undefined };
+    } finally {
+      clearInterval(waiting);
+      this.#resumed.onResume = undefined;
+      await folder.remove();
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#limit.close();
+    this.#qmp.close();
+  }
+}
+
+type Address = { readonly path: string } | { readonly host: string; readonly port: number };
+
+function parseAddress(text: string): Address {
+  const tcp = /^(?:tcp:)?([^/]*?):(\d{1,5})$/.exec(text);
+  if (tcp && !text.startsWith('unix:'))
+    return { host: tcp[1]!.replace(/^\[(.*)\]$/, '$1') || 'localhost', port: Number(tcp[2]) };
+  return { path: text.replace(/^unix:/, '') };
+}
+
+/** A socket that is connected. Throws what the system says. */
+function open(target: Address, limit: StepLimit): Promise<Socket> {
+  const step = limit.begin('connecting');
+  return new Promise<Socket>((resolve, reject) => {
+    const socket = connect(target);
+    socket.once('error', reject);
+    socket.once('connect', () => {
+      socket.off('error', reject);
+      resolve(socket);
+    });
+  }).finally(() => step.end());
+}

@@ -1,0 +1,201 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openProfile } from '../../src/node/profile-file.ts';
+import { main, vmwalk } from '../cli/run.ts';
+import { Machine } from './machine.ts';
+
+const SECOND = ['-qmp', 'unix:second,server=on,wait=off'];
+const DEVICES = [
+  ...['-M', 'q35', '-m', '16', '-smp', '2'],
+  ...['-drive', 'if=none,id=disk,file=disk.img,format=raw', '-device', 'virtio-blk-pci,drive=disk'],
+  ...['-device', 'virtio-net-pci,romfile=', '-device', 'e1000e,romfile=', '-device', 'qemu-xhci'],
+];
+/** What the clocks of the host change, and what QEMU writes for each capture as if the VM ran. */
+const MOVING = ['globalstate', 'mc146818rtc', 'timer'];
+
+const status = async (machine: Machine) =>
+  (await machine.qmp.execute<{ status: string }>('query-status')).status;
+const leftovers = () =>
+  ['/tmp', '/var/tmp', '/dev/shm', '/run'].flatMap((place) =>
+    existsSync(place) ? readdirSync(place).filter((name) => /^vmwalk-[0-9a-f]{16}$/.test(name)) : [],
+  );
+
+describe('a VM', () => {
+  let machine: Machine;
+  let file: string;
+  const capture = (...args: string[]) =>
+    vmwalk(['capture', '--qmp', 'second', ...args], { cwd: machine.folder });
+
+  beforeAll(async () => {
+    machine = await Machine.start([...DEVICES, ...SECOND], { 'disk.img': 1 << 20 });
+    file = join(machine.folder, 'running.state');
+  });
+  afterAll(() => machine.end());
+
+  test('that runs is captured, and runs on', async () => {
+    const { status: code, stderr } = await capture('-o', file, '--audit', 'audit');
+    expect(stderr).toMatch(
+      /running\.state: QEMU \S+, pc-q35-\S+, \d+ devices, .*; it stood still for [\d.]+ ms/,
+    );
+    expect(code).toBe(0);
+    expect(await status(machine)).toBe('running');
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    const profile = await openProfile(file);
+    expect(profile.kind).toBe('capture');
+    expect(profile.commandLine).toContain('virtio-blk-pci,drive=disk');
+    expect(profile.schema?.vmsds.length).toBeGreaterThan(200);
+    const [line = ''] = readFileSync(join(machine.folder, 'audit'), 'utf8').split('\n');
+    expect(JSON.parse(line)).toMatchObject({
+      vm: 'second',
+      result: 'captured',
+      commands: { 'xen-save-devices-state': 1, 'query-migrate': 2 },
+    });
+  });
+
+  test('that is paused stays paused, and all that its migration has is in the capture', async () => {
+    await machine.qmp.execute('stop');
+    const paused = join(machine.folder, 'paused.state');
+    const { stderr } = await capture('-o', paused);
+    expect(stderr).toContain('it does not run');
+    expect(await status(machine)).toBe('paused');
+    const stream = await machine.migrate();
+    const { stdout } = await vmwalk(['diff', '--json', paused, stream]);
+    const { sections } = JSON.parse(stdout);
+    const other = sections
+      .filter((section: { state: string }) => section.state !== 'same')
+      .map(({ idstr }: { idstr: string }) => idstr);
+    expect(other.filter((idstr: string) => !MOVING.includes(idstr)).sort()).toEqual(['configuration', 'ram']);
+    // With the disk, which a migration gives away.
+    await machine.qmp.execute('cont');
+    expect(await status(machine)).toBe('running');
+  });
+
+  test('is judged by its capture as by its stream', async () => {
+    const there = (name: string, ...args: string[]) =>
+      vmwalk(['profile', '-o', name, '--', 'qemu-system-x86_64', '-nodefaults', ...args], {
+        cwd: machine.folder,
+      });
+    const disk = (args: readonly string[]) =>
+      args.map((word) => word.replace('file=disk.img,format=raw', 'driver=null-co,size=1M'));
+    await there('same', ...disk(DEVICES));
+    await there('small', ...disk(DEVICES).map((word) => (word === '16' ? '8' : word)));
+    await there('pc', '-M', 'pc', '-m', '16');
+    for (const source of ['running.state', 'vm.qevm']) {
+      const verdicts: unknown[] = [];
+      for (const name of ['same', 'small', 'pc']) {
+        const { stdout } = await vmwalk(['check', '--json', source, '--profile', name], {
+          cwd: machine.folder,
+        });
+        const [{ verdict, findings }] = JSON.parse(stdout);
+        verdicts.push([verdict, findings[0]?.severity === 'blocks' ? findings[0].rule : undefined]);
+      }
+      expect(verdicts).toEqual([
+        ['no blocker found', undefined],
+        ['will be rejected', 'ram-block-size'],
+        ['will be rejected', 'machine-type'],
+      ]);
+    }
+    const { stdout } = await vmwalk(['check', 'vm.qevm', '--profile', 'running.state'], {
+      cwd: machine.folder,
+    });
+    expect(stdout).toContain('no blocker found');
+  });
+
+  test('whose monitor is in use is not captured, and the file that is there stays', async () => {
+    const silent = connect(join(machine.folder, 'second'));
+    await once(silent, 'connect');
+    await sleep(100);
+    const { status: code, stderr } = await capture('-o', join(machine.folder, 'x'), '--timeout', '1');
+    silent.destroy();
+    expect(stderr).toMatch(/^vmwalk: error: second: the monitor is in use: .*--libvirt/);
+    expect(code).toBe(2);
+    expect((await capture('-o', file)).stderr).toContain('exists already');
+  });
+
+  test('runs on when vmwalk is killed at any time, and nothing is left', async () => {
+    for (let after = 0; after < 2000; after += 250) {
+      const killed = join(machine.folder, `killed-${after}`);
+      const child = spawn(process.execPath, [main, 'capture', '--qmp', 'second', '-o', killed], {
+        cwd: machine.folder,
+        stdio: 'ignore',
+      });
+      await sleep(after);
+      child.kill('SIGKILL');
+      await once(child, 'close').catch(() => {});
+      expect(await status(machine)).toBe('running');
+    }
+    for (let tries = 0; leftovers().length > 0 && tries < 100; tries++) await sleep(100);
+    expect(leftovers()).toEqual([]);
+  });
+
+  test('that migrates is not captured, but with --force', async () => {
+    await machine.qmp.execute('migrate-set-parameters', { 'max-bandwidth': 1000 });
+    await machine.qmp.execute('migrate', { uri: 'exec:cat > /dev/null' });
+    const { status: code, stderr } = await capture('-o', join(machine.folder, 'y'));
+    expect(stderr).toMatch(/^vmwalk: error: second: not captured, as a migration is under way \(\w+\)/);
+    expect(code).toBe(2);
+    expect((await capture('-o', join(machine.folder, 'z'), '--force')).stderr).toContain(
+      'warning: second: a migration',
+    );
+    await machine.qmp.execute('migrate_cancel');
+    expect(await status(machine)).toBe('running');
+  });
+});
+
+test('requests of a disk that take long are seen before the VM is stopped', async () => {
+  const machine = await Machine.start([
+    ...['-M', 'pc', '-m', '16', ...SECOND],
+    ...['-drive', 'if=none,id=slow,driver=null-co,size=1M,latency-ns=3000000000'],
+    ...['-device', 'virtio-blk-pci,drive=slow'],
+  ]);
+  try {
+    // The firmware reads the first sector.
+    const reading = async () => {
+      const [disk] = await machine.qmp.execute<{ inuse: number }[]>('x-query-virtio');
+      const path = (disk as unknown as { path: string }).path;
+      const { inuse } = await machine.qmp.execute<{ inuse: number }>('x-query-virtio-queue-status', {
+        path,
+        queue: 0,
+      });
+      return inuse > 0;
+    };
+    while (!(await reading().catch(() => false))) await sleep(20);
+    const { status: code, stderr } = await vmwalk(['capture', '--qmp', 'second', '-o', 'a'], {
+      cwd: machine.folder,
+    });
+    expect(stderr).toMatch(
+      /not captured, as (requests|a request) of disk slow (take \d+ ms on average|is under way)/,
+    );
+    expect(code).toBe(2);
+    expect(readdirSync(machine.folder)).not.toContain('a');
+  } finally {
+    await machine.end();
+  }
+});
+
+test('a dry run prints what it would ask, and stops nothing', async () => {
+  const machine = await Machine.start(['-M', 'microvm', '-m', '16', ...SECOND]);
+  try {
+    const { status: code, stdout } = await vmwalk(['capture', '--qmp', 'second', '--dry-run'], {
+      cwd: machine.folder,
+    });
+    const lines = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines[0]).toEqual({ execute: 'query-status', arguments: {} });
+    expect(lines.at(-1)).toEqual({
+      execute: 'xen-save-devices-state',
+      arguments: { filename: '…', live: false },
+    });
+    expect(code).toBe(0);
+    expect(await status(machine)).toBe('running');
+  } finally {
+    await machine.end();
+  }
+});
