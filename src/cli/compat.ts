@@ -28,13 +28,16 @@ export const compatCommand = new Command('compat')
   .argument('<old>', SIDE)
   .argument('[new...]', 'the same, of the other one; kinds may be mixed')
   .usage('[options] <old> <new>\n       vmwalk compat [options] --matrix <old...> -- <new...>')
-  .option('--matrix <old...>', 'each of these with each of those behind --; one table for each direction')
+  .option(
+    '--matrix <old...>',
+    'each of these with each of those behind --, where no option may stand; one table for each direction',
+  )
   .addOption(new Option('--direction <direction>', 'one way only; both without it').choices(directions))
   .option('--only <glob>', 'only devices (VMSD or QOM type) that match; repeatable', collect)
   .option('--ignore <glob>', 'without devices that match; repeatable', collect)
   .option(
     '--machine <type...>',
-    'what VMs of these machine types have, or of those that match a glob such as "pc-q35-*"',
+    'what VMs of these machine types have, or of those that match a glob such as "pc-q35-*"; or an alias',
   )
   .option(
     '--run',
@@ -88,6 +91,9 @@ Examples:
     const { machine: machines, run, failOn, only, ignore, direction, all = false } = options;
     const failing = compatRanks.slice(0, compatRanks.indexOf(failOn) + 1);
     if (options.matrix) {
+      const late = [oldName, ...newNames].find((name) => name.startsWith('-'));
+      if (late !== undefined)
+        command.error(`error: '${late}' behind -- would be a build: options stand before it`);
       const names = [options.matrix, [oldName, ...newNames]] as const;
       const selection = { machines, only, ignore, direction };
       await printMatrix(names, selection, { run, failing, json: options.json });
@@ -103,6 +109,7 @@ Examples:
       const found = compareSides(...opened, { machines, only, ignore, direction });
       if (options.writeBaseline !== undefined)
         await writeOutput(options.writeBaseline, [serializeBaseline(found)], 'replace');
+      warnOfTargets(opened);
       return { sides: opened, report: baseline ? withBaseline(found, baseline) : found };
     });
     if (report.compared + report.findings.length === 0 && (only ?? ignore)) {
@@ -145,6 +152,7 @@ async function printMatrix(
     const sides = new Map<string, Side>();
     for (const name of names.flat()) sides.set(name, sides.get(name) ?? (await openSide(name, { run })));
     const [olds, news] = names.map((each) => each.map((name) => sides.get(name)!));
+    warnOfTargets([...sides.values()]);
     return compareMatrix(olds!, news!, selection);
   });
   const fails = (counts: PairCounts) =>
@@ -153,7 +161,10 @@ async function printMatrix(
     selection.machines ? machines.flatMap((machine) => machine.counts) : counts,
   );
   if (selection.machines && all.length === 0) {
-    say('no two of these builds have such a machine type, and know what it sets', 'error');
+    say(
+      'no two of these builds have such a machine type (by its own name, no alias), and know what it sets',
+      'error',
+    );
     process.exitCode = EXIT_TROUBLE;
     return;
   }
@@ -163,6 +174,16 @@ async function printMatrix(
   if (json) await output.line(toJson(matrix));
   else for (const line of matrixText(matrix, selection.machines !== undefined)) await output.row(line);
   await output.flush();
+}
+
+/** A VM of one target is none of another, whatever their devices have in common. */
+function warnOfTargets(sides: readonly Side[]): void {
+  const targets = [...new Set(sides.flatMap(({ facts }) => facts.target ?? []))];
+  if (targets.length > 1)
+    say(
+      `these are QEMUs of different targets (${targets.join(', ')}): no VM migrates between them`,
+      'warning',
+    );
 }
 
 function withBaseline(found: CompatReport, baseline: Baseline): CompatReport {

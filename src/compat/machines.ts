@@ -53,13 +53,49 @@ export function sharedMachines(old: Side, fresh: Side, wanted: readonly string[]
     const pattern = globPattern(name);
     const matching = shared.filter((machineType) => pattern.test(machineType));
     if (matching.length === 0) {
+      const meant = meantByAlias(name, sides, shared);
+      if (meant !== undefined) matching.push(meant);
       // Without any list, a name is taken as it is.
-      if (!first && !second && !/[*?]/.test(name)) matching.push(name);
+      else if (!first && !second && !/[*?]/.test(name)) matching.push(name);
       else throw unknownMachine(name, sides, shared);
     }
     for (const machineType of matching) found.add(machineType);
   }
   return sortMachines([...found]);
+}
+
+/** Aliases that have the name of another family; all others that of their own (hw/i386/pc_piix.c, hw/i386/pc_q35.c). */
+const aliases: ReadonlyMap<string, string> = new Map([
+  ['pc', 'pc-i440fx'],
+  ['q35', 'pc-q35'],
+]);
+
+/**
+ * The machine type that an alias stands for, which is the newest of its family; undefined for what is no alias. Throws
+ * DecodeError `bad-argument` for one that the sides do not take for the same.
+ */
+function meantByAlias(
+  alias: string,
+  sides: readonly { readonly side: Side; readonly name: string }[],
+  shared: readonly string[],
+): string | undefined {
+  const family = aliases.get(alias) ?? alias;
+  const newestOf = (names: readonly string[] = []) =>
+    sortMachines(names.filter((name) => VERSIONED.test(name) && name.replace(VERSIONED, '') === family)).at(
+      -1,
+    );
+  const meant = sides.flatMap(({ side, name }) => {
+    const machineType = newestOf(side.machineTypes);
+    return machineType === undefined ? [] : [{ machineType, name }];
+  });
+  const [first, second] = meant;
+  if (!first) return undefined;
+  if (first.machineType === (second ?? first).machineType && shared.includes(first.machineType))
+    return first.machineType;
+  const stands = meant.map(({ machineType, name }) => `${machineType} in ${name}`).join(' and ');
+  const newest = newestOf(shared);
+  const advice = newest === undefined ? 'they have none in common' : `both have ${newest}`;
+  throw badArgument(`${printable(alias)} stands for ${stands}; ${advice}`);
 }
 
 function unknownMachine(
@@ -79,7 +115,22 @@ function unknownMachine(
 
 /** By family, then by version. */
 function sortMachines(machineTypes: readonly string[]): string[] {
-  return [...machineTypes].sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+  return machineTypes
+    .map((name) => ({ name, parts: name.split(/(\d+)/) }))
+    .sort((a, b) => compareParts(a.parts, b.parts))
+    .map(({ name }) => name);
+}
+
+/** Texts and numbers in turn. */
+function compareParts(a: readonly string[], b: readonly string[]): number {
+  for (const [i, part] of a.entries()) {
+    const other = b[i];
+    if (other === undefined) return 1;
+    if (part === other) continue;
+    const distance = i % 2 === 1 ? Number(part) - Number(other) : 0;
+    return distance !== 0 ? distance : part < other ? -1 : 1;
+  }
+  return a.length - b.length;
 }
 
 /** Counts what a machine type has of the findings for any. */

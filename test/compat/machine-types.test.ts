@@ -269,3 +269,24 @@ describe('an answer to query-machines', () => {
     );
   });
 });
+
+describe('an alias of a machine type', () => {
+  test('is the newest of its family, where both sides mean the same', async () => {
+    for (const [name, alias, machineType] of [
+      ['10.0-x86_64', 'q35', 'pc-q35-10.0'],
+      ['10.0-x86_64', 'pc', 'pc-i440fx-10.0'],
+      ['10.0-s390x', 's390-ccw-virtio', 's390-ccw-virtio-10.0'],
+    ] as const) {
+      const { machines } = compareSides(await openSide(name), await openSide(name), { machines: [alias] });
+      expect(machines.map((each) => each.machineType)).toEqual([machineType]);
+    }
+  });
+
+  test('that is another one on each side is refused, with what both have', async () => {
+    const [old, fresh] = [await openSide('10.0-x86_64'), await openSide('11.1-x86_64')];
+    expect(() => compareSides(old, fresh, { machines: ['q35'] })).toThrow(
+      'q35 stands for pc-q35-10.0 in OLD and pc-q35-11.1 in NEW; both have pc-q35-10.0',
+    );
+    expect(() => compareSides(old, fresh, { machines: ['q3'] })).toThrow('no machine type of both is q3');
+  });
+});

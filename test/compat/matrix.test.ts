@@ -69,5 +69,18 @@ describe('many builds', () => {
     expect(await say(['--machine', 'pc-*', '--matrix', '7.2-avr', '--', '10.0-avr'])).toContain(
       'no two of these builds',
     );
+    expect(await say(['--matrix', '7.2-avr', '--', '10.0-avr', '--json'])).toContain(
+      "'--json' behind -- would be a build: options stand before it",
+    );
+  });
+
+  test('of different targets are said to be that', async () => {
+    const warning =
+      'vmwalk: warning: these are QEMUs of different targets (avr, rx): no VM migrates between them\n';
+    expect((await vmwalk(['compat', '7.2-avr', '10.0-rx'])).stderr).toBe(warning);
+    expect((await vmwalk(['compat', '--matrix', '7.2-avr', '10.0-rx', '--', '11.1-avr'])).stderr).toBe(
+      warning,
+    );
+    expect((await vmwalk(['compat', '7.2-avr', '10.0-avr'])).stderr).toBe('');
   });
 });
