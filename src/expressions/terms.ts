@@ -228,6 +228,10 @@ export class Terms {
     if (condition.operator === 'constant') return condition.value !== 0n ? then : otherwise;
     if (then.id === otherwise.id) return then;
     if (condition.operator === 'ne') return this.if(this.not(condition), otherwise, then);
+    if (this.#isMirrored(condition, then, otherwise)) {
+      const [x, y] = condition.parts;
+      return this.if(this.binary(condition.operator as BinaryOperator, y!, x!), otherwise, then);
+    }
     const sure = this.#restrict(then, condition, true);
     const rest = this.#restrict(otherwise, condition, false);
     if (sure.id !== then.id || rest.id !== otherwise.id) return this.if(condition, sure, rest);
@@ -265,6 +269,20 @@ export class Terms {
       ones: then.ones | otherwise.ones,
       signedBits: Math.max(then.signedBits, otherwise.signedBits),
     });
+  }
+
+  /**
+   * Is it the larger or smaller of two values, or what is made of it, asked for the other way round than such are written
+   * here? Compilers do either, as it does not matter which of equal values is taken.
+   */
+  #isMirrored(condition: Term, then: Term, otherwise: Term): boolean {
+    const [a, b] = condition.parts;
+    if (condition.operator !== 'ltu' && condition.operator !== 'lts') return false;
+    if (a!.operator === 'constant' || b!.operator === 'constant' || isInOrder(a!, b!)) return false;
+    if (then.nodes + otherwise.nodes > MAX_RESTRICTED) return false;
+    const isSameOf = (x: Term, y: Term) =>
+      this.substitute(then, x, y).id === this.substitute(otherwise, x, y).id;
+    return isSameOf(a!, b!) || isSameOf(b!, a!);
   }
 
   /** A term with one of its parts replaced. */
@@ -494,6 +512,16 @@ export class Terms {
     if (this.not(a).id === b.id) return this.constant(0n);
     if (b.operator === 'and' && (b.parts[0]!.id === a.id || b.parts[1]!.id === a.id)) return b;
     if (a.operator === 'and' && (a.parts[0]!.id === b.id || a.parts[1]!.id === b.id)) return a;
+    if (a.operator === b.operator && (a.operator === 'ltu' || a.operator === 'lts')) {
+      // Of two limits of one value the narrower one says all.
+      const number = ({ value }: Term) => (a.operator === 'lts' ? signed(value) : value);
+      const [x, most] = a.parts;
+      const [y, other] = b.parts;
+      if (x!.id === y!.id && most!.operator === 'constant' && other!.operator === 'constant')
+        return number(most!) < number(other!) ? a : b;
+      if (most!.id === other!.id && x!.operator === 'constant' && y!.operator === 'constant')
+        return number(x!) > number(y!) ? a : b;
+    }
     for (const [p, q] of [
       [a, b],
       [b, a],
@@ -800,6 +828,27 @@ function keyOf({ operator, parts, value, size, name }: Unnumbered): string | num
   if (size !== 0) key += ` ${size}`;
   for (const part of parts) key += `,${part.id}`;
   return key;
+}
+
+/** An order of terms that hangs on nothing but what they are: symbols before loads, loads by offset, and so on. */
+function isInOrder(a: Term, b: Term): boolean {
+  return compareTerms(a, b) <= 0;
+}
+
+function compareTerms(a: Term, b: Term): number {
+  if (a.id === b.id) return 0;
+  if (a.operator !== b.operator)
+    return a.operator === 'symbol' || (b.operator !== 'symbol' && a.operator < b.operator) ? -1 : 1;
+  if (a.nodes !== b.nodes) return a.nodes - b.nodes;
+  if (a.name !== b.name) return a.name < b.name ? -1 : 1;
+  if (a.value !== b.value) return a.value < b.value ? -1 : 1;
+  if (a.size !== b.size) return a.size - b.size;
+  for (const [i, part] of a.parts.entries()) {
+    const order = compareTerms(part, b.parts[i]!);
+    if (order !== 0) return order;
+  }
+  // Values that nobody knows are each another one.
+  return a.id - b.id;
 }
 
 function givesBoolean(operator: Term['operator'], parts: readonly Term[]): boolean {

@@ -31,7 +31,7 @@ const MAX_ROUNDS = 32;
 /** Objects inside each other, a type of QOM and its parents. */
 const MAX_PARENTS = 16;
 const NAME = /^[A-Za-z_][\w.[\]]*$/;
-/** Structs of a unit; real ones have some thousand. */
+/** Structs and typedefs of a unit; real ones have some thousand. */
 const MAX_STRUCTS = 100_000;
 const MAX_IMPORTS = 10_000;
 
@@ -209,6 +209,8 @@ class UnitStructs {
     const pending = [root];
     const seen = new Set(pending);
     const anonymous = new Map<EntryReference, number>();
+    /** By the type that each names, which may stand before it or behind it. */
+    const typedefs: (readonly [EntryReference, EntryReference])[] = [];
     let count = 0;
     for (let unit = pending.pop(); unit !== undefined; unit = pending.pop()) {
       try {
@@ -220,8 +222,7 @@ class UnitStructs {
             seen.add(other);
             pending.push(other);
           } else if (tag === DW_TAG_typedef) {
-            const size = type === undefined ? undefined : anonymous.get(type);
-            if (size !== undefined) this.#add(size, reference);
+            if (type !== undefined && ++count < MAX_STRUCTS) typedefs.push([type, reference]);
           } else if (!isDeclaration && byteSize !== undefined && ++count < MAX_STRUCTS) {
             if (entry.name === undefined) anonymous.set(reference, byteSize);
             else this.#add(byteSize, reference);
@@ -230,6 +231,10 @@ class UnitStructs {
       } catch (error) {
         data.leftOut.add(error);
       }
+    }
+    for (const [type, reference] of typedefs) {
+      const size = anonymous.get(type);
+      if (size !== undefined) this.#add(size, reference);
     }
   }
 

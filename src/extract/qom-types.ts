@@ -79,8 +79,8 @@ export function machineTypes(
 function possiblePlaces(image: Image): readonly number[] {
   const places: number[] = [];
   forEachPointer(image, (address) => {
-    if (image.pointer(address + 8) !== 0 && image.u64(address + 16) <= MAX_INSTANCE_SIZE)
-      places.push(address);
+    const isSize = image.pointer(address + 16) === 0 && image.u64(address + 16) <= MAX_INSTANCE_SIZE;
+    if (isSize && image.pointer(address + 8) !== 0) places.push(address);
   });
   return places;
 }

@@ -112,6 +112,10 @@ test.each(propertyLayouts)('reads device types and properties of QEMU $version',
     classInit: classInit(elf, [qemu.vmsds.get('stuck')!, second]),
   });
   writeType(elf, hasAlign, { name: 'other', parent: 'object', size: 8 });
+  // Three texts behind each other are no type: the size of an instance is no pointer.
+  const texts = elf.data(104);
+  for (const [i, text] of ['MESSAGE OUT', 'device', 'STATUS'].entries())
+    elf.pointer(texts + 8 * i, elf.string(text));
 
   const schema = await extractSchema({ binary: memorySource(elf.build(), 'qemu'), modules: [] });
   expect(

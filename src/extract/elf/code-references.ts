@@ -40,7 +40,7 @@ export function findReferences(
       value = (value >>> 8) | (bytes[i]! << 24);
       next = (next + 1) | 0;
       const relative = (value + next) >>> 0;
-      if (relative < span) visit(low + relative);
+      if (relative < span && isDisplacement(bytes[i - 4])) visit(low + relative);
       const absolute = (value - from) >>> 0;
       if (absolute < span) visit(low + absolute);
     }
@@ -48,13 +48,18 @@ export function findReferences(
   return true;
 }
 
-/** A displacement from the next instruction at any byte, or an absolute address where code is not relocated. */
+/** A displacement from the next instruction, or an absolute address where code is not relocated, at any byte. */
 function scanX86(image: Image, start: number, end: number, visit: (address: number) => void): void {
   for (let at = start; at + 4 <= end; at++) {
     const value = image.u32(at);
-    visit(at + 4 + (value | 0));
+    if (isDisplacement(image.u8(at - 1))) visit(at + 4 + (value | 0));
     visit(value);
   }
+}
+
+/** Of x86-64: is the byte in front of four a ModRM by which they are a displacement from the next instruction? */
+function isDisplacement(modrm: number | undefined): boolean {
+  return modrm !== undefined && (modrm & 0xc7) === 5;
 }
 
 /**

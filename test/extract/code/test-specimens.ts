@@ -66,11 +66,48 @@ const simple: readonly (readonly [c: string, code: string, expected: Expression]
     'f30f1efa8b471839c60f4ff083fe040f9ec0c3',
     [
       'if',
-      ['lts', ['sext', ['load', 'opaque', 24, 4], 32], 'version'],
-      ['lts', ['sext', ['load', 'opaque', 24, 4], 32], 5],
+      ['lts', 'version', ['sext', ['load', 'opaque', 24, 4], 32]],
       ['lts', 'version', 5],
+      ['lts', ['sext', ['load', 'opaque', 24, 4], 32], 5],
     ],
   ],
+  // GCC 14, then clang 19, which takes the other one of equal values.
+  ...['0fb6471039f00f4fc683f8040f9fc0c3', '0fb6471039f00f4cf083fe050f9dc0c3'].map(
+    (code): (typeof simple)[number] => [
+      'return MIN(version, s->mode) >= 5;',
+      code,
+      [
+        'if',
+        ['lts', 'version', ['load', 'opaque', 16, 1]],
+        ['lts', 4, 'version'],
+        ['ltu', 4, ['load', 'opaque', 16, 1]],
+      ],
+    ],
+  ),
+  ...['0fb6471039f00f4fc683e80583f8010f96c0c3', '0fb6471039f00f4cf083c6fb83fe020f92c0c3'].map(
+    (code): (typeof simple)[number] => [
+      'return MIN(version, s->mode) >= 5 && MIN(version, s->mode) <= 6;',
+      code,
+      [
+        'ltu',
+        [
+          'trunc',
+          [
+            'add',
+            [
+              'if',
+              ['lts', 'version', ['load', 'opaque', 16, 1]],
+              ['trunc', 'version', 32],
+              ['load', 'opaque', 16, 1],
+            ],
+            '0xfffffffffffffffb',
+          ],
+          32,
+        ],
+        2,
+      ],
+    ],
+  ),
   [
     'return container_of(o, T, inner)->port == 0x1f0;',
     'f30f1efa66817ffaf0010f94c0c3',

@@ -81,3 +81,17 @@ test.each(hosts)('finds what code of %s refers to', async (machine, encode) => {
     expect(less).not.toContain(target);
   }
 });
+
+test('bytes of other x86-64 instructions are no distance from the next one', async () => {
+  const elf = new ElfBuilder();
+  const target = elf.data(8);
+  const distance = (at: number) => words(target - at - 4);
+  const start = elf.code(Array(16).fill(0xc3));
+  // TEST [RSP + …], of which four bytes behind the opcode happen to be a distance; then LEA RAX, [RIP + …].
+  const bytes = [0xf6, ...distance(start + 1), 0x48, 0x8d, 0x05, ...distance(start + 8)];
+  for (const [i, byte] of bytes.entries()) elf.u8(start + i, byte);
+  const { image } = await loadProgram(memorySource(elf.build()));
+  const found: number[] = [];
+  referenceScanners.get('x86_64')!(image, start, start + bytes.length, (address) => found.push(address));
+  expect(found.filter((address) => address === target)).toHaveLength(1);
+});
