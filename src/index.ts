@@ -281,7 +281,7 @@ export type { VfioSummary } from './ram/vfio.ts';
 export { analyzeMigrationDesc, analyzeMigrationState } from './render/analyze-migration-text.ts';
 export { checkJunit } from './render/check-junit.ts';
 export { checkSarif } from './render/check-sarif.ts';
-export { type CheckTextOptions, checkTable, checkText } from './render/check-text.ts';
+export { type CheckTextOptions, checkGrid, checkTable, checkText } from './render/check-text.ts';
 export { changesOnWire, compatMail } from './render/compat-mail.ts';
 export { matrixText } from './render/compat-matrix-text.ts';
 export {

@@ -37,6 +37,8 @@ export type Verdict = 'no blocker found' | 'will be rejected' | 'cannot tell';
 export interface CheckReport {
   /** Name of the stream. */
   readonly name: string;
+  /** Name of the destination, where there are several. */
+  readonly destination?: string;
   readonly verdict: Verdict;
   /** Why it is `cannot tell`. */
   readonly reason: string | undefined;

@@ -5,13 +5,13 @@ import type { Destination } from '../check/destination.ts';
 import type { CheckReport } from '../check/finding.ts';
 import { checkHeader } from '../check/header.ts';
 import { parseCapability, parseParameter } from '../check/migration-settings.ts';
-import type { OpenOptions } from '../layout/open.ts';
+import type { OpenedStream, OpenOptions } from '../layout/open.ts';
 import { nodeMemory } from '../node/node-memory.ts';
-import { openDestination } from '../node/open-destination.ts';
+import { type OpenedDestination, openDestination } from '../node/open-destination.ts';
 import { packageVersion } from '../node/package-version.ts';
 import { checkJunit } from '../render/check-junit.ts';
 import { checkSarif } from '../render/check-sarif.ts';
-import { checkTable, checkText } from '../render/check-text.ts';
+import { checkGrid, checkTable, checkText } from '../render/check-text.ts';
 import { withInput, withVm } from './input.ts';
 import { bisectOption, channelOption, collect, jsonOption, openKnowledge, spoolOption } from './options.ts';
 import { EXIT_OK, EXIT_TROUBLE, Output, say, styleFor, toJson } from './output.ts';
@@ -25,7 +25,8 @@ export const checkCommand = new Command('check')
   .argument('<stream...>', 'migration streams, snapshots or save images; - is standard input')
   .option(
     '--profile <file>',
-    'the destination VM: what "vmwalk profile" wrote of it, or any stream of such a VM',
+    'the destination VM: what "vmwalk profile" wrote of it, or any stream of such a VM; repeatable: each stream with each',
+    collect,
   )
   .addOption(new Option('--qemu <binary>', "the destination's QEMU; it is not run").conflicts('schema'))
   .option(
@@ -57,6 +58,9 @@ export const checkCommand = new Command('check')
 Nothing is run or loaded: the bytes are walked as the destination's QEMU would. A device's own code can still refuse
 what it is given, so that the best verdict is "no blocker found". Of several streams there is a table, the worst first.
 
+A profile is a stream, too: of what its command line saves when it is started. With several on both sides each pair of
+command lines has a place in a grid.
+
 Exit status: 0 no blocker found, 1 will be rejected, 3 cannot tell, 2 usage or I/O; of several streams 2 if one cannot
 be read, else 1, else 3.
 
@@ -69,12 +73,13 @@ Examples:
   vmwalk check guest.qevm --profile there.profile --capability postcopy-ram=on
   vmwalk check guest.qevm --profile there.profile --capability multifd=on --parameter multifd-channels=4 --channel 'guest.ch*'
   vmwalk check disk.qcow2#before-upgrade --profile there.profile --notes
+  vmwalk check old/*.profile --profile new-a.profile --profile new-b.profile
   vmwalk check --junit saved/*.qevm --profile there.profile > report.xml
   vmwalk explain unknown-section`,
   )
   .action(async (files, options, command) => {
-    const { profile, qemu, schema = qemu } = options;
-    if (profile === undefined && schema === undefined) {
+    const { profile: profiles = [], qemu, schema = qemu } = options;
+    if (profiles.length === 0 && schema === undefined) {
       command.error('error: --profile, --qemu or --schema says what the destination is');
     }
     const settings = <T>(
@@ -101,30 +106,37 @@ Examples:
         ...(await openKnowledge({ qemu: options.sourceQemu, schema: options.sourceSchema, blob: true })),
         memory: nodeMemory(options.spool),
       };
-      const { destination, remarks, close } = await openDestination({
-        schema,
-        profile,
-        capabilities,
-        parameters,
-      });
-      for (const remark of remarks) say(`destination: ${remark}`);
+      const destinations: (OpenedDestination & { readonly name: string | undefined })[] = [];
       const reports: CheckReport[] = [];
       let unread = 0;
       try {
+        for (const profile of profiles.length === 0 ? [undefined] : profiles) {
+          const opened = await openDestination({ schema, profile, capabilities, parameters });
+          const name = profiles.length > 1 ? profile : undefined;
+          destinations.push({ ...opened, name });
+          for (const remark of opened.remarks)
+            say(`destination${name === undefined ? '' : ` ${name}`}: ${remark}`);
+        }
         for (const file of files) {
           try {
-            reports.push(await checkFile(file, destination, source, options.channel));
+            for (const report of await checkFile(file, destinations, source, options.channel))
+              reports.push(report);
           } catch (error) {
             if (!(error instanceof DecodeError)) throw error;
-            say(troubleText(error), 'error');
+            const reason = troubleText(error);
+            say(reason, 'error');
             unread++;
             // Beside others it must not be missing.
-            if (files.length > 1 || options.json || options.junit || options.sarif)
-              reports.push({ name: file, verdict: 'cannot tell', reason: troubleText(error), findings: [] });
+            const isOneOfMany = files.length * destinations.length > 1;
+            if (isOneOfMany || options.json || options.junit || options.sarif)
+              for (const { name } of destinations)
+                reports.push(
+                  withDestination({ name: file, verdict: 'cannot tell', reason, findings: [] }, name),
+                );
           }
         }
       } finally {
-        await close();
+        for (const { close } of destinations) await close();
       }
       // Before it is printed: who reads may stop.
       process.exitCode = unread > 0 ? EXIT_TROUBLE : exitStatus(reports);
@@ -132,20 +144,31 @@ Examples:
     });
   });
 
+/** What each destination would make of a stream. */
 async function checkFile(
   file: string,
-  destination: Destination,
+  destinations: readonly { readonly destination: Destination; readonly name: string | undefined }[],
   source: OpenOptions,
   channel: readonly string[] | undefined,
-): Promise<CheckReport> {
+): Promise<readonly CheckReport[]> {
   try {
-    return await withVm(file, (vm) => checkStream(vm, destination), source, { channel });
+    const check = async (vm: OpenedStream) => {
+      const reports: CheckReport[] = [];
+      for (const { destination, name } of destinations)
+        reports.push(withDestination(await checkStream(vm, destination), name));
+      return reports;
+    };
+    return await withVm(file, check, source, { channel });
   } catch (error) {
     if (!(error instanceof DecodeError) || error.code !== 'not-a-stream' || file === '-') throw error;
     const damaged = await withInput(file, {}, (input) => checkHeader(input.source));
     if (!damaged) throw error;
-    return damaged;
+    return destinations.map(({ name }) => withDestination(damaged, name));
   }
+}
+
+function withDestination(report: CheckReport, name: string | undefined): CheckReport {
+  return name === undefined ? report : { ...report, destination: name };
 }
 
 interface PrintOptions {
@@ -164,7 +187,8 @@ async function print(reports: readonly CheckReport[], options: PrintOptions): Pr
   else if (only && reports.length === 1) {
     const style = styleFor(process.stdout);
     for (const line of checkText(only, { style, notes: options.notes ?? false })) await output.row(line);
-  } else if (reports.length > 0) for (const line of checkTable(reports)) await output.row(line);
+  } else if (only?.destination !== undefined) for (const line of checkGrid(reports)) await output.row(line);
+  else if (reports.length > 0) for (const line of checkTable(reports)) await output.row(line);
   await output.flush();
 }
 

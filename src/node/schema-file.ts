@@ -4,6 +4,7 @@ import { DecodeError } from '../bytes/diagnostic.ts';
 import type { FinishedSource } from '../bytes/source.ts';
 import { magicOf } from '../bytes/view.ts';
 import { decodeText } from '../bytes/window.ts';
+import { PROFILE_START } from '../containers/profile.ts';
 import { type DumpVmstate, isDumpVmstate, parseDumpVmstate } from '../schema/dump-vmstate.ts';
 import { parseSchema, schemaOfJson } from '../schema/parse-schema.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
@@ -74,7 +75,10 @@ async function openText(
     if (magic === QEMU_VM_FILE_MAGIC) throw badSchema(name, 'it is a migration stream');
     if (magic === ELF_MAGIC)
       return await extractFrom(source, modules ?? (await findQemuModules(path)), debug);
-    return await readText(source, magic >>> 16 === GZIP_MAGIC);
+    const text = await readText(source, magic >>> 16 === GZIP_MAGIC);
+    if (text.startsWith(PROFILE_START))
+      throw badSchema(name, 'it is a profile, which vmwalk check takes as a stream and as --profile');
+    return text;
   } finally {
     await source.close();
   }

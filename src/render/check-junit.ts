@@ -1,21 +1,22 @@
 import { moreLikeIt } from '../bytes/bounded-list.ts';
 import type { CheckReport, Finding } from '../check/finding.ts';
-import { findingPlace } from './check-text.ts';
+import { checkedName, findingPlace } from './check-text.ts';
 import { type JunitCase, junitXml } from './junit.ts';
 
 /**
- * Reports as JUnit XML, the form that CI systems read: a test case for each stream, which fails when it will be
+ * Reports as JUnit XML, the form that CI systems read: a test case for each stream (and destination), which fails when it will be
  * rejected and is an error when nothing can be told.
  */
 export function checkJunit(reports: readonly CheckReport[]): string {
   return junitXml('check', reports.map(testCase));
 }
 
-function testCase({ name, verdict, reason = '', findings }: CheckReport): JunitCase {
+function testCase(report: CheckReport): JunitCase {
+  const { verdict, reason = '', findings } = report;
   const blocking = findings.filter(({ severity }) => severity === 'blocks');
   const [first] = blocking;
   return {
-    name,
+    name: checkedName(report),
     failure: first && {
       type: first.rule,
       message: `${verdict}: ${first.message}`,

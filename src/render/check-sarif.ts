@@ -12,13 +12,13 @@ export function checkSarif(reports: readonly CheckReport[], version: string): ob
   return sarifLog(
     version,
     codes.map((id) => ({ id, text: rules[id] })),
-    reports.flatMap(({ name, findings }) =>
-      findings.map((finding) => result(name, finding, codes.indexOf(finding.rule))),
+    reports.flatMap((report) =>
+      report.findings.map((finding) => result(report, finding, codes.indexOf(finding.rule))),
     ),
   );
 }
 
-function result(name: string, finding: Finding, ruleIndex: number): object {
+function result({ name, destination }: CheckReport, finding: Finding, ruleIndex: number): object {
   const { rule, severity, message, says, fix, range, section, instanceId, path, more } = finding;
   const text = [message + moreLikeIt(more), says && `QEMU says: ${says}`, fix && `What helps: ${fix}`]
     .filter(Boolean)
@@ -30,7 +30,7 @@ function result(name: string, finding: Finding, ruleIndex: number): object {
     ruleId: rule,
     ruleIndex,
     level: levels[severity],
-    message: { text },
+    message: { text: destination === undefined ? text : `for ${destination}: ${text}` },
     locations: [
       {
         physicalLocation: {

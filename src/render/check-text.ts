@@ -4,7 +4,7 @@ import { hexOffset } from '../bytes/range.ts';
 import type { CheckReport, Finding } from '../check/finding.ts';
 import type { FindingSeverity } from '../check/rules.ts';
 import { plainStyle, type Style } from './style.ts';
-import { formatTable } from './text-table.ts';
+import { type Column, formatTable } from './text-table.ts';
 
 export interface CheckTextOptions {
   readonly style: Style;
@@ -63,7 +63,7 @@ export function checkTable(reports: readonly CheckReport[]): string[] {
       report.verdict,
       String(count(report, 'blocks')),
       String(count(report, 'suspicious')),
-      printable(report.name),
+      printable(checkedName(report)),
       shown ? `${shown.rule}: ${section}${printable(shown.message)}` : printable(report.reason ?? ''),
     ];
   });
@@ -77,6 +77,32 @@ export function checkTable(reports: readonly CheckReport[]): string[] {
     ],
     rows,
   );
+}
+
+/** Each stream by each of several destinations, and the table of those pairs that are not fine. */
+export function checkGrid(reports: readonly CheckReport[]): string[] {
+  const [streams, destinations] = [
+    [...new Set(reports.map(({ name }) => name))],
+    [...new Set(reports.map(({ destination = '' }) => destination))],
+  ];
+  const verdicts = new Map(
+    reports.map((each) => [JSON.stringify([each.name, each.destination]), each.verdict]),
+  );
+  const rows = streams.map((name) => [
+    printable(name),
+    ...destinations.map((destination) => verdicts.get(JSON.stringify([name, destination])) ?? '-'),
+  ]);
+  const columns: Column[] = [
+    { title: 'FROM \\ TO', align: 'left' },
+    ...destinations.map((name): Column => ({ title: printable(name), align: 'left' })),
+  ];
+  const open = reports.filter(({ verdict }) => verdict !== 'no blocker found');
+  return [...formatTable(columns, rows), ...(open.length === 0 ? [] : ['', ...checkTable(open)])];
+}
+
+/** What a report is of, for people. */
+export function checkedName({ name, destination }: CheckReport): string {
+  return destination === undefined ? name : `${name} for ${destination}`;
 }
 
 function verdictText(report: CheckReport, style: Style): string {

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { hasSaid, recorded } from '../check/recorded.ts';
@@ -246,4 +246,56 @@ test('a stream in front of a damaged one keeps its report', async () => {
     'no blocker found',
     'will be rejected',
   ]);
+});
+
+describe('several destinations', () => {
+  test('each have what they have alone, in a grid and in all forms of output', async () => {
+    const { profile, fine, refused } = files();
+    const other = temporaryFile(readFileSync(refused), 'other.qevm');
+    const streams = [refused, fine];
+    const single = async (destination: string) => {
+      const { stdout } = await vmwalk(['check', ...streams, '--profile', destination, '--json']);
+      return JSON.parse(stdout) as { name: string; verdict: string; findings: object[] }[];
+    };
+    const [here, there] = [await single(other), await single(profile)];
+    const verdicts = streams.map((_, i) => [here[i]!.verdict, there[i]!.verdict]);
+    expect(verdicts[0]).toEqual(['no blocker found', 'will be rejected']);
+    const args = ['check', ...streams, '--profile', other, '--profile', profile];
+    const { stdout, status } = await vmwalk(args);
+    expect(status).toBe(1);
+    const [titles, ...rows] = stdout.split('\n');
+    expect(titles!.trim().split(/ {2,}/)).toEqual(['FROM \\ TO', other, profile]);
+    for (const [i, stream] of streams.entries())
+      expect(rows[i]!.trim().split(/ {2,}/)).toEqual([stream, ...verdicts[i]!]);
+    expect(rows.slice(2).join('\n')).toContain(`${refused} for ${profile}`);
+    const json = JSON.parse((await vmwalk([...args, '--json'])).stdout);
+    expect(json).toEqual(
+      streams.flatMap((_, i) => [
+        { ...here[i], destination: other },
+        { ...there[i], destination: profile },
+      ]),
+    );
+    const [suite] = readXml((await vmwalk([...args, '--junit'])).stdout).children;
+    expect(suite!.children.map(({ attributes }) => attributes['name'])).toEqual(
+      streams.flatMap((stream) => [`${stream} for ${other}`, `${stream} for ${profile}`]),
+    );
+    const { runs } = JSON.parse((await vmwalk([...args, '--sarif'])).stdout);
+    const error = runs[0].results.find(({ level }: { level: string }) => level === 'error');
+    expect(error.message.text.startsWith(`for ${profile}: `)).toBe(true);
+    expect(error.locations[0].physicalLocation.artifactLocation.uri).toContain('refused.qevm');
+  });
+
+  test('are said which of them a file cannot be read for, and one that cannot be read ends it', async () => {
+    const { profile, fine } = files();
+    const two = ['--profile', profile, '--profile', fine];
+    const { status, stdout } = await vmwalk(['check', 'none.qevm', ...two, '--json']);
+    expect(status).toBe(2);
+    expect(JSON.parse(stdout)).toMatchObject([
+      { destination: profile, verdict: 'cannot tell' },
+      { destination: fine, verdict: 'cannot tell' },
+    ]);
+    const gone = await vmwalk(['check', fine, ...two, '--profile', 'none.profile']);
+    expect([gone.status, gone.stdout]).toEqual([2, '']);
+    expect(gone.stderr).toContain('none.profile');
+  });
 });
