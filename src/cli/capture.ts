@@ -8,7 +8,7 @@ import { RecordingMonitor } from '../node/recording-monitor.ts';
 import { type RunningVm, SAVE_COMMAND } from '../node/running-vm.ts';
 import { openSchema } from '../node/schema-file.ts';
 import { formatSize } from '../render/size.ts';
-import { parsePid, parseSeconds } from './options.ts';
+import { parsePid, parseSeconds, splitWords } from './options.ts';
 import { say } from './output.ts';
 
 /** Seconds for each step: what a busy host takes. */
@@ -16,7 +16,10 @@ const STEP_LIMIT = 20;
 
 export const captureCommand = new Command('capture')
   .description('take the device state of a VM that runs: it stands still for some milliseconds and goes on')
-  .requiredOption('--qmp <socket>', 'its monitor: a UNIX socket, or HOST:PORT')
+  .option('--qmp <socket>', 'its monitor: a UNIX socket, or HOST:PORT')
+  .option('--libvirt <domain>', 'a domain of libvirt, by its name, UUID or id')
+  .option('--connect <uri>', 'libvirt to ask: qemu:///system; the one that virsh takes without it')
+  .option('--via <command>', 'words in front of all commands: "ssh HOST"', splitWords)
   .option('-o, --output <file>', 'file to write, for its owner only; standard output without it')
   .option('--pid <number>', 'process of its QEMU, where it is not found by its socket', parsePid)
   .addOption(
@@ -44,6 +47,8 @@ and the command line of QEMU in it.
 
 Examples:
   vmwalk capture --qmp /run/vm.qmp -o vm.state
+  vmwalk capture --libvirt vm -o vm.state
+  vmwalk capture --libvirt vm --via "ssh root@host" -o vm.state
   vmwalk capture --qmp localhost:4444 --pid "$(pidof qemu-system-x86_64)" -o vm.state
   vmwalk check vm.state --profile there.profile
   vmwalk capture --qmp /run/vm.qmp --dry-run`,
@@ -56,9 +61,9 @@ Examples:
     if (file !== undefined && !dryRun) checkOutput(file, 'keep');
     const description = options.schema ?? options.qemu;
     const schema = description === undefined ? undefined : await openSchema(description);
-    const { QmpVm } = await import('../node/qmp-vm.ts');
+    const { openRunning } = await import('../node/open-running.ts');
     await withHostLock('vmwalk-capture', timeout * 1000, async () => {
-      const vm = await QmpVm.connect(options.qmp, { timeout: timeout * 1000, pid: options.pid });
+      const vm = await openRunning({ ...options, timeout: timeout * 1000 });
       const commands = new Map<string, number>();
       const onCommand = (command: string, args: object) => {
         commands.set(command, (commands.get(command) ?? 0) + 1);

@@ -128,6 +128,11 @@ export async function extractSchemaOfFile(
   }
 }
 
+/** The same of a binary alone, wherever its bytes are. */
+export function extractSchemaOfBinary(binary: FinishedSource): Promise<QemuSchema> {
+  return extractFrom(binary, []);
+}
+
 async function extractFrom(
   binary: FinishedSource,
   paths: readonly string[],

@@ -5,6 +5,7 @@ import { type Monitor, type ReadAnswer, readAnswer, runMonitorLine } from './mon
 import { QmpClosed, QmpError, stepName, textOfError } from './qmp.ts';
 import { NoQmpMessage, parseQmpMessage } from './qmp-message.ts';
 import type { ProgramRan } from './run-program.ts';
+import { SAVE_COMMAND } from './running-vm.ts';
 import type { StepLimit } from './step-limit.ts';
 
 /** Characters of commands that one virsh gets: Linux takes 128 KiB in one argument. */
@@ -35,6 +36,8 @@ export interface VirshOptions {
   /** URI of libvirt; what virsh takes without it: `$LIBVIRT_DEFAULT_URI`, or the system's of root, else the user's. */
   readonly connect?: string | undefined;
   readonly limit?: StepLimit | undefined;
+  /** Gives up all that is under way; its reason is what is told. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A state of devices, and how long QEMU took for it. */
@@ -60,12 +63,14 @@ export class VirshMonitor implements Monitor {
   private constructor(uuid: string, options: VirshOptions) {
     this.uuid = uuid;
     this.#options = options;
+    const { signal } = options;
+    signal?.addEventListener('abort', () => this.giveUp(String(signal.reason)));
   }
 
   /** Finds a domain by its name, UUID or id. Throws QmpClosed with libvirt's words. */
   static async open(domain: string, options: VirshOptions): Promise<VirshMonitor> {
     const found = new VirshMonitor('', options);
-    const ran = await found.#virsh([], ['domuuid', `--domain=${domain}`], `looking for ${printable(domain)}`);
+    const ran = await found.#virsh(['domuuid', `--domain=${domain}`], `looking for ${printable(domain)}`);
     const [uuid] = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/.exec(ran.output.toString()) ?? [];
     if (uuid === undefined) throw closed(ran.message || 'virsh tells no UUID of the domain');
     return new VirshMonitor(uuid, options);
@@ -93,35 +98,33 @@ export class VirshMonitor implements Monitor {
 
   /**
    * Has QEMU write the state of its devices (`xen-save-devices-state`, `live` false) into a file without a name, which
-   * virsh hands it open. QEMU lets go of it, and virsh comes to its end, though this process is killed. Throws
+   * virsh hands it open. It takes as long as it takes, and QEMU lets go of the file though this process is killed. Throws
    * QmpError, and QmpClosed.
    */
   async saveByDescriptor(): Promise<SavedByDescriptor> {
     if (this.#closed) throw this.#closed;
     const set = randomBytes(4).readUInt32BE() >>> 1;
-    const commands = [
-      this.#monitorCommand({ execute: 'add-fd', arguments: { 'fdset-id': set } }, 3),
-      this.#monitorCommand({
-        execute: 'xen-save-devices-state',
-        arguments: { filename: `/dev/fdset/${set}`, live: false },
-      }),
-      this.#monitorCommand({ execute: 'remove-fd', arguments: { 'fdset-id': set } }),
-    ];
+    const add = this.#monitorCommand({ execute: 'add-fd', arguments: { 'fdset-id': set } }, 3);
+    const save = this.#monitorCommand({
+      execute: SAVE_COMMAND,
+      arguments: { filename: `/dev/fdset/${set}`, live: false },
+    });
+    const remove = this.#monitorCommand({ execute: 'remove-fd', arguments: { 'fdset-id': set } });
     const end = randomBytes(16).toString('hex');
-    const words = this.#virshWords(['--timing'], [marked(commands)]);
-    const step = this.#options.limit?.begin('answering xen-save-devices-state');
-    const ran = await this.#options.prefix
-      .runShell(SAVE, [end, ...words], { most: MAX_STATE + MAX_ANSWERS, step, outlivesUs: true })
-      .finally(() => step?.end());
+    const words = this.#virshWords(['--timing']);
+    const ran = await this.#options.prefix.runShell(
+      SAVE,
+      [end, marked([add]), marked([save, remove]), ...words],
+      { most: MAX_STATE + MAX_ANSWERS, outlivesUs: true },
+    );
     const split = splitSaved(ran.output, end);
     if (!split) throw closed(ran.message || 'the shell that starts virsh ended before its time');
     const [added, saved] = split.answers;
-    const names = ['add-fd', 'xen-save-devices-state'];
-    for (const [i, answer] of [added, saved].entries()) {
-      if (answer === undefined) throw closed(ran.message || `virsh tells no answer to ${names[i]}`);
-      takeAnswer(names[i]!, answer.line, names[i]!);
-    }
-    const { milliseconds } = saved!;
+    if (!added) throw closed(ran.message || 'virsh tells no answer to add-fd');
+    takeAnswer('add-fd', added.line, 'add-fd');
+    if (!saved) throw closed(ran.message || `virsh tells no answer to ${SAVE_COMMAND}`);
+    takeAnswer(SAVE_COMMAND, saved.line, SAVE_COMMAND);
+    const { milliseconds } = saved;
     if (milliseconds === undefined) throw closed('virsh does not tell how long a command took');
     return { state: split.state, milliseconds };
   }
@@ -131,16 +134,16 @@ export class VirshMonitor implements Monitor {
     return `qemu-monitor-command --domain ${this.uuid}${pass} --cmd '${plainJson(command)}'`;
   }
 
-  #virshWords(options: readonly string[], command: readonly string[]): readonly string[] {
+  #virshWords(options: readonly string[]): readonly string[] {
     const { connect } = this.#options;
     const uri = connect === undefined ? [] : [`--connect=${connect}`];
-    return ['env', 'LC_ALL=C', 'virsh', ...uri, ...options, ...command];
+    return ['env', 'LC_ALL=C', 'virsh', ...uri, ...options];
   }
 
-  #virsh(options: readonly string[], command: readonly string[], text: string): Promise<ProgramRan> {
+  #virsh(command: readonly string[], text: string): Promise<ProgramRan> {
     const step = this.#options.limit?.begin(text);
     return this.#options.prefix
-      .run(this.#virshWords(options, command), { most: MAX_ANSWERS, step, signal: this.#end.signal })
+      .run([...this.#virshWords([]), ...command], { most: MAX_ANSWERS, step, signal: this.#end.signal })
       .finally(() => step?.end());
   }
 
@@ -174,7 +177,7 @@ export class VirshMonitor implements Monitor {
   async #ask(batch: readonly Waiting[]): Promise<void> {
     try {
       const commands = marked(batch.map(({ text }) => text));
-      const ran = await this.#virsh([], [commands], `answering ${batch[0]?.step}`);
+      const ran = await this.#virsh([commands], `answering ${batch[0]?.step}`);
       if (this.#closed) throw this.#closed;
       const answers = readAnswers(ran.output.toString());
       for (const [i, { command, step, resolve, reject }] of batch.entries()) {
@@ -202,19 +205,22 @@ export class VirshMonitor implements Monitor {
 }
 
 /**
- * `$1` ends what virsh prints; the other parameters are virsh and its arguments. The file has no name any more when
- * QEMU gets it, write-only as QEMU wants it, and whatever ends the shell leaves nothing behind.
+ * `$1` ends what virsh prints, `$2` are commands of virsh before which nothing is done, `$3` those behind; what starts
+ * virsh comes next. The file has no name any more when QEMU gets it, write-only as QEMU wants it: whatever ends the shell
+ * leaves nothing behind.
  */
 const SAVE = [
   'trap "" HUP INT TERM PIPE',
-  'end=$1',
-  'shift',
+  'end=$1 add=$2 save=$3',
+  'shift 3',
   'umask 077',
   'folder=$(mktemp -d) || exit 1',
   'exec 3>"$folder/state" 4<"$folder/state" 5<"$folder/state"',
   'rm -r -- "$folder"',
-  'answers=$("$@" 4<&- 5<&-)',
-  'printf "%s\\n%s %s\\n" "$answers" "$end" "$(wc -c <&4 | tr -d " ")"',
+  'added=$("$@" "$add" 4<&- 5<&-)',
+  // QEMU stops the VM before it looks for the file.
+  `case $added in *'"return"'*) saved=$("$@" "$save" 3>&- 4<&- 5<&-) ;; *) saved= ;; esac`,
+  'printf "%s\\n%s\\n%s %s\\n" "$added" "$saved" "$end" "$(wc -c <&4 | tr -d " ")"',
   'cat <&5',
   'printf "%s" "$end"',
 ].join('; ');

@@ -74,3 +74,14 @@ test('what is behind a prefix ends when it is given up', async () => {
   end.abort();
   expect(await running).toEqual({ status: undefined, output: Buffer.alloc(0), message: '' });
 });
+
+test('what stays behind a command with its standard error open is not waited for', async () => {
+  const { output, message } = await CommandPrefix.here.runShell(
+    'echo told; echo said >&2; sleep 1000 >/dev/null & echo $!',
+    [],
+    { most: 100 },
+  );
+  const [told, pid] = output.toString().split('\n');
+  process.kill(Number(pid));
+  expect({ told, message }).toEqual({ told: 'told', message: 'said' });
+});

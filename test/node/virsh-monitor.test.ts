@@ -149,9 +149,10 @@ test('garbage in place of an answer is told', async () => {
 test('a virsh that hangs is given up with the step that took too long', async () => {
   const script = `case "$*" in *domuuid*) echo ${UUID};; *) exec sleep 1000;; esac`;
   const { prefix } = await host({ virsh: script });
-  let monitor: VirshMonitor | undefined;
-  const limit = new StepLimit(300, (step) => monitor?.giveUp(`too long ${step}`));
-  monitor = await VirshMonitor.open('vm', { prefix, limit });
+  const tooSlow = new AbortController();
+  const limit = new StepLimit(300, (step) => tooSlow.abort(`too long ${step}`));
+  onTestFinished(() => limit.close());
+  const monitor = await VirshMonitor.open('vm', { prefix, limit, signal: tooSlow.signal });
   await expect(monitor.execute('query-status')).rejects.toThrow('too long answering query-status');
 });
 

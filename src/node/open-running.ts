@@ -1,0 +1,34 @@
+import { badArgument } from '../bytes/diagnostic.ts';
+import { LibvirtVm } from './libvirt-vm.ts';
+import { QmpVm } from './qmp-vm.ts';
+import type { RunningVm } from './running-vm.ts';
+
+/** How a VM that runs is reached: by `qmp` or `libvirt`. */
+export interface RunningVmAddress {
+  /** PATH, `unix:PATH`, `HOST:PORT` or `tcp:HOST:PORT` of QEMU's machine protocol. */
+  readonly qmp?: string | undefined;
+  /** Process of its QEMU, where it is not found by its socket. */
+  readonly pid?: number | undefined;
+  /** A domain by its name, UUID or id. */
+  readonly libvirt?: string | undefined;
+  /** URI of libvirt: `qemu:///system`. */
+  readonly connect?: string | undefined;
+  /** Words in front of each command, with which it runs where the VM is: `ssh HOST`. */
+  readonly via?: readonly string[] | undefined;
+  /** Milliseconds for each answer. */
+  readonly timeout?: number | undefined;
+}
+
+/** Reaches a VM that runs. Throws DecodeError `bad-argument`, and why it is not reached. */
+export async function openRunning(address: RunningVmAddress): Promise<RunningVm> {
+  const { qmp, libvirt, pid, connect, via, timeout } = address;
+  if ((qmp === undefined) === (libvirt === undefined))
+    throw badArgument('one of --qmp and --libvirt says which VM');
+  if (libvirt !== undefined) {
+    if (pid !== undefined) throw badArgument('--pid is for --qmp: of a domain the process is known');
+    return LibvirtVm.open(libvirt, { connect, via, timeout });
+  }
+  if (connect !== undefined) throw badArgument('--connect is for --libvirt');
+  if (via !== undefined) throw badArgument('--via is for --libvirt');
+  return QmpVm.connect(qmp!, { timeout, pid });
+}

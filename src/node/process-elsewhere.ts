@@ -1,0 +1,88 @@
+import type { QemuSchema } from '../schema/qemu-schema.ts';
+import { CommandPrefix } from './command-prefix.ts';
+import { factsOfProcess } from './process-facts.ts';
+import { isQemu } from './qemu-command-line.ts';
+import type { RunningProcess } from './running-vm.ts';
+import { extractSchemaOfBinary } from './schema-file.ts';
+import { SpoolFile } from './spool.ts';
+import type { StepLimit } from './step-limit.ts';
+
+/** Bytes of the command lines of all processes in which the text is. */
+const MAX_COMMAND_LINES = 64 << 20;
+/** Bytes of a binary, with what debuggers want. */
+const MAX_BINARY = 1 << 30;
+
+/** The command lines of processes in which a text is, each behind a line with its file and its size. */
+const FIND = [
+  'for file in $(grep -lF -e "$1" /proc/[0-9]*/cmdline 2>/dev/null)',
+  'do size=$(wc -c <"$file") && printf "%s %s\\n" "$file" "$((size))" && cat "$file"',
+  'done',
+].join('; ');
+
+/**
+ * The process of the QEMU that was started with some words behind each other in its command line, where the commands of a
+ * prefix run. Throws Error with the reason, also where there are several.
+ */
+export async function findQemu(
+  prefix: CommandPrefix,
+  words: readonly string[],
+  limit?: StepLimit,
+): Promise<RunningProcess> {
+  const step = limit?.begin('looking for the process of QEMU');
+  const text = words.at(-1) ?? '';
+  const { output } = await prefix
+    .runShell(FIND, [text], { most: MAX_COMMAND_LINES, step })
+    .finally(() => step?.end());
+  const found = processesIn(output).filter(
+    ({ commandLine }) => isQemu(commandLine[0] ?? '') && hasInARow(commandLine, words),
+  );
+  const [first, second] = found;
+  if (!first) throw new Error(`no process of QEMU that can be seen was started with ${words.join(' ')}`);
+  if (second)
+    throw new Error(
+      `processes ${found.map(({ pid }) => pid).join(' and ')} were both started with ${words.join(' ')}`,
+    );
+  if (prefix === CommandPrefix.here) return factsOfProcess(first.pid);
+  return { ...first, schema: () => schemaOfProcess(prefix, first.pid, limit) };
+}
+
+function hasInARow(commandLine: readonly string[], words: readonly string[]): boolean {
+  return commandLine.some((_, i) => words.every((word, j) => commandLine[i + j] === word));
+}
+
+function processesIn(output: Buffer): Omit<RunningProcess, 'schema'>[] {
+  const found: Omit<RunningProcess, 'schema'>[] = [];
+  for (let pos = 0; pos < output.length; ) {
+    const newline = output.indexOf(0x0a, pos);
+    const header = output.toString('latin1', pos, Math.max(pos, newline));
+    const [, pid, size] = /^\/proc\/(\d+)\/cmdline (\d+)$/.exec(header) ?? [];
+    if (pid === undefined) break;
+    pos = newline + 1 + Number(size);
+    const words = output
+      .toString('utf8', newline + 1, pos)
+      .split('\0')
+      .slice(0, -1);
+    found.push({ pid: Number(pid), commandLine: words });
+  }
+  return found;
+}
+
+/** Of the very program that runs, which comes through the prefix once. */
+async function schemaOfProcess(prefix: CommandPrefix, pid: number, limit?: StepLimit): Promise<QemuSchema> {
+  const spool = await SpoolFile.create();
+  const step = limit?.begin('sending its program');
+  try {
+    const { status, message } = await prefix
+      .run(['cat', `/proc/${pid}/exe`], {
+        most: MAX_BINARY,
+        step,
+        onOutput: (piece) => spool.write(piece),
+      })
+      .finally(() => step?.end());
+    if (status !== 0)
+      throw new Error(message || `its program cannot be read (status ${status ?? 'unknown'})`);
+    return await extractSchemaOfBinary(spool.finish(`the program of process ${pid}`));
+  } finally {
+    await spool.discard();
+  }
+}
