@@ -1,7 +1,9 @@
 import type { QemuSchema } from '../schema/qemu-schema.ts';
 import { CommandPrefix } from './command-prefix.ts';
+import type { FileSource } from './file-source.ts';
 import { factsOfProcess } from './process-facts.ts';
 import { isQemu } from './qemu-command-line.ts';
+import { isDeviceModule } from './qemu-modules.ts';
 import type { RunningProcess } from './running-vm.ts';
 import { extractSchemaOfBinary } from './schema-file.ts';
 import { SpoolFile } from './spool.ts';
@@ -67,22 +69,43 @@ function processesIn(output: Buffer): Omit<RunningProcess, 'schema'>[] {
   return found;
 }
 
-/** Of the very program that runs, which comes through the prefix once. */
+/** Files that a process has mapped. */
+const MAPPED = `sed -n 's/^[^/]*//p' "/proc/$1/maps" | sort -u`;
+/** Bytes of what it prints. */
+const MAX_MAPPED = 16 << 20;
+
+/** Of the very program that runs, and the modules that it has loaded, which come through the prefix once. */
 async function schemaOfProcess(prefix: CommandPrefix, pid: number, limit?: StepLimit): Promise<QemuSchema> {
+  const { output } = await prefix.runShell(MAPPED, [String(pid)], { most: MAX_MAPPED });
+  const modules = output.toString().split('\n').filter(isDeviceModule);
+  const opened: FileSource[] = [];
+  const open = async (file: string) => {
+    const source = await fileThere(prefix, `/proc/${pid}/${file}`, limit);
+    opened.push(source);
+    return source;
+  };
+  try {
+    const binary = await open('exe');
+    const loaded: FileSource[] = [];
+    for (const path of modules) loaded.push(await open(`root${path}`));
+    return await extractSchemaOfBinary(binary, loaded);
+  } finally {
+    await Promise.all(opened.map((source) => source.close()));
+  }
+}
+
+/** A file behind a prefix, in a temporary file here. Throws Error with the reason. */
+async function fileThere(prefix: CommandPrefix, path: string, limit?: StepLimit): Promise<FileSource> {
   const spool = await SpoolFile.create();
-  const step = limit?.begin('sending its program');
+  const step = limit?.begin(`sending ${path}`);
   try {
     const { status, message } = await prefix
-      .run(['cat', `/proc/${pid}/exe`], {
-        most: MAX_BINARY,
-        step,
-        onOutput: (piece) => spool.write(piece),
-      })
+      .run(['cat', path], { most: MAX_BINARY, step, onOutput: (piece) => spool.write(piece) })
       .finally(() => step?.end());
-    if (status !== 0)
-      throw new Error(message || `its program cannot be read (status ${status ?? 'unknown'})`);
-    return await extractSchemaOfBinary(spool.finish(`the program of process ${pid}`));
-  } finally {
+    if (status !== 0) throw new Error(message || `${path} cannot be read (status ${status ?? 'unknown'})`);
+    return spool.finish(path);
+  } catch (error) {
     await spool.discard();
+    throw error;
   }
 }

@@ -6,6 +6,11 @@ const DEVICE_MODULE = /^hw-[\w.-]+\.so$/;
 /** `x86_64-linux-gnu` and the like, as Debian names the folder of each architecture. */
 const MULTIARCH = /^[\w]+-linux-gnu\w*$/;
 
+/** Whether a file with such a path holds devices. */
+export function isDeviceModule(path: string): boolean {
+  return DEVICE_MODULE.test(basename(path));
+}
+
 /**
  * Paths of the device modules that a QEMU binary would load: those in its build folder, or where distributions install
  * them (`lib/qemu`, `lib64/qemu-kvm`, `lib/x86_64-linux-gnu/qemu` … of the same prefix). Sorted; empty when there are
@@ -30,7 +35,7 @@ export async function findQemuModules(binary: string): Promise<string[]> {
     ...[...libraries, ...multiarch].flatMap((library) => names.map((name) => join(library, name))),
   ];
   for (const candidate of folders) {
-    const modules = (await list(candidate)).filter((name) => DEVICE_MODULE.test(name));
+    const modules = (await list(candidate)).filter(isDeviceModule);
     if (modules.length > 0) return modules.sort().map((name) => join(candidate, name));
   }
   return [];

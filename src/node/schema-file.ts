@@ -128,9 +128,12 @@ export async function extractSchemaOfFile(
   }
 }
 
-/** The same of a binary alone, wherever its bytes are. */
-export function extractSchemaOfBinary(binary: FinishedSource): Promise<QemuSchema> {
-  return extractFrom(binary, []);
+/** The same of a binary and modules that are opened already; they stay open. */
+export function extractSchemaOfBinary(
+  binary: FinishedSource,
+  modules: readonly FinishedSource[],
+): Promise<QemuSchema> {
+  return extractFromSources(binary, modules, {});
 }
 
 async function extractFrom(
@@ -139,11 +142,23 @@ async function extractFrom(
   debugFiles: DebugFileOptions = {},
 ): Promise<QemuSchema> {
   const modules: FileSource[] = [];
+  try {
+    for (const path of paths) modules.push(await openFile(path));
+    return await extractFromSources(binary, modules, debugFiles);
+  } finally {
+    await Promise.all(modules.map((module) => module.close()));
+  }
+}
+
+async function extractFromSources(
+  binary: FinishedSource,
+  modules: readonly FinishedSource[],
+  debugFiles: DebugFileOptions,
+): Promise<QemuSchema> {
   const { NodeDebugEnvironment } = await import('./debug-environment.ts');
   const debug = new NodeDebugEnvironment(debugFiles);
   try {
     await debug.openNamed();
-    for (const path of paths) modules.push(await openFile(path));
     const isPlain = [debugFiles.files, debugFiles.folders].every((given = []) => given.length === 0);
     const entry = isPlain ? await keptEntry(binary, modules) : undefined;
     const kept = await entry?.find();
@@ -156,7 +171,6 @@ async function extractFrom(
     return schema;
   } finally {
     await debug.close();
-    await Promise.all(modules.map((module) => module.close()));
   }
 }
 

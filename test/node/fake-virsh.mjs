@@ -1,5 +1,8 @@
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { createInterface } from 'node:readline';
+import { setTimeout } from 'node:timers/promises';
 
 /*
  * What virsh of libvirt 9.0 does with the commands that vmwalk gives it, over a QMP socket of its own; messages are
@@ -40,10 +43,24 @@ function fail(message) {
 let answers;
 let socket;
 
+/** QEMU lets one wait for its socket, and no more. */
+async function connectInTurn() {
+  for (;;) {
+    const found = createConnection(QMP);
+    try {
+      await once(found, 'connect');
+      return found;
+    } catch (error) {
+      if (error.code !== 'EAGAIN') throw error;
+      await setTimeout(20);
+    }
+  }
+}
+
 /** The line that QEMU answers to a command. */
 async function ask(command) {
   if (!answers) {
-    socket = createConnection(QMP);
+    socket = await connectInTurn();
     answers = createInterface({ input: socket })[Symbol.asyncIterator]();
     await answers.next();
     await ask({ execute: 'qmp_capabilities' });
@@ -58,17 +75,24 @@ async function ask(command) {
 }
 ask.count = 0;
 
-const descriptors = new Map();
+/** What a descriptor is open for: O_WRONLY is 1. */
+function accessOf(descriptor) {
+  const [, flags] = /^flags:\s+([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${descriptor}`, 'utf8'));
+  return Number.parseInt(flags, 8) & 3;
+}
 
 async function monitorCommand(options) {
   const command = JSON.parse(options.cmd);
-  const { 'fdset-id': set, filename = '' } = command.arguments ?? {};
-  const [, named] = /^\/dev\/fdset\/(\d+)$/.exec(filename) ?? [];
-  if (command.execute === 'add-fd') descriptors.set(String(set), options['pass-fds']);
-  else if (command.execute === 'remove-fd') descriptors.delete(String(set));
-  else {
-    if (named !== undefined)
-      command.arguments.filename = `/proc/${process.pid}/fd/${descriptors.get(named) ?? 'none'}`;
+  const { filename = '' } = command.arguments ?? {};
+  if (command.execute === 'add-fd') {
+    const descriptor = options['pass-fds'];
+    return descriptor === '3' && accessOf(descriptor) === 1
+      ? '{"return":{"fd":18,"fdset-id":77},"id":"libvirt-0"}'
+      : '{"error":{"class":"GenericError","desc":"not what QEMU can write to"},"id":"libvirt-0"}';
+  }
+  if (command.execute !== 'remove-fd') {
+    // The shell that starts virsh has it open.
+    if (filename.startsWith('/dev/fdset/')) command.arguments.filename = `/proc/${process.ppid}/fd/3`;
     const line = await ask(command);
     if (line === undefined) {
       fail('internal error: End of file from qemu monitor');

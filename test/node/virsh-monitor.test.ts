@@ -1,7 +1,5 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { askDestination } from '../../src/node/ask-destination.ts';
 import { CommandPrefix } from '../../src/node/command-prefix.ts';
@@ -9,36 +7,30 @@ import { Qmp, QmpError } from '../../src/node/qmp.ts';
 import { StepLimit } from '../../src/node/step-limit.ts';
 import { VirshMonitor } from '../../src/node/virsh-monitor.ts';
 import { dialogues, scriptedQemu } from './dialogue.ts';
+import { fakeVirsh, type LibvirtHost, libvirtHost, makeFolder, UUID } from './libvirt-host.ts';
 import { listenAsQemu } from './qmp-server.ts';
 
-const fake = fileURLToPath(new URL('fake-virsh.mjs', import.meta.url));
-const UUID = '653ac73f-b0c4-4b78-aea8-ad1c3e7f01ab';
 const q35 = dialogues.get('qemu-7.2-q35')!;
 const connect = 'qemu:///system';
 
-type Answer = Parameters<typeof listenAsQemu>[1];
-
-interface Given {
-  /** What is there in place of the fake virsh. */
-  readonly virsh?: string;
-  readonly name?: string;
+interface Given extends Omit<LibvirtHost, 'qmp'> {
   readonly answer?: Answer;
 }
 
-/** A machine that has a virsh and a folder for temporary files of its own. */
-async function host({ virsh = `exec "${process.execPath}" "${fake}" "$@"`, name = 'vm', answer }: Given) {
-  const folder = mkdtempSync(join(tmpdir(), 'virsh-'));
-  writeFileSync(join(folder, 'virsh'), `#!/bin/sh\n${virsh}\n`, { mode: 0o755 });
-  const socket = join(folder, 'qmp');
-  const server = answer && (await listenAsQemu(socket, answer));
+/** A host with a virsh of our own, and a QEMU that answers as it is told. */
+async function host({ answer, ...given }: Given) {
+  const folder = makeFolder();
+  const qmp = join(folder, 'qmp');
+  const server = answer && (await listenAsQemu(qmp, answer));
   onTestFinished(() => {
     server?.close();
     rmSync(folder, { recursive: true });
   });
-  const words = ['env', `PATH=${folder}:${process.env['PATH']}`, `DOMAIN=${name}`, `UUID=${UUID}`];
-  const prefix = await CommandPrefix.of([...words, `TMPDIR=${folder}`, ...(server ? [`QMP=${socket}`] : [])]);
+  const prefix = await CommandPrefix.of(libvirtHost(folder, server ? { ...given, qmp } : given));
   return { prefix, folder };
 }
+
+type Answer = Parameters<typeof listenAsQemu>[1];
 
 /** What is recorded of a q35. */
 const recorded: Answer = (command, args) => {
@@ -110,7 +102,7 @@ test.each([
   ['no such domain', {}, 'other', "libvirt: failed to get domain 'other'"],
   [
     'no such connection',
-    { virsh: `exec "${process.execPath}" "${fake}" --connect=foo:///x "$@"` },
+    { virsh: `${fakeVirsh} --connect=foo:///x "$@"` },
     'vm',
     'libvirt: failed to connect to the hypervisor: no connection driver available for foo:///x',
   ],
