@@ -59,7 +59,7 @@ const BUILD_ID_BYTES = 64;
 
 /**
  * Symbols and debug information of a file: its own, or those of the file that its build id or .gnu_debuglink names.
- * Nothing depends on them but names: what is damaged is left out, with a warning. `buildId` has lower-case hex digits.
+ * Tables are read without them, too: what is damaged is left out, with a warning. `buildId` has lower-case hex digits.
  */
 export async function readDebugFile(
   source: FinishedSource,

@@ -1,6 +1,6 @@
 import { decodeText } from '../../bytes/window.ts';
 
-/** What is wrong with debug information: it is not used further than that, as nothing depends on it but names. */
+/** What is wrong with debug information: it is not used further than that, as all but names is known without it. */
 export class DwarfProblem extends Error {}
 
 /** Bytes of a LEB128 number: of 64 bits, with padding. */

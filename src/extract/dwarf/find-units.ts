@@ -70,11 +70,11 @@ class UnitFinder {
   #cover(ranges: readonly CodeRange[]): boolean {
     let isOne = false;
     for (const { start, end } of ranges) {
-      for (let i = this.#firstFrom(start); i < this.#functions.length && this.#functions[i]! < end; i++) {
-        if (this.#isCovered[i] === 1) break;
-        this.#isCovered[i] = 1;
-        isOne = true;
-      }
+      const first = this.#firstFrom(start);
+      const isThere = (i: number) => i < this.#functions.length && this.#functions[i]! < end;
+      isOne ||= isThere(first);
+      // Ranges of a file that lies may all overlap: each function is marked once.
+      for (let i = first; isThere(i) && this.#isCovered[i] === 0; i++) this.#isCovered[i] = 1;
     }
     return isOne;
   }

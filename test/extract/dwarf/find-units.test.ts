@@ -51,7 +51,7 @@ function unit(attributes: readonly (readonly [number, number, readonly number[]]
   readonly info: readonly number[];
 } {
   const abbrev = [
-    ...[1, 0x11, 1, ...attributes.flatMap(([name, form]) => [name, form]), 0, 0],
+    ...[1, 0x11, 1, ...attributes.flatMap((attribute) => attribute.slice(0, 2) as number[]), 0, 0],
     // DW_AT_name as text, DW_AT_low_pc as an address
     ...[2, 0x2e, 0, 0x03, 0x08, 0x11, 0x01, 0, 0],
     0,
@@ -141,6 +141,15 @@ describe('where the code of a unit is', () => {
     ]);
     const four = dataOf(listed, { ranges }, 4);
     expect(places.filter((at) => isFound(four, at))).toEqual([8, 15, 32, 39]);
+  });
+
+  test('may be said by two units, both of which are read', () => {
+    const { sections } = dataOf([
+      [DW_AT_low_pc, DW_FORM_addr, address(8)],
+      [DW_AT_high_pc, DW_FORM_data4, [16, 0, 0, 0]],
+    ]);
+    const twice = new Data({ ...sections, info: Uint8Array.from([...sections.info, ...sections.info]) });
+    expect(findUnits(twice, { functions: new Set([16, 20]), variables: none })).toEqual(twice.units);
   });
 
   test('that is not said, or damaged, does not hide it', () => {
