@@ -20,6 +20,7 @@ export const captureCommand = new Command('capture')
   .option('--libvirt <domain>', 'a domain of libvirt, by its name, UUID or id')
   .option('--connect <uri>', 'libvirt to ask: qemu:///system; the one that virsh takes without it')
   .option('--via <command>', 'words in front of all commands: "ssh HOST"', splitWords)
+  .option('--from <folder>', 'what scripts/collect-state.sh has collected of a domain')
   .option('-o, --output <file>', 'file to write, for its owner only; standard output without it')
   .option('--pid <number>', 'process of its QEMU, where it is not found by its socket', parsePid)
   .addOption(
@@ -49,6 +50,7 @@ Examples:
   vmwalk capture --qmp /run/vm.qmp -o vm.state
   vmwalk capture --libvirt vm -o vm.state
   vmwalk capture --libvirt vm --via "ssh root@host" -o vm.state
+  vmwalk capture --from vm.collected -o vm.state
   vmwalk capture --qmp localhost:4444 --pid "$(pidof qemu-system-x86_64)" -o vm.state
   vmwalk check vm.state --profile there.profile
   vmwalk capture --qmp /run/vm.qmp --dry-run`,

@@ -1,9 +1,10 @@
 import { badArgument } from '../bytes/diagnostic.ts';
 import { LibvirtVm } from './libvirt-vm.ts';
 import { QmpVm } from './qmp-vm.ts';
+import { RecordedVm } from './recorded-vm.ts';
 import type { RunningVm } from './running-vm.ts';
 
-/** How a VM that runs is reached: by `qmp` or `libvirt`. */
+/** How a VM that runs is reached: by `qmp` or `libvirt`; or a folder with what was collected of one. */
 export interface RunningVmAddress {
   /** PATH, `unix:PATH`, `HOST:PORT` or `tcp:HOST:PORT` of QEMU's machine protocol. */
   readonly qmp?: string | undefined;
@@ -15,20 +16,22 @@ export interface RunningVmAddress {
   readonly connect?: string | undefined;
   /** Words in front of each command, with which it runs where the VM is: `ssh HOST`. */
   readonly via?: readonly string[] | undefined;
+  /** A folder that scripts/collect-state.sh has written. */
+  readonly from?: string | undefined;
   /** Milliseconds for each answer. */
   readonly timeout?: number | undefined;
 }
 
 /** Reaches a VM that runs. Throws DecodeError `bad-argument`, and why it is not reached. */
 export async function openRunning(address: RunningVmAddress): Promise<RunningVm> {
-  const { qmp, libvirt, pid, connect, via, timeout } = address;
-  if ((qmp === undefined) === (libvirt === undefined))
-    throw badArgument('one of --qmp and --libvirt says which VM');
-  if (libvirt !== undefined) {
-    if (pid !== undefined) throw badArgument('--pid is for --qmp: of a domain the process is known');
-    return LibvirtVm.open(libvirt, { connect, via, timeout });
-  }
+  const { qmp, libvirt, from, pid, connect, via, timeout } = address;
+  if ([qmp, libvirt, from].filter((given) => given !== undefined).length !== 1)
+    throw badArgument('one of --qmp, --libvirt and --from says which VM');
+  if (pid !== undefined && qmp === undefined)
+    throw badArgument('--pid is for --qmp: else the process is known');
+  if (libvirt !== undefined) return LibvirtVm.open(libvirt, { connect, via, timeout });
   if (connect !== undefined) throw badArgument('--connect is for --libvirt');
   if (via !== undefined) throw badArgument('--via is for --libvirt');
+  if (from !== undefined) return RecordedVm.open(from);
   return QmpVm.connect(qmp!, { timeout, pid });
 }

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
 import { CommandPrefix } from './command-prefix.ts';
 import type { FileSource } from './file-source.ts';
@@ -45,7 +46,7 @@ export async function findQemu(
       `processes ${found.map(({ pid }) => pid).join(' and ')} were both started with ${words.join(' ')}`,
     );
   if (prefix === CommandPrefix.here) return factsOfProcess(first.pid);
-  return { ...first, schema: () => schemaOfProcess(prefix, first.pid, limit) };
+  return { ...first, schema: () => schemaOfProcess(prefix, first, limit) };
 }
 
 function hasInARow(commandLine: readonly string[], words: readonly string[]): boolean {
@@ -75,19 +76,23 @@ const MAPPED = `sed -n 's/^[^/]*//p' "/proc/$1/maps" | sort -u`;
 const MAX_MAPPED = 16 << 20;
 
 /** Of the very program that runs, and the modules that it has loaded, which come through the prefix once. */
-async function schemaOfProcess(prefix: CommandPrefix, pid: number, limit?: StepLimit): Promise<QemuSchema> {
+async function schemaOfProcess(
+  prefix: CommandPrefix,
+  { pid, commandLine }: Omit<RunningProcess, 'schema'>,
+  limit?: StepLimit,
+): Promise<QemuSchema> {
   const { output } = await prefix.runShell(MAPPED, [String(pid)], { most: MAX_MAPPED });
   const modules = output.toString().split('\n').filter(isDeviceModule);
   const opened: FileSource[] = [];
-  const open = async (file: string) => {
-    const source = await fileThere(prefix, `/proc/${pid}/${file}`, limit);
+  const open = async (file: string, name: string) => {
+    const source = await fileThere(prefix, `/proc/${pid}/${file}`, name, limit);
     opened.push(source);
     return source;
   };
   try {
-    const binary = await open('exe');
+    const binary = await open('exe', basename(commandLine[0] ?? ''));
     const loaded: FileSource[] = [];
-    for (const path of modules) loaded.push(await open(`root${path}`));
+    for (const path of modules) loaded.push(await open(`root${path}`, path));
     return await extractSchemaOfBinary(binary, loaded);
   } finally {
     await Promise.all(opened.map((source) => source.close()));
@@ -95,7 +100,12 @@ async function schemaOfProcess(prefix: CommandPrefix, pid: number, limit?: StepL
 }
 
 /** A file behind a prefix, in a temporary file here. Throws Error with the reason. */
-async function fileThere(prefix: CommandPrefix, path: string, limit?: StepLimit): Promise<FileSource> {
+async function fileThere(
+  prefix: CommandPrefix,
+  path: string,
+  name: string,
+  limit?: StepLimit,
+): Promise<FileSource> {
   const spool = await SpoolFile.create();
   const step = limit?.begin(`sending ${path}`);
   try {
@@ -103,7 +113,7 @@ async function fileThere(prefix: CommandPrefix, path: string, limit?: StepLimit)
       .run(['cat', path], { most: MAX_BINARY, step, onOutput: (piece) => spool.write(piece) })
       .finally(() => step?.end());
     if (status !== 0) throw new Error(message || `${path} cannot be read (status ${status ?? 'unknown'})`);
-    return spool.finish(path);
+    return spool.finish(name);
   } catch (error) {
     await spool.discard();
     throw error;

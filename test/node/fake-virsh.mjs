@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
@@ -37,6 +37,7 @@ function parse(text) {
 }
 
 function fail(message) {
+  process.exitCode = 1;
   console.error(`error: ${message}`);
 }
 
@@ -86,20 +87,27 @@ async function monitorCommand(options) {
   const { filename = '' } = command.arguments ?? {};
   if (command.execute === 'add-fd') {
     const descriptor = options['pass-fds'];
+    const path = readlinkSync(`/proc/self/fd/${descriptor}`);
+    if (!path.endsWith(' (deleted)')) writeFileSync(`${QMP}.fdset`, path);
     return descriptor === '3' && accessOf(descriptor) === 1
       ? '{"return":{"fd":18,"fdset-id":77},"id":"libvirt-0"}'
       : '{"error":{"class":"GenericError","desc":"not what QEMU can write to"},"id":"libvirt-0"}';
   }
   if (command.execute !== 'remove-fd') {
-    // The shell that starts virsh has it open.
-    if (filename.startsWith('/dev/fdset/')) command.arguments.filename = `/proc/${process.ppid}/fd/3`;
+    // By its name, or as the shell that starts virsh has it open.
+    if (filename.startsWith('/dev/fdset/'))
+      command.arguments.filename = existsSync(`${QMP}.fdset`)
+        ? readFileSync(`${QMP}.fdset`, 'utf8')
+        : `/proc/${process.ppid}/fd/3`;
     const line = await ask(command);
     if (line === undefined) {
       fail('internal error: End of file from qemu monitor');
       return '';
     }
-    return line;
+    // Without the blanks that QEMU has between what it says.
+    return line.replaceAll(/("(?:[^"\\]|\\.)*")|\s+/g, '$1');
   }
+  rmSync(`${QMP}.fdset`, { force: true });
   return `{"return":{},"id":"libvirt-0"}`;
 }
 
@@ -133,6 +141,7 @@ if (uri !== undefined && uri !== '--connect=qemu:///system') {
   process.exit(1);
 }
 for (const command of given.length === 1 ? parse(given[0]) : [given]) {
+  process.exitCode = 0;
   const start = performance.now();
   const printed = await run(command);
   const time = (performance.now() - start).toFixed(3);

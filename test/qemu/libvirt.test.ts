@@ -1,5 +1,7 @@
-import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openProfile } from '../../src/node/profile-file.ts';
 import { vmwalk } from '../cli/run.ts';
@@ -18,14 +20,22 @@ describe('a domain of libvirt', () => {
   let host: string;
   /** In one argument; a shell takes it apart again as ssh has it done. */
   let via: string;
+  let onHost: readonly string[];
   const capture = (...args: string[]) => vmwalk(['capture', ...args], { cwd: machine.folder });
+
+  /** As on the host, in the folder of the machine. */
+  const collect = (...args: string[]) => {
+    const script = fileURLToPath(new URL('../../scripts/collect-state.sh', import.meta.url));
+    const [program = '', ...words] = [...onHost, 'sh', script, ...args];
+    return spawnSync(program, words, { cwd: machine.folder, encoding: 'utf8' });
+  };
 
   beforeAll(async () => {
     machine = await Machine.start(DEVICES);
     host = join(machine.folder, 'host');
     mkdirSync(host);
-    const words = libvirtHost(host, { qmp: join(machine.folder, 'libvirt') });
-    via = words.map((word) => `"${word}"`).join(' ');
+    onHost = libvirtHost(host, { qmp: join(machine.folder, 'libvirt') });
+    via = onHost.map((word) => `"${word}"`).join(' ');
     writeFileSync(join(machine.folder, 'ssh'), '#!/bin/sh\nshift; exec sh -c "$*"\n', { mode: 0o755 });
   });
   afterAll(() => machine.end());
@@ -55,6 +65,55 @@ describe('a domain of libvirt', () => {
     expect(readdirSync(host)).toEqual(['virsh']);
   });
 
+  test('is collected without Node, and captured from that', async () => {
+    const collected = collect('-b', '-o', 'collected', 'vm');
+    expect(collected.stderr).toMatch(/^collect-state\.sh: \.\/collected: \d+ answers, .* ms at the most\n$/);
+    expect(collected.status).toBe(0);
+    expect(await machine.qmp.execute('query-status')).toMatchObject({ status: 'running' });
+    const folder = join(machine.folder, 'collected');
+    expect(statSync(folder).mode & 0o777).toBe(0o700);
+    const names = ['answers', 'command-line', 'pid', 'program', 'saved', 'state'];
+    expect(readdirSync(folder).sort()).toEqual(names);
+    expect(names.map((name) => statSync(join(folder, name)).mode & 0o077)).toEqual(names.map(() => 0));
+    const [first, second] = ['first.state', 'second.state'].map((name) => join(machine.folder, name));
+    const from = await capture('--from', 'collected', '-o', first!);
+    expect(from.stderr).toMatch(/^vmwalk: \S+first\.state: .*; it stood still for [\d.]+ ms at the most\n$/);
+    expect((await capture('--libvirt', 'vm', '--via', via, '-o', second!)).status).toBe(0);
+    const [there, here] = [await openProfile(first!), await openProfile(second!)];
+    expect({ ...there, stream: there.stream.length }).toEqual({ ...here, stream: here.stream.length });
+  });
+
+  test('is collected whole or not at all', async () => {
+    mkdirSync(join(machine.folder, 'there'));
+    expect(collect('-o', 'there', 'vm').status).toBe(2);
+    for (const [args, message] of [
+      [['other'], "failed to get domain 'other'"],
+      [
+        ['-c', 'foo:///x', 'vm'],
+        'failed to connect to the hypervisor: no connection driver available for foo:///x',
+      ],
+    ] as const)
+      expect(collect('-o', 'half', ...args)).toMatchObject({
+        status: 2,
+        stderr: `collect-state.sh: ${message}\n`,
+      });
+    expect(readdirSync(machine.folder)).not.toContain('half');
+  });
+
+  test.each([
+    ['answers', 'no tab', 'answers: line 1 is no command and its answer'],
+    ['saved', '', 'saved: it has no time of a command'],
+    ['state', 'QEVM', 'too short for a QEMU migration stream: 4 bytes, magic and version are 8'],
+  ])('a folder with damaged %s makes no capture', async (name, content, message) => {
+    const folder = join(machine.folder, 'damaged');
+    cpSync(join(machine.folder, 'collected'), folder, { recursive: true });
+    writeFileSync(join(folder, name), content);
+    const { stderr, status } = await capture('--from', 'damaged', '-o', 'none');
+    expect(stderr).toContain(`${message}\n`);
+    expect(status).toBe(2);
+    expect(readdirSync(machine.folder)).not.toContain('none');
+  });
+
   test('that is not there is told in one line', async () => {
     const { stderr, status } = await capture('--libvirt', 'other', '--via', via, '-o', 'none');
     expect(stderr).toBe("vmwalk: error: libvirt: failed to get domain 'other'\n");
@@ -63,10 +122,10 @@ describe('a domain of libvirt', () => {
   });
 
   test.each([
-    [['--libvirt', 'vm', '--qmp', 'second'], 'one of --qmp and --libvirt says which VM'],
-    [['-o', 'file'], 'one of --qmp and --libvirt says which VM'],
+    [['--libvirt', 'vm', '--qmp', 'second'], 'one of --qmp, --libvirt and --from says which VM'],
+    [['-o', 'file'], 'one of --qmp, --libvirt and --from says which VM'],
     [['--qmp', 'second', '--connect', 'qemu:///system'], '--connect is for --libvirt'],
-    [['--libvirt', 'vm', '--pid', '1'], '--pid is for --qmp: of a domain the process is known'],
+    [['--libvirt', 'vm', '--pid', '1'], '--pid is for --qmp: else the process is known'],
   ])('%j is no way to a VM', async (args, message) => {
     const { stderr, status } = await capture(...args, '-o', 'none');
     expect(stderr).toBe(`vmwalk: error: ${message}\n`);
