@@ -25,6 +25,7 @@ export {
 } from './bytes/source.ts';
 
 export { type AbortSignalLike, type Watch, watchedSource } from './bytes/watched-source.ts';
+export { type CaptureKnowledge, knowledgeOfCapture } from './check/capture.ts';
 export { checkStream } from './check/check.ts';
 export {
   type CapabilityState,
@@ -37,8 +38,21 @@ export {
   type VirtioOffer,
 } from './check/destination.ts';
 export { factsOfProfile } from './check/facts.ts';
-export type { CheckReport, Finding, Verdict } from './check/finding.ts';
+export { type CheckReport, countFindings, type Finding, type Verdict } from './check/finding.ts';
 export { checkHeader } from './check/header.ts';
+export {
+  blockerId,
+  type KnownBlockers,
+  markKnown,
+  parseKnown,
+  serializeKnown,
+} from './check/known-blockers.ts';
+export {
+  bestDestination,
+  bestFirst,
+  checkDestinations,
+  type NamedDestination,
+} from './check/preflight.ts';
 export * from './check/profile.ts';
 export {
   type LoadRefusal,
@@ -154,7 +168,7 @@ export type {
   StructNode,
   UniformElements,
 } from './layout/node.ts';
-export { memoryOf, type OpenedStream, type OpenOptions } from './layout/open.ts';
+export { memoryOf, type OpenedStream, type OpenOptions, type Sender } from './layout/open.ts';
 export type { SectionBytes } from './layout/section-bytes.ts';
 export { SchemaTables } from './layout/tables.ts';
 export type { ObjectId } from './layout/walk/shadow.ts';
@@ -279,6 +293,8 @@ export type { BootpClient, SlirpSummary } from './ram/slirp.ts';
 export type { TodClock, TodClockSummary } from './ram/todclock.ts';
 export type { VfioSummary } from './ram/vfio.ts';
 export { analyzeMigrationDesc, analyzeMigrationState } from './render/analyze-migration-text.ts';
+export type { GitlabIssue } from './render/annotations.ts';
+export { checkGithub, checkGitlab } from './render/check-annotations.ts';
 export { checkJunit } from './render/check-junit.ts';
 export { checkSarif } from './render/check-sarif.ts';
 export { type CheckTextOptions, checkGrid, checkTable, checkText } from './render/check-text.ts';
@@ -303,6 +319,7 @@ export { foundStreamText } from './render/found-stream-text.ts';
 export { type InfoTextOptions, infoText, type SectionOrder } from './render/info-text.ts';
 export { toJson } from './render/json.ts';
 export { layoutJson, ndjsonLine } from './render/ndjson.ts';
+export { preflightText } from './render/preflight-text.ts';
 export { drawRamMap } from './render/ram-map.ts';
 export { ramText } from './render/ram-text.ts';
 export { roundtripJson } from './render/roundtrip-json.ts';

@@ -1,34 +1,33 @@
 import { printable } from '../bytes/diagnostic.ts';
 import { uuidText } from '../bytes/uuid.ts';
-import { machineTypeOf, type OpenedStream } from '../layout/open.ts';
+import { configurationOf, type OpenedStream } from '../layout/open.ts';
 import { QEMU_VM_CONFIGURATION } from '../stream/records.ts';
 import type { Destination } from './destination.ts';
 import type { Finding } from './finding.ts';
 import { unknownTypeWords } from './version.ts';
 
 /** Capabilities that a load compares with the source's (migration/savevm.c, should_validate_capability). */
-const VALIDATED_CAPABILITIES = ['x-ignore-shared', 'mapped-ram'];
+export const VALIDATED_CAPABILITIES = ['x-ignore-shared', 'mapped-ram'];
 
 /** What stands before the first section. */
 export function checkConfiguration(opened: OpenedStream, destination: Destination): Finding[] {
   const { stream } = opened;
   const findings: Finding[] = [];
-  const { configuration } = stream;
-  const own = destination.own?.stream.configuration;
-  const place = configuration && { section: 'configuration', range: configuration.range };
-  const machineType = machineTypeOf(opened);
-  const ownType = destination.own && machineTypeOf(destination.own);
-  if (machineType !== undefined && ownType !== undefined && machineType !== ownType) {
-    findings.push({
-      rule: 'machine-type',
-      severity: 'blocks',
-      ...place,
-      message: `machine type ${printable(machineType)}, and the destination is ${printable(ownType)}`,
-      says: `Machine type received is '${machineType}' and local is '${ownType}'`,
-      fix: `start the destination with -machine ${machineType}`,
-    });
-  }
+  const configuration = configurationOf(opened);
+  const own = destination.own && configurationOf(destination.own);
+  const place = stream.configuration && { section: 'configuration', range: stream.configuration.range };
   if (configuration && own) {
+    const { machineType } = configuration;
+    if (machineType !== own.machineType) {
+      findings.push({
+        rule: 'machine-type',
+        severity: 'blocks',
+        ...place,
+        message: `machine type ${printable(machineType)}, and the destination is ${printable(own.machineType)}`,
+        says: `Machine type received is '${machineType}' and local is '${own.machineType}'`,
+        fix: `start the destination with -machine ${machineType}`,
+      });
+    }
     const bits = configuration.targetPageBits;
     const ownBits = own.targetPageBits;
     if (bits !== undefined && ownBits !== undefined && bits !== ownBits) {
@@ -42,7 +41,7 @@ export function checkConfiguration(opened: OpenedStream, destination: Destinatio
       });
     }
     findings.push(
-      ...checkCapabilities(configuration.capabilities ?? [], destination).map((finding) => ({
+      ...checkCapabilities(opened, configuration.capabilities ?? [], destination).map((finding) => ({
         ...place,
         ...finding,
       })),
@@ -60,7 +59,7 @@ export function checkConfiguration(opened: OpenedStream, destination: Destinatio
         fix: 'the same -uuid at both sides, or the capability validate-uuid off at the source',
       });
     }
-  } else if (own && !configuration && !opened.sender) {
+  } else if (own && !configuration) {
     findings.push({
       rule: 'missing-configuration',
       ...(isDeviceState(stream)
@@ -76,7 +75,7 @@ export function checkConfiguration(opened: OpenedStream, destination: Destinatio
       says: 'Configuration section missing',
       fix: '-global migration.send-configuration=off at the destination, too',
     });
-  } else if (configuration && destination.own && !destination.own.sender) {
+  } else if (configuration && destination.own) {
     findings.push({
       rule: 'unexpected-configuration',
       severity: 'blocks',
@@ -85,11 +84,8 @@ export function checkConfiguration(opened: OpenedStream, destination: Destinatio
       says: unknownTypeWords(QEMU_VM_CONFIGURATION, destination.qemuVersion),
       fix: '-global migration.send-configuration=on at the destination, too',
     });
-  } else if (
-    machineType !== undefined &&
-    !destination.own &&
-    destination.tables?.schema.origin === 'binary'
-  ) {
+  } else if (configuration && destination.tables?.schema.origin === 'binary') {
+    const { machineType } = configuration;
     const known = destination.tables.schema.machineTypes;
     if (known.length > 0 && !known.includes(machineType)) {
       findings.push({
@@ -105,7 +101,11 @@ export function checkConfiguration(opened: OpenedStream, destination: Destinatio
   return findings;
 }
 
-function checkCapabilities(theirs: readonly string[], destination: Destination): Finding[] {
+function checkCapabilities(
+  { stream }: OpenedStream,
+  theirs: readonly string[],
+  destination: Destination,
+): Finding[] {
   const known = destination.facts?.knownCapabilities;
   const unknown = known ? theirs.filter((name) => !known.includes(name)) : [];
   const findings: Finding[] = unknown.map((name) => ({
@@ -123,8 +123,8 @@ function checkCapabilities(theirs: readonly string[], destination: Destination):
     const said = (on: boolean) => (on ? 'on' : 'off');
     findings.push({
       rule: 'capabilities',
-      // Capabilities are set right before a load: that the destination did not have it before says little.
-      severity: isOn || isSet ? 'blocks' : 'suspicious',
+      // Capabilities are set right before a migration: that a side did not have it before says little.
+      severity: (isOn || isSet) && (received || stream.configuration) ? 'blocks' : 'suspicious',
       message: `capability ${name} was ${said(received)} at the source, and is ${said(isOn)} at the destination${isSet ? '' : ' as it was seen'}`,
       says: `Capability ${name} is ${said(isOn)}, but received capability is ${said(received)}`,
       fix: `migrate-set-capabilities with ${name} ${said(received)} at the destination`,

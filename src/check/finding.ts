@@ -38,12 +38,22 @@ export interface CheckReport {
   /** Name of the stream. */
   readonly name: string;
   /** Name of the destination, where there are several. */
-  readonly destination?: string;
+  readonly destination?: string | undefined;
+  /** All that keeps it from there is in a baseline. */
+  readonly known?: true | undefined;
   readonly verdict: Verdict;
   /** Why it is `cannot tell`. */
   readonly reason: string | undefined;
   /** Those that block first, else in stream order: QEMU stops at the first. Of many of one kind, the first. */
   readonly findings: readonly Finding[];
+}
+
+/** How many findings of a severity there are, those included that are not kept. */
+export function countFindings({ findings }: CheckReport, severity: FindingSeverity): number {
+  return findings.reduce(
+    (sum, finding) => (finding.severity === severity ? sum + 1 + (finding.more ?? 0) : sum),
+    0,
+  );
 }
 
 const ranks = { blocks: 0, suspicious: 1, note: 2 } as const;

@@ -3,7 +3,7 @@ import { rangeLength } from '../bytes/range.ts';
 import { walk } from '../layout/children.ts';
 import { type DryLoad, dryLoad, targetOfTables } from '../layout/dry-load.ts';
 import type { StructNode } from '../layout/node.ts';
-import { layoutOf, machineTypeOf, type OpenedStream, sectionInput } from '../layout/open.ts';
+import { configurationOf, layoutOf, type OpenedStream, sectionInput } from '../layout/open.ts';
 import { isSameShape } from '../layout/same-shape.ts';
 import type { SchemaTables } from '../layout/tables.ts';
 import type { Section } from '../stream/stream.ts';
@@ -112,8 +112,8 @@ export function placeOf({
 
 /** Is the destination of the machine type of the stream already? Then no machine type helps against what differs. */
 function sharesMachineType(opened: OpenedStream, { own }: Destination): boolean {
-  const machineType = machineTypeOf(opened);
-  return machineType !== undefined && own !== undefined && machineType === machineTypeOf(own);
+  const machineType = configurationOf(opened)?.machineType;
+  return machineType !== undefined && own !== undefined && machineType === configurationOf(own)?.machineType;
 }
 
 const NEWER_QEMU = 'a QEMU at the destination that is as new as that of the source';

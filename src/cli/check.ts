@@ -1,24 +1,21 @@
 import { Command, Option } from '@commander-js/extra-typings';
 import { DecodeError, printable } from '../bytes/diagnostic.ts';
-import { checkStream } from '../check/check.ts';
-import type { Destination } from '../check/destination.ts';
 import type { CheckReport } from '../check/finding.ts';
 import { checkHeader } from '../check/header.ts';
 import { parseCapability, parseParameter } from '../check/migration-settings.ts';
-import type { OpenedStream, OpenOptions } from '../layout/open.ts';
+import { checkDestinations, type NamedDestination, toDestination } from '../check/preflight.ts';
+import type { OpenOptions } from '../layout/open.ts';
 import { nodeMemory } from '../node/node-memory.ts';
 import { type OpenedDestination, openDestination } from '../node/open-destination.ts';
 import { packageVersion } from '../node/package-version.ts';
 import { checkJunit } from '../render/check-junit.ts';
 import { checkSarif } from '../render/check-sarif.ts';
 import { checkGrid, checkTable, checkText } from '../render/check-text.ts';
+import { checkStatus } from './check-status.ts';
 import { withInput, withVm } from './input.ts';
 import { bisectOption, channelOption, collect, jsonOption, openKnowledge, spoolOption } from './options.ts';
-import { EXIT_OK, EXIT_TROUBLE, Output, say, styleFor, toJson } from './output.ts';
+import { EXIT_TROUBLE, Output, say, styleFor, toJson } from './output.ts';
 import { orTrouble, troubleText } from './trouble.ts';
-
-const EXIT_REJECTED = 1;
-const EXIT_CANNOT_TELL = 3;
 
 export const checkCommand = new Command('check')
   .description('would a destination accept the stream? and if not, which field says no')
@@ -106,7 +103,7 @@ Examples:
         ...(await openKnowledge({ qemu: options.sourceQemu, schema: options.sourceSchema, blob: true })),
         memory: nodeMemory(options.spool),
       };
-      const destinations: (OpenedDestination & { readonly name: string | undefined })[] = [];
+      const destinations: (OpenedDestination & NamedDestination)[] = [];
       const reports: CheckReport[] = [];
       let unread = 0;
       try {
@@ -131,7 +128,7 @@ Examples:
             if (isOneOfMany || options.json || options.junit || options.sarif)
               for (const { name } of destinations)
                 reports.push(
-                  withDestination({ name: file, verdict: 'cannot tell', reason, findings: [] }, name),
+                  toDestination({ name: file, verdict: 'cannot tell', reason, findings: [] }, name),
                 );
           }
         }
@@ -139,7 +136,7 @@ Examples:
         for (const { close } of destinations) await close();
       }
       // Before it is printed: who reads may stop.
-      process.exitCode = unread > 0 ? EXIT_TROUBLE : exitStatus(reports);
+      process.exitCode = unread > 0 ? EXIT_TROUBLE : checkStatus(reports);
       await print(reports, options);
     });
   });
@@ -147,28 +144,18 @@ Examples:
 /** What each destination would make of a stream. */
 async function checkFile(
   file: string,
-  destinations: readonly { readonly destination: Destination; readonly name: string | undefined }[],
+  destinations: readonly NamedDestination[],
   source: OpenOptions,
   channel: readonly string[] | undefined,
 ): Promise<readonly CheckReport[]> {
   try {
-    const check = async (vm: OpenedStream) => {
-      const reports: CheckReport[] = [];
-      for (const { destination, name } of destinations)
-        reports.push(withDestination(await checkStream(vm, destination), name));
-      return reports;
-    };
-    return await withVm(file, check, source, { channel });
+    return await withVm(file, (vm) => checkDestinations(vm, destinations), source, { channel });
   } catch (error) {
     if (!(error instanceof DecodeError) || error.code !== 'not-a-stream' || file === '-') throw error;
     const damaged = await withInput(file, {}, (input) => checkHeader(input.source));
     if (!damaged) throw error;
-    return destinations.map(({ name }) => withDestination(damaged, name));
+    return destinations.map(({ name }) => toDestination(damaged, name));
   }
-}
-
-function withDestination(report: CheckReport, name: string | undefined): CheckReport {
-  return name === undefined ? report : { ...report, destination: name };
 }
 
 interface PrintOptions {
@@ -190,9 +177,4 @@ async function print(reports: readonly CheckReport[], options: PrintOptions): Pr
   } else if (only?.destination !== undefined) for (const line of checkGrid(reports)) await output.row(line);
   else if (reports.length > 0) for (const line of checkTable(reports)) await output.row(line);
   await output.flush();
-}
-
-function exitStatus(reports: readonly CheckReport[]): number {
-  if (reports.some(({ verdict }) => verdict === 'will be rejected')) return EXIT_REJECTED;
-  return reports.some(({ verdict }) => verdict === 'cannot tell') ? EXIT_CANNOT_TELL : EXIT_OK;
 }

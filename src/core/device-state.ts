@@ -1,4 +1,4 @@
-import { layoutOf, machineTypeOf, type OpenedStream } from '../layout/open.ts';
+import { configurationOf, layoutOf, type OpenedStream } from '../layout/open.ts';
 import { ramSummaries } from '../ram/iterative.ts';
 import type { RamBlockSummary } from '../ram/ram.ts';
 import { Fields } from './fields.ts';
@@ -26,7 +26,7 @@ export function deviceState(opened: OpenedStream): DeviceState {
     );
   const ram = ramSummaries(stream.sections);
   return {
-    machineType: machineTypeOf(opened),
+    machineType: configurationOf(opened)?.machineType,
     blocks: ram.flatMap(({ blocks }) => blocks),
     pagesLeftOut: ram.some(({ pagesLeftOut }) => pagesLeftOut),
     hasChannels: ram.some(({ channels }) => channels !== undefined),

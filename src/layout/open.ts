@@ -13,7 +13,7 @@ import { joinSinks, type PageSink } from '../ram/page-sink.ts';
 import type { RamBlock } from '../ram/ram-block.ts';
 import { findDevice, type Schema, structLength } from '../schema/schema.ts';
 import { type JsonObject, parseVmdesc } from '../schema/vmdesc.ts';
-import type { SectionRecord } from '../stream/records.ts';
+import type { Configuration, SectionRecord } from '../stream/records.ts';
 import { scanStream } from '../stream/scan.ts';
 import type { ScanOptions, Section, SkipRam, Stream } from '../stream/stream.ts';
 import { locateVmDescription, MAX_VMDESC_LENGTH, VMDESC_HEADER_LENGTH } from '../stream/vmdescription.ts';
@@ -53,8 +53,8 @@ export interface OpenOptions {
 
 /** What is known of the VM that a stream comes from and the stream does not say: of a capture of its devices alone. */
 export interface Sender {
-  /** With version: `pc-q35-11.1`. */
-  readonly machineType: string;
+  /** What a migration would send, as it was set up then. */
+  readonly configuration: Configuration;
   readonly ramBlocks: readonly RamBlock[];
 }
 
@@ -231,12 +231,12 @@ export function undescribedSections({ schema, stream }: Pick<OpenedStream, 'sche
   );
 }
 
-/** The machine type as the stream, or what is known of its sender, has it. */
-export function machineTypeOf({
+/** What the stream, or else what is known of its sender, tells of the machine. */
+export function configurationOf({
   stream,
   sender,
-}: Pick<OpenedStream, 'stream' | 'sender'>): string | undefined {
-  return stream.configuration?.machineType ?? sender?.machineType;
+}: Pick<OpenedStream, 'stream' | 'sender'>): Configuration | undefined {
+  return stream.configuration ?? sender?.configuration;
 }
 
 /** The RAMBlocks that the stream, or what is known of its sender, lists; undefined where neither does. */

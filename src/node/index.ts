@@ -1,7 +1,7 @@
 export type { DebugEnvironment, WantedDebugFile } from '../extract/debug-files.ts';
 export type { DecompressSection } from '../extract/elf/sections.ts';
 export { extractSchema, type QemuSources } from '../extract/extract-schema.ts';
-export { readBaseline } from './baseline-file.ts';
+export { readBaseline, readKnownBlockers } from './baseline-file.ts';
 export { type BuiltinSchema, builtinSchemas } from './builtin-schema-index.ts';
 export { type Capture, type CaptureOptions, captureProfile } from './capture-profile.ts';
 export {
@@ -27,6 +27,8 @@ export {
 export { type FileSource, openFile } from './file-source.ts';
 export { nodeInflater } from './inflater.ts';
 export { learnSchemaOfFiles } from './learn-schema.ts';
+export { activeDomains } from './libvirt-domains.ts';
+export { LibvirtVm, type LibvirtVmOptions } from './libvirt-vm.ts';
 export type { Monitor, ReadAnswer } from './monitor.ts';
 export { nodeMemory } from './node-memory.ts';
 export { type DestinationFiles, type OpenedDestination, openDestination } from './open-destination.ts';
@@ -54,5 +56,6 @@ export {
 export type { SpoolLimit, SpoolOptions } from './spool.ts';
 export { openPath, openStandardInput, spoolToFile } from './spool.ts';
 export { QemuEnded, type StartOptions } from './start-qemu.ts';
+export { type TakeCaptureOptions, takeCapture } from './take-capture.ts';
 export type { VmPlace } from './vm-input.ts';
 export { writeSource } from './write-source.ts';

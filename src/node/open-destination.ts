@@ -1,4 +1,5 @@
 import { type FinishedSource, memorySource } from '../bytes/source.ts';
+import { knowledgeOfCapture } from '../check/capture.ts';
 import { Destination, type DestinationKnowledge } from '../check/destination.ts';
 import { factsOfProfile } from '../check/facts.ts';
 import type { Profile } from '../check/profile.ts';
@@ -10,7 +11,6 @@ import { openInput } from './open-input.ts';
 import { packagedSchemas } from './packaged-schemas.ts';
 import { readProfile } from './profile-file.ts';
 import { openSchema } from './schema-file.ts';
-import { knowledgeOfCapture } from './vm-input.ts';
 
 /** Bytes that tell whether a file is a profile. */
 const MAX_HEAD = 64;

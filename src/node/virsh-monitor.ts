@@ -135,9 +135,7 @@ export class VirshMonitor implements Monitor {
   }
 
   #virshWords(options: readonly string[]): readonly string[] {
-    const { connect } = this.#options;
-    const uri = connect === undefined ? [] : [`--connect=${connect}`];
-    return ['env', 'LC_ALL=C', 'virsh', ...uri, ...options];
+    return [...virshWords(this.#options.connect), ...options];
   }
 
   #virsh(command: readonly string[], text: string): Promise<ProgramRan> {
@@ -202,6 +200,12 @@ export class VirshMonitor implements Monitor {
     this.#end.abort();
     for (const { reject } of this.#pending.splice(0)) reject(this.#closed);
   }
+}
+
+/** virsh, which talks English, and the libvirt that it talks to. */
+export function virshWords(connect: string | undefined): readonly string[] {
+  const uri = connect === undefined ? [] : [`--connect=${connect}`];
+  return ['env', 'LC_ALL=C', 'virsh', ...uri];
 }
 
 /**

@@ -1,8 +1,7 @@
 import { DecodeError } from '../bytes/diagnostic.ts';
 import type { FinishedSource } from '../bytes/source.ts';
-import type { Profile } from '../check/profile.ts';
+import type { CaptureKnowledge } from '../check/capture.ts';
 import { profile as profileContainer } from '../containers/profile.ts';
-import { SchemaTables } from '../layout/tables.ts';
 import type { VmOptions } from '../vm/vm.ts';
 import { type Input, type InputOptions, openInput } from './open-input.ts';
 
@@ -63,26 +62,14 @@ export async function openVmInput(
   };
 }
 
-type CaptureKnowledge = Pick<VmOptions, 'sender' | 'tables'>;
-
 /** What a capture tells of the VM beside its stream. Throws DecodeError `bad-profile`. */
 async function captureKnowledge({ layers }: Input, file: string): Promise<CaptureKnowledge> {
   const text = layers.find(({ capture }) => capture !== undefined)?.capture;
   if (text === undefined) return {};
   // Loaded only here: most files are no captures.
   const { parseProfile } = await import('../check/profile.ts');
+  const { knowledgeOfCapture } = await import('../check/capture.ts');
   return knowledgeOfCapture(parseProfile(text, file));
-}
-
-/** What a profile tells that its stream does not: of a capture. */
-export function knowledgeOfCapture(profile: Profile): CaptureKnowledge {
-  if (profile.kind !== 'capture') return {};
-  const { machineType, ramBlocks, schema } = profile;
-  const blocks = ramBlocks.map(({ name, usedLength }) => ({ idstr: name, length: usedLength }));
-  return {
-    sender: { machineType, ramBlocks: blocks },
-    ...(schema ? { tables: new SchemaTables(schema) } : {}),
-  };
 }
 
 /** Says of what is no stream in which containers it was found. */

@@ -2,7 +2,7 @@ import type { Diagnostic } from '../bytes/diagnostic.ts';
 import { DiagnosticList } from '../bytes/diagnostic-list.ts';
 import { rangeLength } from '../bytes/range.ts';
 import { knowledgeOf, type Layout, type LayoutNode, type LeafNode, type StructNode } from '../layout/node.ts';
-import { configurationLayout, layoutOf, machineTypeOf, type OpenedStream } from '../layout/open.ts';
+import { configurationLayout, configurationOf, layoutOf, type OpenedStream } from '../layout/open.ts';
 import { CONFIGURATION_SECTION } from '../layout/section.ts';
 import type { PageHashes } from '../memory/page-hashes.ts';
 import type { IterativeScanner } from '../ram/iterative.ts';
@@ -361,7 +361,7 @@ function describe(opened: OpenedStream, diagnostics: readonly Diagnostic[]): Dif
   return {
     name: source.name,
     size: source.size,
-    machineType: machineTypeOf(opened),
+    machineType: configurationOf(opened)?.machineType,
     sections: stream.sections.length,
     diagnostics,
   };

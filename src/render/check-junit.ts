@@ -12,9 +12,9 @@ export function checkJunit(reports: readonly CheckReport[]): string {
 }
 
 function testCase(report: CheckReport): JunitCase {
-  const { verdict, reason = '', findings } = report;
+  const { verdict, reason = '', findings, known } = report;
   const blocking = findings.filter(({ severity }) => severity === 'blocks');
-  const [first] = blocking;
+  const [first] = known ? [] : blocking;
   return {
     name: checkedName(report),
     failure: first && {
@@ -23,11 +23,12 @@ function testCase(report: CheckReport): JunitCase {
       text: blocking.map(findingLine).join('\n'),
     },
     error: verdict === 'cannot tell' ? { type: 'cannot-tell', message: reason } : undefined,
-    output: findings.filter(({ severity }) => severity !== 'blocks').map(findingLine),
+    output: findings.filter(({ severity }) => known || severity !== 'blocks').map(findingLine),
   };
 }
 
-function findingLine(finding: Finding): string {
+/** One line that says all of a finding. */
+export function findingLine(finding: Finding): string {
   const { rule, severity, message, says, fix, more } = finding;
   const place = findingPlace(finding);
   return [

@@ -1,7 +1,9 @@
+import { appendTo } from '../bytes/append-to.ts';
 import { moreLikeIt } from '../bytes/bounded-list.ts';
 import { formatPath, printable } from '../bytes/diagnostic.ts';
 import { hexOffset } from '../bytes/range.ts';
-import type { CheckReport, Finding } from '../check/finding.ts';
+import { type CheckReport, countFindings, type Finding } from '../check/finding.ts';
+import { bestDestination } from '../check/preflight.ts';
 import type { FindingSeverity } from '../check/rules.ts';
 import { plainStyle, type Style } from './style.ts';
 import { type Column, formatTable } from './text-table.ts';
@@ -17,7 +19,7 @@ export function* checkText(
   report: CheckReport,
   { style = plainStyle, notes = false }: Partial<CheckTextOptions> = {},
 ): Generator<string> {
-  yield `${style.heading(printable(report.name))}: ${verdictText(report, style)}`;
+  yield `${style.heading(printable(checkedName(report)))}: ${verdictText(report, style)}`;
   let hidden = 0;
   for (const finding of report.findings) {
     // What was not checked is part of what the verdict means.
@@ -54,17 +56,16 @@ export function findingPlace({ section, instanceId, path, range }: Finding): str
 
 /** Several reports in a line each, the worst first. */
 export function checkTable(reports: readonly CheckReport[]): string[] {
-  const ordered = [...reports].sort((a, b) => rank(a) - rank(b) || count(b, 'blocks') - count(a, 'blocks'));
+  const ordered = [...reports].sort(
+    (a, b) => rank(a) - rank(b) || countFindings(b, 'blocks') - countFindings(a, 'blocks'),
+  );
   const rows = ordered.map((report) => {
-    const [first] = report.findings;
-    const shown = first && first.severity !== 'note' ? first : undefined;
-    const section = shown?.section === undefined ? '' : `${printable(shown.section)}: `;
     return [
       report.verdict,
-      String(count(report, 'blocks')),
-      String(count(report, 'suspicious')),
+      String(countFindings(report, 'blocks')),
+      String(countFindings(report, 'suspicious')),
       printable(checkedName(report)),
-      shown ? `${shown.rule}: ${section}${printable(shown.message)}` : printable(report.reason ?? ''),
+      firstFinding(report),
     ];
   });
   return formatTable(
@@ -79,7 +80,15 @@ export function checkTable(reports: readonly CheckReport[]): string[] {
   );
 }
 
-/** Each stream by each of several destinations, and the table of those pairs that are not fine. */
+/** What a verdict rests on, in a line. */
+export function firstFinding({ findings, reason }: CheckReport): string {
+  const [first] = findings;
+  if (!first || first.severity === 'note') return printable(reason ?? '');
+  const section = first.section === undefined ? '' : `${printable(first.section)}: `;
+  return `${first.rule}: ${section}${printable(first.message)}`;
+}
+
+/** Each stream by each of several destinations, the best of them in front, and the table of those pairs that are not fine. */
 export function checkGrid(reports: readonly CheckReport[]): string[] {
   const [streams, destinations] = [
     [...new Set(reports.map(({ name }) => name))],
@@ -88,12 +97,16 @@ export function checkGrid(reports: readonly CheckReport[]): string[] {
   const verdicts = new Map(
     reports.map((each) => [JSON.stringify([each.name, each.destination]), each.verdict]),
   );
+  const byName = new Map<string, CheckReport[]>();
+  for (const report of reports) appendTo(byName, report.name, report);
   const rows = streams.map((name) => [
     printable(name),
+    printable(bestDestination(byName.get(name) ?? [])?.destination ?? '-'),
     ...destinations.map((destination) => verdicts.get(JSON.stringify([name, destination])) ?? '-'),
   ]);
   const columns: Column[] = [
     { title: 'FROM \\ TO', align: 'left' },
+    { title: 'best', align: 'left' },
     ...destinations.map((name): Column => ({ title: printable(name), align: 'left' })),
   ];
   const open = reports.filter(({ verdict }) => verdict !== 'no blocker found');
@@ -107,9 +120,9 @@ export function checkedName({ name, destination }: CheckReport): string {
 
 function verdictText(report: CheckReport, style: Style): string {
   const { verdict, reason } = report;
-  if (verdict === 'will be rejected') return style.error(verdict);
+  if (verdict === 'will be rejected') return style.error(report.known ? `${verdict}, as is known` : verdict);
   if (verdict === 'cannot tell') return style.warning(`${verdict}: ${printable(reason ?? '')}`);
-  const suspicious = count(report, 'suspicious');
+  const suspicious = countFindings(report, 'suspicious');
   return suspicious === 0
     ? verdict
     : `${verdict}, but ${suspicious} suspicious finding${suspicious === 1 ? '' : 's'}`;
@@ -122,12 +135,4 @@ function severityName(severity: FindingSeverity, style: Style): string {
 
 function rank({ verdict }: CheckReport): number {
   return ['will be rejected', 'cannot tell', 'no blocker found'].indexOf(verdict);
-}
-
-/** Those that are not kept, too. */
-function count({ findings }: CheckReport, severity: FindingSeverity): number {
-  return findings.reduce(
-    (sum, finding) => (finding.severity === severity ? sum + 1 + (finding.more ?? 0) : sum),
-    0,
-  );
 }

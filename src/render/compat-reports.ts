@@ -4,6 +4,7 @@ import { findingId } from '../compat/baseline.ts';
 import type { CompatFinding, CompatReport } from '../compat/compat.ts';
 import type { Direction } from '../compat/direction.ts';
 import { type CompatRank, compatRules } from '../compat/rules.ts';
+import { distinctIssues, type GitlabIssue, githubLine } from './annotations.ts';
 import { type JunitCase, junitXml } from './junit.ts';
 import { relativeUri, sarifLog } from './sarif.ts';
 
@@ -66,10 +67,7 @@ function placeOf(
   return sourceOf(finding) ?? { file: report.new.name };
 }
 
-/**
- * Annotations as GitHub's runners read them from the output of a job ("Workflow commands for GitHub Actions"). Without a
- * place in the source an annotation is of the job.
- */
+/** Annotations for GitHub. Without a place in the source an annotation is of the job. */
 export function* compatGithub(
   report: CompatReport,
   { failing, all = false }: CompatReportOptions,
@@ -78,51 +76,33 @@ export function* compatGithub(
     const { rule, rank } = finding;
     const source = sourceOf(finding);
     const kind = failing.includes(rank) ? 'error' : rank === 'cosmetic' ? 'notice' : 'warning';
-    const properties = [
-      ...(source ? [`file=${githubProperty(source.file)}`] : []),
-      ...(source?.line === undefined ? [] : [`line=${source.line}`]),
-      `title=${githubProperty(rule)}`,
-    ];
-    yield `::${kind} ${properties.join(',')}::${githubText(messageOf(finding))}`;
+    yield githubLine({ kind, title: rule, message: messageOf(finding), ...source });
   }
 }
 
-function githubText(text: string): string {
-  return text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
-}
-
-function githubProperty(text: string): string {
-  return githubText(printable(text)).replaceAll(':', '%3A').replaceAll(',', '%2C');
-}
-
-const gitlabSeverities: Readonly<Record<CompatRank, string>> = {
+const gitlabSeverities: Readonly<Record<CompatRank, GitlabIssue['severity']>> = {
   certain: 'critical',
   conditional: 'minor',
   cosmetic: 'info',
 };
 
-/** GitLab's Code Quality report (artifacts:reports:codequality). */
+/** GitLab's Code Quality report. */
 export function compatGitlab(
   report: CompatReport,
   { all = false }: Pick<CompatReportOptions, 'all'> = {},
-): object[] {
-  const seen = new Set<string>();
-  return shownFindings(report, all).flatMap((finding) => {
-    const fingerprint = findingId(finding);
-    // GitLab shows one of each.
-    if (seen.has(fingerprint)) return [];
-    seen.add(fingerprint);
-    const { file, line = 1 } = placeOf(report, finding);
-    return [
-      {
+): GitlabIssue[] {
+  return distinctIssues(
+    shownFindings(report, all).map((finding) => {
+      const { file, line = 1 } = placeOf(report, finding);
+      return {
         description: messageOf(finding),
         check_name: finding.rule,
-        fingerprint,
+        fingerprint: findingId(finding),
         severity: gitlabSeverities[finding.rank],
         location: { path: file, lines: { begin: line } },
-      },
-    ];
-  });
+      };
+    }),
+  );
 }
 
 /**

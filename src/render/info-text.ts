@@ -61,7 +61,7 @@ function facts(info: StreamInfo): [string, string][] {
   const { configuration, sender, pageSize, schema } = info;
   const rows: [string, string][] = info.containers.map((layer) => ['container', containerText(layer)]);
   rows.push(['stream', `QEMU migration stream, version ${info.version}`]);
-  const machineType = configuration?.machineType ?? sender?.machineType;
+  const machineType = (configuration ?? sender?.configuration)?.machineType;
   rows.push(['machine type', machineType === undefined ? 'not sent' : printable(machineType)]);
   if (sender) {
     const bytes = sender.ramBlocks.reduce((sum, { length }) => sum + length, 0);

@@ -1,7 +1,7 @@
 import { printable } from '../bytes/diagnostic.ts';
 import type { Infos } from '../infos/info.ts';
 import { builtInInfos } from '../infos/infos.ts';
-import { machineTypeOf, type OpenedStream, undescribedSections } from '../layout/open.ts';
+import { configurationOf, type OpenedStream, undescribedSections } from '../layout/open.ts';
 import { SchemaTables } from '../layout/tables.ts';
 import {
   type DescribedDevices,
@@ -36,7 +36,7 @@ export async function useBuiltinTables(opened: OpenedStream, schemas: SchemaProv
   const undescribed = undescribedSections(opened);
   if (undescribed.length === 0) return opened;
   const all = await schemas.list();
-  const machineType = machineTypeOf(opened);
+  const machineType = configurationOf(opened)?.machineType;
   const knowing = all.filter(({ machineTypes }) => machineTypes.includes(machineType ?? ''));
   // What is described of it tells the QEMUs apart that would have written the same bytes.
   const [chosen] = await chooseTables(opened, schemas, all, knowing, opened.schema !== undefined);
@@ -79,7 +79,7 @@ export async function builtinTablesOfWriter(
   schemas: SchemaProvider,
 ): Promise<WriterTables | undefined> {
   const all = await schemas.list();
-  const machineType = machineTypeOf(opened) ?? '';
+  const machineType = configurationOf(opened)?.machineType ?? '';
   const knowing = all.filter(({ machineTypes }) => machineTypes.includes(machineType));
   const equals = await chooseTables(opened, schemas, all, knowing, true);
   const [newest] = [...equals].sort((a, b) => versionOf(b.entry) - versionOf(a.entry));
@@ -120,7 +120,7 @@ async function chooseOf(
   known: readonly ChosenTables[],
   findAll: boolean,
 ): Promise<readonly ChosenTables[]> {
-  const machineType = machineTypeOf(opened) ?? '';
+  const machineType = configurationOf(opened)?.machineType ?? '';
   const named = versionOf({ qemuVersion: /\d+\.\d+$/.exec(machineType)?.[0] ?? '' });
   const isNamed = (entry: SchemaEntry) => Number(versionOf(entry) === named);
   const inOrder = [...entries].sort((a, b) => isNamed(b) - isNamed(a) || versionOf(b) - versionOf(a));

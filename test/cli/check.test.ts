@@ -264,9 +264,9 @@ describe('several destinations', () => {
     const { stdout, status } = await vmwalk(args);
     expect(status).toBe(1);
     const [titles, ...rows] = stdout.split('\n');
-    expect(titles!.trim().split(/ {2,}/)).toEqual(['FROM \\ TO', other, profile]);
+    expect(titles!.trim().split(/ {2,}/)).toEqual(['FROM \\ TO', 'best', other, profile]);
     for (const [i, stream] of streams.entries())
-      expect(rows[i]!.trim().split(/ {2,}/)).toEqual([stream, ...verdicts[i]!]);
+      expect(rows[i]!.trim().split(/ {2,}/)).toEqual([stream, other, ...verdicts[i]!]);
     expect(rows.slice(2).join('\n')).toContain(`${refused} for ${profile}`);
     const json = JSON.parse((await vmwalk([...args, '--json'])).stdout);
     expect(json).toEqual(

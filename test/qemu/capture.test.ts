@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -101,6 +101,33 @@ describe('a VM', () => {
       cwd: machine.folder,
     });
     expect(stdout).toContain('no blocker found');
+  });
+
+  test('finds where it could go without a file', async () => {
+    const folder = machine.folder;
+    for (const name of ['same', 'small', 'pc'])
+      copyFileSync(join(folder, name), join(folder, `${name}.profile`));
+    await machine.qmp.execute('cont');
+    const preflight = (...args: string[]) =>
+      vmwalk(['preflight', '--qmp', 'second', '--profiles', '.', ...args], { cwd: folder });
+    const all = await preflight('--json', '--write-baseline', 'known.json');
+    expect(all.status).toBe(1);
+    expect(
+      JSON.parse(all.stdout).map((one: { destination: string; verdict: string }) => [
+        one.destination,
+        one.verdict,
+      ]),
+    ).toEqual([
+      ['pc', 'will be rejected'],
+      ['same', 'no blocker found'],
+      ['small', 'will be rejected'],
+    ]);
+    expect((await preflight('--any')).stdout.split('\n')[2]).toMatch(/^ {2}same +no blocker found/);
+    expect((await preflight('--any')).status).toBe(0);
+    expect((await preflight('--baseline', 'known.json')).status).toBe(0);
+    expect(await status(machine)).toBe('running');
+    const gone = await vmwalk(['preflight', '--qmp', 'nobody', '--profiles', '.'], { cwd: folder });
+    expect([gone.status, gone.stderr]).toEqual([2, 'vmwalk: error: nobody: no such file or directory\n']);
   });
 
   test('whose monitor is in use is not captured, and the file that is there stays', async () => {
