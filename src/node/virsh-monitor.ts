@@ -64,7 +64,9 @@ export class VirshMonitor implements Monitor {
     this.uuid = uuid;
     this.#options = options;
     const { signal } = options;
-    signal?.addEventListener('abort', () => this.giveUp(String(signal.reason)));
+    signal?.addEventListener('abort', () =>
+      this.#close(new QmpClosed(String(signal.reason), undefined, false)),
+    );
   }
 
   /** Finds a domain by its name, UUID or id. Throws QmpClosed with libvirt's words. */
