@@ -59,7 +59,9 @@ export class LibvirtVm implements RunningVm {
   }
 
   process(): Promise<RunningProcess> {
-    return findQemu(this.#prefix, ['-uuid', this.#virsh.uuid], this.#limit);
+    const { uuid } = this.#virsh;
+    const isIt = (words: readonly string[]) => words[words.indexOf('-uuid') + 1] === uuid;
+    return findQemu(this.#prefix, uuid, isIt, this.#limit);
   }
 
   async saveDevices({ onWaiting }: SaveOptions): Promise<SavedDevices> {

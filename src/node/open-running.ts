@@ -1,5 +1,6 @@
 import { badArgument } from '../bytes/diagnostic.ts';
 import { LibvirtVm } from './libvirt-vm.ts';
+import { QmpElsewhere } from './qmp-elsewhere.ts';
 import { QmpVm } from './qmp-vm.ts';
 import { RecordedVm } from './recorded-vm.ts';
 import type { RunningVm } from './running-vm.ts';
@@ -31,7 +32,10 @@ export async function openRunning(address: RunningVmAddress): Promise<RunningVm>
     throw badArgument('--pid is for --qmp: else the process is known');
   if (libvirt !== undefined) return LibvirtVm.open(libvirt, { connect, via, timeout });
   if (connect !== undefined) throw badArgument('--connect is for --libvirt');
-  if (via !== undefined) throw badArgument('--via is for --libvirt');
-  if (from !== undefined) return RecordedVm.open(from);
-  return QmpVm.connect(qmp!, { timeout, pid });
+  if (from === undefined)
+    return via === undefined
+      ? QmpVm.connect(qmp!, { timeout, pid })
+      : QmpElsewhere.connect(qmp!, via, { timeout, pid });
+  if (via !== undefined) throw badArgument('--via is for --libvirt and --qmp');
+  return RecordedVm.open(from);
 }

@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { printable } from '../bytes/printable.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
 import { CommandPrefix } from './command-prefix.ts';
 import type { FileSource } from './file-source.ts';
@@ -15,42 +16,63 @@ const MAX_COMMAND_LINES = 64 << 20;
 /** Bytes of a binary, with what debuggers want. */
 const MAX_BINARY = 1 << 30;
 
-/** The command lines of processes in which a text is, each behind a line with its file and its size. */
-const FIND = [
-  'for file in $(grep -lF -e "$1" /proc/[0-9]*/cmdline 2>/dev/null)',
-  'do size=$(wc -c <"$file") && printf "%s %s\\n" "$file" "$((size))" && cat "$file"',
-  'done',
-].join('; ');
+/** Prints the command lines of files, each behind a line with its file and its size. */
+const SHOW_FILES = 'do size=$(wc -c <"$file") && printf "%s %s\\n" "$file" "$((size))" && cat "$file"; done';
+/** Of the file `$1`, and of all processes in which the text `$1` is. */
+const SHOW = `for file in "$1"; ${SHOW_FILES}`;
+const FIND = `for file in $(grep -lF -e "$1" /proc/[0-9]*/cmdline 2>/dev/null); ${SHOW_FILES}`;
 
 /**
- * The process of the QEMU that was started with some words behind each other in its command line, where the commands of a
- * prefix run. Throws Error with the reason, also where there are several.
+ * The process of the QEMU in whose command line a text is, and that is the one, where the commands of a prefix run. Throws
+ * Error with the reason, also where there are several.
  */
 export async function findQemu(
   prefix: CommandPrefix,
-  words: readonly string[],
+  text: string,
+  isIt: (commandLine: readonly string[]) => boolean,
   limit?: StepLimit,
 ): Promise<RunningProcess> {
-  const step = limit?.begin('looking for the process of QEMU');
-  const text = words.at(-1) ?? '';
-  const { output } = await prefix
-    .runShell(FIND, [text], { most: MAX_COMMAND_LINES, step })
-    .finally(() => step?.end());
-  const found = processesIn(output).filter(
-    ({ commandLine }) => isQemu(commandLine[0] ?? '') && hasInARow(commandLine, words),
+  const found = (await commandLines(prefix, FIND, text, limit)).filter(
+    ({ commandLine }) => isQemu(commandLine[0] ?? '') && isIt(commandLine),
   );
   const [first, second] = found;
-  if (!first) throw new Error(`no process of QEMU that can be seen was started with ${words.join(' ')}`);
-  if (second)
-    throw new Error(
-      `processes ${found.map(({ pid }) => pid).join(' and ')} were both started with ${words.join(' ')}`,
-    );
-  if (prefix === CommandPrefix.here) return factsOfProcess(first.pid);
-  return { ...first, schema: () => schemaOfProcess(prefix, first, limit) };
+  const what = `started with ${printable(text)}`;
+  if (!first) throw new Error(`no process of QEMU that can be seen was ${what}`);
+  if (second) throw new Error(`processes ${found.map(({ pid }) => pid).join(' and ')} were both ${what}`);
+  return withSchema(prefix, first, limit);
 }
 
-function hasInARow(commandLine: readonly string[], words: readonly string[]): boolean {
-  return commandLine.some((_, i) => words.every((word, j) => commandLine[i + j] === word));
+/** A process by its id, where the commands of a prefix run. Throws Error. */
+export async function processElsewhere(
+  prefix: CommandPrefix,
+  pid: number,
+  limit?: StepLimit,
+): Promise<RunningProcess> {
+  const [found] = await commandLines(prefix, SHOW, `/proc/${pid}/cmdline`, limit);
+  if (!found) throw new Error(`process ${pid} cannot be looked at`);
+  return withSchema(prefix, found, limit);
+}
+
+function withSchema(
+  prefix: CommandPrefix,
+  found: Omit<RunningProcess, 'schema'>,
+  limit: StepLimit | undefined,
+): Promise<RunningProcess> | RunningProcess {
+  if (prefix === CommandPrefix.here) return factsOfProcess(found.pid);
+  return { ...found, schema: () => schemaOfProcess(prefix, found, limit) };
+}
+
+async function commandLines(
+  prefix: CommandPrefix,
+  script: string,
+  parameter: string,
+  limit: StepLimit | undefined,
+): Promise<Omit<RunningProcess, 'schema'>[]> {
+  const step = limit?.begin('looking for the process of QEMU');
+  const { output } = await prefix
+    .runShell(script, [parameter], { most: MAX_COMMAND_LINES, step })
+    .finally(() => step?.end());
+  return processesIn(output);
 }
 
 function processesIn(output: Buffer): Omit<RunningProcess, 'schema'>[] {

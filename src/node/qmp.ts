@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { printable } from '../bytes/diagnostic.ts';
 import { type Monitor, type ReadAnswer, readAnswer, runMonitorLine } from './monitor.ts';
 import { NoQmpMessage, parseQmpMessage, QmpLines } from './qmp-message.ts';
@@ -32,6 +32,9 @@ export class QmpClosed extends Error {
   }
 }
 
+/** A socket, or the input and output of a program that has one. */
+type Connection = Duplex & { setNoDelay?: (on: boolean) => unknown };
+
 interface Waiting {
   readonly command: string;
   readonly step: LimitedStep | undefined;
@@ -45,7 +48,7 @@ interface Waiting {
  * decimal text.
  */
 export class Qmp implements Monitor {
-  readonly #socket: Socket;
+  readonly #socket: Connection;
   readonly #limit: StepLimit | undefined;
   readonly #onEvent: ((name: unknown) => void) | undefined;
   readonly #lines = new QmpLines();
@@ -53,11 +56,11 @@ export class Qmp implements Monitor {
   #lastId = 0;
   #closed: QmpClosed | undefined;
 
-  private constructor(socket: Socket, limit?: StepLimit, onEvent?: (name: unknown) => void) {
+  private constructor(socket: Connection, limit?: StepLimit, onEvent?: (name: unknown) => void) {
     this.#socket = socket;
     this.#limit = limit;
     this.#onEvent = onEvent;
-    socket.setNoDelay(true);
+    socket.setNoDelay?.(true);
     socket.on('data', (bytes: Uint8Array) => this.#receive(bytes));
     socket.on('error', ({ message }) => this.#close(`the connection to QEMU broke (${message})`, true));
     socket.on('close', () => this.#close('QEMU closed the connection', true));
@@ -70,7 +73,7 @@ export class Qmp implements Monitor {
    * `onEvent` is called with the name of each event. Throws QmpClosed, also where what is there does not speak QMP, and
    * QmpError.
    */
-  static async open(socket: Socket, limit?: StepLimit, onEvent?: (name: unknown) => void): Promise<Qmp> {
+  static async open(socket: Connection, limit?: StepLimit, onEvent?: (name: unknown) => void): Promise<Qmp> {
     const qmp = new Qmp(socket, limit, onEvent);
     await qmp.#answer('QMP', 'its greeting', limit?.begin('waiting for its greeting'));
     await qmp.execute('qmp_capabilities');

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -14,6 +14,14 @@ const DEVICES = [
   ...['-device', 'virtio-gpu-pci'],
   ...['-qmp', 'unix:libvirt,server=on,wait=off', '-qmp', 'unix:second,server=on,wait=off'],
 ];
+
+/** `socat - UNIX-CONNECT:PATH` */
+const SOCAT = `#!${process.execPath}
+const socket = require('node:net').connect(process.argv[3].replace('UNIX-CONNECT:', ''));
+process.stdin.pipe(socket).pipe(process.stdout);
+`;
+/** A folder that a state was written into. */
+const HELD = /^vmwalk-[0-9A-Za-z]{10}$/;
 
 describe('a domain of libvirt', () => {
   let machine: Machine;
@@ -36,6 +44,7 @@ describe('a domain of libvirt', () => {
     mkdirSync(host);
     onHost = libvirtHost(host, { qmp: join(machine.folder, 'libvirt') });
     via = onHost.map((word) => `"${word}"`).join(' ');
+    writeFileSync(join(host, 'socat'), SOCAT, { mode: 0o755 });
     writeFileSync(join(machine.folder, 'ssh'), '#!/bin/sh\nshift; exec sh -c "$*"\n', { mode: 0o755 });
   });
   afterAll(() => machine.end());
@@ -62,7 +71,7 @@ describe('a domain of libvirt', () => {
     expect(statSync(there).mode & 0o777).toBe(0o600);
     expect(await machine.qmp.execute('query-status')).toMatchObject({ status: 'running' });
     // Neither the state nor the program is left there.
-    expect(readdirSync(host)).toEqual(['virsh']);
+    expect(readdirSync(host).sort()).toEqual(['socat', 'virsh']);
   });
 
   test('is collected without Node, and captured from that', async () => {
@@ -114,6 +123,38 @@ describe('a domain of libvirt', () => {
     expect(readdirSync(machine.folder)).not.toContain('none');
   });
 
+  test('is captured over its socket behind a command, and nothing stays', async () => {
+    const [there, here] = ['socket.state', 'again.state'].map((name) => join(machine.folder, name));
+    const captured = await capture('--qmp', 'second', '--via', `./ssh host ${via}`, '-o', there!);
+    expect(captured.stderr).toMatch(
+      /^vmwalk: \S+socket\.state: .*; it stood still for [\d.]+ ms at the most\n$/,
+    );
+    expect((await capture('--libvirt', 'vm', '--via', via, '-o', here!)).status).toBe(0);
+    const [fromThere, fromHere] = [await openProfile(there!), await openProfile(here!)];
+    expect({ ...fromThere, stream: fromThere.stream.length }).toEqual({
+      ...fromHere,
+      stream: fromHere.stream.length,
+    });
+    expect(await machine.qmp.execute('query-status')).toMatchObject({ status: 'running' });
+    const places = ['/tmp', '/var/tmp', '/dev/shm', '/run'].filter((place) => existsSync(place));
+    const left = places.flatMap((place) => readdirSync(place)).filter((name) => HELD.test(name));
+    expect(left).toEqual([]);
+  });
+
+  test.each([
+    ['exec "$@" </dev/null', 'does the command in front hand on standard input?'],
+    [
+      'case $1 in sh) PATH=/nowhere; export PATH; shift; exec /bin/sh "$@" ;; esac; exec "$@"',
+      'there is neither socat nor nc',
+    ],
+  ])('that is behind %s cannot be asked over its socket', async (script, message) => {
+    writeFileSync(join(machine.folder, 'front'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    const { stderr, status } = await capture('--qmp', 'second', '--via', './front', '-o', 'none');
+    expect(stderr).toContain(message);
+    expect(stderr.split('\n')).toHaveLength(2);
+    expect(status).toBe(2);
+  });
+
   test('that is not there is told in one line', async () => {
     const { stderr, status } = await capture('--libvirt', 'other', '--via', via, '-o', 'none');
     expect(stderr).toBe("vmwalk: error: libvirt: failed to get domain 'other'\n");
@@ -125,6 +166,7 @@ describe('a domain of libvirt', () => {
     [['--libvirt', 'vm', '--qmp', 'second'], 'one of --qmp, --libvirt and --from says which VM'],
     [['-o', 'file'], 'one of --qmp, --libvirt and --from says which VM'],
     [['--qmp', 'second', '--connect', 'qemu:///system'], '--connect is for --libvirt'],
+    [['--from', 'collected', '--via', 'ssh host'], '--via is for --libvirt and --qmp'],
     [['--libvirt', 'vm', '--pid', '1'], '--pid is for --qmp: else the process is known'],
   ])('%j is no way to a VM', async (args, message) => {
     const { stderr, status } = await capture(...args, '-o', 'none');
