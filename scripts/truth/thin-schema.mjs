@@ -1,5 +1,6 @@
 // Takes a schema apart from all that some devices do not need: node scripts/truth/thin-schema.mjs IN OUT VMSD…
-// Kept are VMSDs of these names and what is in them, QOM types that have them, with their parents and properties, and what
+// Kept are VMSDs of these names, what is in them, and others of the same names, from which they could not be told
+// otherwise; QOM types that have them, with their parents and properties, and what
 // machine types set of those.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { gunzipSync, gzipSync } from 'node:zlib';
@@ -49,7 +50,13 @@ function keepVmsd(index) {
   for (const subsection of subsections) keepVmsd(subsection);
 }
 
-for (const [index, { name }] of schema.vmsds.entries()) if (names.includes(name)) keepVmsd(index);
+const kept = new Set(names);
+let size = -1;
+while (size !== vmsds.wanted.size) {
+  size = vmsds.wanted.size;
+  for (const [index, { name }] of schema.vmsds.entries()) if (kept.has(name)) keepVmsd(index);
+  for (const index of vmsds.wanted) kept.add(schema.vmsds[index].name);
+}
 const byName = new Map(schema.types.map((type) => [type.name, type]));
 for (const type of schema.types) {
   if (!type.vmsds.some((index) => vmsds.wanted.has(index))) continue;
@@ -64,6 +71,13 @@ const properties = new Set(
 const pinned = schema.globalPropertyLists?.map((list) =>
   list.filter(({ property }) => properties.has(property)),
 );
+
+const { symbols } = schema;
+const structs = new Kept(symbols?.structs ?? []);
+function keepStruct(index) {
+  if (structs.add(index)) for (const { struct } of symbols.structs[index].members) keepStruct(struct);
+}
+for (const index of vmsds.wanted) keepStruct(symbols?.vmsds[index]?.struct);
 
 const made = [
   functions.finish((row) => row),
@@ -85,6 +99,10 @@ const made = [
     subsections: row.subsections.map((index) => vmsds.number(index)),
   })),
   lists.finish((row) => row),
+  structs.finish((row) => ({
+    ...row,
+    members: row.members.map((member) => ({ ...member, struct: structs.number(member.struct) })),
+  })),
 ].map((rows) => rows());
 const thin = {
   ...schema,
@@ -101,6 +119,18 @@ const thin = {
     propertyLists: type.propertyLists.map((index) => lists.number(index)),
   })),
   ...(pinned ? { globalPropertyLists: pinned } : {}),
+  ...(symbols
+    ? {
+        symbols: {
+          functions: functions.order.map((index) => symbols.functions[index]),
+          vmsds: vmsds.order.map((index) => {
+            const symbol = symbols.vmsds[index];
+            return symbol && { ...symbol, struct: structs.number(symbol.struct) };
+          }),
+          structs: made[4],
+        },
+      }
+    : {}),
 };
 const text = serializeSchema(thin);
 parseSchema(text, to);

@@ -22,7 +22,7 @@ import {
   type Condition,
   isUnused,
   itemLength,
-  itemPath,
+  itemPlace,
   type OpenItem,
   type SubsectionsItem,
   sameCount,
@@ -103,13 +103,11 @@ class Comparison {
     return this.#lengths.findLast((length) => length !== undefined);
   }
 
-  giveUp({ name }: CompiledVmsd): void {
+  giveUp(vmsd: CompiledVmsd): void {
     this.findings.add({
       rule: 'compat-not-compared',
       rank: 'conditional',
-      vmsd: name,
-      fields: [],
-      path: [],
+      ...wholeOf(vmsd),
       message: 'the tables have more fields than can be compared',
     });
   }
@@ -169,9 +167,8 @@ class Comparison {
       this.findings.add({
         rule: 'compat-field-renamed',
         rank: 'cosmetic',
-        vmsd: loaded.vmsd,
+        ...itemPlace(loaded),
         fields: [from],
-        path: itemPath(loaded),
         message: `${from} of the source is ${to} of the destination`,
       });
     }
@@ -201,7 +198,7 @@ class Comparison {
 
   #count(saved: OpenItem | ValueItem, loaded: OpenItem | ValueItem, length: number | undefined): void {
     if (sameCount(saved.count, loaded.count)) return;
-    const place = { vmsd: loaded.vmsd, fields: [loaded.name], path: itemPath(loaded) };
+    const place = { ...itemPlace(loaded), fields: [loaded.name] };
     const around = conditionTexts(loaded.conditions);
     const text = `${countText(saved.count)} sent, ${countText(loaded.count)} read`;
     if (saved.count.kind === 'fixed' && loaded.count.kind === 'fixed') {
@@ -229,9 +226,8 @@ class Comparison {
     if (from !== 'marked' && to !== 'marked') return;
     this.findings.add({
       rule: 'compat-pointer-markers',
-      vmsd: loaded.vmsd,
+      ...itemPlace(loaded),
       fields: [loaded.name],
-      path: itemPath(loaded),
       message: `${markerText(from)} sent, ${markerText(to)} expected`,
       conditions: [...conditionTexts(loaded.conditions), 'an element is not NULL'],
     });
@@ -274,9 +270,8 @@ class Comparison {
   #moved({ saved, loaded }: MovedField): void {
     this.findings.add({
       rule: 'compat-field-moved',
-      vmsd: loaded.vmsd,
+      ...itemPlace(loaded),
       fields: [loaded.name],
-      path: itemPath(loaded),
       message: 'it is sent in another place than it is read: this field and those between get wrong values',
       conditions: conditionTexts([...saved.conditions, ...loaded.conditions]),
       bytes: byteDistance(itemLength(saved), itemLength(loaded)),
@@ -331,7 +326,7 @@ class Comparison {
       saved.find(({ kind }) => kind === 'value') ??
       loaded[0] ??
       saved[0])!;
-    const place = { vmsd: first.vmsd, path: itemPath(first) };
+    const place = itemPlace(first);
     const bytes = byteDistance(sent, read);
     if (bytes === 0) {
       this.findings.add({
@@ -399,7 +394,7 @@ class Comparison {
     }
     const bytes = byteDistance(itemLength(saved), itemLength(loaded));
     if (bytes === 0 || (bytes === undefined && sameElement)) return;
-    const place = { vmsd: loaded.vmsd, fields: [loaded.name], path: itemPath(loaded) };
+    const place = { ...itemPlace(loaded), fields: [loaded.name] };
     const varying = bytes === undefined ? varyingCondition([saved, loaded]) : undefined;
     this.findings.add({
       ...place,
@@ -425,7 +420,7 @@ class Comparison {
       if (!sent) continue;
       const inside = sent.length === 0 ? around : [...around, ...sent];
       const counterpart = byName.get(name);
-      const place = { vmsd: name, fields: [], path: [] };
+      const place = wholeOf(subsection);
       if (!counterpart) {
         this.findings.add({
           ...place,
@@ -467,11 +462,14 @@ class Comparison {
       this.findings.add({
         rule: 'compat-subsection-added',
         rank: 'cosmetic',
-        vmsd: name,
-        fields: [],
-        path: [],
+        ...wholeOf(subsection),
         message: `the source never sends subsection ${name}: what it holds stays as the destination has it`,
       });
     }
   }
+}
+
+/** What is about a VMSD as a whole. */
+function wholeOf(vmsd: CompiledVmsd): Pick<WireFinding, 'vmsd' | 'description' | 'fields' | 'path'> {
+  return { vmsd: vmsd.name, description: vmsd, fields: [], path: [] };
 }

@@ -2,6 +2,7 @@ import { appendTo } from '../bytes/append-to.ts';
 import { badArgument, printable } from '../bytes/diagnostic.ts';
 import { type GlobPattern, globPattern } from '../bytes/glob.ts';
 import type { SourceSymbol } from '../schema/symbols.ts';
+import type { CompiledVmsd } from '../vmsd/compiled.ts';
 import { compareVmsds } from './compare-items.ts';
 import { compareVersions } from './compare-versions.ts';
 import { conditionTexts, neededDifference, sendConditions } from './conditions.ts';
@@ -12,6 +13,7 @@ import { type PairedRoots, pairRoots, type RootPair } from './pair-roots.ts';
 import { compatRanks } from './rules.ts';
 import type { RootVmsd, Side, SideFacts } from './side.ts';
 import { type AskedPlace, SideView } from './side-view.ts';
+import { vmsdVariables } from './vmsd-variables.ts';
 import type { WireFinding } from './wire-finding.ts';
 
 /** Fields and structs of all devices of both sides together, in one direction; real ones have some 11,000. */
@@ -47,14 +49,14 @@ export interface CompatReport {
 }
 
 /** A difference that matters, or could, in one direction. What several devices share is one finding. */
-export interface CompatFinding extends Omit<WireFinding, 'path'> {
+export interface CompatFinding extends Omit<WireFinding, 'path' | 'description'> {
   readonly direction: Direction;
   readonly devices: readonly CompatDevice[];
   /** What comes with a version that is refused: never read, so no findings of their own. */
   readonly differences: readonly string[];
   /** Machine types whose VMs have it; undefined where none was asked for. */
   readonly machineTypes?: readonly string[];
-  /** The variables of the source that the VMSD is on both sides, where schemas have names of it and only one has its name. */
+  /** The variables of the source that the VMSD is on both sides, where the schemas have names of it. */
   readonly symbols?: { readonly old?: SourceSymbol | undefined; readonly new?: SourceSymbol | undefined };
   /** A baseline has it. */
   readonly known?: true;
@@ -291,7 +293,15 @@ function compareRoots(saved: ViewedRoot, loaded: ViewedRoot, budget: ItemBudget)
   const { vmsd: from } = saved.root;
   const { vmsd: to } = loaded.root;
   const { name } = from;
-  const whole = { vmsd: name, fields: [], path: [], conditions: [], bytes: undefined, qemuSays: undefined };
+  const whole = {
+    vmsd: name,
+    description: from,
+    fields: [],
+    path: [],
+    conditions: [],
+    bytes: undefined,
+    qemuSays: undefined,
+  };
   if (saved.view.isUnmigratable(from)) {
     if (loaded.view.isUnmigratable(to)) return [];
     return [
@@ -308,7 +318,7 @@ function compareRoots(saved: ViewedRoot, loaded: ViewedRoot, budget: ItemBudget)
   const around = sendConditions(saved.view, from);
   if (!around) return [];
   // Nobody reads what is in a section that nobody knows.
-  if (from.name !== to.name && from.name !== '' && to.name !== '') return [nameChanged(from.name, to.name)];
+  if (from.name !== to.name && from.name !== '' && to.name !== '') return [nameChanged(from, to.name)];
   const findings: RootFinding[] = [];
   const isEarly = saved.view.isEarlySetup(from);
   if (isEarly !== loaded.view.isEarlySetup(to)) {
@@ -344,11 +354,13 @@ function versionsOf({ versionId, minimumVersionId }: RootVmsd) {
   return { versionId, minimumVersionId };
 }
 
-function nameChanged(from: string, to: string): WireFinding {
+function nameChanged(description: CompiledVmsd, to: string): WireFinding {
+  const { name: from } = description;
   return {
     rule: 'compat-name-changed',
     rank: 'certain',
     vmsd: from,
+    description,
     fields: [],
     path: [],
     message: `section ${from} is sent, the destination expects ${to}`,
@@ -380,7 +392,7 @@ function renamedTypes(
     if (from === '' || to === '') continue;
     // Paired by type: said there.
     if (together.has(forward ? `${from} ${to}` : `${to} ${from}`)) continue;
-    found.push({ ...nameChanged(from, to), roots: [{ ...root, types: [type] }] });
+    found.push({ ...nameChanged(root.vmsd, to), roots: [{ ...root, types: [type] }] });
   }
   return found;
 }
@@ -401,7 +413,7 @@ function missing(
 ): WireFinding | undefined {
   const { side: source } = view;
   const name = root.vmsd.name;
-  const whole = { vmsd: name, fields: [], path: [], bytes: undefined };
+  const whole = { vmsd: name, description: root.vmsd, fields: [], path: [], bytes: undefined };
   const absent = destination.types ? root.types.filter((type) => !destination.types?.has(type)) : [];
   // A dump has nothing of VMSDs that no type has.
   const isKnown =
@@ -481,7 +493,8 @@ class Findings {
     const times = new Map<string, number>();
     for (const one of found) {
       const { rule, rank, vmsd, fields, path, message, conditions, bytes, qemuSays, differences = [] } = one;
-      const what = JSON.stringify([rule, rank, direction, vmsd, fields, message, conditions, bytes]);
+      const symbols = this.#symbols(direction, roots, one.description);
+      const what = JSON.stringify([rule, rank, direction, vmsd, fields, message, conditions, bytes, symbols]);
       const nth = times.get(what) ?? 0;
       times.set(what, nth + 1);
       const key = `${what} ${nth}`;
@@ -497,6 +510,7 @@ class Findings {
           bytes,
           qemuSays,
           differences,
+          ...symbols,
         },
         devices: [],
       };
@@ -510,13 +524,19 @@ class Findings {
     const found = [...this.#collected.values()].flatMap(({ finding, devices }): CompatFinding[] => {
       const kept = devices.filter(({ roots }) => selects.finding(finding.vmsd, roots));
       if (kept.length === 0) return [];
-      return [{ ...finding, ...this.#symbols(finding.vmsd), devices: kept.map(({ device }) => device) }];
+      return [{ ...finding, devices: kept.map(({ device }) => device) }];
     });
     return sortFindings(found);
   }
 
-  #symbols(vmsd: string): Pick<CompatFinding, 'symbols'> {
-    const [old, fresh] = [this.#old, this.#new].map(({ names }) => names?.vmsdSymbol(vmsd));
+  #symbols(
+    direction: Direction,
+    [saved, loaded = saved]: readonly RootVmsd[],
+    vmsd: CompiledVmsd,
+  ): Pick<CompatFinding, 'symbols'> {
+    const [first, second] = direction === 'old-to-new' ? [saved, loaded] : [loaded, saved];
+    const [old, fresh] =
+      first && second ? vmsdVariables([this.#old, this.#new], [first.vmsd, second.vmsd], vmsd) : [];
     return old || fresh ? { symbols: { old, new: fresh } } : {};
   }
 }

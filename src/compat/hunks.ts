@@ -50,5 +50,5 @@ export function takeMoved(hunks: readonly Hunk[]): MovedField[] {
 }
 
 function keyOf({ vmsd, name }: ValueItem): string {
-  return `${vmsd}\0${name}`;
+  return `${vmsd.name}\0${name}`;
 }

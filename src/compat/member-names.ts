@@ -1,8 +1,9 @@
 import type { MemoryPlace } from '../expressions/evaluate.ts';
 import type { Property, QemuSchema } from '../schema/qemu-schema.ts';
-import { memberName, type SourceSymbol, type VmsdSymbol, vmsdSymbolsByName } from '../schema/symbols.ts';
+import { memberName, type SourceSymbol, type VmsdSymbol } from '../schema/symbols.ts';
 import type { TablesCompiler } from '../vmsd/compile-tables.ts';
 import { type CompiledField, type CompiledVmsd, tableName } from '../vmsd/compiled.ts';
+import { variablesOf } from '../vmsd/variables.ts';
 import { TypeProperties } from './type-properties.ts';
 
 /** No two devices are taken to have a property at the same offset beyond this. */
@@ -33,9 +34,7 @@ export class MemberNames {
   readonly #types: TypeProperties;
   /** Of lists that no type is known to have. */
   readonly #strays: readonly Property[];
-  /** VMSDs of which the schema knows the struct: its index. */
-  readonly #structs = new Map<CompiledVmsd, number>();
-  readonly #vmsdSymbols: ReadonlyMap<string, VmsdSymbol>;
+  readonly #variables: ReadonlyMap<CompiledVmsd, VmsdSymbol>;
 
   constructor(schema: QemuSchema, compiler: TablesCompiler) {
     this.#schema = schema;
@@ -49,9 +48,7 @@ export class MemberNames {
           return { vmsd, owner: { type: name, vmsd, offset: 0 } };
         }),
     );
-    for (const [i, symbol] of schema.symbols?.vmsds.entries() ?? [])
-      if (symbol?.struct !== undefined) this.#structs.set(compiler.vmsd(i), symbol.struct);
-    this.#vmsdSymbols = vmsdSymbolsByName(schema);
+    this.#variables = variablesOf(schema.symbols, compiler);
     // It grows meanwhile.
     for (const { vmsd, owner } of queue) {
       if (this.#owners.has(vmsd)) continue;
@@ -70,9 +67,14 @@ export class MemberNames {
     return this.#schema.symbols?.functions[index];
   }
 
-  /** The variable that the only VMSD of a name is. */
-  vmsdSymbol(name: string): SourceSymbol | undefined {
-    return this.#vmsdSymbols.get(name);
+  /** Does the schema say which variable a VMSD is, of any? */
+  get hasVariables(): boolean {
+    return this.#variables.size > 0;
+  }
+
+  /** The variable that a VMSD of these tables is. */
+  variable(vmsd: CompiledVmsd): SourceSymbol | undefined {
+    return this.#variables.get(vmsd);
   }
 
   /** What a place is called that a function of a VMSD reads. */
@@ -94,7 +96,7 @@ export class MemberNames {
     { root, path, size }: MemoryPlace,
     mask: bigint | undefined,
   ): string | undefined {
-    const struct = this.#structs.get(vmsd);
+    const struct = this.#variables.get(vmsd)?.struct;
     if (root !== 'opaque' || struct === undefined) return undefined;
     const found = memberName(this.#schema.symbols?.structs ?? [], struct, path, size, mask);
     if (!found) return undefined;

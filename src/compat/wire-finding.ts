@@ -1,5 +1,6 @@
+import type { CompiledVmsd } from '../vmsd/compiled.ts';
 import type { CompatRank, CompatRule } from './rules.ts';
-import { itemPath, type WireItem } from './wire-items.ts';
+import { itemPlace, type WireItem } from './wire-items.ts';
 
 /** What is wrong with the bytes of one VMSD, before it is known which devices have it. */
 export interface WireFinding {
@@ -7,6 +8,8 @@ export interface WireFinding {
   readonly rank: CompatRank;
   /** VMSD that differs: of a device, or of a struct or subsection inside. */
   readonly vmsd: string;
+  /** The same as the tables of one of the sides have it: names are shared. */
+  readonly description: CompiledVmsd;
   /** Names of the fields of that VMSD; none for what is about the VMSD as a whole. */
   readonly fields: readonly string[];
   /** Where the first of them is: names of fields, outermost first. */
@@ -21,7 +24,8 @@ export interface WireFinding {
 }
 
 /** What a finding that is added has to say; a rank of its own where it is not for its conditions to tell. */
-type NewFinding = Pick<WireFinding, 'rule' | 'vmsd' | 'fields' | 'path' | 'message'> & Partial<WireFinding>;
+type NewFinding = Pick<WireFinding, 'rule' | 'vmsd' | 'description' | 'fields' | 'path' | 'message'> &
+  Partial<WireFinding>;
 
 /** Gathers findings. */
 export class WireFindings {
@@ -46,8 +50,9 @@ export class WireFindings {
     item: WireItem,
     finding: Pick<WireFinding, 'rule' | 'rank' | 'message' | 'conditions'>,
   ): void {
-    const { name, vmsd } = item;
-    const whole = JSON.stringify([finding.rule, vmsd, key, finding.conditions]);
+    const { name } = item;
+    const place = itemPlace(item);
+    const whole = JSON.stringify([finding.rule, place.vmsd, key, finding.conditions]);
     const known = this.#shared.get(whole);
     if (known) {
       if (!known.names.has(name)) known.fields.push(name);
@@ -56,7 +61,7 @@ export class WireFindings {
     }
     const fields = [name];
     this.#shared.set(whole, { names: new Set(fields), fields });
-    this.add({ ...finding, vmsd, fields, path: itemPath(item) });
+    this.add({ ...finding, ...place, fields });
   }
 
   /** Bytes that a finding makes more, or fewer, than it said. */

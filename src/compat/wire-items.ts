@@ -12,7 +12,7 @@ interface ItemPlace {
   /** Names of the fields that it is in, outermost first. */
   readonly outer: readonly string[];
   /** VMSD whose field it is. */
-  readonly vmsd: string;
+  readonly vmsd: CompiledVmsd;
   readonly conditions: readonly Condition[];
   /** How often it is there, by the arrays of fixed length around it. */
   readonly times: number;
@@ -166,12 +166,16 @@ function placeOf(
   vmsd: CompiledVmsd,
   { outer, conditions, times, depth }: Surroundings,
 ): ItemPlace {
-  return { name, outer, vmsd: vmsd.name, conditions, times, depth };
+  return { name, outer, vmsd, conditions, times, depth };
 }
 
-/** Names of fields, outermost first. */
-export function itemPath({ outer, name }: WireItem): readonly string[] {
-  return name === '' ? outer : [...outer, name];
+/** Where an item is: its VMSD, and names of fields, outermost first. */
+export function itemPlace({ vmsd, outer, name }: WireItem): {
+  readonly vmsd: string;
+  readonly description: CompiledVmsd;
+  readonly path: readonly string[];
+} {
+  return { vmsd: vmsd.name, description: vmsd, path: name === '' ? outer : [...outer, name] };
 }
 
 function elementsCondition(field: string, info: string | undefined, count: WireCount): Condition | undefined {

@@ -4,10 +4,12 @@ import { rangeLength } from '../bytes/range.ts';
 import type { FinishedSource } from '../bytes/source.ts';
 import type { Infos } from '../infos/info.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
+import type { SourceSymbol } from '../schema/symbols.ts';
 import type { SectionRecord } from '../stream/records.ts';
 import type { Section } from '../stream/stream.ts';
 import { TablesCompiler } from '../vmsd/compile-tables.ts';
 import type { CompiledField, CompiledVmsd } from '../vmsd/compiled.ts';
+import { variablesOf } from '../vmsd/variables.ts';
 import type { StructNode } from './node.ts';
 import { openSectionMachine } from './section-machine.ts';
 import { buildNodes } from './walk/build.ts';
@@ -34,6 +36,7 @@ export class SchemaTables {
   readonly #compiler: TablesCompiler;
   #finder: CandidateFinder | undefined;
   #hints: CountHints | undefined;
+  #variables: ReadonlyMap<CompiledVmsd, SourceSymbol> | undefined;
   readonly #byName = new Map<string, number[]>();
   /** The first VMSD that has a field with an info, by both names. */
   #infoFields: ReadonlyMap<string, number> | undefined;
@@ -55,6 +58,12 @@ export class SchemaTables {
 
   vmsds(name: string): readonly CompiledVmsd[] {
     return (this.#byName.get(name) ?? []).map((index) => this.#compiler.vmsd(index));
+  }
+
+  /** The variable of QEMU's source that a VMSD of these tables is, where they know it. */
+  variable(vmsd: CompiledVmsd): SourceSymbol | undefined {
+    this.#variables ??= variablesOf(this.schema.symbols, this.#compiler);
+    return this.#variables.get(vmsd);
   }
 
   /** @internal */

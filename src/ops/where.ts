@@ -3,11 +3,13 @@ import type { Range } from '../bytes/range.ts';
 import { childrenOf, elementAt, isUniform, walk } from '../layout/children.ts';
 import type { Layout, LayoutNode } from '../layout/node.ts';
 import { configurationLayout, layoutOf, type OpenedStream } from '../layout/open.ts';
+import type { SchemaTables } from '../layout/tables.ts';
 import type { PageKind, PageSink, PageSource } from '../ram/page-sink.ts';
 import type { RamBlock } from '../ram/ram-block.ts';
-import { type SourceSymbol, vmsdSymbolsByName } from '../schema/symbols.ts';
+import type { SourceSymbol } from '../schema/symbols.ts';
 import type { SectionRecord, StreamRecord } from '../stream/records.ts';
 import type { Selection } from './select.ts';
+import { vmsdsOfNodes } from './vmsds-of-nodes.ts';
 
 /** A VMSD around a field, and the version in which the stream has it. */
 export interface EnclosingVmsd {
@@ -112,7 +114,7 @@ export async function byteAt(
   const found = { offset, records, part: undefined, field: undefined, page: undefined, diagnostics: [] };
   if (record?.kind === 'configuration') {
     const layout = await configurationLayout(opened);
-    return { ...found, ...(layout && fieldIn(layout, offset, symbolsOf(opened))) };
+    return { ...found, ...(layout && fieldIn(layout, offset, opened.tables)) };
   }
   if (record?.kind !== 'section') return found;
   const part = partOf(record, offset);
@@ -121,7 +123,7 @@ export async function byteAt(
   if (page && isIn(record.body, page.start)) return { ...found, part, page };
   const section = opened.stream.sections.find((each) => each.records.includes(record));
   const layout = section && (await layoutOf(opened, section));
-  return { ...found, part, ...(layout && fieldIn(layout, offset, symbolsOf(opened))) };
+  return { ...found, part, ...(layout && fieldIn(layout, offset, opened.tables)) };
 }
 
 /** Is an offset in the records of RAM, so that a PageFinder could tell more of it? */
@@ -134,26 +136,21 @@ export function isInRam({ stream }: OpenedStream, offset: number): boolean {
 export async function* fieldsOf(opened: OpenedStream, selection: Selection): AsyncGenerator<PlacedField> {
   const { sections } = opened.stream;
   const configuration = await configurationLayout(opened);
-  const symbols = symbolsOf(opened);
-  if (configuration) yield* picked(configuration, selection, symbols);
-  for (const section of sections) yield* picked(await layoutOf(opened, section), selection, symbols);
+  if (configuration) yield* picked(configuration, selection, opened.tables);
+  for (const section of sections) yield* picked(await layoutOf(opened, section), selection, opened.tables);
 }
 
-/** Variables of the source by the names of VMSDs. */
-type Symbols = ReadonlyMap<string, SourceSymbol>;
+/** Of the QEMU that wrote the stream, where they are known. */
+type Tables = SchemaTables | undefined;
 
-function symbolsOf({ tables }: OpenedStream): Symbols {
-  return tables ? vmsdSymbolsByName(tables.schema) : new Map();
-}
-
-function* picked(layout: Layout, selection: Selection, symbols: Symbols): Generator<PlacedField> {
+function* picked(layout: Layout, selection: Selection, tables: Tables): Generator<PlacedField> {
   const open: LayoutNode[] = [];
   let isPicked = false;
   for (const { node, path } of walk(layout.root, () => !isPicked)) {
     open.length = path.length;
     open.push(node);
     isPicked = selection.matches(layout, path);
-    if (isPicked) yield placeOf(layout, [...path], open, symbols);
+    if (isPicked) yield placeOf(layout, [...path], open, tables);
   }
 }
 
@@ -170,13 +167,13 @@ function partOf({ body, footer }: SectionRecord, offset: number): 'header' | 'bo
 }
 
 /** The innermost node that has a byte, and those around it. */
-function fieldIn(layout: Layout, offset: number, symbols: Symbols): Pick<BytePlace, 'field' | 'diagnostics'> {
+function fieldIn(layout: Layout, offset: number, tables: Tables): Pick<BytePlace, 'field' | 'diagnostics'> {
   const { diagnostics } = layout;
   if (!isIn(layout.root, offset)) return { field: undefined, diagnostics };
   const open: LayoutNode[] = [layout.root];
   for (let node = childAt(layout.root, offset); node; node = childAt(node, offset)) open.push(node);
   const path = open.slice(1).map(({ name }) => name);
-  return { field: placeOf(layout, path, open, symbols), diagnostics };
+  return { field: placeOf(layout, path, open, tables), diagnostics };
 }
 
 function childAt(node: LayoutNode, offset: number): LayoutNode | undefined {
@@ -193,11 +190,13 @@ function placeOf(
   { section, instanceId, versionId }: Layout,
   path: readonly PathComponent[],
   open: readonly LayoutNode[],
-  symbols: Symbols,
+  tables: Tables,
 ): PlacedField {
+  const descriptions = tables?.schema.symbols ? vmsdsOfNodes(tables, open) : [];
   const vmsds = open.flatMap((node, depth): EnclosingVmsd[] => {
     if (node.kind !== 'struct' || node.vmsdName === undefined) return [];
-    const symbol = symbols.get(node.vmsdName);
+    const description = descriptions[depth];
+    const symbol = description && tables?.variable(description);
     const version = depth === 0 ? (versionId ?? node.versionId) : node.versionId;
     return [{ name: node.vmsdName, versionId: version, ...(symbol ? { symbol } : {}) }];
   });

@@ -51,22 +51,6 @@ export function sourceText({ file, line }: SourceSymbol): string | undefined {
   return file === undefined || line === undefined ? file : `${file}:${line}`;
 }
 
-/**
- * The variables that VMSDs of a name are; none where several have the name, as it then is not known which is meant.
- */
-export function vmsdSymbolsByName({
-  vmsds,
-  symbols,
-}: {
-  readonly vmsds: readonly { readonly name: string | undefined }[];
-  readonly symbols?: SchemaSymbols | undefined;
-}): ReadonlyMap<string, VmsdSymbol> {
-  const found = new Map<string, VmsdSymbol | undefined>();
-  for (const [i, { name }] of symbols ? vmsds.entries() : [])
-    if (name !== undefined) found.set(name, found.has(name) ? undefined : symbols?.vmsds[i]);
-  return new Map([...found].flatMap(([name, symbol]) => (symbol ? [[name, symbol] as const] : [])));
-}
-
 /** A way of pointers from a struct to a member, as C spells it behind the variable: `core->timadj`. */
 export interface MemberName {
   readonly text: string;
