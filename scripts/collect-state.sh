@@ -227,7 +227,7 @@ was=$status
 trap '' HUP INT TERM
 set=$(($$ % 1000000 + 1000000))
 monitor="qemu-monitor-command --domain $uuid"
-added=$(ask "$monitor --pass-fds 3 --cmd '{\"execute\":\"add-fd\",\"arguments\":{\"fdset-id\":$set}}'" 3>"$folder/state" 2>&1) || true
+added=$(ask "$monitor --pass-fds 3 --cmd '{\"execute\":\"add-fd\",\"arguments\":{\"fdset-id\":$set,\"opaque\":\"vmwalk\"}}'" 3>"$folder/state" 2>&1) || true
 case $added in
   *'"return"'*) ;;
   *) die "QEMU does not take a file: $(printf '%s\n' "$added" | words)" ;;

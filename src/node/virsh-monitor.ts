@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { printable } from '../bytes/diagnostic.ts';
+import { asArray, asObject } from '../schema/checked-json.ts';
 import type { CommandPrefix } from './command-prefix.ts';
 import { type Monitor, type ReadAnswer, readAnswer, runMonitorLine } from './monitor.ts';
 import { QmpClosed, QmpError, stepName, textOfError } from './qmp.ts';
@@ -18,6 +19,8 @@ const MAX_PROCESSES = 4;
 const MAX_ANSWERS = 64 << 20;
 /** Bytes of a state of devices. */
 const MAX_STATE = 128 << 20;
+/** What QEMU is told of our descriptors, that they can be told from others. */
+const OURS = 'vmwalk';
 /** Printed behind each command. */
 const MARK = 'vmwalk';
 
@@ -106,7 +109,7 @@ export class VirshMonitor implements Monitor {
   async saveByDescriptor(): Promise<SavedByDescriptor> {
     if (this.#closed) throw this.#closed;
     const set = randomBytes(4).readUInt32BE() >>> 1;
-    const add = this.#monitorCommand({ execute: 'add-fd', arguments: { 'fdset-id': set } }, 3);
+    const add = this.#monitorCommand({ execute: 'add-fd', arguments: { 'fdset-id': set, opaque: OURS } }, 3);
     const save = this.#monitorCommand({
       execute: SAVE_COMMAND,
       arguments: { filename: `/dev/fdset/${set}`, live: false },
@@ -126,9 +129,22 @@ export class VirshMonitor implements Monitor {
     takeAnswer('add-fd', added.line, 'add-fd');
     if (!saved) throw closed(ran.message || `virsh tells no answer to ${SAVE_COMMAND}`);
     takeAnswer(SAVE_COMMAND, saved.line, SAVE_COMMAND);
+    await this.#removeDescriptors();
     const { milliseconds } = saved;
     if (milliseconds === undefined) throw closed('virsh does not tell how long a command took');
     return { state: split.state, milliseconds };
+  }
+
+  /** QEMU before 10.0 lets go of a descriptor only while the VM runs: those of captures while it was paused are there yet. */
+  async #removeDescriptors(): Promise<void> {
+    const ours = await this.execute('query-fdsets', {}, (value, path) =>
+      asArray(value, path).flatMap((element, i) => {
+        const { 'fdset-id': set, fds } = asObject(element, `[${i}]`);
+        const isOurs = asArray(fds, `[${i}].fds`).some((fd) => asObject(fd, 'fd')['opaque'] === OURS);
+        return isOurs ? [set] : [];
+      }),
+    );
+    await Promise.all(ours.map((set) => this.execute('remove-fd', { 'fdset-id': set })));
   }
 
   #monitorCommand(command: object, descriptor?: number): string {
@@ -229,6 +245,8 @@ const SAVE = [
   'printf "%s\\n%s\\n%s %s\\n" "$added" "$saved" "$end" "$(wc -c <&4 | tr -d " ")"',
   'cat <&5',
   'printf "%s" "$end"',
+  // QEMU may have it open for longer.
+  ': >"/proc/$$/fd/3"',
 ].join('; ');
 
 interface Answer {

@@ -84,16 +84,18 @@ function accessOf(descriptor) {
 
 async function monitorCommand(options) {
   const command = JSON.parse(options.cmd);
-  const { filename = '' } = command.arguments ?? {};
+  const { filename = '', 'fdset-id': set } = command.arguments ?? {};
   if (command.execute === 'add-fd') {
     const descriptor = options['pass-fds'];
+    writeFileSync(`${QMP}.set`, String(set));
     const path = readlinkSync(`/proc/self/fd/${descriptor}`);
     if (!path.endsWith(' (deleted)')) writeFileSync(`${QMP}.fdset`, path);
     return descriptor === '3' && accessOf(descriptor) === 1
       ? '{"return":{"fd":18,"fdset-id":77},"id":"libvirt-0"}'
       : '{"error":{"class":"GenericError","desc":"not what QEMU can write to"},"id":"libvirt-0"}';
   }
-  if (command.execute !== 'remove-fd') {
+  const isAdded = existsSync(`${QMP}.set`) && readFileSync(`${QMP}.set`, 'utf8') === String(set);
+  if (command.execute !== 'remove-fd' || !isAdded) {
     // By its name, or as the shell that starts virsh has it open.
     if (filename.startsWith('/dev/fdset/'))
       command.arguments.filename = existsSync(`${QMP}.fdset`)
@@ -107,7 +109,7 @@ async function monitorCommand(options) {
     // Without the blanks that QEMU has between what it says.
     return line.replaceAll(/("(?:[^"\\]|\\.)*")|\s+/g, '$1');
   }
-  rmSync(`${QMP}.fdset`, { force: true });
+  for (const name of ['set', 'fdset']) rmSync(`${QMP}.${name}`, { force: true });
   return `{"return":{},"id":"libvirt-0"}`;
 }
 

@@ -149,8 +149,11 @@ test('a virsh that hangs is given up with the step that took too long', async ()
 });
 
 /** A QEMU that writes a state. */
-function saving(state: string): Answer {
-  return (command, { filename, live }) => {
+function saving(state: string, sets: readonly object[] = [], removed?: unknown[]): Answer {
+  return (command, { filename, live, 'fdset-id': set }) => {
+    if (command === 'query-fdsets') return { return: sets };
+    if (command === 'remove-fd') removed?.push(set);
+    if (command === 'remove-fd') return { return: {} };
     if (command !== 'xen-save-devices-state' || live !== false) return { error: { desc: 'no' } };
     writeFileSync(String(filename), state);
     return { return: {} };
@@ -165,6 +168,19 @@ test('a state comes through a descriptor, as it is, and nothing stays', async ()
   expect(Buffer.from(saved.state).toString()).toBe(state);
   expect(saved.milliseconds).toBeGreaterThan(0);
   expect(readdirSync(folder).sort()).toEqual(['qmp', 'virsh']);
+});
+
+test('descriptors of captures while the VM was paused are removed, and no others', async () => {
+  const sets = [
+    { 'fdset-id': 1, fds: [{ fd: 10, opaque: 'vmwalk' }] },
+    { 'fdset-id': 2, fds: [{ fd: 11, opaque: 'rdwr:/dev/tap' }, { fd: 12 }] },
+    { 'fdset-id': 3, fds: [] },
+    { 'fdset-id': 4, fds: [{ fd: 13 }, { fd: 14, opaque: 'vmwalk' }] },
+  ];
+  const removed: number[] = [];
+  const { prefix } = await host({ answer: saving('QEVM', sets, removed) });
+  await (await VirshMonitor.open('vm', { prefix })).saveByDescriptor();
+  expect(removed.sort()).toEqual([1, 4]);
 });
 
 test.each([
