@@ -31,7 +31,7 @@ export function takeCapture(
   options: TakeCaptureOptions = {},
 ): Promise<RunningCapture | undefined> {
   const { timeout = DEFAULT_STEP_LIMIT } = address;
-  return withHostLock('vmwalk-capture', timeout, async () => {
+  const take = async () => {
     const { force, schema, audit, dryRun = false, onWarning } = options;
     const vm = await openRunning(address);
     const commands = new Map<string, number>();
@@ -63,7 +63,9 @@ export function takeCapture(
           result,
         });
     }
-  });
+  };
+  // What was collected stands still.
+  return address.from === undefined ? withHostLock('vmwalk-capture', timeout, take) : take();
 }
 
 /** Before the only command that does something. */

@@ -29,7 +29,9 @@ describe('a domain of libvirt', () => {
   /** In one argument; a shell takes it apart again as ssh has it done. */
   let via: string;
   let onHost: readonly string[];
-  const capture = (...args: string[]) => vmwalk(['capture', ...args], { cwd: machine.folder });
+  /** Other tests may be capturing on this host. */
+  const capture = (...args: string[]) =>
+    vmwalk(['capture', '--timeout', '600', ...args], { cwd: machine.folder });
 
   /** As on the host, in the folder of the machine. */
   const collect = (...args: string[]) => {
