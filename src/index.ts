@@ -241,6 +241,7 @@ export {
   type RoundtripPartKind,
   type SavedState,
 } from './ops/roundtrip.ts';
+export { type SampledField, sampleFields } from './ops/sample-fields.ts';
 export { findInSchema, type SchemaMatch } from './ops/schema-find.ts';
 export { type LearnedSchema, learnSchema } from './ops/schema-learn.ts';
 export { listVmsds, type VmsdSummary } from './ops/schema-list.ts';

@@ -37,6 +37,13 @@ export function parsePid(text: string): number {
   return pid;
 }
 
+export function parseCount(text: string): number {
+  const count = Number(text);
+  if (!Number.isSafeInteger(count) || count < 1)
+    throw new InvalidArgumentError('a number from 1 on is expected');
+  return count;
+}
+
 export function parseSeconds(text: string): number {
   const seconds = Number(text);
   if (!(seconds > 0) || seconds > MAX_SECONDS)

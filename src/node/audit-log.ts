@@ -10,7 +10,7 @@ export interface AuditRecord {
   readonly vm: string;
   /** How often each command was sent. */
   readonly commands: Readonly<Record<string, number>>;
-  /** Milliseconds that it stood still at the most; absent where it was not stopped. */
+  /** Milliseconds from the command to its end, of several the longest; absent where it was not sent. */
   readonly pause?: number | undefined;
   /** `captured`, or why not. */
   readonly result: string;

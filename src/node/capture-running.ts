@@ -43,6 +43,12 @@ export class CaptureRefused extends Error {
   }
 }
 
+/** A VM of which all is known but its state. */
+export interface PreparedCapture {
+  /** Takes the state of all devices: as often as is wanted. Throws CaptureRefused, and what QEMU says. */
+  take(): Promise<RunningCapture>;
+}
+
 /**
  * Takes the state of all devices of a VM that runs, or is paused, and all that is known of it. The VM stands still while
  * QEMU writes, and goes on. Throws CaptureRefused where that could hurt it, and what QEMU says.
@@ -51,6 +57,14 @@ export async function captureRunning(
   vm: RunningVm,
   options: RunningCaptureOptions = {},
 ): Promise<RunningCapture> {
+  return (await prepareCapture(vm, options)).take();
+}
+
+/** Asks all that a capture has beside the state. Throws as `captureRunning` does. */
+export async function prepareCapture(
+  vm: RunningVm,
+  options: RunningCaptureOptions = {},
+): Promise<PreparedCapture> {
   const { monitor, name } = vm;
   const warn = options.onWarning ?? (() => {});
   const refuse = (reasons: readonly string[]) => {
@@ -62,13 +76,17 @@ export async function captureRunning(
   const answers = checkedAnswers(await askDestination(monitor));
   refuse(await reasonsOfDevices(monitor, answers.devices));
   const facts = await processFacts(vm, answers, options.schema, warn);
-  // What is asked of it takes seconds: it may do something else by now.
-  refuse([...(await reasonsOfActivity(monitor)), ...(await reasonsOfDisks(monitor, answers.devices))]);
-  const wasRunning = (await askRunState(monitor)) === 'running';
-  const saved = await save(vm, wasRunning, warn);
-  await checkState(saved.state, name);
-  const profile: Profile = { ...answers, ...facts, kind: 'capture', messages: [], stream: saved.state };
-  return { profile, pause: wasRunning ? saved.milliseconds : 0, wasRunning };
+  return {
+    async take() {
+      // What is asked of it takes seconds: it may do something else by now.
+      refuse([...(await reasonsOfActivity(monitor)), ...(await reasonsOfDisks(monitor, answers.devices))]);
+      const wasRunning = (await askRunState(monitor)) === 'running';
+      const saved = await save(vm, wasRunning, warn);
+      await checkState(saved.state, name);
+      const profile: Profile = { ...answers, ...facts, kind: 'capture', messages: [], stream: saved.state };
+      return { profile, pause: wasRunning ? saved.milliseconds : 0, wasRunning };
+    },
+  };
 }
 
 /** What started it, and its tables: what is missing is a warning. */

@@ -12,7 +12,8 @@ const AGAIN = 100;
 export async function withHostLock<T>(name: string, milliseconds: number, run: () => Promise<T>): Promise<T> {
   const server = createServer((socket) => socket.destroy());
   for (let waited = 0; !(await isOurs(server, `\0${name}`)); waited += AGAIN) {
-    if (waited >= milliseconds) throw new Error(`another ${name} is under way on this host`);
+    if (waited >= milliseconds)
+      throw new Error(`${name} is held by another process of this host: one VM is stopped at a time`);
     await sleep(AGAIN);
   }
   try {

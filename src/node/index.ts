@@ -7,6 +7,8 @@ export { type Capture, type CaptureOptions, captureProfile } from './capture-pro
 export {
   CaptureRefused,
   captureRunning,
+  type PreparedCapture,
+  prepareCapture,
   type RunningCapture,
   type RunningCaptureOptions,
 } from './capture-running.ts';
@@ -58,4 +60,5 @@ export { openPath, openStandardInput, spoolToFile } from './spool.ts';
 export { QemuEnded, type StartOptions } from './start-qemu.ts';
 export { type TakeCaptureOptions, takeCapture } from './take-capture.ts';
 export type { VmPlace } from './vm-input.ts';
+export { type Sample, type WatchOptions, watchRunning } from './watch-running.ts';
 export { writeSource } from './write-source.ts';

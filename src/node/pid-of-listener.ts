@@ -8,7 +8,8 @@ const MAX_TABLE = 64 << 20;
 /**
  * Id of the process that listens on a UNIX socket, by its path here: of those that have a socket of such a name open,
  * the one in whose root that path is this very file (the kernel tells the name that was bound, as that process calls it).
- * Undefined where there is none that can be looked at.
+ * A name that is relative to where the process was is taken where only one has it. Undefined where there is none that can
+ * be looked at.
  */
 export async function pidOfListener(path: string): Promise<number | undefined> {
   const file = await realpath(path).catch(() => path);
@@ -22,12 +23,17 @@ export async function pidOfListener(path: string): Promise<number | undefined> {
       inodes.set(inode, bound);
   }
   if (inodes.size === 0) return undefined;
+  /** Of a name that is relative to a folder in which the process is no more (-daemonize). */
+  const likely: number[] = [];
   for (const name of await readdir('/proc')) {
     if (!/^\d+$/.test(name)) continue;
-    for (const bound of await boundBy(name, inodes))
+    for (const bound of await boundBy(name, inodes)) {
       if (await isSameFile(name, bound, socket)) return Number(name);
+      if (!bound.startsWith('/') && file.endsWith(join('/', bound))) likely.push(Number(name));
+    }
   }
-  return undefined;
+  const [only] = likely;
+  return likely.length === 1 ? only : undefined;
 }
 
 /** Names that a process has bound of those sockets. */

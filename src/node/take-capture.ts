@@ -7,6 +7,9 @@ import { RecordingMonitor } from './recording-monitor.ts';
 import { type RunningVm, SAVE_COMMAND } from './running-vm.ts';
 import { DEFAULT_STEP_LIMIT } from './step-limit.ts';
 
+/** Of all that capture on this host. */
+const LOCK = 'vmwalk-capture';
+
 export interface TakeCaptureOptions {
   /** Go on where it could hurt; the reasons are warnings then. */
   readonly force?: boolean | undefined;
@@ -30,61 +33,54 @@ export function takeCapture(
   address: RunningVmAddress,
   options: TakeCaptureOptions = {},
 ): Promise<RunningCapture | undefined> {
+  return withRunning(address, options, (vm) => captureRunning(vm, options));
+}
+
+/** Does something with a VM that runs, likewise. Undefined after a dry run. Throws what it throws. */
+export async function withRunning<T>(
+  address: RunningVmAddress,
+  options: TakeCaptureOptions,
+  use: (vm: RunningVm) => Promise<T>,
+): Promise<T | undefined> {
   const { timeout = DEFAULT_STEP_LIMIT } = address;
-  const take = async () => {
-    const { force, schema, audit, dryRun = false, onWarning } = options;
-    const vm = await openRunning(address);
-    const commands = new Map<string, number>();
-    const onCommand = (command: string, args: object) => {
-      commands.set(command, (commands.get(command) ?? 0) + 1);
-      options.onCommand?.(command, args);
-    };
-    let result: string | undefined;
-    let captured: RunningCapture | undefined;
-    try {
-      captured = await captureRunning(recorded(vm, onCommand, dryRun), {
-        force,
-        schema,
-        ...(onWarning ? { onWarning } : {}),
-      });
-      result = 'captured';
-      return captured;
-    } catch (error) {
-      if (error instanceof DryRunEnd) return undefined;
-      result = (error as Error).message;
-      throw error;
-    } finally {
-      await vm.close();
-      if (audit !== undefined && result !== undefined)
-        await writeAudit(audit, {
-          vm: vm.name,
-          commands: Object.fromEntries(commands),
-          pause: captured?.pause,
-          result,
-        });
-    }
+  const { audit, dryRun = false } = options;
+  const vm = await openRunning(address);
+  const commands = new Map<string, number>();
+  let pause: number | undefined;
+  const onCommand = (command: string, args: object) => {
+    commands.set(command, (commands.get(command) ?? 0) + 1);
+    options.onCommand?.(command, args);
   };
-  // What was collected stands still.
-  return address.from === undefined ? withHostLock('vmwalk-capture', timeout, take) : take();
+  const recorded: RunningVm = {
+    name: vm.name,
+    monitor: new RecordingMonitor(vm.monitor, onCommand),
+    process: () => vm.process(),
+    async saveDevices(how) {
+      onCommand(SAVE_COMMAND, { filename: '…', live: false });
+      if (dryRun) throw new DryRunEnd();
+      const save = () => vm.saveDevices(how);
+      // What was collected stands still.
+      const saved = await (address.from === undefined ? withHostLock(LOCK, timeout, save) : save());
+      pause = Math.max(pause ?? 0, saved.milliseconds);
+      return saved;
+    },
+    close: () => vm.close(),
+  };
+  let result: string | undefined;
+  try {
+    const done = await use(recorded);
+    result = 'captured';
+    return done;
+  } catch (error) {
+    if (error instanceof DryRunEnd) return undefined;
+    result = (error as Error).message;
+    throw error;
+  } finally {
+    await vm.close();
+    if (audit !== undefined && result !== undefined)
+      await writeAudit(audit, { vm: vm.name, commands: Object.fromEntries(commands), pause, result });
+  }
 }
 
 /** Before the only command that does something. */
 class DryRunEnd extends Error {}
-
-function recorded(
-  vm: RunningVm,
-  onCommand: (command: string, args: object) => void,
-  dryRun: boolean,
-): RunningVm {
-  return {
-    name: vm.name,
-    monitor: new RecordingMonitor(vm.monitor, onCommand),
-    process: () => vm.process(),
-    saveDevices(options) {
-      onCommand(SAVE_COMMAND, { filename: '…', live: false });
-      if (dryRun) throw new DryRunEnd();
-      return vm.saveDevices(options);
-    },
-    close: () => vm.close(),
-  };
-}

@@ -130,6 +130,24 @@ describe('a VM', () => {
     expect([gone.status, gone.stderr]).toEqual([2, 'vmwalk: error: nobody: no such file or directory\n']);
   });
 
+  test('is watched: all fields, then what has changed', async () => {
+    const watch = (...args: string[]) =>
+      vmwalk(['watch', '--qmp', 'second', 'globalstate/runstate', 'timer/cpu_clock_offset', ...args], {
+        cwd: machine.folder,
+      });
+    const { stdout } = await watch('--count', '2', '--interval', '0.1');
+    const [first, ...rows] = stdout.trimEnd().split('\n');
+    expect(first).toMatch(/^\d{4}-\S+Z {2}stood still for [\d.]+ ms$/);
+    expect(rows[1]).toMatch(/^ {2}globalstate\/runstate .*"running"$/);
+    expect(rows.slice(2).join()).toMatch(/^\d{4}-\S+Z .*timer\/cpu_clock_offset {2}\d+ -> \d+$/);
+    const json = await watch('--count', '1', '--json');
+    expect(Object.keys(JSON.parse(json.stdout).fields)).toEqual([
+      'timer/cpu_clock_offset',
+      'globalstate/runstate',
+    ]);
+    expect(await status(machine)).toBe('running');
+  });
+
   test('whose monitor is in use is not captured, and the file that is there stays', async () => {
     const silent = connect(join(machine.folder, 'second'));
     await once(silent, 'connect');
