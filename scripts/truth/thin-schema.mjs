@@ -8,8 +8,8 @@ import { parseSchema, serializeSchema } from '../../dist/index.js';
 
 const [from, to, ...names] = process.argv.slice(2);
 if (names.length === 0) throw new Error('usage: thin-schema.mjs IN OUT VMSD…');
-const read = readFileSync(from);
-const schema = parseSchema(String(from.endsWith('.gz') ? gunzipSync(read) : read), from);
+const bytes = readFileSync(from);
+const schema = parseSchema(String(from.endsWith('.gz') ? gunzipSync(bytes) : bytes), from);
 
 /** Numbers the rows of a table that are kept, in their order. */
 class Kept {
@@ -78,6 +78,17 @@ function keepStruct(index) {
   if (structs.add(index)) for (const { struct } of symbols.structs[index].members) keepStruct(struct);
 }
 for (const index of vmsds.wanted) keepStruct(symbols?.vmsds[index]?.struct);
+const read = new Set();
+for (const row of schema.expressions) if (functions.wanted.has(row.function)) noteGlobals(row.expression);
+function noteGlobals(expression) {
+  if (!Array.isArray(expression)) return;
+  if (expression[0] === 'load' && expression[1] === 'global') read.add(expression[2]);
+  for (const part of expression) noteGlobals(part);
+}
+const variables = (symbols?.variables ?? []).filter(({ offset, size }) =>
+  [...read].some((address) => address >= offset && address < offset + size),
+);
+for (const { struct } of variables) keepStruct(struct);
 
 const made = [
   functions.finish((row) => row),
@@ -128,6 +139,7 @@ const thin = {
             return symbol && { ...symbol, struct: structs.number(symbol.struct) };
           }),
           structs: made[4],
+          variables: variables.map((each) => ({ ...each, struct: structs.number(each.struct) })),
         },
       }
     : {}),

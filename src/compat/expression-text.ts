@@ -1,5 +1,6 @@
 import type { MemoryPlace } from '../expressions/evaluate.ts';
 import { constantValue, type Expression, toConstant } from '../expressions/expression.ts';
+import { memoryPlaceOf } from '../expressions/memory-place.ts';
 import { simplify } from '../expressions/term-expression.ts';
 import { comparisons, isAddress, isConstant, isTruth } from './expression-shape.ts';
 
@@ -87,7 +88,7 @@ function valueText(expression: Expression, name: PlaceNamer): string {
     case 'unknown':
       return '(something unknown)';
     case 'load': {
-      const place = placeOf(expression);
+      const place = memoryPlaceOf(expression);
       return place ? name(place) : '(something in memory)';
     }
     case 'trunc':
@@ -104,7 +105,7 @@ function valueText(expression: Expression, name: PlaceNamer): string {
       const range = rangeOf(expression);
       if (range) return `${range.low} <= ${valueText(range.value, name)} <= ${range.high}`;
       const mask = operator === 'and' && typeof a === 'object' && a[0] === 'load' ? singleBit(b) : undefined;
-      const place = mask === undefined ? undefined : placeOf(a);
+      const place = mask === undefined ? undefined : memoryPlaceOf(a);
       if (place) return name(place, mask);
       const isEqual = operator === 'eq' || operator === 'ne';
       const other = isEqual && isAddress(a, b) ? '(an address)' : valueText(b, name);
@@ -142,13 +143,4 @@ function singleBit(expression: Expression): bigint | undefined {
   if (!isConstant(expression)) return undefined;
   const value = constantValue(expression);
   return value !== 0n && (value & (value - 1n)) === 0n ? value : undefined;
-}
-
-/** Where a load reads, if it is a way of pointers from the object or from a variable. */
-function placeOf(expression: Expression): MemoryPlace | undefined {
-  if (typeof expression !== 'object' || expression[0] !== 'load') return undefined;
-  const [, base, offset, size] = expression;
-  if (base === 'opaque' || base === 'field' || base === 'global') return { root: base, path: [offset], size };
-  const before = placeOf(base);
-  return before && { root: before.root, path: [...before.path, offset], size };
 }

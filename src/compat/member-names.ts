@@ -1,6 +1,14 @@
 import type { MemoryPlace } from '../expressions/evaluate.ts';
 import type { Property, QemuSchema } from '../schema/qemu-schema.ts';
-import { memberName, type SourceSymbol, type VmsdSymbol } from '../schema/symbols.ts';
+import {
+  type MemberName,
+  memberName,
+  POINTER_SIZE,
+  type SchemaSymbols,
+  type SourceSymbol,
+  type VmsdSymbol,
+  variableName,
+} from '../schema/symbols.ts';
 import type { TablesCompiler } from '../vmsd/compile-tables.ts';
 import { type CompiledField, type CompiledVmsd, tableName } from '../vmsd/compiled.ts';
 import { variablesOf } from '../vmsd/variables.ts';
@@ -96,14 +104,12 @@ export class MemberNames {
     { root, path, size }: MemoryPlace,
     mask: bigint | undefined,
   ): string | undefined {
+    const { symbols } = this.#schema;
+    if (root === 'global') return symbols && variableText(symbols, path, size, mask);
     const struct = this.#variables.get(vmsd)?.struct;
     if (root !== 'opaque' || struct === undefined) return undefined;
-    const found = memberName(this.#schema.symbols?.structs ?? [], struct, path, size, mask);
-    if (!found) return undefined;
-    const { text, behind, isBitField } = found;
-    if (mask !== undefined && !isBitField)
-      return `(s->${text} & 0x${(mask << BigInt(8 * behind)).toString(16)})`;
-    return behind === 0 ? `s->${text}` : `(byte ${behind} of s->${text})`;
+    const found = memberName(symbols?.structs ?? [], struct, path, size, mask);
+    return found && nameText({ ...found, text: `s->${found.text}` }, mask);
   }
 
   #tableName(
@@ -113,8 +119,7 @@ export class MemberNames {
     known: string | undefined,
   ): string {
     const [offset = 0, ...behind] = path;
-    const hex = (at: number) => (at < 0 ? `-0x${(-at).toString(16)}` : `0x${at.toString(16)}`);
-    const rest = behind.map((step) => `->${hex(step)}`).join('');
+    const rest = stepsText(behind);
     if (root !== 'opaque') return `variable ${hex(offset)}${rest}`;
     if (known !== undefined) return `${known}${rest}`;
     const owner = this.#owners.get(vmsd);
@@ -155,4 +160,35 @@ function fieldAt({ fields }: CompiledVmsd, offset: number): string | undefined {
       at === offset && !pointer && !pointers && !(element.kind === 'struct' && element.type === 'struct'),
   );
   return field && tableName(field);
+}
+
+/** A variable, or a member on the way from it: as far as there are names, and by offsets from there on. */
+function variableText(
+  symbols: SchemaSymbols,
+  path: readonly number[],
+  size: number,
+  mask: bigint | undefined,
+): string | undefined {
+  const whole = variableName(symbols, path, size, mask);
+  if (whole) return nameText(whole, mask);
+  for (let length = path.length - 1; length > 0; length--) {
+    const found = variableName(symbols, path.slice(0, length), POINTER_SIZE);
+    if (found?.behind !== 0) continue;
+    const text = `${found.text}${stepsText(path.slice(length))}`;
+    return mask === undefined ? text : `(${text} & ${hex(Number(mask))})`;
+  }
+  return undefined;
+}
+
+function nameText({ text, behind, isBitField }: MemberName, mask: bigint | undefined): string {
+  if (mask !== undefined && !isBitField) return `(${text} & 0x${(mask << BigInt(8 * behind)).toString(16)})`;
+  return behind === 0 ? text : `(byte ${behind} of ${text})`;
+}
+
+function stepsText(steps: readonly number[]): string {
+  return steps.map((step) => `->${hex(step)}`).join('');
+}
+
+function hex(at: number): string {
+  return at < 0 ? `-0x${(-at).toString(16)}` : `0x${at.toString(16)}`;
 }

@@ -2,6 +2,7 @@ import { DecodeError } from '../bytes/diagnostic.ts';
 import type { FinishedSource } from '../bytes/source.ts';
 import { QEMU_SCHEMA_FORMAT, QEMU_SCHEMA_FORMAT_VERSION, type QemuSchema } from '../schema/qemu-schema.ts';
 import { vmsdGraphProblem } from '../schema/vmsd-graph.ts';
+import { hostAddress } from './address-table.ts';
 import { type DebugEnvironment, type DebugFile, readDebugFile } from './debug-files.ts';
 import { type DebugLayouts, readDebugLayouts } from './debug-layouts.ts';
 import { type LoadedProgram, loadProgram } from './elf/load.ts';
@@ -52,7 +53,9 @@ export async function extractSchema(sources: QemuSources): Promise<QemuSchema> {
     expressions: await readExpressions(program, tables),
     ...(await readMachineProperties(program, types)),
   };
-  const symbols = readSchemaSymbols(schema, debugFiles, layout.vmsd.size);
+  const symbols = readSchemaSymbols(schema, debugFiles, layout.vmsd.size, (address) =>
+    hostAddress(program, address),
+  );
   for (const struct of [...contradicted, ...(layouts?.others ?? [])])
     debug?.warn(`${layouts?.file}: its debug information describes another ${struct} than the binary has`);
   for (const { name, data } of debugFiles)

@@ -173,7 +173,11 @@ class SchemaParser {
       this.#json['structs'] === undefined
         ? []
         : this.#rows('structs', (row, path) => this.#struct(row, path));
-    return { functions, vmsds, structs };
+    const variables =
+      this.#json['variableSymbols'] === undefined
+        ? []
+        : this.#rows('variableSymbols', (row, path) => this.#member(row, path));
+    return { functions, vmsds, structs, variables };
   }
 
   #symbol(row: readonly unknown[], path: string): SourceSymbol {

@@ -35,6 +35,8 @@ export interface SchemaJson {
   /** Index into `vmsds`, name, file + 1 (both in `strings`), line, struct + 1. */
   readonly vmsdSymbols?: readonly (readonly number[])[];
   readonly structs?: readonly StructJson[];
+  /** As members of a struct: path, address, size, struct + 1; of a bit field its first bit and how many. */
+  readonly variableSymbols?: readonly (readonly number[])[];
 }
 
 export interface StructJson {

@@ -8,7 +8,7 @@ import type {
   VMStateInfo,
 } from './qemu-schema.ts';
 import type { PropertyListJson, SchemaJson, StructJson, TypeJson, VmsdJson } from './schema-json.ts';
-import type { HostStruct, SchemaSymbols, SourceSymbol } from './symbols.ts';
+import type { HostStruct, SchemaSymbols, SourceSymbol, StructMember } from './symbols.ts';
 
 /** The published JSON of a schema: one line for each VMSD and the like, so that two can be compared line by line. */
 export function serializeSchema(schema: QemuSchema): string {
@@ -155,9 +155,9 @@ function propertiesToJson(
 }
 
 function symbolsToJson(
-  { functions, vmsds, structs }: SchemaSymbols,
+  { functions, vmsds, structs, variables }: SchemaSymbols,
   strings: StringTable,
-): Required<Pick<SchemaJson, 'functionSymbols' | 'vmsdSymbols' | 'structs'>> {
+): Pick<SchemaJson, 'functionSymbols' | 'vmsdSymbols' | 'structs' | 'variableSymbols'> {
   const row = (index: number, { name, file, line }: SourceSymbol): number[] => [
     index,
     strings.index(name),
@@ -172,6 +172,9 @@ function symbolsToJson(
       symbol ? [withoutTrailingZeros([...row(i, symbol), reference(symbol.struct)], 2)] : [],
     ),
     structs: structs.map((struct) => structToJson(struct, strings)),
+    ...(variables.length === 0
+      ? {}
+      : { variableSymbols: variables.map((member) => memberToRow(member, strings)) }),
   };
 }
 
@@ -182,18 +185,14 @@ function structToJson({ name, size, members }: HostStruct, strings: StringTable)
     ...(members.length === 0
       ? {}
       : {
-          members: members.map(({ path, offset, size: bytes, struct, bits }) =>
-            withoutTrailingZeros([
-              strings.index(path),
-              offset,
-              bytes,
-              reference(struct),
-              bits?.first ?? 0,
-              bits?.count ?? 0,
-            ]),
-          ),
+          members: members.map((member) => memberToRow(member, strings)),
         }),
   };
+}
+
+function memberToRow({ path, offset, size, struct, bits }: StructMember, strings: StringTable): number[] {
+  const row = [strings.index(path), offset, size, reference(struct), bits?.first ?? 0, bits?.count ?? 0];
+  return withoutTrailingZeros(row);
 }
 
 function typeToJson(type: QomType, strings: StringTable): TypeJson {

@@ -8,6 +8,8 @@ export interface SchemaSymbols {
   /** By index in `vmsds` of the schema: the variable that the VMSD is. */
   readonly vmsds: readonly (VmsdSymbol | undefined)[];
   readonly structs: readonly HostStruct[];
+  /** Variables of the program that expressions read, or members of them, at their addresses as expressions have those. */
+  readonly variables: readonly StructMember[];
 }
 
 /** A function or variable of the source. */
@@ -70,7 +72,27 @@ export function memberName(
   size: number,
   mask?: bigint,
 ): MemberName | undefined {
-  let struct = structs[first];
+  return nameFrom(structs, structs[first], path, size, mask);
+}
+
+/** The same on the way from a variable: the first offset is an address in it. */
+export function variableName(
+  { structs, variables }: SchemaSymbols,
+  path: readonly number[],
+  size: number,
+  mask?: bigint,
+): MemberName | undefined {
+  return nameFrom(structs, { name: '', size: 0, members: variables }, path, size, mask);
+}
+
+function nameFrom(
+  structs: readonly HostStruct[],
+  first: HostStruct | undefined,
+  path: readonly number[],
+  size: number,
+  mask: bigint | undefined,
+): MemberName | undefined {
+  let struct = first;
   let text = '';
   for (const [i, offset] of path.entries()) {
     if (!struct) return undefined;
@@ -86,7 +108,7 @@ export function memberName(
 }
 
 /** Bytes of a pointer: all hosts have 64 bits. */
-const POINTER_SIZE = 8;
+export const POINTER_SIZE = 8;
 
 function memberAt(
   { members }: HostStruct,

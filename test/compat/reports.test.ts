@@ -26,7 +26,7 @@ const changed = (offset: number): readonly TableField[] => [
 function reportOf(fresh: readonly TableField[], name = 'dev'): CompatReport {
   const made = tables([{ name, types: [name], fields: fresh }]);
   const symbol = { name: 'vmstate_dev', file: 'hw/net/a,b:c%.c', line: 597, struct: undefined };
-  const symbols = { functions: [], vmsds: made.vmsds.map(() => symbol), structs: [] };
+  const symbols = { functions: [], vmsds: made.vmsds.map(() => symbol), structs: [], variables: [] };
   const old = sideOfSchema(tables([{ name, types: [name], fields }]), 'old');
   return compareSides(old, sideOfSchema({ ...made, symbols }, 'new'), { direction: 'old-to-new' });
 }

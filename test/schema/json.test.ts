@@ -45,6 +45,7 @@ beforeAll(async () => {
           members: [{ path: 'x[2].y', offset: 3, size: 1, struct: undefined, bits }],
         },
       ],
+      variables: [{ path: 'current', offset: 0x1a0, size: 8, struct: 1, bits: undefined }],
     },
   };
 });
@@ -150,6 +151,7 @@ test('every index, count and type is checked', () => {
     [(json) => (json.structs[1].members[0][3] = 9), /structs\[1\]\.members\[0\]\[3\]" is 8, but structs/],
     [(json) => (json.structs[1].members[0] = [0, -1]), /members\[0\]\[1\]" is no integer/],
     [(json) => (json.structs[0].size = 'x'), /structs\[0\]\.size" is no integer/],
+    [(json) => (json.variableSymbols[0][3] = 9), /variableSymbols\[0\]\[3\]" is 8, but structs/],
     [(json) => (json.strings[0] = 7), /"strings\[0\]" is not a string/],
     [(json) => (json.strings[0] = 'x'.repeat(5000)), /"strings\[0\]" has 5000 characters/],
     [(json) => (json.host.byteOrder = 'middle'), /"host\.byteOrder"/],

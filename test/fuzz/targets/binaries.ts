@@ -86,7 +86,7 @@ export const dwarf: Target = {
       crc32: () => Promise.resolve(0),
       warn() {},
     });
-    const symbols = readSchemaSymbols(schema, [file], VMSD_SIZE);
+    const symbols = readSchemaSymbols(schema, [file], VMSD_SIZE, (address) => ({ object: 0, address }));
     const text = serializeSchema({ ...schema, symbols });
     const isSame = serializeSchema(parseSchema(text)) === text;
     return { problems: isSame ? [] : ['symbols that are not read as written'], result: text };
