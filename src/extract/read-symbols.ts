@@ -19,7 +19,6 @@ import {
 import type { DebugFile } from './debug-files.ts';
 import { findSourcePlaces, type SourcePlace } from './dwarf/source-places.ts';
 import type { Leaf, StructTypes, Type } from './dwarf/struct-types.ts';
-import type { Symbol } from './elf/symbol-table.ts';
 import { type FoundStruct, matchStructs, structKey, type VmsdEvidence } from './match-structs.ts';
 
 /** Structs, and members of all of them: real schemas have some 200, and 500. */
@@ -64,7 +63,7 @@ interface VariableLoad {
   readonly address: number;
   readonly behind: number;
   readonly object: number;
-  readonly symbol: Symbol;
+  readonly symbol: { readonly name: string; readonly address: number; readonly size: number };
   /** Offsets behind pointers from there. */
   readonly path: readonly number[];
   readonly size: number;
