@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { hostname, userInfo } from 'node:os';
+import { printable } from '../bytes/printable.ts';
 import { failureReason } from './system-error.ts';
 
 /** What was done to a VM that runs, for who wants to know afterwards. */
@@ -16,10 +17,25 @@ export interface AuditRecord {
   readonly result: string;
 }
 
-/** Appends a line of JSON to a file that only its owner may read, or to the journal. Throws Error. */
-export async function writeAudit(target: string, record: AuditRecord): Promise<void> {
+/** Writes the record, the only one. Throws Error. */
+export type WriteAudit = (record: AuditRecord) => Promise<void>;
+
+/**
+ * Opens a file that only its owner may read, or the journal, for a line of JSON that is appended to it. Throws Error where
+ * it cannot be written to.
+ */
+export async function openAudit(target: string): Promise<WriteAudit> {
+  const append = await (target === 'journal' ? openJournal() : openFile(target)).catch(failed);
+  return async (record) => append(lineOf(record)).catch(failed);
+
+  function failed(error: unknown): never {
+    throw new Error(`cannot write the audit record to ${printable(target)}: ${failureReason(error)}`);
+  }
+}
+
+function lineOf(record: AuditRecord): string {
   const { SUDO_USER } = process.env;
-  const line = `${JSON.stringify({
+  return `${JSON.stringify({
     time: new Date().toISOString(),
     host: hostname(),
     user: userNameOrId(),
@@ -27,12 +43,6 @@ export async function writeAudit(target: string, record: AuditRecord): Promise<v
     pid: process.pid,
     ...record,
   })}\n`;
-  try {
-    if (target === 'journal') await writeToJournal(line);
-    else await appendLine(target, line);
-  } catch (error) {
-    throw new Error(`cannot write the audit record to ${target}: ${failureReason(error)}`);
-  }
 }
 
 /** A user without an entry has no name. */
@@ -44,20 +54,29 @@ function userNameOrId(): string {
   }
 }
 
-async function appendLine(path: string, line: string): Promise<void> {
-  const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW } = constants;
-  const handle = await open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600);
-  try {
-    await handle.writeFile(line);
-  } finally {
-    await handle.close();
-  }
+type Append = (line: string) => Promise<void>;
+
+async function openFile(path: string): Promise<Append> {
+  const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
+  // Without waiting for the reader of a pipe.
+  const handle = await open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
+  return async (line) => {
+    try {
+      await handle.writeFile(line);
+    } finally {
+      await handle.close();
+    }
+  };
 }
 
-async function writeToJournal(line: string): Promise<void> {
+async function openJournal(): Promise<Append> {
   const child = spawn('systemd-cat', ['-t', 'vmwalk'], { stdio: ['pipe', 'ignore', 'ignore'] });
   child.stdin.on('error', () => {});
-  child.stdin.end(line);
-  const [status] = (await once(child, 'close')) as [number | null];
-  if (status !== 0) throw new Error(`systemd-cat ended with status ${status}`);
+  await once(child, 'spawn');
+  const closed = once(child, 'close');
+  return async (line) => {
+    child.stdin.end(line);
+    const [status] = (await closed) as [number | null];
+    if (status !== 0) throw new Error(`systemd-cat ended with status ${status}`);
+  };
 }

@@ -13,7 +13,7 @@ import {
 } from './capture-guards.ts';
 import { checkedAnswers } from './capture-profile.ts';
 import type { Monitor } from './monitor.ts';
-import { QmpError } from './qmp.ts';
+import { QmpClosed } from './qmp.ts';
 import type { RunningVm, SavedDevices } from './running-vm.ts';
 
 export interface RunningCaptureOptions {
@@ -120,21 +120,26 @@ async function save(
   wasRunning: boolean,
   warn: (message: string) => void,
 ): Promise<SavedDevices> {
+  let saved: SavedDevices;
   try {
-    const saved = await vm.saveDevices({
+    saved = await vm.saveDevices({
       onWaiting(milliseconds) {
         warn(
           `${vm.name}: QEMU has not answered for ${Math.round(milliseconds / 1000)} s: the VM stands still until all requests of its disks are done, and goes on then`,
         );
       },
     });
-    if (wasRunning) await ensureRunning(vm.monitor, vm.name, warn);
-    return saved;
   } catch (error) {
-    // What QEMU refuses may leave the VM as it was; there is no asking where the connection is gone.
-    if (wasRunning && error instanceof QmpError) await ensureRunning(vm.monitor, vm.name, warn);
+    // Whatever went wrong, the VM may stand still.
+    if (wasRunning)
+      await ensureRunning(vm.monitor, vm.name, warn).catch((problem: Error) => {
+        // There is no asking where the connection is gone.
+        if (!(problem instanceof QmpClosed)) warn(`${vm.name}: ${problem.message}`);
+      });
     throw error;
   }
+  if (wasRunning) await ensureRunning(vm.monitor, vm.name, warn);
+  return saved;
 }
 
 /** QEMU makes the VM go on by itself; where it has not, it is told to. */

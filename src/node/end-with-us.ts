@@ -45,8 +45,11 @@ export async function deathSignalWords(): Promise<readonly string[]> {
 export class Guard {
   readonly #child: ChildProcess;
 
-  /** `folder` is what the run has in the temporary folder, `monitor` a connection to QEMU's. */
-  constructor(marker: string, folder: string, monitor?: Socket) {
+  /**
+   * `folder` is what the run has in the temporary folder, `monitor` a connection to QEMU's. A folder that is relative is in
+   * `place`, which the guard keeps hold of, however it was reached.
+   */
+  constructor(marker: string, folder: string, monitor?: Socket, place = '/') {
     const { PATH } = process.env;
     this.#child = spawn(
       '/bin/sh',
@@ -54,7 +57,7 @@ export class Guard {
       {
         stdio: ['pipe', 'ignore', 'ignore', monitor ?? 'ignore'],
         env: { ...(PATH === undefined ? {} : { PATH }) },
-        cwd: '/',
+        cwd: place,
       },
     );
     // Where there is no shell, what else ends QEMU has to do.

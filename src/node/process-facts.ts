@@ -14,8 +14,13 @@ export async function factsOfProcess(pid: number): Promise<RunningProcess> {
   };
 }
 
+export interface ProcessOwner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
 /** User and group by which the kernel judges what a process opens. Throws Error. */
-export async function ownerOfProcess(pid: number): Promise<{ readonly uid: number; readonly gid: number }> {
+export async function ownerOfProcess(pid: number): Promise<ProcessOwner> {
   const status = await readProcess(pid, 'status');
   const last = (name: string) => new RegExp(`^${name}:\\s+(?:\\d+\\s+){3}(\\d+)$`, 'm').exec(status)?.[1];
   const [uid, gid] = [last('Uid'), last('Gid')];

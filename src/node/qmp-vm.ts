@@ -3,7 +3,7 @@ import { printable } from '../bytes/printable.ts';
 import type { Monitor } from './monitor.ts';
 import { pidOfListener } from './pid-of-listener.ts';
 import { factsOfProcess } from './process-facts.ts';
-import { Qmp, QmpClosed } from './qmp.ts';
+import { GREETING_STEP, Qmp } from './qmp.ts';
 import {
   type RunningProcess,
   type RunningVm,
@@ -12,7 +12,7 @@ import {
   type SaveOptions,
 } from './running-vm.ts';
 import { StateFolder } from './state-folder.ts';
-import { DEFAULT_STEP_LIMIT, StepLimit } from './step-limit.ts';
+import { DEFAULT_STEP_LIMIT, type LimitedStep, StepLimit } from './step-limit.ts';
 import { failureReason } from './system-error.ts';
 
 export interface QmpVmOptions {
@@ -60,11 +60,11 @@ export class QmpVm implements RunningVm {
     const pid = options.pid ?? ('path' in target ? await pidOfListener(target.path) : undefined);
     let qmp: Qmp | undefined;
     let socket: Socket | undefined;
-    let isTooSlow = false;
+    let tooSlow: string | undefined;
     const limit = new StepLimit(timeout, (step) => {
-      isTooSlow = true;
-      if (qmp) qmp.giveUp(`${name}: QEMU took longer than ${timeout / 1000} s`);
-      else socket?.destroy(new Error(`it took longer than ${timeout / 1000} s ${step}`));
+      tooSlow = step;
+      if (qmp) qmp.giveUp(`QEMU took longer than ${timeout / 1000} s`);
+      else socket?.destroy();
     });
     const resumed: { onResume: (() => void) | undefined } = { onResume: undefined };
     try {
@@ -76,11 +76,12 @@ export class QmpVm implements RunningVm {
     } catch (error) {
       limit.close();
       socket?.destroy();
-      if (isTooSlow && socket)
+      if (tooSlow === GREETING_STEP)
         throw new Error(
           `${name}: the monitor is in use: it takes a connection and says nothing (--libvirt goes through libvirt)`,
         );
-      const reason = error instanceof QmpClosed ? error.message : failureReason(error);
+      const reason =
+        tooSlow === undefined ? failureReason(error) : `QEMU took longer than ${timeout / 1000} s ${tooSlow}`;
       throw new Error(`${name}: ${reason}`, { cause: error });
     }
   }
@@ -94,16 +95,21 @@ export class QmpVm implements RunningVm {
     const folder = await StateFolder.create(this.#pid);
     const begun = performance.now();
     const waiting = setInterval(() => onWaiting?.(performance.now() - begun), this.#timeout);
+    let answering: LimitedStep | undefined;
     try {
       let resumedAt: number | undefined;
       this.#resumed.onResume = () => {
         resumedAt ??= performance.now();
+        // It goes on: nothing but the answer is waited for.
+        clearInterval(waiting);
+        answering ??= this.#limit.begin(`answering ${SAVE_COMMAND}`);
       };
       await this.#qmp.executeUnlimited(SAVE_COMMAND, { filename: folder.file, live: false });
       const milliseconds = (resumedAt ?? performance.now()) - begun;
       return { state: await folder.read(), milliseconds, hasResumed: resumedAt !== undefined };
     } finally {
       clearInterval(waiting);
+      answering?.end();
       this.#resumed.onResume = undefined;
       await folder.remove();
     }

@@ -7,6 +7,9 @@ import type { LimitedStep, StepLimit } from './step-limit.ts';
 /** Characters of an argument in the name of a step. */
 const MAX_ARGUMENT = 100;
 
+/** The step in which a monitor that is in use says nothing. */
+export const GREETING_STEP = 'waiting for its greeting';
+
 /** What QEMU answered to a command that failed. */
 export class QmpError extends Error {
   /** QEMU's words alone. */
@@ -38,6 +41,8 @@ type Connection = Duplex & { setNoDelay?: (on: boolean) => unknown };
 interface Waiting {
   readonly command: string;
   readonly step: LimitedStep | undefined;
+  /** What it is for a message, where the limit does not count it. */
+  readonly unlimited?: string | undefined;
   resolve(value: unknown): void;
   reject(error: Error): void;
 }
@@ -75,7 +80,7 @@ export class Qmp implements Monitor {
    */
   static async open(socket: Connection, limit?: StepLimit, onEvent?: (name: unknown) => void): Promise<Qmp> {
     const qmp = new Qmp(socket, limit, onEvent);
-    await qmp.#answer('QMP', 'its greeting', limit?.begin('waiting for its greeting'));
+    await qmp.#answer('QMP', 'its greeting', limit?.begin(GREETING_STEP));
     await qmp.execute('qmp_capabilities');
     return qmp;
   }
@@ -91,7 +96,7 @@ export class Qmp implements Monitor {
 
   /** Runs a command that takes as long as it takes. Throws as `execute` does. */
   async executeUnlimited(command: string, args: object): Promise<void> {
-    await this.#send(command, args, undefined);
+    await this.#send(command, args, undefined, `answering ${command}`);
   }
 
   monitor(line: string): Promise<string> {
@@ -112,21 +117,21 @@ export class Qmp implements Monitor {
     this.#socket.destroy();
   }
 
-  #send(command: string, args: object, step: LimitedStep | undefined): Promise<unknown> {
+  #send(command: string, args: object, step: LimitedStep | undefined, unlimited?: string): Promise<unknown> {
     if (this.#closed) {
       step?.end();
       return Promise.reject(this.#closed);
     }
     const id = ++this.#lastId;
-    const answer = this.#answer(id, command, step);
+    const answer = this.#answer(id, command, step, unlimited);
     this.#socket.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
     return answer;
   }
 
-  #answer(id: unknown, command: string, step: LimitedStep | undefined): Promise<unknown> {
+  #answer(id: unknown, command: string, step: LimitedStep | undefined, unlimited?: string): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#closed) reject(this.#closed);
-      else this.#waiting.set(id, { command, step, resolve, reject });
+      else this.#waiting.set(id, { command, step, unlimited, resolve, reject });
     });
   }
 
@@ -163,8 +168,10 @@ export class Qmp implements Monitor {
 
   #close(message: string, byQemu: boolean): void {
     if (this.#closed) return;
-    this.#closed = new QmpClosed(message, this.#limit?.current, byQemu);
-    for (const { reject, step } of this.#waiting.values()) {
+    const waiting = [...this.#waiting.values()];
+    const step = this.#limit?.current ?? waiting.find(({ unlimited }) => unlimited)?.unlimited;
+    this.#closed = new QmpClosed(message, step, byQemu);
+    for (const { reject, step } of waiting) {
       step?.end();
       reject(this.#closed);
     }

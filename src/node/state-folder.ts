@@ -1,9 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { closeSync, constants, lstatSync, openSync, rmSync } from 'node:fs';
-import { chown, type FileHandle, mkdir, open, rm } from 'node:fs/promises';
+import { closeSync, constants, openSync, rmSync } from 'node:fs';
+import { chown, type FileHandle, mkdir, open, rm, statfs } from 'node:fs/promises';
 import { Guard } from './end-with-us.ts';
 import { whenProcessEnds } from './process-end.ts';
-import { ownerOfProcess } from './process-facts.ts';
+import { ownerOfProcess, type ProcessOwner } from './process-facts.ts';
 import { failureReason } from './system-error.ts';
 
 /** Where QEMU may be able to write, as it sees it. */
@@ -12,6 +12,8 @@ const PLACES = ['/tmp', '/var/tmp', '/dev/shm', '/run'] as const;
 const FILE = 'state';
 /** Bytes of the state of devices that are taken; a large machine has some 10 MB. */
 const MAX_STATE = 128 << 20;
+/** Bytes that must be left where it is written: found out before the VM is stopped. */
+const MIN_SPACE = 32 << 20;
 
 /**
  * A fresh folder that QEMU, and nobody else, can write a file into: QEMU follows links, and truncates what is there, as
@@ -20,19 +22,22 @@ const MAX_STATE = 128 << 20;
 export class StateFolder {
   /** What QEMU calls the file. */
   readonly file: string;
-  /** The folder as it is reached from here. */
+  /** The place, and the folder in it: they stay what they are when the process is gone whose root they are in. */
+  readonly #place: number;
+  readonly #folder: number;
   readonly #path: string;
-  readonly #descriptor: number;
   readonly #uid: number | undefined;
   readonly #guard: Guard;
   readonly #done: () => void;
 
-  private constructor(path: string, file: string, uid: number | undefined) {
-    this.#path = path;
+  private constructor(file: string, uid: number | undefined, place: number, path: string, guard: Guard) {
+    const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
+    this.#folder = openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     this.file = file;
     this.#uid = uid;
-    this.#descriptor = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
-    this.#guard = new Guard(randomUUID(), path);
+    this.#place = place;
+    this.#path = path;
+    this.#guard = guard;
     this.#done = whenProcessEnds(() => rmSync(path, { recursive: true, force: true }));
   }
 
@@ -40,29 +45,40 @@ export class StateFolder {
   static async create(pid: number | undefined): Promise<StateFolder> {
     const root = pid === undefined ? '' : `/proc/${pid}/root`;
     const owner = pid === undefined ? undefined : await ownerOfProcess(pid);
-    const isOurs =
-      owner === undefined || (owner.uid === process.geteuid?.() && owner.gid === process.getegid?.());
     const reasons: string[] = [];
     for (const place of PLACES) {
-      const name = `${place}/vmwalk-${randomBytes(8).toString('hex')}`;
-      const path = `${root}${name}`;
       try {
-        // A link in a root of its own leads out of it.
-        if (!lstatSync(`${root}${place}`).isDirectory()) throw new Error('it is a link');
-        await mkdir(path, { mode: 0o700 });
+        return await StateFolder.#createIn(root, place, owner);
       } catch (error) {
-        reasons.push(`${place}: ${failureReason(error)}`);
-        continue;
-      }
-      try {
-        if (!isOurs) await chown(path, owner.uid, owner.gid);
-        return new StateFolder(path, `${name}/${FILE}`, owner?.uid);
-      } catch (error) {
-        await rm(path, { recursive: true, force: true });
         reasons.push(`${place}: ${failureReason(error)}`);
       }
     }
     throw new Error(`there is no folder that QEMU could write its state into (${reasons.join('; ')})`);
+  }
+
+  static async #createIn(root: string, place: string, owner: ProcessOwner | undefined): Promise<StateFolder> {
+    const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
+    // A link in a root of its own leads out of it.
+    const descriptor = openSync(`${root}${place}`, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    const name = `vmwalk-${randomBytes(8).toString('hex')}`;
+    const path = `/proc/self/fd/${descriptor}/${name}`;
+    let guard: Guard | undefined;
+    try {
+      const { bavail, bsize } = await statfs(`/proc/self/fd/${descriptor}`);
+      if (bavail * bsize < MIN_SPACE) throw new Error(`it has ${bavail * bsize} bytes left`);
+      // Before there is anything to be left.
+      guard = new Guard(randomUUID(), name, undefined, `${root}${place}`);
+      await mkdir(path, { mode: 0o700 });
+      const isOurs =
+        owner === undefined || (owner.uid === process.geteuid?.() && owner.gid === process.getegid?.());
+      if (!isOurs) await chown(path, owner.uid, owner.gid);
+      return new StateFolder(`${place}/${name}/${FILE}`, owner?.uid, descriptor, path, guard);
+    } catch (error) {
+      await rm(path, { recursive: true, force: true });
+      await guard?.end();
+      closeSync(descriptor);
+      throw error;
+    }
   }
 
   /** What QEMU wrote. Throws Error where that is no file of its own. */
@@ -70,7 +86,7 @@ export class StateFolder {
     const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
     let handle: FileHandle;
     try {
-      handle = await open(`/proc/self/fd/${this.#descriptor}/${FILE}`, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+      handle = await open(`/proc/self/fd/${this.#folder}/${FILE}`, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     } catch (error) {
       throw new Error(
         `what QEMU wrote cannot be read: ${failureReason(error)} (${this.file}; does QEMU run elsewhere, or in a container?)`,
@@ -91,8 +107,9 @@ export class StateFolder {
   }
 
   async remove(): Promise<void> {
-    closeSync(this.#descriptor);
+    closeSync(this.#folder);
     await rm(this.#path, { recursive: true, force: true });
+    closeSync(this.#place);
     this.#done();
     await this.#guard.end();
   }

@@ -1,6 +1,6 @@
 import type { QemuSchema } from '../schema/qemu-schema.ts';
-import { writeAudit } from './audit-log.ts';
-import { captureRunning, type RunningCapture } from './capture-running.ts';
+import { openAudit, type WriteAudit } from './audit-log.ts';
+import { CaptureRefused, captureRunning, type RunningCapture } from './capture-running.ts';
 import { withHostLock } from './host-lock.ts';
 import { openRunning, type RunningVmAddress } from './open-running.ts';
 import { RecordingMonitor } from './recording-monitor.ts';
@@ -66,20 +66,29 @@ export async function withRunning<T>(
     },
     close: () => vm.close(),
   };
-  let result: string | undefined;
+  let writeAudit: WriteAudit | undefined;
+  let result = '';
   try {
+    // That it cannot be written is better said before the VM is stopped.
+    if (audit !== undefined && !dryRun) writeAudit = await openAudit(audit);
     const done = await use(recorded);
     result = 'captured';
     return done;
   } catch (error) {
     if (error instanceof DryRunEnd) return undefined;
-    result = (error as Error).message;
-    throw error;
+    const named = withName(error as Error, vm.name);
+    result = named.message;
+    throw named;
   } finally {
     await vm.close();
-    if (audit !== undefined && result !== undefined)
-      await writeAudit(audit, { vm: vm.name, commands: Object.fromEntries(commands), pause, result });
+    await writeAudit?.({ vm: vm.name, commands: Object.fromEntries(commands), pause, result });
   }
+}
+
+/** An error that says which VM it is about. */
+function withName(error: Error, name: string): Error {
+  if (error instanceof CaptureRefused || error.message.startsWith(`${name}: `)) return error;
+  return new Error(`${name}: ${error.message}`, { cause: error });
 }
 
 /** Before the only command that does something. */
