@@ -78,9 +78,12 @@ export class Machine {
 
   /** Ends the machine, and removes its files. */
   async end(): Promise<void> {
-    const gone = new Promise((resolve) => this.#process.once('exit', resolve));
-    this.#process.kill('SIGKILL');
-    await gone;
+    const { exitCode, signalCode } = this.#process;
+    if (exitCode === null && signalCode === null) {
+      const gone = new Promise((resolve) => this.#process.once('exit', resolve));
+      this.#process.kill('SIGKILL');
+      await gone;
+    }
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
