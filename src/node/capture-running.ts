@@ -14,7 +14,7 @@ import {
 import { checkedAnswers } from './capture-profile.ts';
 import type { Monitor } from './monitor.ts';
 import { QmpClosed } from './qmp.ts';
-import type { RunningVm, SavedDevices } from './running-vm.ts';
+import { NotSent, type RunningVm, type SavedDevices } from './running-vm.ts';
 
 export interface RunningCaptureOptions {
   /** Go on where it could hurt; the reasons are warnings then. */
@@ -131,7 +131,7 @@ async function save(
     });
   } catch (error) {
     // Whatever went wrong, the VM may stand still.
-    if (wasRunning)
+    if (wasRunning && !(error instanceof NotSent))
       await ensureRunning(vm.monitor, vm.name, warn).catch((problem: Error) => {
         // There is no asking where the connection is gone.
         if (!(problem instanceof QmpClosed)) warn(`${vm.name}: ${problem.message}`);

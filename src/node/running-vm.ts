@@ -4,6 +4,9 @@ import type { Monitor } from './monitor.ts';
 /** The command that QEMU of every version has for the state of devices; made for Xen, it needs nothing of it. */
 export const SAVE_COMMAND = 'xen-save-devices-state';
 
+/** The command was not sent on purpose: the VM is as it was. */
+export class NotSent extends Error {}
+
 /** A VM that runs, by whatever its QEMU is reached. */
 export interface RunningVm {
   /** What messages call it: its socket, its domain. */

@@ -4,7 +4,7 @@ import { CaptureRefused, captureRunning, type RunningCapture } from './capture-r
 import { withHostLock } from './host-lock.ts';
 import { openRunning, type RunningVmAddress } from './open-running.ts';
 import { RecordingMonitor } from './recording-monitor.ts';
-import { type RunningVm, SAVE_COMMAND } from './running-vm.ts';
+import { NotSent, type RunningVm, SAVE_COMMAND } from './running-vm.ts';
 import { DEFAULT_STEP_LIMIT } from './step-limit.ts';
 
 /** Of all that capture on this host. */
@@ -57,7 +57,7 @@ export async function withRunning<T>(
     process: () => vm.process(),
     async saveDevices(how) {
       onCommand(SAVE_COMMAND, { filename: '…', live: false });
-      if (dryRun) throw new DryRunEnd();
+      if (dryRun) throw new NotSent();
       const save = () => vm.saveDevices(how);
       // What was collected stands still.
       const saved = await (address.from === undefined ? withHostLock(LOCK, timeout, save) : save());
@@ -75,7 +75,7 @@ export async function withRunning<T>(
     result = 'captured';
     return done;
   } catch (error) {
-    if (error instanceof DryRunEnd) return undefined;
+    if (error instanceof NotSent) return undefined;
     const named = withName(error as Error, vm.name);
     result = named.message;
     throw named;
@@ -90,6 +90,3 @@ function withName(error: Error, name: string): Error {
   if (error instanceof CaptureRefused || error.message.startsWith(`${name}: `)) return error;
   return new Error(`${name}: ${error.message}`, { cause: error });
 }
-
-/** Before the only command that does something. */
-class DryRunEnd extends Error {}

@@ -12,7 +12,7 @@ const DEVICES = [
   ...['-M', 'q35', '-m', '16', '-smp', '2', '-uuid', UUID, '-device', 'virtio-net-pci,romfile='],
   // In a module.
   ...['-device', 'virtio-gpu-pci'],
-  ...['-qmp', 'unix:libvirt,server=on,wait=off', '-qmp', 'unix:second,server=on,wait=off'],
+  ...['-qmp', 'unix:libvirt,server=on,wait=off', '-qmp', 'unix:behind,server=on,wait=off'],
 ];
 
 /** `socat - UNIX-CONNECT:PATH` */
@@ -60,7 +60,7 @@ describe('a domain of libvirt', () => {
     const captured = await capture('--libvirt', 'vm', '--via', shell, '-o', there);
     expect(captured.stderr).toMatch(/there\.state: .*; it stood still for [\d.]+ ms at the most/);
     expect(captured.status).toBe(0);
-    expect((await capture('--qmp', 'second', '-o', here)).status).toBe(0);
+    expect((await capture('--qmp', 'behind', '-o', here)).status).toBe(0);
     const [fromThere, fromHere] = [await openProfile(there), await openProfile(here)];
     expect(captured.stderr).not.toContain('warning');
     const { stream, schema, ...facts } = fromThere;
@@ -127,7 +127,7 @@ describe('a domain of libvirt', () => {
 
   test('is captured over its socket behind a command, and nothing stays', async () => {
     const [there, here] = ['socket.state', 'again.state'].map((name) => join(machine.folder, name));
-    const captured = await capture('--qmp', 'second', '--via', `./ssh host ${via}`, '-o', there!);
+    const captured = await capture('--qmp', 'behind', '--via', `./ssh host ${via}`, '-o', there!);
     expect(captured.stderr).toMatch(
       /^vmwalk: \S+socket\.state: .*; it stood still for [\d.]+ ms at the most\n$/,
     );
@@ -151,7 +151,7 @@ describe('a domain of libvirt', () => {
     ],
   ])('that is behind %s cannot be asked over its socket', async (script, message) => {
     writeFileSync(join(machine.folder, 'front'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
-    const { stderr, status } = await capture('--qmp', 'second', '--via', './front', '-o', 'none');
+    const { stderr, status } = await capture('--qmp', 'behind', '--via', './front', '-o', 'none');
     expect(stderr).toContain(message);
     expect(stderr.split('\n')).toHaveLength(2);
     expect(status).toBe(2);
@@ -165,9 +165,9 @@ describe('a domain of libvirt', () => {
   });
 
   test.each([
-    [['--libvirt', 'vm', '--qmp', 'second'], 'one of --qmp, --libvirt and --from says which VM'],
+    [['--libvirt', 'vm', '--qmp', 'behind'], 'one of --qmp, --libvirt and --from says which VM'],
     [['-o', 'file'], 'one of --qmp, --libvirt and --from says which VM'],
-    [['--qmp', 'second', '--connect', 'qemu:///system'], '--connect is for --libvirt'],
+    [['--qmp', 'behind', '--connect', 'qemu:///system'], '--connect is for --libvirt'],
     [['--from', 'collected', '--via', 'ssh host'], '--via is for --libvirt and --qmp'],
     [['--libvirt', 'vm', '--pid', '1'], '--pid is for --qmp: else the process is known'],
   ])('%j is no way to a VM', async (args, message) => {
