@@ -68,7 +68,7 @@ export class LibvirtVm implements RunningVm {
     const begun = performance.now();
     const waiting = setInterval(() => onWaiting?.(performance.now() - begun), this.#timeout);
     try {
-      return { ...(await this.#virsh.saveByDescriptor()), hasResumed: false };
+      return await this.#virsh.saveByDescriptor();
     } finally {
       clearInterval(waiting);
     }

@@ -145,7 +145,7 @@ export class QmpElsewhere implements RunningVm {
       const milliseconds = performance.now() - sent;
       const reading = this.#limit.begin('sending its state');
       const state = await holder.restBehindLine().finally(() => reading.end());
-      return { state, milliseconds, hasResumed: false };
+      return { state, milliseconds };
     } finally {
       clearInterval(waiting);
       holder.end();

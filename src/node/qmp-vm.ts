@@ -106,7 +106,7 @@ export class QmpVm implements RunningVm {
       };
       await this.#qmp.executeUnlimited(SAVE_COMMAND, { filename: folder.file, live: false });
       const milliseconds = (resumedAt ?? performance.now()) - begun;
-      return { state: await folder.read(), milliseconds, hasResumed: resumedAt !== undefined };
+      return { state: await folder.read(), milliseconds };
     } finally {
       clearInterval(waiting);
       answering?.end();

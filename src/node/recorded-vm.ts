@@ -54,7 +54,6 @@ export class RecordedVm implements RunningVm {
     return {
       state: await readWhole(join(this.#folder, 'state')),
       milliseconds: Number(milliseconds),
-      hasResumed: false,
     };
   }
 

@@ -39,6 +39,4 @@ export interface SavedDevices {
   readonly state: Uint8Array;
   /** Milliseconds from sending the command to the RESUME event, or to its answer where no such event came. */
   readonly milliseconds: number;
-  /** Whether the VM was seen to go on. */
-  readonly hasResumed: boolean;
 }
