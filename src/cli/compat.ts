@@ -28,9 +28,11 @@ export const compatCommand = new Command('compat')
   .argument('<old>', SIDE)
   .argument('[new...]', 'the same, of the other one; kinds may be mixed')
   .usage('[options] <old> <new>\n       vmwalk compat [options] --matrix <old...> -- <new...>')
-  .option(
-    '--matrix <old...>',
-    'each of these with each of those behind --, where no option may stand; one table for each direction',
+  .addOption(
+    new Option(
+      '--matrix <old...>',
+      'each of these with each of those behind --, where no option may stand; one table for each direction',
+    ).conflicts(['baseline', 'writeBaseline', 'junit', 'sarif', 'github', 'gitlab', 'mail']),
   )
   .addOption(new Option('--direction <direction>', 'one way only; both without it').choices(directions))
   .option('--only <glob>', 'only devices (VMSD or QOM type) that match; repeatable', collect)

@@ -66,6 +66,13 @@ describe('many builds', () => {
     expect(await say(['7.2-avr', '10.0-avr', '11.1-avr'])).toContain('more with --matrix');
     expect(await say(['--matrix', '7.2-avr'])).toContain("missing required argument 'old'");
     expect(await say(['--matrix', '7.2-avr', '--', 'none.json'])).toContain('none.json');
+    for (const form of ['--junit', '--sarif', '--github', '--gitlab', '--mail'])
+      expect(await say([form, '--matrix', '7.2-avr', '--', '10.0-avr'])).toContain(
+        `cannot be used with option '${form}'`,
+      );
+    expect(await say(['--baseline', 'x', '--matrix', '7.2-avr', '--', '10.0-avr'])).toContain(
+      'cannot be used',
+    );
     expect(await say(['--machine', 'pc-*', '--matrix', '7.2-avr', '--', '10.0-avr'])).toContain(
       'no two of these builds',
     );
