@@ -118,21 +118,17 @@ interface DiskActivity {
  * way is known of virtio devices from QEMU 7.2 on; of others, how long they take on average.
  */
 export async function reasonsOfDisks(monitor: Monitor, devices: readonly ProfileDevice[]): Promise<string[]> {
-  const reasons: string[] = [];
   const first = await monitor.execute('query-blockstats', {}, readDisks);
-  for (const { name, done, time } of first) {
-    if (done > 0n && time / done >= SLOW_REQUEST)
-      reasons.push(`requests of disk ${name} take ${milliseconds(time / done)} ms on average`);
-  }
   const virtio = await ifKnown(monitor.execute('x-query-virtio', {}, readPaths));
   const byPath = new Map(devices.map((device) => [device.path, device]));
   // The device itself, or the controller whose bus it is on.
   const virtioOf = ({ device = '' }: DiskActivity) =>
     virtio.find((path) => path === device || byPath.get(device)?.bus?.startsWith(`${path}/`));
+  let now = first;
   let waiting: readonly DiskActivity[] = first.filter((disk) => virtioOf(disk) !== undefined);
   for (let look = 0; look < DISK_LOOKS && waiting.length > 0; look++) {
     if (look > 0) await new Promise((resolve) => setTimeout(resolve, DISK_INTERVAL));
-    const now = await monitor.execute('query-blockstats', {}, readDisks);
+    now = await monitor.execute('query-blockstats', {}, readDisks);
     const still: DiskActivity[] = [];
     for (const disk of waiting) {
       const isUnchanged = now.some(({ name, done }) => name === disk.name && done === disk.done);
@@ -140,6 +136,10 @@ export async function reasonsOfDisks(monitor: Monitor, devices: readonly Profile
     }
     waiting = still;
   }
+  // By the last look: a request that was under way at the first one and is done now took long, too.
+  const reasons = now
+    .filter(({ done, time }) => done > 0n && time / done >= SLOW_REQUEST)
+    .map(({ name, done, time }) => `requests of disk ${name} take ${milliseconds(time / done)} ms on average`);
   for (const { name } of waiting) reasons.push(`a request of disk ${name} is under way and takes long`);
   return reasons;
 }
