@@ -94,16 +94,9 @@ export async function capture(entry, workspace, sources) {
   const source = await startQemu(workspace, entry.target, args, { timeoutMs });
   try {
     const { qmp } = source;
-    await takeSteps(qmp, entry.setup);
-    if (entry.runMs !== undefined) {
-      await qmp.execute('cont');
-      if (entry.runUntil !== undefined) {
-        await waitForText(join(workspace.outside, 'serial.log'), entry.runUntil, timeoutMs);
-      }
-      await sleep(entry.runMs);
-      const live = entry.liveMs ?? entry.convergeMs ?? entry.postcopyMs;
-      if (live === undefined) await qmp.execute('stop');
-    }
+    await runGuest(entry, workspace, qmp);
+    const live = entry.liveMs ?? entry.convergeMs ?? entry.postcopyMs;
+    if (entry.runMs !== undefined && live === undefined) await qmp.execute('stop');
     await takeSteps(qmp, entry.beforeMigration);
     await configureMigration(qmp, entry);
     const files = await (entry.snapshot === undefined
@@ -139,6 +132,22 @@ export async function capture(entry, workspace, sources) {
 }
 
 /**
+ * Lets the guest of a QEMU that was just started run for as long as the entry says; it still runs afterwards.
+ *
+ * @param {Pick<ManifestEntry, 'setup' | 'runMs' | 'runUntil' | 'timeoutMs'>} entry
+ * @param {import("./qemu.mjs").Workspace} workspace
+ * @param {import("./qmp.mjs").QmpClient} qmp
+ */
+export async function runGuest(entry, workspace, qmp) {
+  const { setup, runMs, runUntil, timeoutMs = DEFAULT_TIMEOUT_MS } = entry;
+  await takeSteps(qmp, setup);
+  if (runMs === undefined) return;
+  await qmp.execute('cont');
+  if (runUntil !== undefined) await waitForText(join(workspace.outside, 'serial.log'), runUntil, timeoutMs);
+  await sleep(runMs);
+}
+
+/**
  * @param {string} file
  * @param {string} text
  * @param {number} timeoutMs
@@ -166,9 +175,9 @@ async function takeSteps(qmp, steps = []) {
 
 /**
  * @param {import("./qmp.mjs").QmpClient} qmp
- * @param {ManifestEntry} entry
+ * @param {Pick<ManifestEntry, 'capabilities' | 'parameters'>} entry
  */
-async function configureMigration(qmp, { capabilities, parameters }) {
+export async function configureMigration(qmp, { capabilities, parameters }) {
   if (capabilities !== undefined) {
     await qmp.execute('migrate-set-capabilities', {
       capabilities: capabilities.map((capability) => ({ capability, state: true })),

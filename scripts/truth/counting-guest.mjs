@@ -320,6 +320,13 @@ function judge(what, heard, taken, since) {
     ({ start, end }, i) =>
       late(end, taken[i + 1]?.start ?? Infinity) - late(taken[i - 1]?.end ?? since, start),
   );
+  // Whatever made the host late is in it, too: to be seen beside the guest of whom nothing is wanted.
+  const missed = taken.map(({ start, end, pause }) => {
+    const around = beats.filter(({ host }) => host > start - 3 * INTERVAL && host < end + BETWEEN);
+    return (
+      Math.max(...around.slice(1).map(({ host }, i) => host - (around[i]?.host ?? 0))) - INTERVAL - pause
+    );
+  });
   const over = taken.map(({ pause }, i) => (stood[i] ?? 0) - pause);
   const gaps = (/** @type {'host' | 'guest'} */ clock) =>
     beats.slice(1).map((beat, i) => beat[clock] - (beats[i]?.[clock] ?? 0));
@@ -331,6 +338,7 @@ function judge(what, heard, taken, since) {
     print(`  pause as it was told             ${spread(taken.map(({ pause }) => pause))}`);
     print(`  the guest stood still for        ${spread(stood)}`);
     print(`  longer than was told             ${spread(over)}`);
+    print(`  a beat is later than was told    ${spread(missed)}`);
   }
   return ons && heard.odd.length === 0 && over.every((each) => each <= TOLERANCE);
 }

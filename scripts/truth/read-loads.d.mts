@@ -16,6 +16,8 @@ export interface RecordedLoad {
   readonly set: string;
   /** What is different at the destination or damaged; `same` and `version` where nothing is. */
   readonly kind: string;
+  /** Whether the stream was changed behind the source's back. */
+  readonly isDamaged: boolean;
   readonly source: LoadMachine;
   readonly destination: LoadMachine;
   readonly loaded: boolean;

@@ -28,6 +28,7 @@ export function readLoads(folder) {
 
   return cases.map((/** @type {any} */ { source, destination, stream, profile, splices = [], ...rest }) => ({
     ...rest,
+    isDamaged: splices.length > 0,
     source: machines[source],
     destination: machines[destination],
     streamName: files[stream].name,

@@ -1,22 +1,30 @@
 /**
  * Holds `check` to what real QEMUs made of the same streams, as loads.mjs recorded it. Prints how often they agree, and
  * each case where they do not. With --capture what is checked is what a capture of the VM would have: the state of its
- * devices alone, its machine type and its RAMBlocks; streams that are damaged are left out. Run "npm run build" first.
+ * devices alone, its machine type and its RAMBlocks; streams that are damaged are left out. With --running VERSION=ROOT
+ * each source of that QEMU (in a chroot, or this system's where ROOT is empty) is started anew and captured while it runs,
+ * and its verdicts are held to those of the recorded stream, too. Run "npm run build" first.
  *
- *   node scripts/truth/verdicts.mjs [--without-tables | --guess-tables | --without-profile] [--capture] [--only TEXT] [--kind TEXT] [--all] [--shard I/N] [FOLDER]
+ *   node scripts/truth/verdicts.mjs [--without-tables | --guess-tables | --without-profile] [--capture | --running VERSION=ROOT]… [--only TEXT] [--kind TEXT] [--all] [--shard I/N] [FOLDER]
  */
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { knowledgeOfCapture } from '../../dist/check/capture.js';
 import { checkStream } from '../../dist/check/check.js';
 import { Destination } from '../../dist/check/destination.js';
 import { checkHeader } from '../../dist/check/header.js';
 import { memorySource, openVm, SchemaTables } from '../../dist/index.js';
 import { ramBlocksOf } from '../../dist/layout/open.js';
+import { takeCapture } from '../../dist/node/index.js';
 import { destinationOfStream } from '../../dist/node/open-destination.js';
 import { packagedSchemas } from '../../dist/node/packaged-schemas.js';
 import { openSchema } from '../../dist/node/schema-file.js';
 import { builtinTablesOfWriter } from '../../dist/vm/builtin-tables.js';
+import { makeFiles } from '../capture/files.mjs';
+import { makeWorkspace, removeWorkspace, startQemu } from '../capture/qemu.mjs';
+import { configureMigration, runGuest } from '../capture/session.mjs';
 import { openBytes } from './open-bytes.mjs';
 import { readLoads } from './read-loads.mjs';
 
@@ -27,6 +35,7 @@ const { values, positionals } = parseArgs({
     'guess-tables': { type: 'boolean' },
     'without-profile': { type: 'boolean' },
     capture: { type: 'boolean' },
+    running: { type: 'string', multiple: true, default: [] },
     only: { type: 'string' },
     kind: { type: 'string' },
     all: { type: 'boolean' },
@@ -34,6 +43,8 @@ const { values, positionals } = parseArgs({
   },
 });
 const [folder = fileURLToPath(new URL('../../fixtures/loads/', import.meta.url))] = positionals;
+/** Of each version of QEMU that is started. */
+const roots = new Map(values.running.map((text) => /** @type {[string, string]} */ (text.split('=', 2))));
 const schemas = new URL('../../schemas/', import.meta.url);
 /** @type {{ file: string, qemuVersion: string, target: string }[]} */
 const index = JSON.parse(await readFile(new URL('index.json', schemas), 'utf8'));
@@ -79,13 +90,75 @@ async function destinationOf({ destination: { version, target, args }, profileNa
 
 /** @param {import('./read-loads.mjs').RecordedLoad} one */
 async function check(one) {
+  if (roots.size > 0) return checkRunning(one);
+  if (!values.capture) return checkWhole(one);
+  const captured = await capture(one.stream(), one);
+  return captured && checkStream(captured, await destinationOf(one));
+}
+
+/** @param {import('./read-loads.mjs').RecordedLoad} one */
+async function checkWhole(one) {
   const bytes = one.stream();
-  if (values.capture) {
-    const captured = await capture(bytes, one);
-    return captured && checkStream(captured, await destinationOf(one));
-  }
   const damaged = await checkHeader(memorySource(bytes));
   return damaged ?? (await checkStream(await openBytes(bytes), await destinationOf(one)));
+}
+
+/** Verdicts of VMs that run that are, or are not, those of their streams. */
+const asByStream = { same: 0, different: 0 };
+
+/** @param {import('./read-loads.mjs').RecordedLoad} one */
+async function checkRunning(one) {
+  const { source, isDamaged } = one;
+  const isGiven = Object.values(source.files ?? {}).some((recipe) => recipe.startsWith('given:'));
+  if (isDamaged || isGiven || !roots.has(source.version)) return undefined;
+  const { stream, ...profile } = await captureSource(source);
+  const running = await openVm(memorySource(stream), {
+    schemas: packagedSchemas,
+    ...knowledgeOfCapture({ stream, ...profile }),
+  });
+  const report = await checkStream(running, await destinationOf(one));
+  const whole = await checkWhole(one);
+  const isSame = whole.verdict === report.verdict;
+  asByStream[isSame ? 'same' : 'different']++;
+  if (!isSame) {
+    console.log(`different: ${one.id} (${one.kind}): ${report.verdict}, and of its stream ${whole.verdict}`);
+    for (const { rule, severity, section = '', message } of [...report.findings, ...whole.findings])
+      if (severity !== 'note') console.log(`    ${severity} ${rule}: ${section}: ${message}`);
+  }
+  return report;
+}
+
+/** The one of the case before. @type {{ key: string, profile: Promise<import('../../dist/check/profile.js').Profile> } | undefined} */
+let lastSource;
+
+/** @param {import('./loads.mjs').Machine} source */
+function captureSource(source) {
+  const key = JSON.stringify(source);
+  if (lastSource?.key !== key) lastSource = { key, profile: startAndCapture(source) };
+  return lastSource.profile;
+}
+
+/** @param {import('./loads.mjs').Machine} source */
+async function startAndCapture(source) {
+  const workspace = makeWorkspace(roots.get(source.version) ?? '');
+  try {
+    makeFiles(workspace, source.files ?? {}, { assets: '.', given: new Map() });
+    const monitor = ['-qmp', 'unix:capture.sock,server=on,wait=off'];
+    const qemu = await startQemu(workspace, source.target, [...source.args, ...monitor], {
+      timeoutMs: 60_000,
+    });
+    try {
+      await runGuest(source, workspace, qemu.qmp);
+      await configureMigration(qemu.qmp, source);
+      const captured = await takeCapture({ qmp: join(workspace.outside, 'capture.sock') });
+      if (!captured) throw new Error('it was not captured');
+      return captured.profile;
+    } finally {
+      await qemu.quit();
+    }
+  } finally {
+    removeWorkspace(workspace);
+  }
 }
 
 /**
@@ -117,8 +190,9 @@ async function capture(bytes, { source: { version, target }, kind }) {
 /** @type {Record<string, number>} */
 const counts = { right: 0, 'false rejection': 0, missed: 0, 'cannot tell': 0, failed: 0 };
 const started = performance.now();
-// Those of one destination behind each other: what is worked out for it is kept.
-const loads = readLoads(folder).sort((a, b) => (a.profileName < b.profileName ? -1 : 1));
+// Those of one destination behind each other: what is worked out for it is kept; or those of one source that runs.
+const order = roots.size > 0 ? 'streamName' : 'profileName';
+const loads = readLoads(folder).sort((a, b) => (a[order] < b[order] ? -1 : 1));
 const [shard = 0, shards = 1] = values.shard.split('/').map(Number);
 const share = Math.ceil(loads.length / shards);
 for (const one of loads.slice(shard * share, (shard + 1) * share)) {
@@ -153,4 +227,5 @@ for (const one of loads.slice(shard * share, (shard + 1) * share)) {
 }
 const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
 const each = ((performance.now() - started) / total).toFixed(0);
+if (roots.size > 0) console.log('verdicts of VMs that run, against those of their streams:', asByStream);
 console.log(counts, `of ${total}: ${((100 * counts.right) / total).toFixed(1)} % right, ${each} ms each`);

@@ -1,5 +1,6 @@
 import type { Target } from './target.ts';
 import { dwarf, elf, machineCode } from './targets/binaries.ts';
+import { capture } from './targets/capture.ts';
 import { check } from './targets/check.ts';
 import { commandLine } from './targets/command-line.ts';
 import { libvirt, qcow2, wrappers } from './targets/containers.ts';
@@ -34,6 +35,7 @@ export const targets: readonly Target[] = [
   schema,
   dumpVmstate,
   profile,
+  capture,
   qmpMessages,
   qmp,
   selectors,

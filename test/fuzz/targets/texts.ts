@@ -35,7 +35,7 @@ async function smallSchema(): Promise<QemuSchema> {
 }
 
 /** A schema with what most VMSDs are made of, for sections of the smallest real stream. */
-async function avrSchema(): Promise<QemuSchema> {
+export async function avrSchema(): Promise<QemuSchema> {
   const schema = await smallSchema();
   const used = await Promise.all(
     (await deviceStreams()).slice(0, 8).map(({ bytes }) => openStream(memorySource(bytes))),
@@ -115,7 +115,7 @@ export const dumpVmstate: Target = {
   testRuns: 40,
 };
 
-async function smallProfile(): Promise<Profile> {
+export async function smallProfile(): Promise<Profile> {
   return {
     kind: 'profile',
     qemu: { version: '7.2.22', package: '' },
