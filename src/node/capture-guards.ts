@@ -139,7 +139,9 @@ export async function reasonsOfDisks(monitor: Monitor, devices: readonly Profile
   // By the last look: a request that was under way at the first one and is done now took long, too.
   const reasons = now
     .filter(({ done, time }) => done > 0n && time / done >= SLOW_REQUEST)
-    .map(({ name, done, time }) => `requests of disk ${name} take ${milliseconds(time / done)} ms on average`);
+    .map(
+      ({ name, done, time }) => `requests of disk ${name} take ${milliseconds(time / done)} ms on average`,
+    );
   for (const { name } of waiting) reasons.push(`a request of disk ${name} is under way and takes long`);
   return reasons;
 }
