@@ -189,6 +189,8 @@ export type { RunStore } from './memory/run-store.ts';
 export { memorySpool, type OpenSpool, type Spool } from './memory/spool.ts';
 export type { XbzrleDeltas } from './memory/xbzrle-deltas.ts';
 export { type AlignedChild, alignChildren } from './ops/align.ts';
+export { conversionProblem } from './ops/conversion-problem.ts';
+export { type Conversion, type ConvertOptions, convertStream, type WriteNext } from './ops/convert.ts';
 export { type Description, describe } from './ops/describe.ts';
 export { type DiffOptions, diffStreams } from './ops/diff.ts';
 export type { DiffFilter, DiffFilterOptions } from './ops/diff-filter.ts';

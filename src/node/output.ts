@@ -209,19 +209,39 @@ export class OutputFile {
  * Writes a whole file from its start to its end. A pipe or a character device (`/dev/null`, `/dev/stdout`) is written to
  * as it is. `mode` is who may read and write it, before the umask. Returns how many bytes it has. Throws OutputError, or what `pieces` throws; then nothing is left.
  */
-export async function writeOutput(
+export function writeOutput(
   path: string,
   pieces: Pieces,
   existing: Existing,
   mode = PUBLIC,
 ): Promise<number> {
+  return fillOutput(path, existing, ({ fd }) => writePieces(fd, pieces), mode);
+}
+
+/** What is open to be written to. */
+export interface OpenOutput {
+  readonly fd: number;
+  /** A pipe or a character device: it is written from its start to its end, and is not read. */
+  readonly isSequential: boolean;
+}
+
+/**
+ * The same for who writes by himself, and may look at what he has written: `fill` does all of it, and what it throws
+ * leaves nothing. Returns what `fill` returns.
+ */
+export async function fillOutput<T>(
+  path: string,
+  existing: Existing,
+  fill: (output: OpenOutput) => Promise<T>,
+  mode = PUBLIC,
+): Promise<T> {
   const target = sequentialTarget(path);
-  if (target !== undefined) return writeSequential(path, target, pieces);
+  if (target !== undefined) return fillSequential(path, target, fill);
   const file = new OutputFile(path, existing, mode);
   try {
-    const size = await writePieces(file.fd, pieces);
+    const result = await fill({ fd: file.fd, isSequential: false });
     file.finish();
-    return size;
+    return result;
   } catch (error) {
     throw file.fail(error);
   }
@@ -237,13 +257,17 @@ function sequentialTarget(path: string): number | string | undefined {
   return found?.isFIFO() || found?.isCharacterDevice() ? path : undefined;
 }
 
-async function writeSequential(path: string, target: number | string, pieces: Pieces): Promise<number> {
+async function fillSequential<T>(
+  path: string,
+  target: number | string,
+  fill: (output: OpenOutput) => Promise<T>,
+): Promise<T> {
   try {
-    if (typeof target === 'number') return await writePieces(target, pieces);
+    if (typeof target === 'number') return await fill({ fd: target, isSequential: true });
     // A pipe is open when someone reads from it, which can take as long as it likes.
     const handle = await open(target, constants.O_WRONLY | constants.O_NOFOLLOW);
     try {
-      return await writePieces(handle.fd, pieces);
+      return await fill({ fd: handle.fd, isSequential: true });
     } finally {
       await handle.close();
     }

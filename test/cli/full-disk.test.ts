@@ -15,6 +15,7 @@ const writers: Readonly<Record<string, readonly string[]>> = {
   'extract --force': ['extract', stream, '-o', '.', '--force'],
   'ram extract': ['ram', 'extract', stream, '-o', 'out'],
   'ram core': ['ram', 'core', stream, '-o', 'out'],
+  convert: ['convert', stream, '-o', 'out'],
   'describe --append': ['describe', '--append', stream, '-o', 'out'],
   'schema learn': ['schema', 'learn', stream, '-o', 'out.json'],
   'ram --map': ['ram', stream, '--map', 'out.svg'],
