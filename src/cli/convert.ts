@@ -28,9 +28,10 @@ containers: disk.qcow2#NAME, libvirt's save images, compressed files. Devices ar
 Exit status: 0 written, 1 the stream is damaged, or lacks pages, 2 usage or I/O.
 
 Examples:
-  vmwalk convert vm.save -o vm.qevm                   then: qemu-system-X ... -incoming file:vm.qevm
-  vmwalk convert 'disk.qcow2#before-upgrade' -o vm.qevm
-  vmwalk convert multifd.qevm --channel multifd.ch* -o vm.qevm
+  vmwalk convert vm.qevm -o plain.qevm                then: qemu-system-X ... -incoming "exec:cat plain.qevm"
+  vmwalk convert vm.save -o plain.qevm
+  vmwalk convert 'disk.qcow2#before-upgrade' -o plain.qevm
+  vmwalk convert multifd.qevm --channel multifd.ch* -o plain.qevm
   vmwalk convert vm.save -o /dev/stdout | ssh host qemu-system-X ... -incoming fd:0`,
   )
   .action(async (file, { output: path, partial, channel, spool, offset, json }) => {
