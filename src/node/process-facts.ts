@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { binaryOfProcess } from './binary-of-process.ts';
 import type { RunningProcess } from './running-vm.ts';
@@ -26,6 +27,15 @@ export async function ownerOfProcess(pid: number): Promise<ProcessOwner> {
   const [uid, gid] = [last('Uid'), last('Gid')];
   if (uid === undefined || gid === undefined) throw new Error(`/proc/${pid}/status has no user and group`);
   return { uid: Number(uid), gid: Number(gid) };
+}
+
+/** Whether a signal or a debugger has stopped a process; false where it cannot be looked at. At once. */
+export function isStopped(pid: number): boolean {
+  try {
+    return /^State:\s+[Tt]\b/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
 }
 
 async function readProcess(pid: number, file: string): Promise<string> {

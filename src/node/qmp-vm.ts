@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { printable } from '../bytes/printable.ts';
 import type { Monitor } from './monitor.ts';
 import { pidOfListener } from './pid-of-listener.ts';
-import { factsOfProcess } from './process-facts.ts';
+import { factsOfProcess, isStopped } from './process-facts.ts';
 import { GREETING_STEP, Qmp } from './qmp.ts';
 import {
   type RunningProcess,
@@ -61,9 +61,10 @@ export class QmpVm implements RunningVm {
     let qmp: Qmp | undefined;
     let socket: Socket | undefined;
     let tooSlow: string | undefined;
+    const stopped = () => (pid !== undefined && isStopped(pid) ? `, as process ${pid} is stopped,` : '');
     const limit = new StepLimit(timeout, (step) => {
       tooSlow = step;
-      if (qmp) qmp.giveUp(`QEMU took longer than ${timeout / 1000} s`);
+      if (qmp) qmp.giveUp(`QEMU took longer than ${timeout / 1000} s${stopped()}`);
       else socket?.destroy();
     });
     const resumed: { onResume: (() => void) | undefined } = { onResume: undefined };
@@ -76,12 +77,14 @@ export class QmpVm implements RunningVm {
     } catch (error) {
       limit.close();
       socket?.destroy();
-      if (tooSlow === GREETING_STEP)
+      if (tooSlow === GREETING_STEP && stopped() === '')
         throw new Error(
           `${name}: the monitor is in use: it takes a connection and says nothing (--libvirt goes through libvirt)`,
         );
       const reason =
-        tooSlow === undefined ? failureReason(error) : `QEMU took longer than ${timeout / 1000} s ${tooSlow}`;
+        tooSlow === undefined
+          ? failureReason(error)
+          : `QEMU took longer than ${timeout / 1000} s${stopped()} ${tooSlow}`;
       throw new Error(`${name}: ${reason}`, { cause: error });
     }
   }
@@ -97,15 +100,14 @@ export class QmpVm implements RunningVm {
     const waiting = setInterval(() => onWaiting?.(performance.now() - begun), this.#timeout);
     let answering: LimitedStep | undefined;
     try {
-      let resumedAt: number | undefined;
+      // QEMU says so before its CPUs go on (vm_prepare_start): the pause ends with the answer, behind which they do.
       this.#resumed.onResume = () => {
-        resumedAt ??= performance.now();
-        // It goes on: nothing but the answer is waited for.
+        // Nothing but the answer is waited for.
         clearInterval(waiting);
         answering ??= this.#limit.begin(`answering ${SAVE_COMMAND}`);
       };
       await this.#qmp.executeUnlimited(SAVE_COMMAND, { filename: folder.file, live: false });
-      const milliseconds = (resumedAt ?? performance.now()) - begun;
+      const milliseconds = performance.now() - begun;
       return { state: await folder.read(), milliseconds };
     } finally {
       clearInterval(waiting);

@@ -37,6 +37,6 @@ export interface SaveOptions {
 
 export interface SavedDevices {
   readonly state: Uint8Array;
-  /** Milliseconds from sending the command to the RESUME event, or to its answer where no such event came. */
+  /** Milliseconds from sending the command to its answer, behind which the VM runs again. */
   readonly milliseconds: number;
 }

@@ -1,5 +1,13 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, linkSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -160,6 +168,31 @@ test('QEMU tells in its words why it did not', async () => {
 test('a silence behind the greeting is not a monitor that is in use', async () => {
   onCommand = ({ execute }) => execute === 'qmp_capabilities';
   await expectFailure(/between: QEMU took longer than 5 s answering qmp_capabilities$/, '--timeout', '5');
+});
+
+test('a QEMU that is stopped is not a monitor that is in use', async () => {
+  process.kill(Number(pid()), 'SIGSTOP');
+  try {
+    const run = await vmwalk(['capture', '--qmp', 'second', '--timeout', '2'], { cwd: machine.folder });
+    expect(run).toMatchObject({ status: 2, stdout: '' });
+    expect(run.stderr).toBe(
+      `vmwalk: error: second: QEMU took longer than 2 s, as process ${pid()} is stopped, waiting for its greeting\n`,
+    );
+  } finally {
+    process.kill(Number(pid()), 'SIGCONT');
+  }
+});
+
+test('the pause ends with the answer, not with RESUME, which comes before the CPUs go on', async () => {
+  const late = 400;
+  onAnswer = async (execute, line) => {
+    if (execute === SAVE) await sleep(late);
+    return line;
+  };
+  const { status, stderr } = await capture();
+  expect(status).toBe(0);
+  expect(Number(/it stood still for ([\d.]+) ms/.exec(stderr)?.[1])).toBeGreaterThan(0.9 * late);
+  rmSync(join(machine.folder, 'out'));
 });
 
 test('a record that cannot be written is known before the VM is stopped', async () => {
