@@ -106,12 +106,15 @@ async function checkWhole(one) {
 /** Verdicts of VMs that run that are, or are not, those of their streams. */
 const asByStream = { same: 0, different: 0 };
 
+/** Whether its source can be started, and wrote what was loaded. @param {import('./read-loads.mjs').RecordedLoad} one */
+function canRun({ source, isDamaged }) {
+  const isGiven = Object.values(source.files ?? {}).some((recipe) => recipe.startsWith('given:'));
+  return !isDamaged && !isGiven && roots.has(source.version);
+}
+
 /** @param {import('./read-loads.mjs').RecordedLoad} one */
 async function checkRunning(one) {
-  const { source, isDamaged } = one;
-  const isGiven = Object.values(source.files ?? {}).some((recipe) => recipe.startsWith('given:'));
-  if (isDamaged || isGiven || !roots.has(source.version)) return undefined;
-  const { stream, ...profile } = await captureSource(source);
+  const { stream, ...profile } = await captureSource(one.source);
   const running = await openVm(memorySource(stream), {
     schemas: packagedSchemas,
     ...knowledgeOfCapture({ stream, ...profile }),
@@ -192,12 +195,14 @@ const counts = { right: 0, 'false rejection': 0, missed: 0, 'cannot tell': 0, fa
 const started = performance.now();
 // Those of one destination behind each other: what is worked out for it is kept; or those of one source that runs.
 const order = roots.size > 0 ? 'streamName' : 'profileName';
-const loads = readLoads(folder).sort((a, b) => (a[order] < b[order] ? -1 : 1));
+const loads = readLoads(folder)
+  .filter(({ id, kind }) => id.includes(values.only ?? '') && kind.includes(values.kind ?? ''))
+  .filter((one) => roots.size === 0 || canRun(one))
+  .sort((a, b) => (a[order] < b[order] ? -1 : 1));
 const [shard = 0, shards = 1] = values.shard.split('/').map(Number);
 const share = Math.ceil(loads.length / shards);
 for (const one of loads.slice(shard * share, (shard + 1) * share)) {
   const { id, kind, loaded, words } = one;
-  if (!id.includes(values.only ?? '') || !kind.includes(values.kind ?? '')) continue;
   let outcome;
   let lines = [];
   try {

@@ -44,6 +44,8 @@ export interface CheckReport {
   readonly verdict: Verdict;
   /** Why it is `cannot tell`. */
   readonly reason: string | undefined;
+  /** There was no stream to be had: nothing was checked. */
+  readonly isUnread?: true | undefined;
   /** Those that block first, else in stream order: QEMU stops at the first. Of many of one kind, the first. */
   readonly findings: readonly Finding[];
 }

@@ -47,7 +47,7 @@ export function parseCount(text: string): number {
 export function parseSeconds(text: string): number {
   const seconds = Number(text);
   if (!(seconds > 0) || seconds > MAX_SECONDS)
-    throw new InvalidArgumentError(`a number of seconds up to ${MAX_SECONDS} is expected`);
+    throw new InvalidArgumentError(`a number of seconds above 0, up to ${MAX_SECONDS}, is expected`);
   return seconds;
 }
 

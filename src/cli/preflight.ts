@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { Command, Option } from '@commander-js/extra-typings';
 import { appendTo } from '../bytes/append-to.ts';
@@ -99,7 +99,7 @@ Examples:
           const reason = error instanceof DecodeError ? troubleText(error) : error.message;
           say(reason, 'error');
           unread++;
-          const report: CheckReport = { name, verdict: 'cannot tell', reason, findings: [] };
+          const report: CheckReport = { name, verdict: 'cannot tell', reason, isUnread: true, findings: [] };
           return destinations.map((each) => toDestination(report, each.name));
         });
         for (const report of reports) found.push(known ? markKnown(report, known) : report);
@@ -121,7 +121,11 @@ Examples:
         }
         const memory = nodeMemory(options.spool);
         for (const file of files)
-          await add(file, () => withVm(file, (vm) => checkDestinations(vm, destinations), { memory }));
+          await add(file, async () => {
+            if (statSync(file, { throwIfNoEntry: false })?.isSocket())
+              throw new Error(`${file} is a socket: --qmp takes it`);
+            return withVm(file, (vm) => checkDestinations(vm, destinations), { memory });
+          });
         const domains = libvirtAll ? await activeDomains({ connect, via, timeout }) : [];
         for (const socket of qmp) await addRunning(socket, { qmp: socket });
         for (const domain of new Set([...libvirt, ...domains]))

@@ -50,6 +50,8 @@ Examples:
       const fields = await sampleFields(vm, selection);
       const texts = new Map(fields.map(({ name, leaf }) => [name, valueText(leaf, false)]));
       if (!before) await reportUnmatched([vm], selection.unmatched());
+      // It is not to be stopped again for nothing.
+      if (!before && fields.length === 0) throw new Error(`${vm.source.name}: it has none of these fields`);
       const stamp = time.toISOString();
       if (json) {
         const values = fields.map(({ name, leaf }) => `${textJson(name)}:${valueJson(leaf.value)}`);

@@ -45,7 +45,7 @@ const MAX_SEGMENTS = 0xfffe;
 /**
  * Lays out the ELF core of a stream: which memory is at which guest physical address, and the registers of the CPUs as
  * notes. Throws DecodeError `unknown-layout` where the machine's memory layout, and `unsupported` where its
- * architecture, is not known; registers that are missing are a diagnostic.
+ * architecture is not known, or there is no memory; registers that are missing are a diagnostic.
  */
 export async function planCore(opened: OpenedStream, options: CoreOptions = {}): Promise<CorePlan> {
   const state = deviceState(opened);
@@ -53,6 +53,10 @@ export async function planCore(opened: OpenedStream, options: CoreOptions = {}):
   const architecture = cpus[0] && findArchitecture(cpus[0]);
   if (!architecture) {
     const message = `the stream has no state of a CPU of which a core can be made (${architectureNames})`;
+    throw new DecodeError({ severity: 'error', code: 'unsupported', message });
+  }
+  if (state.blocks.length === 0) {
+    const message = "the stream has nothing of the guest's memory";
     throw new DecodeError({ severity: 'error', code: 'unsupported', message });
   }
   const { mappings, leftOut } = await placeBlocks(state, architecture, options.layout ?? []);

@@ -67,10 +67,14 @@ export async function prepareCapture(
 ): Promise<PreparedCapture> {
   const { monitor, name } = vm;
   const warn = options.onWarning ?? (() => {});
+  const warned = new Set<string>();
   const refuse = (reasons: readonly string[]) => {
     if (reasons.length === 0) return;
     if (!options.force || reasons.includes(SUSPENDED)) throw new CaptureRefused(name, reasons);
-    for (const reason of reasons) warn(`${name}: ${reason}`);
+    for (const reason of reasons) {
+      if (!warned.has(reason)) warn(`${name}: ${reason}`);
+      warned.add(reason);
+    }
   };
   refuse(await reasonsOfActivity(monitor));
   const answers = checkedAnswers(await askDestination(monitor));
@@ -92,7 +96,7 @@ export async function prepareCapture(
 /** What started it, and its tables: what is missing is a warning. */
 async function processFacts(
   vm: RunningVm,
-  { qemu }: DestinationAnswers,
+  { qemu, target }: DestinationAnswers,
   given: QemuSchema | undefined,
   warn: (message: string) => void,
 ): Promise<Pick<Profile, 'commandLine' | 'schema'>> {
@@ -108,8 +112,12 @@ async function processFacts(
   }
   // `7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)`
   const [version] = schema?.qemuVersion?.split(' ') ?? [];
-  if (version !== undefined && version !== qemu.version) {
-    warn(`${vm.name}: the tables are those of QEMU ${version}, and ${qemu.version} runs: left out`);
+  const isOther = schema?.target !== undefined && schema.target !== target;
+  if (isOther || (version !== undefined && version !== qemu.version)) {
+    const [theirs, ours] = isOther
+      ? [`${version} ${schema?.target}`, `${qemu.version} ${target}`]
+      : [version, qemu.version];
+    warn(`${vm.name}: the tables are those of QEMU ${theirs}, and ${ours} runs: left out`);
     schema = undefined;
   }
   return { commandLine, schema };

@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { badArgument } from '../bytes/diagnostic.ts';
 import { printable } from '../bytes/printable.ts';
 import type { Monitor } from './monitor.ts';
 import { pidOfListener } from './pid-of-listener.ts';
@@ -125,10 +126,16 @@ export class QmpVm implements RunningVm {
 
 type Address = { readonly path: string } | { readonly host: string; readonly port: number };
 
+const MAX_PORT = 65_535;
+
+/** Throws DecodeError `bad-argument`. */
 function parseAddress(text: string): Address {
   const tcp = /^(?:tcp:)?([^/]*?):(\d{1,5})$/.exec(text);
-  if (tcp && !text.startsWith('unix:'))
+  if (tcp && !text.startsWith('unix:')) {
+    if (Number(tcp[2]) > MAX_PORT)
+      throw badArgument(`${printable(text)}: there is no port above ${MAX_PORT}`);
     return { host: tcp[1]!.replace(/^\[(.*)\]$/, '$1') || 'localhost', port: Number(tcp[2]) };
+  }
   return { path: text.replace(/^unix:/, '') };
 }
 

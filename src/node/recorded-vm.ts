@@ -27,7 +27,10 @@ export class RecordedVm implements RunningVm {
   /** Throws Error with the file and the reason. */
   static async open(folder: string): Promise<RecordedVm> {
     const name = join(folder, 'answers');
-    return new RecordedVm(folder, new RecordedMonitor(await readText(name), printable(name)));
+    const answers = await readText(name).catch((error: Error) => {
+      throw new Error(`${error.message} (is it a folder that scripts/collect-state.sh has written?)`);
+    });
+    return new RecordedVm(folder, new RecordedMonitor(answers, printable(name)));
   }
 
   async process(): Promise<RunningProcess> {

@@ -33,5 +33,6 @@ export function* preflightText(
       yield* checkText(report, { style, notes });
     }
   } else yield* checkGrid(reports);
-  if (reports.some(({ verdict }) => verdict === 'cannot tell')) yield* ['', HOW_TO_KNOW];
+  if (reports.some(({ verdict, isUnread }) => verdict === 'cannot tell' && !isUnread))
+    yield* ['', HOW_TO_KNOW];
 }

@@ -4,6 +4,7 @@ import { copyFileSync, existsSync, readdirSync, readFileSync, statSync } from 'n
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openProfile } from '../../src/node/profile-file.ts';
 import { main, vmwalk } from '../cli/run.ts';
@@ -128,6 +129,38 @@ describe('a VM', () => {
     expect(await status(machine)).toBe('running');
     const gone = await vmwalk(['preflight', '--qmp', 'nobody', '--profiles', '.'], { cwd: folder });
     expect([gone.status, gone.stderr]).toEqual([2, 'vmwalk: error: nobody: no such file or directory\n']);
+    // What was not looked at cannot be known by a profile.
+    expect(gone.stdout).not.toContain('to know:');
+    const socket = await vmwalk(['preflight', 'second', '--profiles', '.'], { cwd: folder });
+    expect([socket.status, socket.stderr]).toEqual([
+      2,
+      'vmwalk: error: second is a socket: --qmp takes it\n',
+    ]);
+  });
+
+  test('is not captured with tables of a QEMU for other machines, and has no memory in its capture', async () => {
+    const schema = fileURLToPath(new URL('../../schemas/7.2-aarch64.json.gz', import.meta.url));
+    const { stderr } = await capture('-o', join(machine.folder, 'other'), '--schema', schema);
+    expect(stderr).toMatch(
+      /warning: second: the tables are those of QEMU 7\.2\.\d+ aarch64, and \S+ x86_64 runs: left out\n/,
+    );
+    expect((await openProfile(join(machine.folder, 'other'))).schema).toBeUndefined();
+    const core = await vmwalk(['ram', 'core', file, '-o', join(machine.folder, 'core')]);
+    expect([core.status, core.stderr]).toEqual([
+      1,
+      "vmwalk: error: the stream has nothing of the guest's memory\n",
+    ]);
+  });
+
+  test.each([
+    [['--qmp', 'localhost:99999'], 'localhost:99999: there is no port above 65535'],
+    [
+      ['--from', '.'],
+      'answers: no such file or directory (is it a folder that scripts/collect-state.sh has written?)',
+    ],
+  ])('%j is told in a line', async (args, message) => {
+    const { status: code, stderr } = await vmwalk(['capture', ...args, '-o', 'x'], { cwd: machine.folder });
+    expect([code, stderr]).toEqual([2, `vmwalk: error: ${message}\n`]);
   });
 
   test('is watched: all fields, then what has changed', async () => {
@@ -147,6 +180,11 @@ describe('a VM', () => {
       'timer/cpu_clock_offset',
       'globalstate/runstate',
     ]);
+    const none = await vmwalk(['watch', '--qmp', 'second', 'timer/nothing'], { cwd: machine.folder });
+    expect([none.status, none.stdout]).toEqual([2, '']);
+    expect(none.stderr).toMatch(
+      /^vmwalk: nothing matches 'timer\/nothing'; .*\n.*it has none of these fields\n$/,
+    );
     expect(await status(machine)).toBe('running');
   });
 
@@ -183,9 +221,8 @@ describe('a VM', () => {
     const { status: code, stderr } = await capture('-o', join(machine.folder, 'y'));
     expect(stderr).toMatch(/^vmwalk: error: second: not captured, as a migration is under way \(\w+\)/);
     expect(code).toBe(2);
-    expect((await capture('-o', join(machine.folder, 'z'), '--force')).stderr).toContain(
-      'warning: second: a migration',
-    );
+    const forced = await capture('-o', join(machine.folder, 'z'), '--force');
+    expect(forced.stderr.match(/warning: second: a migration/g)).toHaveLength(1);
     await machine.qmp.execute('migrate_cancel');
     expect(await status(machine)).toBe('running');
   });

@@ -95,8 +95,13 @@ test.each([
   ['a folder that is not empty', [], ['--keep', 'full'], /full is not empty/],
   ['a folder that cannot be made', [], ['--keep', '/proc/kept'], /cannot write \/proc\/kept: /],
   ['a folder without a name', [], ['--keep', ''], /the name to write to is empty/],
-  ['no time', [], ['--run', '0'], /a number of seconds up to 2147483 is expected/],
-  ['more time than a timer counts', [], ['--run', '1e9'], /a number of seconds up to 2147483 is expected/],
+  ['no time', [], ['--run', '0'], /a number of seconds above 0, up to 2147483, is expected/],
+  [
+    'more time than a timer counts',
+    [],
+    ['--run', '1e9'],
+    /a number of seconds above 0, up to 2147483, is expected/,
+  ],
   ['a quote without its end', [], ['--through', "qemu-system-x86_64 'x"], /a quote in .* is not closed/],
   ['no machine', ['-M', 'none'], [], /a machine of type none has no state/],
 ])('%s is trouble', async (_, args, before, words) => {
