@@ -153,7 +153,9 @@ async function startAndCapture(source) {
     try {
       await runGuest(source, workspace, qemu.qmp);
       await configureMigration(qemu.qmp, source);
-      const captured = await takeCapture({ qmp: join(workspace.outside, 'capture.sock') });
+      // Some guests without a disk to boot from have panicked by then, which is no harm.
+      const address = { qmp: join(workspace.outside, 'capture.sock') };
+      const captured = await takeCapture(address, { force: true });
       if (!captured) throw new Error('it was not captured');
       return captured.profile;
     } finally {
