@@ -46,6 +46,7 @@ export type DiagnosticCode =
   | 'trailing-bytes' // bytes after the end of the stream
   | 'unsupported' // a valid encoding that this version does not read
   | 'bad-argument' // what a caller asks for in words, such as a memory layout, cannot be
+  | 'edit-refused' // a change that cannot be placed for certain, or that would be read as something else
   | 'changed' // what is read is not what it was when reading began
   | 'io'; // the source could not be read
 
@@ -103,6 +104,11 @@ export function problemIn(error: unknown): DecodeError {
 /** What a caller passed cannot be: `message` says what is wrong with it. */
 export function badArgument(message: string): DecodeError {
   return new DecodeError({ severity: 'error', code: 'bad-argument', message });
+}
+
+/** A change that is not made unless it is forced: `message` says why. */
+export function editRefused(message: string): DecodeError {
+  return new DecodeError({ severity: 'error', code: 'edit-refused', message });
 }
 
 /** `env.regs[3]`, `virtio/64bit_features/…`: a path for people. */

@@ -58,7 +58,7 @@ function pastTheEnd(source: FinishedSource, offset: number): DecodeError {
 }
 
 /** The path, and what is behind the last `#` in front of which there is a file; one whose whole name exists has none. */
-async function splitSelector(file: string): Promise<{ path: string; selector: string | undefined }> {
+export async function splitSelector(file: string): Promise<{ path: string; selector: string | undefined }> {
   const whole = { path: file, selector: undefined };
   if (await exists(file)) return whole;
   for (let hash = file.lastIndexOf('#'); hash > 0; hash = file.lastIndexOf('#', hash - 1)) {

@@ -11,6 +11,19 @@ import { writeVmDescriptionHeader } from './vmdescription.ts';
  * over from the stream that it was read from, as is what nothing explains. Of a sound record these are its bytes.
  */
 export function recordPieces(record: StreamRecord): Piece[] {
+  return rewrittenPieces(record, () => undefined);
+}
+
+/**
+ * The same where something else may come in the place of a record, also of one in a package: what `rewrite` gives for it,
+ * unless that is undefined.
+ */
+export function rewrittenPieces(
+  record: StreamRecord,
+  rewrite: (record: StreamRecord) => Piece[] | undefined,
+): Piece[] {
+  const rewritten = rewrite(record);
+  if (rewritten) return rewritten;
   switch (record.kind) {
     case 'header':
       return [writeHeader()];
@@ -24,7 +37,7 @@ export function recordPieces(record: StreamRecord): Piece[] {
     case 'command': {
       const { command, detail, payload } = record;
       if (detail?.command === 'PACKAGED') {
-        const content = detail.records.flatMap(recordPieces);
+        const content = detail.records.flatMap((inner) => rewrittenPieces(inner, rewrite));
         const length = content.reduce((sum, piece) => sum + pieceLength(piece), 0);
         return [...writeCommand(command, [commandPayload({ command: 'PACKAGED', length })]), ...content];
       }

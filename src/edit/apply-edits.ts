@@ -1,0 +1,166 @@
+import { encodeText } from '../bytes/byte-writer.ts';
+import { badArgument, DecodeError, printable } from '../bytes/diagnostic.ts';
+import { type FinishedSource, memorySource, readExactly } from '../bytes/source.ts';
+import { splicedSource } from '../bytes/splice.ts';
+import type { Layout } from '../layout/node.ts';
+import { layoutOf, type OpenedStream } from '../layout/open.ts';
+import { resolveConfiguration } from '../layout/section.ts';
+import { describe } from '../ops/describe.ts';
+import { withVmdesc } from '../ops/with-vmdesc.ts';
+import type { Schema } from '../schema/schema.ts';
+import { type JsonObject, parseVmdesc } from '../schema/vmdesc.ts';
+import type { ConfigurationRecord, SectionRecord } from '../stream/records.ts';
+import type { Section } from '../stream/stream.ts';
+import type { EditPlan } from './edit.ts';
+import { type EditedNode, kept, nodePieces, shapeOf } from './edited-node.ts';
+import {
+  editedSource,
+  editedVmdesc,
+  emptyVmdesc,
+  keepsSizes,
+  type Patch,
+  type VmdescMode,
+  withPatches,
+} from './edited-stream.ts';
+import { checkReading, placeText, readByTables, tablesOfSection } from './reading.ts';
+
+export interface ApplyOptions {
+  /** What comes of the vmdesc; by default it stays as it is, and is made anew where that would be wrong. */
+  readonly vmdesc?: VmdescMode | undefined;
+  /** Write also what cannot be read back as it is meant. */
+  readonly force?: boolean | undefined;
+}
+
+/** A stream with its changes. */
+export interface EditedStream {
+  /** Its bytes: what has not changed is read from the stream that it was made of. */
+  readonly source: FinishedSource;
+  /** Bytes that are other ones than before, where all others are in their places; undefined where they are not. */
+  readonly patches: readonly Patch[] | undefined;
+}
+
+/**
+ * The stream that a plan of edits makes. Each section that is changed is read back by what described it before, and by
+ * tables of its QEMU where they are known. Throws DecodeError `edit-refused` where that is not what was meant, so that a
+ * QEMU would read it as something else.
+ */
+export async function applyEdits(
+  opened: OpenedStream,
+  plan: EditPlan,
+  { vmdesc: mode, force = false }: ApplyOptions = {},
+): Promise<EditedStream> {
+  const { edits, layouts } = plan;
+  const own = editedVmdesc(opened, edits, layouts);
+  if (!force) await checkReadings(opened, plan, own ? schemaOf(own) : opened.schema);
+  const vmdesc =
+    mode === 'keep' ? undefined : mode === 'drop' ? null : mode === 'empty' ? emptyVmdesc(opened) : own;
+  const hasVmdesc = opened.stream.vmdescription !== undefined;
+  if (mode === 'rebuild') {
+    const described = own ? { ...opened, vmdesc: own } : opened;
+    return { source: await rebuilt(described, plan), patches: undefined };
+  }
+  const source = editedSource(opened, edits, vmdesc === null && !hasVmdesc ? undefined : vmdesc);
+  const inPlace = keepsSizes(edits) && (vmdesc === undefined || !hasVmdesc);
+  return { source, patches: inPlace ? edits.patches : undefined };
+}
+
+/** The same with the vmdesc that `describe` gives it. */
+async function rebuilt(opened: OpenedStream, { edits }: EditPlan): Promise<FinishedSource> {
+  if (!keepsSizes(edits) && !opened.vmdesc)
+    throw badArgument(
+      'a stream without vmdesc whose shape changes gets one in a second step, from what was written',
+    );
+  const { vmdesc } = await describe(opened);
+  if (!vmdesc) throw badArgument('there are no tables to make a vmdesc of (--qemu says where they are)');
+  if (keepsSizes(edits))
+    return withVmdesc({ ...opened, source: withPatches(opened.source, edits.patches) }, vmdesc);
+  return editedSource(opened, edits, vmdesc);
+}
+
+function schemaOf(vmdesc: JsonObject): Schema {
+  const text = JSON.stringify(vmdesc);
+  const { vmdesc: parsed, diagnostics } = parseVmdesc(text, { start: 0, end: encodeText(text).byteLength });
+  const [problem] = diagnostics;
+  if (!parsed || problem) throw new DecodeError(problem ?? badArgument('no vmdesc').diagnostic);
+  return parsed.schema;
+}
+
+async function checkReadings(
+  opened: OpenedStream,
+  plan: EditPlan,
+  schema: Schema | undefined,
+): Promise<void> {
+  const { edits, layouts, patched } = plan;
+  for (const [record, layout] of layouts) {
+    const edited = edits.bodies.get(record) ?? kept(layout.root);
+    const isPatched = edits.patches.some(
+      ({ start }) => start >= record.range.start && start < record.range.end,
+    );
+    if (!edits.bodies.has(record) && !isPatched) continue;
+    const place = placeText(layout, []);
+    if (record.kind === 'configuration') {
+      const { source, record: moved } = await alone(patched.source, record, edited);
+      const read = await resolveConfiguration(source, moved, schema, opened.infos);
+      checkReading(place, shapeOf(edited), isClean(read) ? read.root : undefined, 'by its description');
+      continue;
+    }
+    const section = opened.stream.sections.find(({ records }) => records.includes(record));
+    if (section && !edits.droppedSections.has(section.id))
+      await checkSection(plan, opened, schema, section, record, layout, edited);
+  }
+}
+
+async function checkSection(
+  { edits, patched }: EditPlan,
+  opened: OpenedStream,
+  schema: Schema | undefined,
+  section: Section,
+  record: SectionRecord,
+  layout: Layout,
+  edited: EditedNode,
+): Promise<void> {
+  const place = placeText(layout, []);
+  const { source, record: moved } = await alone(patched.source, record, edited);
+  const identity = edits.identities.get(section.id) ?? section;
+  const written: Section = {
+    ...section,
+    ...identity,
+    records: [
+      { ...moved, idstr: identity.idstr, instanceId: identity.instanceId, versionId: identity.versionId },
+    ],
+  };
+  const wanted = shapeOf(edited);
+  const read = await layoutOf({ ...opened, source, schema, resolved: undefined }, written);
+  checkReading(
+    place,
+    wanted,
+    isClean(read) || !isClean(layout) ? read.root : undefined,
+    'by its description',
+  );
+  if (!schema) return;
+  const tables = await tablesOfSection(opened, section, layout);
+  if (!tables) return;
+  const byTables = await readByTables({ ...opened, source }, written, tables);
+  checkReading(
+    place,
+    wanted,
+    byTables?.root,
+    `by QEMU ${printable(tables.schema.qemuVersion ?? 'of its tables')}`,
+  );
+}
+
+/** A record with another body, with nothing around it. */
+async function alone<T extends SectionRecord | ConfigurationRecord>(
+  source: FinishedSource,
+  record: T,
+  edited: EditedNode,
+): Promise<{ source: FinishedSource; record: T }> {
+  const written = splicedSource(source, nodePieces(edited));
+  const body = await readExactly(written, 0, written.size);
+  const range = { start: 0, end: body.byteLength };
+  return { source: memorySource(body, source.name), record: { ...record, body: range, range } };
+}
+
+function isClean({ diagnostics }: Layout): boolean {
+  return diagnostics.every(({ severity }) => severity !== 'error');
+}

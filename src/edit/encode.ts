@@ -1,0 +1,294 @@
+import { badArgument, DecodeError, type PathComponent, printable } from '../bytes/diagnostic.ts';
+import { type FinishedSource, readExactly } from '../bytes/source.ts';
+import { splicedSource } from '../bytes/splice.ts';
+import { walk } from '../layout/children.ts';
+import type { Layout, LayoutNode, LeafValue, StructNode } from '../layout/node.ts';
+import { configurationLayout, layoutOf, type OpenedStream } from '../layout/open.ts';
+import { CONFIGURATION_SECTION } from '../layout/section.ts';
+import { deviceEntry, vmdescForm } from '../ops/write-vmdesc.ts';
+import type { JsonObject } from '../schema/vmdesc.ts';
+import type { ConfigurationRecord, SectionRecord } from '../stream/records.ts';
+import type { SectionIdentity } from '../stream/section-header.ts';
+import { scalarTypes } from '../vmsd/scalars.ts';
+import type { EditPlan } from './edit.ts';
+import { type EditedNode, kept, nodePieces, shapeOf } from './edited-node.ts';
+import { deviceStream, NO_EDITS } from './edited-stream.ts';
+import { leafBytes, type WrittenValue } from './leaf-value.ts';
+import type { DecodedLeaf, DecodedNode, DecodedSection, DecodedStruct, Manifest } from './read-decoded.ts';
+import { placeText } from './reading.ts';
+
+/** Bytes of leaves that were read: what a decoded section leaves out, and what it has unchanged. */
+class BaseLeaves {
+  readonly #source: FinishedSource;
+  readonly #byPath = new Map<string, LayoutNode[]>();
+
+  constructor(source: FinishedSource, root: LayoutNode) {
+    this.#source = source;
+    for (const { node, path } of walk(root)) {
+      const key = JSON.stringify(path);
+      const before = this.#byPath.get(key);
+      if (before) before.push(node);
+      else this.#byPath.set(key, [node]);
+    }
+  }
+
+  /** The next one of those at a path: a marker and what it stands before have the same. */
+  take(path: readonly PathComponent[], kinds: readonly LayoutNode['kind'][]): LayoutNode | undefined {
+    const nodes = this.#byPath.get(JSON.stringify(path));
+    const at = nodes?.findIndex(({ kind }) => kinds.includes(kind)) ?? -1;
+    return at < 0 ? undefined : nodes?.splice(at, 1)[0];
+  }
+
+  bytes({ start, end }: LayoutNode): Promise<Uint8Array> {
+    return readExactly(this.#source, start, end - start);
+  }
+}
+
+/**
+ * The tree that a decoded section is. What has the value that it had in the base is its bytes; null is what the base has.
+ * Throws DecodeError `bad-argument`, with the place, for a value that does not fit its type, for null where the base has
+ * nothing, and for the bytes of a custom info that were changed while its fields were not.
+ */
+export async function encodeSection(
+  { section, instanceId, root }: DecodedSection,
+  base: { readonly source: FinishedSource; readonly layout: Layout } | undefined,
+): Promise<EditedNode> {
+  const leaves = base && new BaseLeaves(base.source, base.layout.root);
+  const place = (path: readonly PathComponent[]) => placeText({ section, instanceId }, path);
+  const encode = async (node: DecodedNode, path: readonly PathComponent[]): Promise<EditedNode> => {
+    if (!('children' in node)) return encodeLeaf(node, path);
+    const children: EditedNode[] = [];
+    for (const child of node.children) children.push(await encode(child, [...path, child.name]));
+    const { name, type } = node;
+    if (node.kind === 'array') {
+      const { length, described } = node;
+      return { kind: 'array', name, type, length: lengthOf(children, length), described, children };
+    }
+    const { vmsdName, versionId } = node;
+    const made: EditedNode = { kind: 'struct', name, type, vmsdName, versionId, children };
+    if (node.value !== undefined) await checkValue(node, node.value, made, path);
+    return made;
+  };
+  const encodeLeaf = async (node: DecodedLeaf, path: readonly PathComponent[]): Promise<EditedNode> => {
+    const { kind, name, type, value } = node;
+    const own = leaves?.take(path, ['leaf', 'gap']);
+    if (value === null) {
+      if (own) return kept(own);
+      throw badArgument(`${place(path)} is null: its bytes are not known without the stream that it is of`);
+    }
+    try {
+      const bytes = leafBytes(type, value);
+      if (own && own.type === type && isValue(own, bytes)) return kept(own);
+      return { kind, name, type, bytes: node.bytes === undefined ? bytes : usual(node, node.bytes, bytes) };
+    } catch (error) {
+      throw error instanceof DecodeError ? badArgument(`${place(path)}: ${error.diagnostic.message}`) : error;
+    }
+  };
+  /** The bytes of an info are those of its fields; those of the base may stand there while its fields are changed. */
+  const checkValue = async (
+    { type }: DecodedStruct,
+    value: string,
+    made: EditedNode,
+    path: readonly PathComponent[],
+  ): Promise<void> => {
+    const own = leaves?.take(path, ['struct']);
+    const given = leafBytes('buffer', value);
+    const written = base ? await bytesOf(base.source, made) : joinedBytes(made);
+    if (isEqual(given, written) || (own && leaves && isEqual(given, await leaves.bytes(own)))) return;
+    throw badArgument(
+      `${place(path)}: the bytes of this ${printable(type)} were changed, its fields were not: they are what is written`,
+    );
+  };
+  return encode(root, []);
+}
+
+/** What is written for a node of which a part is that of the base. */
+async function bytesOf(source: FinishedSource, node: EditedNode): Promise<Uint8Array> {
+  const spliced = splicedSource(source, nodePieces(node));
+  return readExactly(spliced, 0, spliced.size);
+}
+
+/** What is written for a node of which everything is known. */
+function joinedBytes(node: EditedNode): Uint8Array {
+  const pieces = nodePieces(node).map((piece) => (piece instanceof Uint8Array ? piece : new Uint8Array(0)));
+  const bytes = new Uint8Array(pieces.reduce((sum, { byteLength }) => sum + byteLength, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.byteLength;
+  }
+  return bytes;
+}
+
+/** Elements of an array that were read; the markers of those that are not NULL are none. */
+function lengthOf(children: readonly EditedNode[], length: number): number {
+  const names = new Set(children.map((child) => (child.kind === 'kept' ? child.node.name : child.name)));
+  return children.length > 0 ? names.size : length;
+}
+
+function isEqual(a: Uint8Array, b: Uint8Array): boolean {
+  return a.byteLength === b.byteLength && a.every((byte, i) => byte === b[i]);
+}
+
+/** Is it what the leaf holds? */
+function isValue(node: LayoutNode, bytes: Uint8Array): boolean {
+  if (node.kind !== 'leaf' && node.kind !== 'gap') return false;
+  const { value, type } = node;
+  if (value === null || value === undefined) return false;
+  if (value instanceof Uint8Array) return isEqual(value, bytes);
+  return isEqual(leafBytes(type, writtenValueOf(value)), bytes);
+}
+
+function writtenValueOf(value: Exclude<LeafValue, Uint8Array | null>): Exclude<WrittenValue, null> {
+  return typeof value === 'bigint' ? String(value) : value;
+}
+
+/** Bytes that the value of a leaf stands for though they are not those that are usual for it: as long as it does. */
+function usual({ type, value }: DecodedLeaf, digits: string, bytes: Uint8Array): Uint8Array {
+  const given = leafBytes('buffer', digits);
+  const scalar = scalarTypes.get(type);
+  if (!scalar) return given;
+  if (given.byteLength !== scalar.size) return bytes;
+  const view = new DataView(given.buffer, given.byteOffset, given.byteLength);
+  const read = scalar.read(view, 0);
+  return (typeof read === 'bigint' ? String(read) : read) === value ? given : bytes;
+}
+
+/**
+ * What is to be written so that a stream has the device state that was decoded of it and changed since; sections that
+ * are not given stay as they are. Throws DecodeError `bad-argument`: what `encodeSection` throws, and for a section that
+ * the stream has not, or that is given twice.
+ */
+export async function planEncode(
+  opened: OpenedStream,
+  sections: Iterable<DecodedSection> | AsyncIterable<DecodedSection>,
+): Promise<EditPlan> {
+  const bodies = new Map<SectionRecord | ConfigurationRecord, EditedNode>();
+  const layouts = new Map<SectionRecord | ConfigurationRecord, Layout>();
+  const seen = new Map<string, number>();
+  for await (const decoded of sections) {
+    // RAM and the like.
+    if (holdsNothing(decoded.root)) continue;
+    const key = JSON.stringify([decoded.section, decoded.instanceId]);
+    const occurrence = seen.get(key) ?? 0;
+    seen.set(key, occurrence + 1);
+    const found = await findRecord(opened, decoded, occurrence);
+    if (!found) {
+      const what = occurrence === 0 ? 'the stream has no such section' : 'it is given twice';
+      throw badArgument(`${placeText(decoded, [])}: ${what}`);
+    }
+    const { record, layout } = found;
+    const edited = await encodeSection(decoded, { source: opened.source, layout });
+    const before = await readExactly(opened.source, record.body.start, record.body.end - record.body.start);
+    const after = await bytesOf(opened.source, edited);
+    layouts.set(record, layout);
+    if (!isEqual(before, after)) bodies.set(record, edited);
+  }
+  return { edits: { ...NO_EDITS, bodies }, layouts, patched: opened, followed: [] };
+}
+
+function holdsNothing(node: DecodedNode): boolean {
+  if ('children' in node) return node.children.length > 0 && node.children.every(holdsNothing);
+  return node.kind === 'leaf' && node.value === null;
+}
+
+async function findRecord(
+  opened: OpenedStream,
+  { section: idstr, instanceId, id }: DecodedSection,
+  occurrence: number,
+): Promise<{ record: SectionRecord | ConfigurationRecord; layout: Layout } | undefined> {
+  if (idstr === CONFIGURATION_SECTION) {
+    const record = opened.stream.configuration;
+    const layout = record && occurrence === 0 ? await configurationLayout(opened) : undefined;
+    return record && layout && { record, layout };
+  }
+  const section = opened.stream.sections.find((each) =>
+    id === undefined
+      ? each.idstr === idstr && each.instanceId === instanceId && each.occurrence === occurrence
+      : each.id === id,
+  );
+  const [record] = section?.records ?? [];
+  if (!section || !record) return undefined;
+  if (section.records.length > 1 || section.unscanned)
+    throw badArgument(
+      `${placeText({ section: idstr, instanceId }, [])} has several records: it is no device state`,
+    );
+  return { record, layout: await layoutOf(opened, section) };
+}
+
+/**
+ * The same for a whole decoded stream: a section that its manifest has no more goes, and one that it calls otherwise, or
+ * gives another version, has that in its header. Throws DecodeError `bad-argument` also for a section that is new.
+ */
+export async function planManifest(
+  opened: OpenedStream,
+  { records }: Manifest,
+  read: (file: string) => Promise<DecodedSection>,
+): Promise<EditPlan> {
+  const identities = new Map<number, SectionIdentity>();
+  const left = new Map(opened.stream.sections.map((section) => [section.id, section]));
+  const files: { readonly file: string; readonly id: number | undefined }[] = [];
+  for (const record of records) {
+    if (record.kind === 'configuration') files.push({ file: record.file, id: undefined });
+    if (record.kind !== 'section') continue;
+    const { id, idstr, instanceId, versionId, file } = record;
+    const section = left.get(id);
+    if (!section)
+      throw badArgument(`the base has no section ${id}, ${printable(idstr)}: "vmwalk edit --copy" adds one`);
+    left.delete(id);
+    const isSame =
+      section.idstr === idstr && section.instanceId === instanceId && section.versionId === versionId;
+    if (!isSame) identities.set(id, { id, idstr, instanceId, versionId });
+    if (file !== undefined) files.push({ file, id });
+  }
+  async function* sections(): AsyncGenerator<DecodedSection> {
+    for (const { file, id } of files) {
+      const decoded = await read(file);
+      yield id === undefined ? decoded : { ...decoded, id };
+    }
+  }
+  const plan = await planEncode(opened, sections());
+  return { ...plan, edits: { ...plan.edits, identities, droppedSections: new Set(left.keys()) } };
+}
+
+/**
+ * A stream of device state alone, as `xen-save-devices-state` writes one: of a decoded stream whose base is not at hand.
+ * Throws DecodeError `bad-argument`, what `encodeSection` throws.
+ */
+export async function encodeDeviceState(
+  { records, footers, vmdesc }: Manifest,
+  read: (file: string) => Promise<DecodedSection>,
+): Promise<Uint8Array> {
+  const form = vmdescForm(vmdesc?.qemuVersion);
+  const devices: JsonObject[] = [];
+  const sections: { readonly identity: SectionIdentity; readonly body: Uint8Array }[] = [];
+  let configuration: Uint8Array | undefined;
+  let described: JsonObject | undefined;
+  for (const record of records) {
+    if (record.kind === 'command' || record.file === undefined) continue;
+    const decoded = await read(record.file);
+    const edited = await encodeSection(decoded, undefined);
+    const layout: Layout = { ...decoded, versionId: undefined, diagnostics: [], root: rootOf(edited) };
+    const [entry] = deviceEntry(layout, form);
+    if (record.kind === 'configuration') {
+      configuration = joinedBytes(edited);
+      const { name: _, instance_id: __, ...keys } = entry ?? {};
+      described = keys;
+    } else {
+      sections.push({ identity: record, body: joinedBytes(edited) });
+      if (entry) devices.push({ ...entry, name: record.idstr, instance_id: record.instanceId });
+    }
+  }
+  const made = vmdesc && {
+    ...(form.configuration && described ? { configuration: described } : {}),
+    page_size: vmdesc.pageSize,
+    devices,
+  };
+  return deviceStream(sections, { configuration, footers, vmdesc: made });
+}
+
+function rootOf(edited: EditedNode): StructNode {
+  const root = shapeOf(edited);
+  if (root.kind !== 'struct') throw badArgument('the root of a section is a struct');
+  return root;
+}

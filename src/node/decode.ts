@@ -1,0 +1,163 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { badArgument, type Diagnostic, printable } from '../bytes/diagnostic.ts';
+import { DiagnosticList } from '../bytes/diagnostic-list.ts';
+import { readExactly } from '../bytes/source.ts';
+import {
+  type DecodedSection,
+  MANIFEST_FORMAT,
+  type Manifest,
+  type ManifestRecord,
+  parseDecodedSection,
+  parseManifest,
+} from '../edit/read-decoded.ts';
+import type { Layout } from '../layout/node.ts';
+import { configurationLayout, layoutOf, type OpenedStream } from '../layout/open.ts';
+import { streamPageSize } from '../ops/page-size.ts';
+import { decodedSectionJson } from '../render/decoded-json.ts';
+import { toJson } from '../render/json.ts';
+import type { StreamRecord } from '../stream/records.ts';
+import { FileNames } from './file-names.ts';
+import { OutputFolder } from './output.ts';
+import { readRanges } from './read-ranges.ts';
+import { readTextFile } from './schema-file.ts';
+
+const MANIFEST = 'manifest.json';
+
+export interface Decoded {
+  /** Names of the files inside the folder. */
+  readonly files: readonly string[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/**
+ * Writes the device state of a stream into a folder, for people and for version control: `manifest.json`,
+ * `configuration.json`, and `sections/` with a file for each section that is no RAM. `readDecoded` and `planManifest` make
+ * a stream of it again. Throws OutputError.
+ */
+export async function decodeStream(
+  opened: OpenedStream,
+  folder: string,
+  { force = false }: { readonly force?: boolean | undefined } = {},
+): Promise<Decoded> {
+  const output = new OutputFolder(folder, { force, folders: ['sections'] });
+  const files: string[] = [];
+  const diagnostics = new DiagnosticList(opened.diagnostics);
+  const names = new FileNames();
+  const write = async (file: string, layout: Layout) => {
+    diagnostics.addAll(layout.diagnostics);
+    const { start, end } = layout.root;
+    const bytes = await readExactly(opened.source, start, end - start);
+    await output.write(
+      file,
+      decodedSectionJson(layout, (node) => bytes.subarray(node.start - start, node.end - start)),
+    );
+    files.push(file);
+  };
+  try {
+    const records: ManifestRecord[] = [];
+    const configuration = await configurationLayout(opened);
+    const sections = new Map(opened.stream.sections.map((section) => [section.records[0], section]));
+    const add = async (record: StreamRecord): Promise<void> => {
+      if (record.kind === 'configuration' && configuration) {
+        await write('configuration.json', configuration);
+        records.push({ kind: 'configuration', file: 'configuration.json' });
+      } else if (record.kind === 'command') {
+        records.push({ kind: 'command', name: record.name ?? String(record.command) });
+        if (record.detail?.command === 'PACKAGED') for (const each of record.detail.records) await add(each);
+      } else if (record.kind === 'section') {
+        const section = sections.get(record);
+        if (!section) return;
+        const { id, idstr, instanceId, versionId } = section;
+        const isWhole = section.records.length === 1 && !section.unscanned;
+        const layout = isWhole ? await layoutOf(opened, section) : undefined;
+        const isHeld = layout?.root.children.every((node) => node.kind !== 'leaf' || node.value !== null);
+        const name = `${String(id).padStart(3, '0')}-${idstr}${instanceId > 0 ? `-${instanceId}` : ''}`;
+        const file = isHeld ? `sections/${names.next(name, '.json')}` : undefined;
+        if (layout && file !== undefined) await write(file, layout);
+        records.push({ kind: 'section', id, idstr, instanceId, versionId, file });
+      }
+    };
+    for (const record of opened.stream.records) await add(record);
+    await output.write(MANIFEST, [await manifestText(opened, records)]);
+    output.finish(MANIFEST);
+    return { files: [...files, MANIFEST], diagnostics: diagnostics.list() };
+  } catch (error) {
+    output.discard();
+    throw output.failure(error);
+  }
+}
+
+async function manifestText(opened: OpenedStream, records: readonly ManifestRecord[]): Promise<string> {
+  const { stream, source, vmdesc, tables } = opened;
+  const manifest = {
+    format: MANIFEST_FORMAT,
+    formatVersion: 1,
+    base: { size: source.size, sha256: await baseHash(opened) },
+    footers: stream.footers ?? true,
+    ...(vmdesc
+      ? {
+          vmdesc: {
+            qemuVersion: tables?.schema.qemuVersion,
+            pageSize: streamPageSize(opened)?.bytes ?? 4096,
+          },
+        }
+      : {}),
+    records: records.map((record) => {
+      if (record.kind !== 'section') return record;
+      const { kind, id, idstr, instanceId, versionId, file } = record;
+      return {
+        kind,
+        id,
+        section: idstr,
+        instance: instanceId,
+        version: versionId,
+        ...(file === undefined ? {} : { file }),
+      };
+    }),
+  };
+  return `${toJson(manifest)}\n`;
+}
+
+/** SHA-256 of the device state of a stream: its configuration, its FULL sections and its vmdesc, with their headers. */
+export async function baseHash({ source, stream }: OpenedStream): Promise<string> {
+  const hash = createHash('sha256');
+  const add = async (record: StreamRecord): Promise<void> => {
+    if (record.kind === 'command' && record.detail?.command === 'PACKAGED')
+      for (const each of record.detail.records) await add(each);
+    const isState =
+      record.kind === 'configuration' ||
+      record.kind === 'vmdescription' ||
+      (record.kind === 'section' && record.type === 'SECTION_FULL');
+    if (!isState) return;
+    for await (const piece of readRanges(source, [record.range])) hash.update(piece);
+  };
+  for (const record of stream.records) await add(record);
+  return hash.digest('hex');
+}
+
+/** A folder that `decodeStream` has filled. */
+export interface DecodedFolder {
+  readonly manifest: Manifest;
+  /** Throws DecodeError `io` or `bad-argument`. */
+  read(file: string): Promise<DecodedSection>;
+}
+
+/** Opens a folder that `decodeStream` has filled. Throws DecodeError `io` or `bad-argument`. */
+export async function openDecoded(folder: string): Promise<DecodedFolder> {
+  const text = (file: string) => readTextFile(join(folder, file));
+  const manifest = parseManifest(await text(MANIFEST), join(folder, MANIFEST));
+  return {
+    manifest,
+    read: async (file) => parseDecodedSection(await text(file), join(folder, file)),
+  };
+}
+
+/** Throws DecodeError `bad-argument` where a stream is not the one that was decoded. */
+export async function checkBase(opened: OpenedStream, { base }: Manifest): Promise<void> {
+  const hash = await baseHash(opened);
+  if (opened.source.size !== base.size || hash !== base.sha256)
+    throw badArgument(
+      `${printable(opened.source.name)} is not the stream that was decoded: another base, or it has changed`,
+    );
+}
