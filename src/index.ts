@@ -116,6 +116,24 @@ export {
 export { type CoreOptions, type CorePlan, type CoreSegment, planCore } from './core/plan.ts';
 export type { CoreFormat } from './core/registers/architecture.ts';
 export type { GuestNote } from './core/vmcoreinfo.ts';
+export { type ApplyOptions, applyEdits, type EditedStream } from './edit/apply-edits.ts';
+export { type Edit, type EditOptions, type EditPlan, planEdits } from './edit/edit.ts';
+export type { EditedNode, KeptNode, MadeArray, MadeLeaf, MadeStruct } from './edit/edited-node.ts';
+export type { InsertedSection, Patch, StreamEdits, VmdescMode } from './edit/edited-stream.ts';
+export { encodeDeviceState, planEncode, planManifest } from './edit/encode.ts';
+export type { WrittenValue } from './edit/leaf-value.ts';
+export {
+  type DecodedArray,
+  type DecodedLeaf,
+  type DecodedNode,
+  type DecodedSection,
+  type DecodedStruct,
+  type Manifest,
+  type ManifestRecord,
+  parseDecodedSection,
+  parseManifest,
+} from './edit/read-decoded.ts';
+export { parseDecodedLines } from './edit/read-ndjson.ts';
 export type {
   ArithmeticOperator,
   BinaryOperator,
@@ -312,6 +330,7 @@ export {
 } from './render/compat-reports.ts';
 export { type CompatTextOptions, compatText } from './render/compat-text.ts';
 export { coreSummary, coreText } from './render/core-text.ts';
+export { decodedSectionJson } from './render/decoded-json.ts';
 export { diffJson } from './render/diff-json.ts';
 export { type DiffMailNames, diffMail } from './render/diff-mail.ts';
 export { type DiffTextOptions, diffText } from './render/diff-text.ts';

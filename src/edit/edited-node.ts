@@ -12,7 +12,7 @@ import { isSameShape } from '../layout/same-shape.ts';
 export type EditedNode = KeptNode | MadeLeaf | MadeStruct | MadeArray;
 
 /** A node with all below it as it was read. */
-interface KeptNode {
+export interface KeptNode {
   readonly kind: 'kept';
   /** With the name that it has now. */
   readonly node: LayoutNode;
@@ -20,18 +20,18 @@ interface KeptNode {
   readonly bytes?: Uint8Array;
 }
 
-interface MadeLeaf {
+export interface MadeLeaf {
   readonly kind: 'leaf' | 'gap';
   readonly name: PathComponent;
   readonly type: string;
   readonly bytes: Uint8Array;
 }
 
-interface MadeStruct extends Pick<StructNode, 'kind' | 'name' | 'type' | 'vmsdName' | 'versionId'> {
+export interface MadeStruct extends Pick<StructNode, 'kind' | 'name' | 'type' | 'vmsdName' | 'versionId'> {
   readonly children: readonly EditedNode[];
 }
 
-interface MadeArray extends Pick<ArrayNode, 'kind' | 'name' | 'type'> {
+export interface MadeArray extends Pick<ArrayNode, 'kind' | 'name' | 'type'> {
   readonly described: ArrayNode['described'] | undefined;
   readonly children: readonly EditedNode[];
   /** Elements; those with a marker are two children. */

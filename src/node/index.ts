@@ -17,8 +17,10 @@ export { convertFile } from './convert-file.ts';
 export type { WrittenCore } from './core-file.ts';
 export { writeCore } from './core-file.ts';
 export type { DebugFileOptions } from './debug-environment.ts';
+export { checkBase, type Decoded, type DecodedFolder, decodeStream, openDecoded } from './decode.ts';
 export type { DecompressionProgress } from './decompress.ts';
 export { nodeEnvironment } from './decompress.ts';
+export { patchInPlace, revertInPlace } from './edit-in-place.ts';
 export { readExplanations } from './explanations.ts';
 export { type ExtractedFile, type Extraction, extractStream } from './extract.ts';
 export {
@@ -62,4 +64,5 @@ export { QemuEnded, type StartOptions } from './start-qemu.ts';
 export { type TakeCaptureOptions, takeCapture } from './take-capture.ts';
 export type { VmPlace } from './vm-input.ts';
 export { type Sample, type WatchOptions, watchRunning } from './watch-running.ts';
+export { openEdited } from './write-edited.ts';
 export { writeSource } from './write-source.ts';

@@ -16,7 +16,13 @@ export interface ScalarType {
 type ReadScalar = ScalarType['read'];
 
 function unsigned(size: number, read: ReadScalar, littleEndian = false): ScalarType {
-  return { size, minimum: 0n, maximum: (1n << BigInt(8 * size)) - 1n, read, write: writer(size, littleEndian) };
+  return {
+    size,
+    minimum: 0n,
+    maximum: (1n << BigInt(8 * size)) - 1n,
+    read,
+    write: writer(size, littleEndian),
+  };
 }
 
 function signed(size: number, read: ReadScalar): ScalarType {
