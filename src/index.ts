@@ -375,6 +375,7 @@ export type {
 } from './schema/symbols.ts';
 export type { JsonObject, JsonValue } from './schema/vmdesc.ts';
 export type * from './stream/records.ts';
+export type { SectionIdentity } from './stream/section-header.ts';
 export type { Section, SectionScanner, Stream } from './stream/stream.ts';
 export type { SchemaEntry, SchemaProvider } from './vm/schema-provider.ts';
 export { openVm, type Vm, type VmOptions } from './vm/vm.ts';

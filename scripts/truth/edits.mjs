@@ -51,13 +51,15 @@ try {
   const sections = new Map();
   for await (const layout of vm.layouts()) {
     const fields = sections.get(layout.section) ?? [];
-    for (const { node, path } of walk(layout.root)) {
+    // What a custom info was opened up to, such as registers that say which PCI device it is, is not tried.
+    const steps = walk(layout.root, (node) => node.kind !== 'struct' || node.value === undefined);
+    for (const { node, path } of MOVING.has(layout.section) ? [] : steps) {
       if (fields.length >= Number(options.fields)) break;
       const isPlain = node.kind === 'leaf' && /^u?int(8|16|32|64)$/.test(node.type) && path.length > 0;
       if (isPlain && layout.instanceId === 0 && layout.section !== 'configuration')
         fields.push({ path: text(path), value: BigInt(node.value) ^ 1n });
     }
-    sections.set(layout.section, fields);
+    if (fields.length > 0) sections.set(layout.section, fields);
   }
   await save(['-S', '-incoming', 'defer'], 'first.qevm', 'again.qevm');
   const reloaded = await openVm(join(workspace.outside, 'again.qevm'));
@@ -68,14 +70,17 @@ try {
     for (const { path, value } of fields) {
       const result = await tryEdit(vm, unedited, section, path, value);
       counts[result] += 1;
-      if (options.json) process.stdout.write(`${JSON.stringify({ section, path, value: String(value), result })}\n`);
+      if (options.json)
+        process.stdout.write(`${JSON.stringify({ section, path, value: String(value), result })}\n`);
       if (result !== 'kept' && result !== 'derived') continue;
       kept++;
       break;
     }
   }
   await vm.close();
-  process.stderr.write(`${sections.size} sections, ${kept} with a field that was kept; ${JSON.stringify(counts)}\n`);
+  process.stderr.write(
+    `${sections.size} sections, ${kept} with a field that was kept; ${JSON.stringify(counts)}\n`,
+  );
   if (2 * kept < sections.size) process.exitCode = 1;
 } finally {
   removeWorkspace(workspace);
@@ -83,7 +88,9 @@ try {
 
 /** @param {readonly (string | number)[]} path */
 function text(path) {
-  return path.map((part, i) => (typeof part === 'number' ? `[${part}]` : `${i > 0 ? '/' : ''}${part}`)).join('');
+  return path
+    .map((part, i) => (typeof part === 'number' ? `[${part}]` : `${i > 0 ? '/' : ''}${part}`))
+    .join('');
 }
 
 async function tryEdit(vm, unedited, section, path, value) {
@@ -144,6 +151,7 @@ async function migrated(qemu) {
   for (const end = Date.now() + TIMEOUT_MS; ; await sleep(20)) {
     const { status } = await qemu.qmp.execute('query-migrate');
     if (status === 'completed') return;
-    if (status === 'failed' || qemu.ended() !== undefined || Date.now() > end) throw new Error(`migration: ${status}`);
+    if (status === 'failed' || qemu.ended() !== undefined || Date.now() > end)
+      throw new Error(`migration: ${status}`);
   }
 }

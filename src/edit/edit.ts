@@ -1,6 +1,6 @@
 import { badArgument, editRefused, type PathComponent, printable } from '../bytes/diagnostic.ts';
 import { readExactly } from '../bytes/source.ts';
-import { walk } from '../layout/children.ts';
+import { isUniform, shapeType, walk } from '../layout/children.ts';
 import type { Layout, LayoutNode, LeafNode } from '../layout/node.ts';
 import { configurationLayout, layoutOf, type OpenedStream } from '../layout/open.ts';
 import { CONFIGURATION_SECTION } from '../layout/section.ts';
@@ -140,9 +140,9 @@ class EditPlanner {
       const place = placeText(target.layout, path);
       this.#checkKnown(node, place);
       const length = node.end - node.start;
-      const isValue = node.kind === 'leaf' || node.kind === 'gap' || (node.kind === 'struct' && node.value);
+      const isValue = node.kind === 'leaf' || node.kind === 'gap' || isBytes(node);
       if (!isValue) throw badArgument(`${place} is ${aKind(node)}: a value is set in one of its fields`);
-      const type = node.kind === 'struct' ? 'buffer' : node.type;
+      const type = isBytes(node) ? 'buffer' : node.type;
       const bytes = await this.#bytes(value, { target, node, path }, type, place);
       try {
         checkLength(bytes, length, type);
@@ -509,6 +509,12 @@ class EditPlanner {
 
 function inPlace(place: string, error: unknown): unknown {
   return error instanceof Error ? badArgument(`${place}: ${error.message}`) : error;
+}
+
+/** A custom info that was opened up, or an array of bytes such as a MAC address: its bytes are a value, too. */
+function isBytes(node: LayoutNode): boolean {
+  if (node.kind === 'struct') return node.value !== undefined;
+  return node.kind === 'array' && isUniform(node.elements) && shapeType(node.elements.shape) === 'uint8';
 }
 
 function aKind(node: LayoutNode): string {

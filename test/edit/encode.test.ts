@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { readExactly } from '../../src/bytes/source.ts';
+import { applyEdits } from '../../src/edit/apply-edits.ts';
 import { nodePieces } from '../../src/edit/edited-node.ts';
 import { encodeSection, planEncode } from '../../src/edit/encode.ts';
 import { type DecodedSection, parseDecodedSection } from '../../src/edit/read-decoded.ts';
@@ -15,7 +16,9 @@ import { fixtures, openFixture } from '../fixtures.ts';
 async function decoded(vm: Vm, layout: Layout): Promise<DecodedSection> {
   const { start, end } = layout.root;
   const bytes = await readExactly(vm.source, start, end - start);
-  const text = [...decodedSectionJson(layout, (node) => bytes.subarray(node.start - start, node.end - start))].join('');
+  const text = [
+    ...decodedSectionJson(layout, (node) => bytes.subarray(node.start - start, node.end - start)),
+  ].join('');
   return parseDecodedSection(text, 'the section');
 }
 
@@ -30,8 +33,19 @@ const holdsAll = ({ root }: Layout): boolean => {
   return true;
 };
 
+/** Without blob, and by lines: of each of these, as both take long. */
+const FULLY: ReadonlySet<string> = new Set([
+  'qemu-5.2-aarch64-virt',
+  'qemu-7.2-pc-devices',
+  'qemu-10.0-s390x-ccw',
+  'qemu-10.0-riscv64-virt-imsic',
+  'qemu-11.1-postcopy',
+  'qemu-11.1-suppress-vmdesc',
+  'qemu-5.2-machine-2.3',
+]);
+
 test.for(fixtures.map(({ name }) => name))('what QEMU wrote comes of the JSON alone: %s', async (name) => {
-  for (const ignoreVmdesc of [false, true]) {
+  for (const ignoreVmdesc of FULLY.has(name) ? [false, true] : [false]) {
     const vm = await openVm(openFixture(name), { schemas: packagedSchemas, ignoreVmdesc });
     let written = 0;
     for await (const layout of vm.layouts()) {
@@ -40,12 +54,98 @@ test.for(fixtures.map(({ name }) => name))('what QEMU wrote comes of the JSON al
       const edited = await encodeSection(await decoded(vm, layout), undefined);
       const pieces = nodePieces(edited).map((piece) => Buffer.from(piece as Uint8Array));
       const expected = await readExactly(vm.source, start, end - start);
-      expect(Buffer.concat(pieces).equals(Buffer.from(expected)), `${layout.section} ${ignoreVmdesc}`).toBe(true);
+      expect(Buffer.concat(pieces).equals(Buffer.from(expected)), `${layout.section} ${ignoreVmdesc}`).toBe(
+        true,
+      );
       written += expected.byteLength;
     }
     expect(written).toBeGreaterThan(0);
+    if (!FULLY.has(name)) continue;
     const { edits } = await planEncode(vm, parseDecodedLines(lines(vm), 'lines'));
     expect(edits.bodies.size).toBe(0);
   }
 });
 
+describe('a decoded section', () => {
+  const PC = 'qemu-7.2-pc-devices';
+  const fdc = async () => {
+    const vm = await openVm(openFixture(PC), { schemas: packagedSchemas });
+    const section = vm.sections.find(({ idstr }) => idstr === 'fdc')!;
+    const layout = await vm.layout(section);
+    const bytes = await readExactly(vm.source, layout.root.start, layout.root.end - layout.root.start);
+    const text = [
+      ...decodedSectionJson(layout, ({ start, end }) =>
+        bytes.subarray(start - layout.root.start, end - layout.root.start),
+      ),
+    ].join('');
+    return { vm, text };
+  };
+  const encode = async (change: (text: string) => string) => {
+    const { vm, text } = await fdc();
+    const changed = change(text);
+    expect(changed).not.toBe(text);
+    const plan = await planEncode(vm, [parseDecodedSection(changed, 'fdc.json')]);
+    return { vm, plan, written: (await applyEdits(vm, plan)).source };
+  };
+
+  test('has what was changed in it, and nothing else', async () => {
+    const { vm, written } = await encode((text) =>
+      text.replace(/("name": "sra", "type": "uint8", "value": )\d+/, '$165'),
+    );
+    const [before, after] = [vm.source, written].map((source) => readExactly(source, 0, vm.source.size));
+    const [a, b] = [await before!, await after!];
+    const different = [...a.keys()].filter((i) => a[i] !== b[i]);
+    expect(written.size).toBe(vm.source.size);
+    expect(different.map((i) => b[i])).toEqual([65]);
+  });
+
+  test('whose meaning was changed is as it was', async () => {
+    const { plan } = await encode((text) =>
+      text.replace('"type": "uint8",', '"type": "uint8", "meaning": "x",'),
+    );
+    expect(plan.edits.bodies.size).toBe(0);
+  });
+
+  test.each<[string, (text: string) => string, RegExp]>([
+    [
+      'a value beyond its type',
+      (text) => text.replace(/("name": "sra", .*"value": )\d+/, '$1256'),
+      /sra: 256 is no uint8/,
+    ],
+    [
+      'a value of another kind',
+      (text) => text.replace(/("name": "sra", .*"value": )\d+/, '$1true'),
+      /sra: true is no value/,
+    ],
+    [
+      'a number that is none',
+      (text) => text.replace(/("name": "sra", .*"value": )\d+/, '$11e400'),
+      /value" is no integer/,
+    ],
+    ['a value that is missing', (text) => text.replace(/, "value": \d+/, ''), /is no value/],
+    [
+      'another section',
+      (text) => text.replace('"section": "fdc"', '"section": "xyz"'),
+      /xyz: the stream has no such section/,
+    ],
+    [
+      'a field too many',
+      (text) => text.replace('"fields": [', '"fields": [{"name": "x", "type": "uint8", "value": 1},'),
+      /read as something else/,
+    ],
+    [
+      'no list of fields',
+      (text) => text.replace('"fields": [', '"fields": 7, "x": ['),
+      /"fields" is not an array/,
+    ],
+    ['brackets without end', () => '['.repeat(100_000), /nests deeper/],
+    [
+      '__proto__',
+      (text) =>
+        text.replace('"fields": [', '"fields": [{"__proto__": {"name": "x"}, "type": "uint8", "value": 1},'),
+      /name/,
+    ],
+  ])('is refused with %s', async (_, change, message) => {
+    await expect(encode(change)).rejects.toThrow(message);
+  });
+});

@@ -1,0 +1,160 @@
+import { describe, expect, test } from 'vitest';
+import { memorySource, readExactly } from '../../src/bytes/source.ts';
+import { type ApplyOptions, applyEdits } from '../../src/edit/apply-edits.ts';
+import { type Edit, type EditOptions, planEdits } from '../../src/edit/edit.ts';
+import { walk } from '../../src/layout/children.ts';
+import { packagedSchemas } from '../../src/node/packaged-schemas.ts';
+import { openVm, type Vm } from '../../src/vm/vm.ts';
+import { openFixture } from '../fixtures.ts';
+
+const PC = 'qemu-7.2-pc-devices';
+const open = (name: string) => openVm(openFixture(name), { schemas: packagedSchemas });
+
+async function edit(vm: Vm, edits: readonly Edit[], options: EditOptions & ApplyOptions = {}) {
+  const { source, patches } = await applyEdits(vm, await planEdits(vm, edits, options), options);
+  const bytes = await readExactly(source, 0, source.size);
+  return { bytes, patches, edited: await openVm(memorySource(bytes), { schemas: packagedSchemas }) };
+}
+
+const set = (selector: string, value: string): Edit => ({ edit: 'set', selector, value });
+
+/** Values of leaves by section and path. */
+async function valuesOf(vm: Vm): Promise<Map<string, string>> {
+  const values = new Map<string, string>();
+  for await (const { section, instanceId, root } of vm.layouts()) {
+    for (const { node, path } of walk(root)) {
+      if (node.kind !== 'leaf' || node.type === 'subsection header') continue;
+      const value =
+        node.value instanceof Uint8Array ? Buffer.from(node.value).toString('hex') : String(node.value);
+      values.set([section, instanceId, ...path].join('/'), value);
+    }
+  }
+  return values;
+}
+
+async function changes(before: Vm, after: Vm): Promise<Record<string, string>> {
+  const [a, b] = [await valuesOf(before), await valuesOf(after)];
+  return Object.fromEntries([...b].filter(([key, value]) => a.get(key) !== value));
+}
+
+describe('a value that is set', () => {
+  test.each([
+    ['pcspk/data_on', '0', 'pcspk/0/data_on', '0'],
+    ['cpu@0/env.eip', '0xffffffff80001234', 'cpu/0/env.eip', '18446744071562072628'],
+    ['serial/state/divider', '13', 'serial/0/state/divider', '13'],
+    ['fw_cfg/cur_offset[1]', '0x10', 'fw_cfg/0/cur_offset[1]', '16'],
+  ])('%s=%s is all that changes', async (selector, value, key, shown) => {
+    const vm = await open(PC);
+    const { edited, bytes, patches } = await edit(vm, [set(selector, value)]);
+    expect(await changes(vm, edited)).toEqual({ [key]: shown });
+    expect(bytes.byteLength).toBe(vm.source.size);
+    expect(patches).toHaveLength(1);
+  });
+
+  test('may be names of flags', async () => {
+    const vm = await open(PC);
+    const { edited } = await edit(vm, [set('*/virtio-net/**/command', 'memory, bus master')]);
+    const found = [...(await valuesOf(edited))].filter(([key]) => /virtio-net\/.*\/command$/.test(key));
+    expect(found.map(([, value]) => value)).toEqual(['6']);
+  });
+
+  test.each([
+    ['pcspk/data_on', '256', /data_on: .*256 is no uint8: 0 to 255 are possible/],
+    ['cpu@0/env.eip', '-1', /0 to 18446744073709551615 are possible/],
+    ['cpu@0/env.eip', 'x', /'x' is no value of type uint64/],
+    ['cpu@0/env.regs', '1', /is an array: a value is set in one of its fields/],
+    ['nothing/at_all', '1', /matches nothing/],
+  ])('%s=%s is refused', async (selector, value, message) => {
+    const vm = await open(PC);
+    await expect(planEdits(vm, [set(selector, value)])).rejects.toThrow(message);
+  });
+
+  test('is refused where a QEMU would read other fields behind it', async () => {
+    const vm = await open(PC);
+    const plan = await planEdits(vm, [set('configuration/len', '4')]);
+    await expect(applyEdits(vm, plan)).rejects.toMatchObject({ code: 'edit-refused' });
+  });
+});
+
+describe('a section', () => {
+  test('that is dropped is gone, with its entry in the vmdesc', async () => {
+    const vm = await open(PC);
+    const { edited } = await edit(vm, [{ edit: 'drop', selector: 'hpet' }]);
+    expect(edited.diagnostics).toEqual(vm.diagnostics);
+    const names = (each: Vm) => each.sections.map(({ idstr }) => idstr);
+    expect(names(edited)).toEqual(names(vm).filter((name) => name !== 'hpet'));
+    expect(edited.schema?.devices.map(({ idstr }) => idstr)).not.toContain('hpet');
+    expect(await changes(vm, edited)).toEqual({});
+  });
+
+  test('that is copied back stands where it stood', async () => {
+    const vm = await open(PC);
+    const { edited: without } = await edit(vm, [{ edit: 'drop', selector: 'hpet' }]);
+    const { edited } = await edit(without, [{ edit: 'copy', selector: 'hpet', from: vm }]);
+    expect(edited.sections.map(({ idstr }) => idstr)).toEqual(vm.sections.map(({ idstr }) => idstr));
+    expect(await valuesOf(edited)).toEqual(await valuesOf(vm));
+    expect(edited.schema?.devices.map(({ idstr }) => idstr)).toEqual(
+      vm.schema?.devices.map(({ idstr }) => idstr),
+    );
+  });
+
+  test('gets another name, and its description with it', async () => {
+    const vm = await open(PC);
+    const { edited } = await edit(vm, [{ edit: 'rename', from: 'hpet', to: 'another-timer' }]);
+    expect(edited.diagnostics).toEqual(vm.diagnostics);
+    const section = edited.sections.find(({ idstr }) => idstr === 'another-timer')!;
+    expect((await edited.layout(section)).diagnostics).toEqual([]);
+  });
+});
+
+test('a subsection that is dropped comes back by a copy, where it was', async () => {
+  const vm = await open(PC);
+  const selector = 'fw_cfg/fw_cfg/dma';
+  const { edited: without } = await edit(vm, [{ edit: 'drop', selector }]);
+  const gone = [...(await valuesOf(vm)).keys()].filter((key) => key.startsWith('fw_cfg/0/fw_cfg/dma/'));
+  expect(gone.length).toBeGreaterThan(0);
+  for (const key of gone) expect((await valuesOf(without)).has(key)).toBe(false);
+  const { bytes } = await edit(without, [{ edit: 'copy', selector, from: vm }]);
+  const again = await openVm(memorySource(bytes), { schemas: packagedSchemas });
+  expect([...(await valuesOf(again))]).toEqual([...(await valuesOf(vm))]);
+});
+
+test('another machine type has its length, also in the vmdesc', async () => {
+  const vm = await open('qemu-11.1-pc-devices');
+  const { edited } = await edit(vm, [{ edit: 'machine-type', name: 'pc-q35-10.0-and-more' }]);
+  expect(edited.stream.configuration?.machineType).toBe('pc-q35-10.0-and-more');
+  expect(edited.diagnostics).toEqual(vm.diagnostics);
+  expect(edited.sections).toHaveLength(vm.sections.length);
+});
+
+test('a command that is dropped is gone, and nothing else', async () => {
+  const vm = await open('qemu-11.1-pc-devices');
+  const count = vm.stream.records.length;
+  const { edited } = await edit(vm, [{ edit: 'drop', selector: 'SWITCHOVER_START' }]);
+  expect(edited.stream.records).toHaveLength(count - 1);
+  expect(await changes(vm, edited)).toEqual({});
+});
+
+describe('the vmdesc', () => {
+  test('is dropped, emptied, or kept', async () => {
+    const vm = await open(PC);
+    const edits: Edit[] = [{ edit: 'drop', selector: 'hpet' }];
+    expect((await edit(vm, edits, { vmdesc: 'drop' })).edited.stream.vmdescription).toBeUndefined();
+    expect((await edit(vm, edits, { vmdesc: 'empty' })).edited.vmdesc).toEqual({
+      page_size: 4096,
+      devices: [],
+    });
+    expect(
+      (await edit(vm, edits, { vmdesc: 'keep' })).edited.schema?.devices.map(({ idstr }) => idstr),
+    ).toContain('hpet');
+  });
+
+  test('that is rebuilt is the one that QEMU wrote', async () => {
+    const [twin, vm] = [
+      await open('qemu-11.1-suppress-vmdesc-twin'),
+      await open('qemu-11.1-suppress-vmdesc'),
+    ];
+    const { edited } = await edit(vm, [], { vmdesc: 'rebuild' });
+    expect(edited.vmdesc).toEqual(twin.vmdesc);
+  });
+});
