@@ -23,6 +23,7 @@ saves that again. The memory has to be, byte for byte, what it is in a QEMU that
 devices what that saves. Run "npm run build" first.
 
   --root SUITE=DIR  run the QEMU of this Debian suite in the chroot DIR, or on this system if DIR is empty; can be repeated
+  --to FORMAT       what is loaded: plain (default), mapped-ram
   --only NAME       only streams whose name has this in it; can be repeated
 `;
 
@@ -31,6 +32,7 @@ const { values: options } = parseArgs({
   options: {
     root: { type: 'string', multiple: true, default: [] },
     only: { type: 'string', multiple: true },
+    to: { type: 'string', default: 'plain' },
     help: { type: 'boolean' },
   },
 });
@@ -82,15 +84,22 @@ async function judge(entry, root) {
       memory: nodeMemory(),
       ...(channel.length > 0 ? { channel } : {}),
     });
-    await convertFile(vm, join(outside, 'converted.qevm'));
+    const to = options.to === 'mapped-ram' ? 'mapped-ram' : 'plain';
+    await convertFile(vm, join(outside, 'converted.qevm'), { to });
     await vm.close();
-    const converted = await load(entry, workspace, 'converted.qevm', capabilitiesOf(entry, false));
-    // One that came over several connections is compared with itself as it was sent.
-    const native =
-      channel.length > 0
-        ? undefined
-        : await load(entry, workspace, 'stream.qevm', capabilitiesOf(entry, true)).catch(() => undefined);
-    if (!native) return `loaded; ${converted.memory.length} ranges of memory, compared with nothing`;
+    // One that came over several connections, or needs its peer, cannot be loaded as it was sent.
+    const native = await load(entry, workspace, 'stream.qevm', capabilitiesOf(entry, true)).catch(
+      (error) => /** @type {Error} */ (error),
+    );
+    const converted = await load(entry, workspace, 'converted.qevm', capabilitiesOf(entry, false)).catch(
+      (error) => {
+        if (native instanceof Error && /ended by/.test(native.message)) return undefined;
+        throw error;
+      },
+    );
+    if (!converted) return 'crashes QEMU, as the stream itself does';
+    if (native instanceof Error)
+      return `loaded; ${converted.memory.length} ranges of memory, compared with nothing`;
     const wrong = converted.memory.filter(({ bytes }, i) => !native.memory[i]?.bytes.equals(bytes));
     const [a, b] = [await openVm(native.again), await openVm(converted.again)];
     const { unchanged, sections } = await diffStreams(a, b, { ignoreVolatile: true });
@@ -114,7 +123,9 @@ async function judge(entry, root) {
  * @param {boolean} isNative
  */
 function capabilitiesOf({ capabilities = [] }, isNative) {
-  return capabilities.filter((name) => isNative || name === 'x-ignore-shared');
+  if (isNative) return capabilities;
+  const kept = capabilities.filter((name) => name === 'x-ignore-shared');
+  return options.to === 'mapped-ram' ? [...kept, 'mapped-ram'] : kept;
 }
 
 /**

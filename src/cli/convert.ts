@@ -1,5 +1,6 @@
-import { Command } from '@commander-js/extra-typings';
-import { convertFile } from '../node/convert-file.ts';
+import { readFile } from 'node:fs/promises';
+import { Command, Option } from '@commander-js/extra-typings';
+import { conversionFormats, convertFile } from '../node/convert-file.ts';
 import { nodeMemory } from '../node/node-memory.ts';
 import { checkOutput } from '../node/output.ts';
 import { formatSize } from '../render/size.ts';
@@ -14,6 +15,13 @@ export const convertCommand = new Command('convert')
   )
   .argument('<file>', 'migration stream; - is standard input')
   .requiredOption('-o, --output <file>', 'file to write; it must not exist')
+  .addOption(
+    new Option('--to <format>', 'what to write: a plain stream, or one that is wrapped')
+      .choices(conversionFormats)
+      .default('plain' as const),
+  )
+  .option('--xml <file>', "with --to libvirt: the domain's XML, in place of that of the save image")
+  .option('--running', 'with --to libvirt: the guest runs when it is restored, also when it did not')
   .option('--partial', 'write it also where pages are missing or damaged, without them')
   .addOption(channelOption())
   .addOption(spoolOption())
@@ -22,6 +30,8 @@ export const convertCommand = new Command('convert')
   .addHelpText(
     'after',
     `
+--to mapped-ram is for QEMU 9.0 and later with that capability, --to libvirt for "virsh restore".
+
 All encodings of RAM are read: several rounds, XBZRLE, compressed pages, multifd, postcopy, mapped-ram; and all
 containers: disk.qcow2#NAME, libvirt's save images, compressed files. Devices are copied as they are.
 
@@ -34,13 +44,21 @@ Examples:
   vmwalk convert multifd.qevm --channel multifd.ch* -o plain.qevm
   vmwalk convert vm.save -o /dev/stdout | ssh host qemu-system-X ... -incoming fd:0`,
   )
-  .action(async (file, { output: path, partial, channel, spool, offset, json }) => {
+  .action(async (file, options, command) => {
+    const { output: path, to, xml: xmlFile, running, partial, channel, spool, offset, json } = options;
+    if (to !== 'libvirt' && (xmlFile !== undefined || running))
+      command.error('error: --xml and --running are for --to libvirt');
     checkOutput(path, 'keep');
+    const xml = xmlFile === undefined ? undefined : await readFile(xmlFile, 'utf8');
     const use = async (vm: Vm) => {
       const progress = memoryProgress(vm);
-      const conversion = await convertFile(vm, path, { partial, onProgress: progress.add }).finally(
-        progress.clear,
-      );
+      const conversion = await convertFile(vm, path, {
+        to,
+        xml,
+        isRunning: running,
+        partial,
+        onProgress: progress.add,
+      }).finally(progress.clear);
       const { size, pages, commandsLeftOut, diagnostics } = conversion;
       printDiagnostics(vm.source.name, diagnostics);
       if (json) {

@@ -54,6 +54,8 @@ export interface ContainerContent {
   readonly diagnostics: readonly Diagnostic[];
   /** A domain definition that is kept beside the stream (libvirt). */
   readonly xml?: string;
+  /** What libvirt keeps beside that, for itself. */
+  readonly cookie?: string;
   /** The profile of the VM that it was captured of, which is to be parsed; it describes what the stream does not. */
   readonly capture?: string;
   /** What the container says of itself, for people: compression, name of the snapshot, … */

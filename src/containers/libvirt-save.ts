@@ -1,4 +1,5 @@
-import { DecodeError, type Diagnostic } from '../bytes/diagnostic.ts';
+import { encodeText } from '../bytes/byte-writer.ts';
+import { badArgument, DecodeError, type Diagnostic } from '../bytes/diagnostic.ts';
 import { sliceSource } from '../bytes/slice.ts';
 import { type FinishedSource, readExactly } from '../bytes/source.ts';
 import { viewOf } from '../bytes/view.ts';
@@ -43,17 +44,21 @@ export const libvirtSaveImage: Container = {
     } else if (header.cookieOffset > 0) xmlLength = header.cookieOffset;
     if (xmlLength > MAX_XML) warn(`of ${xmlLength} bytes of domain XML, the first ${MAX_XML} are read`);
     const xmlBytes = await readExactly(source, HEADER_SIZE, Math.min(xmlLength, MAX_XML));
-    const end = xmlBytes.indexOf(0);
-    if (end < 0) warn('the domain XML has no end');
-    const xml = decodeText(end < 0 ? xmlBytes : xmlBytes.subarray(0, end));
+    if (!xmlBytes.includes(0)) warn('the domain XML has no end');
+    const xml = textOf(xmlBytes);
     const domain = domainName(xml);
     const formatName = version < 2 ? 'raw' : FORMATS[format];
     if (formatName === undefined)
       warn(`save format ${format} is not known; the highest is ${FORMATS.length - 1}`);
+    const cookieBytes =
+      xmlLength === header.cookieOffset && dataLength - xmlLength <= MAX_XML
+        ? await readExactly(source, HEADER_SIZE + xmlLength, dataLength - xmlLength)
+        : undefined;
     return {
       source: sliceSource(source, HEADER_SIZE + dataLength),
       diagnostics,
       xml,
+      ...(cookieBytes ? { cookie: textOf(cookieBytes) } : {}),
       details: {
         ...(domain === undefined ? {} : { domain }),
         state: wasRunning ? 'running' : 'paused',
@@ -109,6 +114,53 @@ async function readHeader(source: FinishedSource): Promise<SaveHeader> {
     format: field(3),
     cookieOffset: field(4),
   };
+}
+
+/** Text that a zero ends. */
+function textOf(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0);
+  return decodeText(end < 0 ? bytes : bytes.subarray(0, end));
+}
+
+/** What is in front of the stream in a save image. */
+export interface SaveImageHead {
+  readonly xml: string;
+  /** What libvirt keeps beside the XML (the CPU as it was started, …), as XML. */
+  readonly cookie?: string | undefined;
+  /** Whether the guest is to run when it is restored. */
+  readonly isRunning: boolean;
+}
+
+/** Bytes that libvirt leaves behind the XML, so that it may grow (`virsh save-image-edit`). */
+const ROOM = 64 << 10;
+
+/**
+ * What libvirt writes in front of a stream that is not compressed (src/qemu/qemu_saveimage.c, virQEMUSaveDataWrite), as
+ * on a host of little byte order; libvirt on another one turns it round. Throws DecodeError `bad-argument` for an XML that
+ * is no domain's, or is longer than libvirt takes.
+ */
+export function writeSaveImageHead({ xml, cookie, isRunning }: SaveImageHead): Uint8Array {
+  if (!/<domain[\s>]/.test(xml) || xml.includes('\0')) throw badArgument('the XML is of no domain');
+  const texts = [encodeText(`${xml}\0`), ...(cookie === undefined ? [] : [encodeText(`${cookie}\0`)])];
+  const length = texts.reduce((sum, bytes) => sum + bytes.byteLength, 0);
+  if (length > MAX_XML) throw badArgument(`${length} bytes of domain XML; ${MAX_XML} are possible`);
+  const bytes = new Uint8Array(HEADER_SIZE + length + ROOM);
+  bytes.set(encodeText(MAGIC));
+  const view = viewOf(bytes);
+  const fields = [
+    MAX_VERSION,
+    length + ROOM,
+    Number(isRunning),
+    0,
+    cookie === undefined ? 0 : texts[0]!.byteLength,
+  ];
+  for (const [i, field] of fields.entries()) view.setUint32(MAGIC.length + 4 * i, field, true);
+  let offset = HEADER_SIZE;
+  for (const text of texts) {
+    bytes.set(text, offset);
+    offset += text.byteLength;
+  }
+  return bytes;
 }
 
 const ENTITIES: Readonly<Record<string, string>> = {

@@ -12,6 +12,7 @@ const MAX_LAYERS = 8;
 export interface ContainerLayer {
   readonly kind: string;
   readonly xml: string | undefined;
+  readonly cookie: string | undefined;
   readonly capture: string | undefined;
   readonly details: Readonly<Record<string, string | number | boolean>>;
 }
@@ -74,8 +75,8 @@ export async function unwrap(
       if (container.holdsSeveral) selector = undefined;
       source = content.source;
       diagnostics.push(...content.diagnostics);
-      const { xml, capture, details = {} } = content;
-      const layer = { kind: container.kind, xml, capture, details };
+      const { xml, cookie, capture, details = {} } = content;
+      const layer = { kind: container.kind, xml, cookie, capture, details };
       layers.push(layer);
       if (options.isEnough?.(layer)) return { source, layers, diagnostics, close };
     }

@@ -13,7 +13,12 @@ export {
   type RunningCaptureOptions,
 } from './capture-running.ts';
 export { openSide, type SideOptions } from './compat-side.ts';
-export { convertFile } from './convert-file.ts';
+export {
+  type ConversionFormat,
+  type ConvertFileOptions,
+  conversionFormats,
+  convertFile,
+} from './convert-file.ts';
 export type { WrittenCore } from './core-file.ts';
 export { writeCore } from './core-file.ts';
 export type { DebugFileOptions } from './debug-environment.ts';

@@ -28,7 +28,8 @@ export async function conversionProblem(
       return `section ${printable((a ?? b)!.idstr)} is not what it was`;
   }
   const [ram] = ramSummaries(to.stream.sections);
-  const { plain = 0, zero = 0 } = ram ? { plain: ram.pages.plain.pages, zero: ram.pages.zero.pages } : {};
+  const plain = ram ? ram.pages.plain.pages + ram.pages.mapped.pages : 0;
+  const zero = ram?.pages.zero.pages ?? 0;
   if (plain === pages.plain && zero === pages.zero) return undefined;
   return `it has ${plain} pages and ${zero} zero pages; ${pages.plain} and ${pages.zero} were written`;
 }

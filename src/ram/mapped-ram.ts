@@ -9,8 +9,8 @@ import { type NamedSection, sectionError } from './section-error.ts';
 import { isTargetPageSize } from './target-page-size.ts';
 
 /** MappedRamHeader, packed: u32 version, u64 page size, u64 bitmap offset, u64 pages offset. */
-const HEADER_SIZE = 28;
-const VERSION = 1;
+export const MAPPED_RAM_HEADER_SIZE = 28;
+export const MAPPED_RAM_VERSION = 1;
 
 /** Bytes of a bitmap held at a time: half a million pages. */
 const BITMAP_CHUNK = 64 << 10;
@@ -37,24 +37,24 @@ export async function readMappedRamHeader(
   fileOffset: number | undefined,
   context: MappedRamContext,
 ): Promise<{ mapped: MappedRam | undefined; fileOffset: number | undefined }> {
-  await window.require(HEADER_SIZE, 'a mapped-ram header');
+  await window.require(MAPPED_RAM_HEADER_SIZE, 'a mapped-ram header');
   const start = window.offset;
   const { view, pos } = window;
   const version = view.getUint32(pos);
   const pageSize = u64At(view, pos + 4);
   const bitmapOffset = u64At(view, pos + 12);
   const pagesOffset = u64At(view, pos + 20);
-  window.pos += HEADER_SIZE;
+  window.pos += MAPPED_RAM_HEADER_SIZE;
   const bad = (message: string) =>
     sectionError(
       context,
       'bad-ram',
       `mapped-ram header of RAMBlock '${printable(block.idstr)}': ${message}`,
       start,
-      start + HEADER_SIZE,
+      start + MAPPED_RAM_HEADER_SIZE,
     );
-  if (version !== VERSION) {
-    const message = `mapped-ram header version ${version}; only version ${VERSION} is known`;
+  if (version !== MAPPED_RAM_VERSION) {
+    const message = `mapped-ram header version ${version}; only version ${MAPPED_RAM_VERSION} is known`;
     throw sectionError(context, 'unsupported', message, start, start + 4);
   }
   if (!isTargetPageSize(pageSize)) throw bad(`page size ${view.getBigUint64(pos + 4)}`);

@@ -150,6 +150,9 @@ describe('outputs', () => {
     ['ram extract', ['ram', 'extract', stream, '-o', 'out']],
     ['ram core', ['ram', 'core', stream, '-o', 'out']],
     ['describe', ['describe', '--append', stream, '-o', 'out']],
+    ['convert', ['convert', stream, '-o', 'out']],
+    ['convert --to gzip', ['convert', stream, '--to', 'gzip', '-o', 'out']],
+    ['convert --to mapped-ram', ['convert', stream, '--to', 'mapped-ram', '-o', 'out']],
   ])('%s says that a file cannot be as large, and leaves nothing', (_, args) => {
     const folder = temporaryFolder();
     // A limit of the process (RLIMIT_FSIZE, in blocks of 512 bytes or of 1024) fails as a full disk does.

@@ -16,6 +16,8 @@ const writers: Readonly<Record<string, readonly string[]>> = {
   'ram extract': ['ram', 'extract', stream, '-o', 'out'],
   'ram core': ['ram', 'core', stream, '-o', 'out'],
   convert: ['convert', stream, '-o', 'out'],
+  'convert --to gzip': ['convert', stream, '--to', 'gzip', '-o', 'out'],
+  'convert --to zstd': ['convert', stream, '--to', 'zstd', '-o', 'out'],
   'describe --append': ['describe', '--append', stream, '-o', 'out'],
   'schema learn': ['schema', 'learn', stream, '-o', 'out.json'],
   'ram --map': ['ram', stream, '--map', 'out.svg'],

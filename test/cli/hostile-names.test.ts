@@ -177,6 +177,8 @@ describe.each(names)('names in a stream: %s', (_, stream) => {
     await runSafely(['ram', 'extract', file, '--json', '-o', join(folder, 'ram-json')]);
     await runSafely(['ram', file, '--map', join(folder, 'map.svg')]);
     await runSafely(['ram', 'core', file, '-o', join(folder, 'core')]);
+    await runSafely(['convert', file, '-o', join(folder, 'plain')]);
+    await runSafely(['convert', file, '--json', '--to', 'mapped-ram', '-o', join(folder, 'mapped')]);
     await runSafely(['schema', 'learn', file, '-o', join(folder, 'learned.json')]);
     await runSafely(['schema', 'list', join(folder, 'learned.json')]);
     await runSafely(['schema', 'list', '--json', join(folder, 'learned.json')]);

@@ -87,6 +87,7 @@ const RAM_COMMANDS = [
   'ram @in',
   'ram --map %.svg @in',
   'ram extract @in -o %',
+  'convert @in -o %',
   'diff --ram @in @in',
 ];
 const STREAM_COMMANDS = ['info @in', 'dump @in', 'dump --ndjson @in', 'describe @in', 'extract @in -o %'];
@@ -446,6 +447,7 @@ const memory: readonly GrowingInput[] = [
       'info @in --channel @channel',
       'ram @in --channel @channel',
       'ram extract @in --channel @channel -o %',
+      'convert @in --channel @channel -o %',
       'diff --ram @in @in --channel-a @channel --channel-b @channel',
     ],
   },
@@ -469,7 +471,14 @@ const memory: readonly GrowingInput[] = [
   {
     name: 'mapped-ram in gzip: every second page',
     make: (size) => ({ in: gzipSync(mapped(size * 400, 0x55), { level: 9 }) }),
-    commands: ['info @in', 'ram @in', 'ram --map %.svg @in', 'ram extract @in -o %', 'diff --ram @in @in'],
+    commands: [
+      'info @in',
+      'ram @in',
+      'ram --map %.svg @in',
+      'ram extract @in -o %',
+      'convert @in --to mapped-ram -o %',
+      'diff --ram @in @in',
+    ],
   },
   {
     name: 'mapped-ram: a bitmap for what is not there',
