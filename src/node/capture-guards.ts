@@ -33,8 +33,7 @@ export async function reasonsOfActivity(monitor: Monitor): Promise<string[]> {
   if (status === 'suspended') reasons.push(SUSPENDED);
   else if (!QUIET_STATES.has(status)) reasons.push(`the VM is ${status}`);
   reasons.push(...(await monitor.execute('query-migrate', {}, readMigration)));
-  reasons.push(...(await ifKnown(monitor.execute('query-jobs', {}, readJobs))));
-  reasons.push(...(await monitor.execute('query-block-jobs', {}, readBlockJobs)));
+  reasons.push(...(await monitor.execute('query-jobs', {}, readJobs)));
   reasons.push(...(await ifKnown(monitor.execute('query-dump', {}, readDump))));
   return reasons;
 }
@@ -54,21 +53,13 @@ function readMigration(value: unknown, path: string): string[] {
   ];
 }
 
-/** JobInfo of qapi/job.json. */
+/** JobInfo of qapi/job.json, QEMU 3.0 and later: all that query-block-jobs has are among them. */
 function readJobs(value: unknown, path: string): string[] {
   return asArray(value, path).flatMap((element, i) => {
     const job = asObject(element, `[${i}]`);
     const status = asText(job['status'], `[${i}].status`);
     if (status === 'concluded' || status === 'null') return [];
     return `a job is under way: ${asText(job['type'], `[${i}].type`)} ${asText(job['id'], `[${i}].id`)} (${status})`;
-  });
-}
-
-/** BlockJobInfo of qapi/block-core.json; query-jobs has them, too, where there is such a command. */
-function readBlockJobs(value: unknown, path: string): string[] {
-  return asArray(value, path).map((element, i) => {
-    const job = asObject(element, `[${i}]`);
-    return `a block job is under way: ${asText(job['type'], `[${i}].type`)} ${asText(job['device'], `[${i}].device`)}`;
   });
 }
 

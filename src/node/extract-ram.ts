@@ -1,4 +1,4 @@
-import { type Diagnostic, printable } from '../bytes/diagnostic.ts';
+import { DecodeError, type Diagnostic, printable } from '../bytes/diagnostic.ts';
 import { memoryOf, type OpenedStream } from '../layout/open.ts';
 import type { GuestMemory } from '../memory/guest-memory.ts';
 import { ramSummaries } from '../ram/iterative.ts';
@@ -38,7 +38,7 @@ export interface ExtractOptions {
  * Writes each RAMBlock of a VM that was opened with its memory into a folder, as a sparse file with the last version of
  * every page, and `index.json` which file is what. Names from the stream are made safe, and nothing half-written is left
  * under its name. Throws OutputError when the folder is not empty, or cannot be written; DecodeError `bad-argument` where
- * the memory was not asked for.
+ * the memory was not asked for, and `unsupported` where there is no section of RAM.
  */
 export async function extractRam(
   vm: OpenedStream,
@@ -46,6 +46,10 @@ export async function extractRam(
   { force = false, onProgress }: ExtractOptions = {},
 ): Promise<RamExtraction> {
   const memory = memoryOf(vm);
+  if (ramSummaries(vm.stream.sections).length === 0) {
+    const message = "the stream has nothing of the guest's memory";
+    throw new DecodeError({ severity: 'error', code: 'unsupported', message });
+  }
   const output = new OutputFolder(folder, { force });
   const ram = new RamFiles(output);
   try {

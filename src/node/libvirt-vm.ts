@@ -3,6 +3,7 @@ import { CommandPrefix } from './command-prefix.ts';
 import type { Monitor } from './monitor.ts';
 import { findQemu } from './process-elsewhere.ts';
 import type { RunningProcess, RunningVm, SavedDevices, SaveOptions } from './running-vm.ts';
+import { tellOfWaiting } from './save-command.ts';
 import { DEFAULT_STEP_LIMIT, StepLimit } from './step-limit.ts';
 import { VirshMonitor } from './virsh-monitor.ts';
 
@@ -64,14 +65,8 @@ export class LibvirtVm implements RunningVm {
     return findQemu(this.#prefix, uuid, isIt, this.#limit);
   }
 
-  async saveDevices({ onWaiting }: SaveOptions): Promise<SavedDevices> {
-    const begun = performance.now();
-    const waiting = setInterval(() => onWaiting?.(performance.now() - begun), this.#timeout);
-    try {
-      return await this.#virsh.saveByDescriptor();
-    } finally {
-      clearInterval(waiting);
-    }
+  saveDevices(options: SaveOptions): Promise<SavedDevices> {
+    return tellOfWaiting(options, this.#timeout, () => this.#virsh.saveByDescriptor());
   }
 
   async close(): Promise<void> {

@@ -8,17 +8,11 @@ import { findQemu, processElsewhere } from './process-elsewhere.ts';
 import { whenProcessEnds } from './process-end.ts';
 import { Qmp, QmpClosed } from './qmp.ts';
 import type { QmpVmOptions } from './qmp-vm.ts';
-import {
-  type RunningProcess,
-  type RunningVm,
-  SAVE_COMMAND,
-  type SavedDevices,
-  type SaveOptions,
-} from './running-vm.ts';
+import type { RunningProcess, RunningVm, SavedDevices, SaveOptions } from './running-vm.ts';
+import { MAX_STATE, MIN_SPACE, SaveCommand } from './save-command.ts';
 import { DEFAULT_STEP_LIMIT, StepLimit } from './step-limit.ts';
 
-/** Bytes of a state of devices, and of what a program says on standard error. */
-const MAX_STATE = 128 << 20;
+/** Bytes of what a program says on standard error. */
 const MAX_ERROR = 1000;
 
 /** `$1` is the path of a socket, `$2` the same as socat reads it. */
@@ -38,7 +32,9 @@ const HOLD = [
   'umask 077',
   'root= owner=',
   'if [ -n "$1" ]; then root=/proc/$1/root; owner=$(sed -n "s/^Uid:.*[^0-9]//p" "/proc/$1/status") || exit 1; fi',
-  'for place in /tmp /var/tmp /dev/shm /run; do folder=$(mktemp -d "$root$place/vmwalk-XXXXXXXXXX" 2>/dev/null) && break; done',
+  // Where df is not to be had, there is space.
+  `enough() { left=$(df -Pk "$1" 2>/dev/null | sed -n '2s/.* \\([0-9][0-9]*\\) *[0-9]*%.*/\\1/p'); [ "\${left:-$2}" -ge "$2" ]; }`,
+  `for place in /tmp /var/tmp /dev/shm /run; do folder=; enough "$root$place" ${MIN_SPACE >> 10} && folder=$(mktemp -d "$root$place/vmwalk-XXXXXXXXXX" 2>/dev/null) && break; done`,
   'if [ -z "$folder" ]; then echo "there is no folder that QEMU could write its state into" >&2; exit 1; fi',
   ': >"$folder/state"',
   'exec 4<"$folder/state"',
@@ -56,7 +52,7 @@ export class QmpElsewhere implements RunningVm {
   readonly #qmp: Qmp;
   readonly #child: Child;
   readonly #limit: StepLimit;
-  readonly #timeout: number;
+  readonly #save: SaveCommand;
   readonly #pid: number | undefined;
   #found: RunningProcess | undefined;
 
@@ -66,7 +62,8 @@ export class QmpElsewhere implements RunningVm {
     qmp: Qmp,
     child: Child,
     limit: StepLimit,
-    { timeout = DEFAULT_STEP_LIMIT, pid }: QmpVmOptions,
+    save: SaveCommand,
+    pid: number | undefined,
   ) {
     this.name = printable(path);
     this.monitor = qmp;
@@ -75,7 +72,7 @@ export class QmpElsewhere implements RunningVm {
     this.#qmp = qmp;
     this.#child = child;
     this.#limit = limit;
-    this.#timeout = timeout;
+    this.#save = save;
     this.#pid = pid;
   }
 
@@ -96,13 +93,14 @@ export class QmpElsewhere implements RunningVm {
       if (qmp) qmp.giveUp(`${name}: QEMU took longer than ${timeout / 1000} s`);
       else child?.kill();
     });
+    const save = new SaveCommand(limit, timeout);
     try {
       const step = limit.begin('reaching its host');
       const prefix = await CommandPrefix.of(via, tooSlow.signal).finally(() => step.end());
       const forSocat = path.replaceAll(/[\\:,!"'()[\]{}]/g, '\\$&');
       child = new Child(prefix.command(['sh', '-c', CONNECT, 'vmwalk', path, forSocat]));
-      qmp = await Qmp.open(child.connection(), limit);
-      return new QmpElsewhere(path, prefix, qmp, child, limit, options);
+      qmp = await Qmp.open(child.connection(), limit, (event) => save.onEvent(event));
+      return new QmpElsewhere(path, prefix, qmp, child, limit, save, options.pid);
     } catch (error) {
       limit.close();
       child?.kill();
@@ -128,26 +126,21 @@ export class QmpElsewhere implements RunningVm {
     return this.#found;
   }
 
-  async saveDevices({ onWaiting }: SaveOptions): Promise<SavedDevices> {
+  async saveDevices(options: SaveOptions): Promise<SavedDevices> {
     const pid = await this.process().then(
       (found) => String(found.pid),
       () => '',
     );
     const holder = new Child(this.#prefix.command(['sh', '-c', HOLD, 'vmwalk', pid]), true);
-    const begun = performance.now();
-    const waiting = setInterval(() => onWaiting?.(performance.now() - begun), this.#timeout);
     try {
       const step = this.#limit.begin('making a file for its state');
       const file = await holder.firstLine().finally(() => step.end());
       if (file === '') throw new Error(`${this.name}: ${holder.message || STANDARD_INPUT}`);
-      const sent = performance.now();
-      await this.#qmp.executeUnlimited(SAVE_COMMAND, { filename: file, live: false });
-      const milliseconds = performance.now() - sent;
+      const milliseconds = await this.#save.send(this.#qmp, file, options);
       const reading = this.#limit.begin('sending its state');
       const state = await holder.restBehindLine().finally(() => reading.end());
       return { state, milliseconds };
     } finally {
-      clearInterval(waiting);
       holder.end();
     }
   }

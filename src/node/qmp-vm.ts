@@ -5,15 +5,10 @@ import type { Monitor } from './monitor.ts';
 import { pidOfListener } from './pid-of-listener.ts';
 import { factsOfProcess, isStopped } from './process-facts.ts';
 import { GREETING_STEP, Qmp } from './qmp.ts';
-import {
-  type RunningProcess,
-  type RunningVm,
-  SAVE_COMMAND,
-  type SavedDevices,
-  type SaveOptions,
-} from './running-vm.ts';
+import type { RunningProcess, RunningVm, SavedDevices, SaveOptions } from './running-vm.ts';
+import { SaveCommand } from './save-command.ts';
 import { StateFolder } from './state-folder.ts';
-import { DEFAULT_STEP_LIMIT, type LimitedStep, StepLimit } from './step-limit.ts';
+import { DEFAULT_STEP_LIMIT, StepLimit } from './step-limit.ts';
 import { failureReason } from './system-error.ts';
 
 export interface QmpVmOptions {
@@ -29,25 +24,16 @@ export class QmpVm implements RunningVm {
   readonly monitor: Monitor;
   readonly #qmp: Qmp;
   readonly #limit: StepLimit;
-  readonly #timeout: number;
+  readonly #save: SaveCommand;
   readonly #pid: number | undefined;
-  readonly #resumed: { onResume: (() => void) | undefined };
 
-  private constructor(
-    name: string,
-    qmp: Qmp,
-    limit: StepLimit,
-    timeout: number,
-    pid: number | undefined,
-    resumed: { onResume: (() => void) | undefined },
-  ) {
+  private constructor(name: string, qmp: Qmp, limit: StepLimit, save: SaveCommand, pid: number | undefined) {
     this.name = name;
     this.monitor = qmp;
     this.#qmp = qmp;
     this.#limit = limit;
-    this.#timeout = timeout;
+    this.#save = save;
     this.#pid = pid;
-    this.#resumed = resumed;
   }
 
   /**
@@ -68,13 +54,11 @@ export class QmpVm implements RunningVm {
       if (qmp) qmp.giveUp(`QEMU took longer than ${timeout / 1000} s${stopped()}`);
       else socket?.destroy();
     });
-    const resumed: { onResume: (() => void) | undefined } = { onResume: undefined };
+    const save = new SaveCommand(limit, timeout);
     try {
       socket = await open(target, limit);
-      qmp = await Qmp.open(socket, limit, (event) => {
-        if (event === 'RESUME') resumed.onResume?.();
-      });
-      return new QmpVm(name, qmp, limit, timeout, pid, resumed);
+      qmp = await Qmp.open(socket, limit, (event) => save.onEvent(event));
+      return new QmpVm(name, qmp, limit, save, pid);
     } catch (error) {
       limit.close();
       socket?.destroy();
@@ -95,25 +79,12 @@ export class QmpVm implements RunningVm {
     return factsOfProcess(this.#pid);
   }
 
-  async saveDevices({ onWaiting }: SaveOptions): Promise<SavedDevices> {
+  async saveDevices(options: SaveOptions): Promise<SavedDevices> {
     const folder = await StateFolder.create(this.#pid);
-    const begun = performance.now();
-    const waiting = setInterval(() => onWaiting?.(performance.now() - begun), this.#timeout);
-    let answering: LimitedStep | undefined;
     try {
-      // QEMU says so before its CPUs go on (vm_prepare_start): the pause ends with the answer, behind which they do.
-      this.#resumed.onResume = () => {
-        // Nothing but the answer is waited for.
-        clearInterval(waiting);
-        answering ??= this.#limit.begin(`answering ${SAVE_COMMAND}`);
-      };
-      await this.#qmp.executeUnlimited(SAVE_COMMAND, { filename: folder.file, live: false });
-      const milliseconds = performance.now() - begun;
+      const milliseconds = await this.#save.send(this.#qmp, folder.file, options);
       return { state: await folder.read(), milliseconds };
     } finally {
-      clearInterval(waiting);
-      answering?.end();
-      this.#resumed.onResume = undefined;
       await folder.remove();
     }
   }

@@ -4,16 +4,13 @@ import { chown, type FileHandle, mkdir, open, rm, statfs } from 'node:fs/promise
 import { Guard } from './end-with-us.ts';
 import { whenProcessEnds } from './process-end.ts';
 import { ownerOfProcess, type ProcessOwner } from './process-facts.ts';
+import { MAX_STATE, MIN_SPACE } from './save-command.ts';
 import { failureReason } from './system-error.ts';
 
 /** Where QEMU may be able to write, as it sees it. */
 const PLACES = ['/tmp', '/var/tmp', '/dev/shm', '/run'] as const;
 /** The file in the folder. */
 const FILE = 'state';
-/** Bytes of the state of devices that are taken; a large machine has some 10 MB. */
-const MAX_STATE = 128 << 20;
-/** Bytes that must be left where it is written: found out before the VM is stopped. */
-const MIN_SPACE = 32 << 20;
 
 /**
  * A fresh folder that QEMU, and nobody else, can write a file into: QEMU follows links, and truncates what is there, as

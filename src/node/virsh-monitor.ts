@@ -7,6 +7,7 @@ import { QmpClosed, QmpError, stepName, textOfError } from './qmp.ts';
 import { NoQmpMessage, parseQmpMessage } from './qmp-message.ts';
 import type { ProgramRan } from './run-program.ts';
 import { SAVE_COMMAND } from './running-vm.ts';
+import { MAX_STATE } from './save-command.ts';
 import type { StepLimit } from './step-limit.ts';
 
 /** Characters of commands that one virsh gets: Linux takes 128 KiB in one argument. */
@@ -17,8 +18,6 @@ const COMMANDS_OF_ONE = 32;
 const MAX_PROCESSES = 4;
 /** Bytes of the answers of one virsh. */
 const MAX_ANSWERS = 64 << 20;
-/** Bytes of a state of devices. */
-const MAX_STATE = 128 << 20;
 /** What QEMU is told of our descriptors, that they can be told from others. */
 const OURS = 'vmwalk';
 /** Printed behind each command. */

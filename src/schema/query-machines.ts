@@ -27,6 +27,12 @@ export function readQueryMachines(value: unknown, path: string): MachineTables {
       properties: properties === undefined ? undefined : readProperties(properties, `[${i}].compat-props`),
     };
   });
+  const names = new Set<string>();
+  for (const [i, { machineType }] of read.entries()) {
+    if (names.has(machineType))
+      throw new JsonProblem(`"[${i}].name": ${printable(machineType).slice(0, 50)} is in it twice`);
+    names.add(machineType);
+  }
   // QEMU leaves the member out where a machine type sets nothing; one that does not know the argument refuses it.
   if (read.every(({ properties }) => properties === undefined))
     throw new JsonProblem('no machine type in it has "compat-props"');

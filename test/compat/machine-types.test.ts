@@ -267,6 +267,17 @@ describe('an answer to query-machines', () => {
     expect(refuse('[{"name": "pc", "compat-props": [{"property": "a", "value": "b"}]}]')).toThrow(
       `${start}"[0].compat-props[0].qom-type" is not a string`,
     );
+    // A property may be there twice: QEMU 11.1 sets unplugged-inaccessible of virtio-mem for pc-q35-6.2 so, and the last holds.
+    const property = (value: string) => ({
+      'qom-type': 'virtio-mem',
+      property: 'unplugged-inaccessible',
+      value,
+    });
+    const machine = (...values: string[]) => ({ name: 'pc-q35-6.2', 'compat-props': values.map(property) });
+    expect(refuse(JSON.stringify([machine('auto', 'off')]))).not.toThrow();
+    expect(refuse(JSON.stringify([machine('auto'), machine('off')]))).toThrow(
+      `${start}"[1].name": pc-q35-6.2 is in it twice`,
+    );
   });
 });
 

@@ -145,11 +145,14 @@ describe('a VM', () => {
       /warning: second: the tables are those of QEMU 7\.2\.\d+ aarch64, and \S+ x86_64 runs: left out\n/,
     );
     expect((await openProfile(join(machine.folder, 'other'))).schema).toBeUndefined();
-    const core = await vmwalk(['ram', 'core', file, '-o', join(machine.folder, 'core')]);
-    expect([core.status, core.stderr]).toEqual([
-      1,
-      "vmwalk: error: the stream has nothing of the guest's memory\n",
-    ]);
+    for (const command of ['core', 'extract']) {
+      const memory = await vmwalk(['ram', command, file, '-o', join(machine.folder, command)]);
+      expect([memory.status, memory.stderr]).toEqual([
+        1,
+        "vmwalk: error: the stream has nothing of the guest's memory\n",
+      ]);
+    }
+    expect(existsSync(join(machine.folder, 'extract'))).toBe(false);
   });
 
   test.each([
