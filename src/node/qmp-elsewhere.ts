@@ -33,7 +33,7 @@ const HOLD = [
   'root= owner=',
   'if [ -n "$1" ]; then root=/proc/$1/root; owner=$(sed -n "s/^Uid:.*[^0-9]//p" "/proc/$1/status") || exit 1; fi',
   // Where df is not to be had, there is space.
-  `enough() { left=$(df -Pk "$1" 2>/dev/null | sed -n '2s/.* \\([0-9][0-9]*\\) *[0-9]*%.*/\\1/p'); [ "\${left:-$2}" -ge "$2" ]; }`,
+  `enough() { left=$(df -Pk "$1" 2>/dev/null | sed -n '2s/.* \\([0-9][0-9]*\\)  *[0-9][0-9]*%.*/\\1/p'); [ "\${left:-$2}" -ge "$2" ]; }`,
   `for place in /tmp /var/tmp /dev/shm /run; do folder=; enough "$root$place" ${MIN_SPACE >> 10} && folder=$(mktemp -d "$root$place/vmwalk-XXXXXXXXXX" 2>/dev/null) && break; done`,
   'if [ -z "$folder" ]; then echo "there is no folder that QEMU could write its state into" >&2; exit 1; fi',
   ': >"$folder/state"',
