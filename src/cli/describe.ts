@@ -1,8 +1,9 @@
 import { Command } from '@commander-js/extra-typings';
+import { applyEdits } from '../edit/apply-edits.ts';
+import { planEdits } from '../edit/edit.ts';
 import { checkOutput } from '../node/output.ts';
 import { writeSource } from '../node/write-source.ts';
 import { describe } from '../ops/describe.ts';
-import { withVmdesc } from '../ops/with-vmdesc.ts';
 import type { JsonObject } from '../schema/vmdesc.ts';
 import type { Vm } from '../vm/vm.ts';
 import { withVm } from './input.ts';
@@ -36,7 +37,7 @@ export const describeCommand = new Command('describe')
     'after',
     `
 Without a vmdesc, or with --no-blob, the one that QEMU would have written is made from its tables: --qemu or --schema
-says where they are.
+says where they are. --append does what vmwalk edit --vmdesc rebuild does.
 
 Examples:
   vmwalk describe vm.qevm
@@ -60,9 +61,11 @@ Examples:
     await withVm(file, use, openOptions, { offset });
   });
 
+/** A copy that has the description is a stream that was edited. */
 async function write(vm: Vm, vmdesc: JsonObject, target: string | undefined): Promise<void> {
   if (target !== undefined) {
-    await writeSource(target, withVmdesc(vm, vmdesc));
+    const { source } = await applyEdits(vm, await planEdits(vm, []), { vmdesc: 'rebuild' });
+    await writeSource(target, source);
     return;
   }
   const output = new Output();

@@ -30,13 +30,15 @@ export interface WriteOptions {
   readonly vmdesc: VmdescMode | undefined;
   readonly force: true | undefined;
   readonly dryRun: true | undefined;
+  /** The file that the stream fills from its start to its end, where it does. */
+  readonly model: string | undefined;
 }
 
 /** Writes the stream that a plan makes, once it was opened again, or shows what is other in it. */
 export async function writePlan(
   vm: Vm,
   plan: EditPlan,
-  { output, vmdesc, force, dryRun }: WriteOptions,
+  { output, vmdesc, force, dryRun, model }: WriteOptions,
   openOptions: VmOptions,
 ): Promise<EditedStream> {
   for (const place of plan.followed) say(`${place} follows`);
@@ -47,10 +49,15 @@ export async function writePlan(
     return edited;
   }
   if (output !== undefined) {
-    const size = await writeSource(output, edited.source);
+    const size = await writeSource(output, edited.source, model);
     say(`${output}: ${formatSize(size)}`);
   }
   return edited;
+}
+
+/** The file of a stream that is in no container. */
+export function wholeFile({ containers }: Vm, file: string): string | undefined {
+  return containers.length === 0 && file !== '-' ? file : undefined;
 }
 
 async function showChanges(before: Vm, after: Vm): Promise<void> {

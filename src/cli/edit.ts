@@ -7,7 +7,7 @@ import { patchInPlace, revertInPlace } from '../node/edit-in-place.ts';
 import { splitSelector } from '../node/open-input.ts';
 import { openVm } from '../node/open-vm.ts';
 import { checkOutput } from '../node/output.ts';
-import { dryRunOption, forceEditOption, vmdescOption, writePlan } from './edit-options.ts';
+import { dryRunOption, forceEditOption, vmdescOption, wholeFile, writePlan } from './edit-options.ts';
 import { withVm } from './input.ts';
 import {
   collect,
@@ -133,7 +133,13 @@ Examples:
         file,
         async (vm) => {
           const plan = await planEdits(vm, edits, { force });
-          const { patches } = await writePlan(vm, plan, { output, vmdesc, force, dryRun }, openOptions);
+          const model = offset ? undefined : wholeFile(vm, file);
+          const { patches } = await writePlan(
+            vm,
+            plan,
+            { output, vmdesc, force, dryRun, model },
+            openOptions,
+          );
           if (!inPlace) return;
           if (!patches) throw editRefused('a change of sizes is not made in place: -o writes another file');
           const { path } = await splitSelector(file);
