@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from '@commander-js/extra-typings';
 import { editRefused } from '../bytes/diagnostic.ts';
 import { printable } from '../bytes/printable.ts';
@@ -7,6 +6,7 @@ import { patchInPlace, revertInPlace } from '../node/edit-in-place.ts';
 import { splitSelector } from '../node/open-input.ts';
 import { openVm } from '../node/open-vm.ts';
 import { checkOutput } from '../node/output.ts';
+import { readValueFile } from '../node/value-file.ts';
 import { dryRunOption, forceEditOption, vmdescOption, wholeFile, writePlan } from './edit-options.ts';
 import { withVm } from './input.ts';
 import {
@@ -112,11 +112,12 @@ Examples:
       command.error('error: one of -o, --in-place and --dry-run says what is to be done');
     if (copy.length > 0 !== (from !== undefined)) command.error('error: --copy and --from go together');
     if (output !== undefined) checkOutput(output, 'keep');
-    const edits: Edit[] = set.map(([selector, value]) => ({
-      edit: 'set',
-      selector,
-      value: value.startsWith('@') ? readFileSync(value.slice(1)) : value,
-    }));
+    if (inPlace && file === '-') command.error('error: --in-place needs a file, which standard input is not');
+    const edits: Edit[] = [];
+    for (const [selector, value] of set) {
+      const isFile = value.startsWith('@');
+      edits.push({ edit: 'set', selector, value: isFile ? readValueFile(value.slice(1)) : value });
+    }
     for (const [selector, count] of resize) {
       if (!/^\d{1,9}$/.test(count)) throw new Error(`${printable(count)} is no number of elements`);
       edits.push({ edit: 'resize', selector, count: Number(count) });

@@ -1,7 +1,8 @@
+import { encodeText } from '../bytes/byte-writer.ts';
 import { badArgument, editRefused, type PathComponent, printable } from '../bytes/diagnostic.ts';
 import { readExactly } from '../bytes/source.ts';
 import { isUniform, shapeType, walk } from '../layout/children.ts';
-import type { Layout, LayoutNode, LeafNode } from '../layout/node.ts';
+import type { Layout, LayoutNode } from '../layout/node.ts';
 import { configurationLayout, layoutOf, type OpenedStream } from '../layout/open.ts';
 import { CONFIGURATION_SECTION } from '../layout/section.ts';
 import { compileSelectors, selectNodes } from '../ops/select.ts';
@@ -15,7 +16,7 @@ import {
 } from '../stream/records.ts';
 import type { SectionIdentity } from '../stream/section-header.ts';
 import type { Section, Stream } from '../stream/stream.ts';
-import { counterOf } from './counter.ts';
+import { type Counter, counterOf } from './counter.ts';
 import { type EditedNode, kept, nameOf, nodeLength, opened as openedNode, renamed } from './edited-node.ts';
 import { type InsertedSection, type Patch, type StreamEdits, withPatches } from './edited-stream.ts';
 import { flagBytes } from './flag-names.ts';
@@ -72,7 +73,7 @@ export async function planEdits(
   const planner = new EditPlanner(opened, options);
   for (const edit of edits) if (edit.edit === 'set') await planner.set(edit.selector, edit.value);
   planner.takeValues();
-  for (const edit of edits) {
+  for (const [i, edit] of edits.entries()) {
     switch (edit.edit) {
       case 'set':
         break;
@@ -80,7 +81,7 @@ export async function planEdits(
         await planner.resize(edit.selector, edit.count);
         break;
       case 'drop':
-        await planner.drop(edit.selector);
+        if (edits[i - 1]?.edit !== 'drop') await planner.drop(selectorsOfDrops(edits, i));
         break;
       case 'copy':
         await planner.copy(edit.selector, edit.from);
@@ -95,6 +96,23 @@ export async function planEdits(
   }
   return planner.plan();
 }
+
+/** Of the drops that follow each other from an edit on: they name what is there before any of them. */
+function selectorsOfDrops(edits: readonly Edit[], from: number): string[] {
+  const selectors: string[] = [];
+  for (const edit of edits.slice(from)) {
+    if (edit.edit !== 'drop') break;
+    selectors.push(edit.selector);
+  }
+  return selectors;
+}
+
+const CAPABILITIES: Counter = {
+  name: 'caps_count',
+  type: 'uint32',
+  factor: 1,
+  counted: ['capabilities'],
+};
 
 interface Match {
   readonly target: Target;
@@ -204,6 +222,10 @@ class EditPlanner {
       if (count % counter.factor !== 0)
         throw badArgument(`${place}: ${counter.name} counts ${counter.factor} at a time`);
       const bytes = leafBytes(counter.type, String(count / counter.factor));
+      const heldBy = new Map<PathComponent, Uint8Array>();
+      for (const each of children(parent))
+        if (each.type === 'buffer' && counter.counted.includes(String(each.name)))
+          heldBy.set(each.name, await readExactly(this.#opened.source, each.start, each.end - each.start));
       target.root = changedAt(target.root, parentPath, (struct) =>
         struct.flatMap((child): EditedNode[] => {
           const childName = nameOf(child);
@@ -212,19 +234,29 @@ class EditPlanner {
           }
           if (!counter.counted.includes(String(childName))) return [child];
           if (childName !== name) this.#followed.push(placeText(target.layout, [...parentPath, childName]));
-          return resized(child, count, placeText(target.layout, [...parentPath, childName]));
+          const held = heldBy.get(childName);
+          return resized(child, count, held, placeText(target.layout, [...parentPath, childName]));
         }),
       );
       this.#followed.push(placeText(target.layout, [...parentPath, counter.name]));
     }
   }
 
-  async drop(selector: string): Promise<void> {
-    if ((MIGRATION_COMMANDS as readonly string[]).includes(selector)) {
-      this.#dropCommands(selector);
-      return;
+  async drop(selectors: readonly string[]): Promise<void> {
+    const matches = new Map<string, Match>();
+    for (const selector of selectors) {
+      if ((MIGRATION_COMMANDS as readonly string[]).includes(selector)) this.#dropCommands(selector);
+      else {
+        for (const match of await this.#matches(selector)) {
+          // A marker has the path of what it stands before.
+          const key = JSON.stringify([match.target.record.range.start, ...match.path]);
+          if (matches.get(key)?.node.kind !== 'struct') matches.set(key, match);
+        }
+      }
     }
-    for (const { target, node, path } of await this.#matches(selector)) {
+    // From the end: those in front keep their places.
+    const fromEnd = [...matches.values()].sort((a, b) => b.node.start - a.node.start);
+    for (const { target, node, path } of fromEnd) {
       const place = placeText(target.layout, path);
       const { section } = target;
       if (path.length === 0) {
@@ -243,11 +275,16 @@ class EditPlanner {
       } else if (parent && (LISTS.has(parent.type) || parent.type === 'gtree') && node.kind === 'struct') {
         this.#dropOfList(target, parent, parentPath, node);
       } else if (parent?.kind === 'array') {
-        await this.#dropElement(target, parent, parentPath, node, place);
-      } else
-        throw badArgument(
-          `${place} is a field, which its VMSD always has: sections, subsections, elements and commands can be dropped`,
-        );
+        await this.#dropElement(target, parentPath, node.name, place);
+      } else {
+        // An array of one element is the element.
+        const counter = node.type === 'buffer' ? undefined : await this.#counterOf(target, path);
+        if (counter === undefined || typeof counter === 'string')
+          throw badArgument(
+            `${place} is a field, which its VMSD always has: sections, subsections, elements and commands can be dropped`,
+          );
+        await this.#dropElement(target, path, 0, place);
+      }
     }
   }
 
@@ -281,50 +318,39 @@ class EditPlanner {
 
   async #dropElement(
     target: Target,
-    array: LayoutNode & { kind: 'array' },
     path: readonly PathComponent[],
-    node: LayoutNode,
+    index: PathComponent,
     place: string,
   ): Promise<void> {
-    const { section } = target;
     const counterPath = path.slice(0, -1);
-    if (!section) {
-      // The list of capabilities, which stands behind its length.
-      target.root = withoutElement(target.root, path, node.name);
-      target.root = changedAt(target.root, counterPath, (children) =>
-        children.map((child) =>
-          nameOf(child) === 'caps_count'
-            ? {
-                kind: 'leaf',
-                name: 'caps_count',
-                type: 'uint32',
-                bytes: leafBytes('uint32', array.length - 1),
-              }
-            : child,
-        ),
-      );
-      return;
-    }
-    const parent = nodeAt(target.layout.root, counterPath);
-    const tables = await tablesOfSection(this.#opened, section, target.layout);
-    const vmsdName = parent?.kind === 'struct' ? parent.vmsdName : undefined;
-    const counter =
-      tables && vmsdName !== undefined
-        ? counterOf([tables], vmsdName, parent?.kind === 'struct' ? parent.versionId : undefined, array.name)
-        : 'what counts it is not known';
-    if (typeof counter === 'string') throw badArgument(`${place} cannot be dropped: ${counter}`);
+    const counter = await this.#counterOf(target, path);
+    if (counter === undefined || typeof counter === 'string')
+      throw badArgument(`${place} cannot be dropped: ${counter ?? 'what counts it is not known'}`);
     if (counter.counted.length > 1 || counter.factor > 1)
       throw badArgument(`${place} cannot be dropped alone: ${counter.name} counts more than it`);
-    const bytes = leafBytes(counter.type, String(array.length - 1));
-    target.root = withoutElement(target.root, path, node.name);
-    target.root = changedAt(target.root, counterPath, (children) =>
+    const { root, length } = withoutElement(target.root, path, index);
+    const { name, type } = counter;
+    target.root = changedAt(root, counterPath, (children) =>
       children.map((child) =>
-        nameOf(child) === counter.name
-          ? { kind: 'leaf', name: counter.name, type: counter.type, bytes }
-          : child,
+        nameOf(child) === name ? { kind: 'leaf', name, type, bytes: leafBytes(type, length) } : child,
       ),
     );
-    this.#followed.push(placeText(target.layout, [...counterPath, counter.name]));
+    const follows = placeText(target.layout, [...counterPath, name]);
+    if (!this.#followed.includes(follows)) this.#followed.push(follows);
+  }
+
+  /** What counts a field; undefined or a text where nothing does. */
+  async #counterOf(
+    { section, layout }: Target,
+    path: readonly PathComponent[],
+  ): Promise<Counter | string | undefined> {
+    const name = path.at(-1);
+    // The list of capabilities stands behind its length.
+    if (!section) return name === CAPABILITIES.counted[0] ? CAPABILITIES : undefined;
+    const parent = nodeAt(layout.root, path.slice(0, -1));
+    if (name === undefined || parent?.kind !== 'struct' || parent.vmsdName === undefined) return undefined;
+    const tables = await tablesOfSection(this.#opened, section, layout);
+    return tables && counterOf([tables], parent.vmsdName, parent.versionId, name);
   }
 
   async copy(selector: string, from: OpenedStream): Promise<void> {
@@ -401,6 +427,9 @@ class EditPlanner {
   }
 
   rename(from: string, to: string): void {
+    const { byteLength } = encodeText(to);
+    if (byteLength < 1 || byteLength > 255)
+      throw badArgument(`'${printable(to).slice(0, 40)}' is no idstr: 1 to 255 bytes are possible`);
     const [, idstr = from, instance] = /^(.*)@(\d+)$/s.exec(from) ?? [];
     const sections = this.#opened.stream.sections.filter(
       (section) =>
@@ -409,7 +438,15 @@ class EditPlanner {
     if (sections.length === 0) throw badArgument(`the stream has no section ${printable(from)}`);
     for (const section of sections) {
       if (section.unscanned) throw badArgument(`${printable(from)} was not read: --full-scan reads it`);
-      this.#identities.set(section.id, { ...this.#identityOf(section), idstr: to });
+      const identity = { ...this.#identityOf(section), idstr: to };
+      const isTaken = this.#opened.stream.sections.some((each) => {
+        const other = this.#identityOf(each);
+        const isLeft = each.id !== section.id && !this.#droppedSections.has(each.id);
+        return isLeft && other.idstr === to && other.instanceId === identity.instanceId;
+      });
+      if (isTaken && !this.#force)
+        throw editRefused(`the stream has a section ${printable(to)} already, which would be loaded twice`);
+      this.#identities.set(section.id, identity);
     }
   }
 
@@ -562,22 +599,32 @@ function changedAt(
   };
 }
 
-/** The tree without an element of the array at a path; those behind it take its place. */
-function withoutElement(root: EditedNode, path: readonly PathComponent[], index: PathComponent): EditedNode {
-  const parentPath = path.slice(0, -1);
+/**
+ * The tree without an element of the array at a path, and how many are left; those behind it take its place. An array of
+ * one element is the element.
+ */
+function withoutElement(
+  root: EditedNode,
+  path: readonly PathComponent[],
+  index: PathComponent,
+): { readonly root: EditedNode; readonly length: number } {
   const name = path.at(-1);
-  return changedAt(root, parentPath, (list) =>
+  let length = 0;
+  const changed = changedAt(root, path.slice(0, -1), (list) =>
     list.flatMap((child): EditedNode[] => {
-      const array = nameOf(child) === name ? openedNode(child) : undefined;
-      if (array?.kind !== 'array') return [child];
+      if (nameOf(child) !== name) return [child];
+      const array = openedNode(child);
+      if (array?.kind !== 'array') return [];
       const left = array.children.filter((element) => nameOf(element) !== index);
       const elements = left.map((element) => {
         const at = Number(nameOf(element));
         return renamed(element, at > Number(index) ? at - 1 : at);
       });
-      return arrayOf({ ...array, children: elements, length: array.length - 1 });
+      length = array.length - 1;
+      return arrayOf({ ...array, children: elements, length });
     }),
   );
+  return { root: changed, length };
 }
 
 /** An array as it is shown: one of one element is the element, one of none is nothing. */
@@ -586,16 +633,19 @@ function arrayOf(array: EditedNode & { kind: 'array' }): EditedNode[] {
   return array.length === 1 ? array.children.map((child) => renamed(child, array.name)) : [array];
 }
 
-/** A field that is counted, with another count. */
-function resized(child: EditedNode, count: number, place: string): EditedNode[] {
+/** A field that is counted, with another count; `held` is what a buffer has. */
+function resized(
+  child: EditedNode,
+  count: number,
+  held: Uint8Array | undefined,
+  place: string,
+): EditedNode[] {
   const array = openedNode(child);
   if (array?.kind !== 'array') {
     const { type } = child.kind === 'kept' ? child.node : child;
     const length = nodeLength(child);
     if (child.kind === 'kept' && child.node.kind === 'leaf' && type === 'buffer')
-      return count === 0
-        ? []
-        : [{ kind: 'leaf', name: nameOf(child), type, bytes: sized(child.node, count) }];
+      return count === 0 ? [] : [{ kind: 'leaf', name: nameOf(child), type, bytes: sized(held, count) }];
     // An array of one element.
     if (count <= 1) return count === 0 ? [] : [child];
     return repeated(
@@ -653,10 +703,10 @@ function zeros(node: EditedNode): EditedNode {
     : { ...node, ...('bytes' in node ? { bytes: new Uint8Array(nodeLength(node)) } : {}) };
 }
 
-function sized({ value }: LeafNode, count: number): Uint8Array {
+function sized(held: Uint8Array | undefined, count: number): Uint8Array {
   if (count > MAX_RESIZED) throw badArgument(`${count} bytes are more than a section has`);
   const bytes = new Uint8Array(count);
-  if (value instanceof Uint8Array) bytes.set(value.subarray(0, count));
+  if (held) bytes.set(held.subarray(0, count));
   return bytes;
 }
 

@@ -245,7 +245,6 @@ export function editedVmdesc(
     own.set(key, [...(own.get(key) ?? []), entry]);
   }
   const devices: JsonValue[] = [];
-  const insertedBefore = new Map(edits.inserted.map((inserted) => [inserted.before, inserted]));
   const place = (section: Section) => {
     const [entry] = own.get(deviceKey(section))?.splice(0, 1) ?? [];
     if (edits.droppedSections.has(section.id)) return;
@@ -258,8 +257,8 @@ export function editedVmdesc(
     } else if (entry) devices.push({ ...entry, name: identity.idstr, instance_id: identity.instanceId });
   };
   for (const section of stream.sections) {
-    const inserted = section.records.map((record) => insertedBefore.get(record)).find(Boolean);
-    if (inserted) devices.push(...deviceEntry(inserted.layout, form));
+    for (const { before, layout } of edits.inserted)
+      if (before === section.records[0]) devices.push(...deviceEntry(layout, form));
     place(section);
   }
   const atEnd = edits.inserted.filter(({ before }) => before.kind !== 'section');

@@ -7,14 +7,22 @@ import { configurationLayout, layoutOf, type OpenedStream } from '../layout/open
 import { CONFIGURATION_SECTION } from '../layout/section.ts';
 import { deviceEntry, vmdescForm } from '../ops/write-vmdesc.ts';
 import type { JsonObject } from '../schema/vmdesc.ts';
-import type { ConfigurationRecord, SectionRecord } from '../stream/records.ts';
+import type { ConfigurationRecord, SectionRecord, StreamRecord } from '../stream/records.ts';
 import type { SectionIdentity } from '../stream/section-header.ts';
 import { scalarTypes } from '../vmsd/scalars.ts';
 import type { EditPlan } from './edit.ts';
 import { type EditedNode, kept, nodePieces, shapeOf } from './edited-node.ts';
 import { deviceStream, NO_EDITS } from './edited-stream.ts';
 import { leafBytes, type WrittenValue } from './leaf-value.ts';
-import type { DecodedLeaf, DecodedNode, DecodedSection, DecodedStruct, Manifest } from './read-decoded.ts';
+import { commandName, manifestRecords, type NamedRecord } from './manifest-records.ts';
+import type {
+  DecodedLeaf,
+  DecodedNode,
+  DecodedSection,
+  DecodedStruct,
+  Manifest,
+  ManifestRecord,
+} from './read-decoded.ts';
 import { placeText } from './reading.ts';
 
 /** Bytes of leaves that were read: what a decoded section leaves out, and what it has unchanged. */
@@ -217,8 +225,9 @@ async function findRecord(
 }
 
 /**
- * The same for a whole decoded stream: a section that its manifest has no more goes, and one that it calls otherwise, or
- * gives another version, has that in its header. Throws DecodeError `bad-argument` also for a section that is new.
+ * The same for a whole decoded stream: a section or a command that its manifest has no more goes, and a section that it
+ * calls otherwise, or gives another version, has that in its header. Throws DecodeError `bad-argument` also for what is new,
+ * or in another order.
  */
 export async function planManifest(
   opened: OpenedStream,
@@ -228,13 +237,24 @@ export async function planManifest(
   const identities = new Map<number, SectionIdentity>();
   const left = new Map(opened.stream.sections.map((section) => [section.id, section]));
   const files: { readonly file: string; readonly id: number | undefined }[] = [];
+  const droppedCommands = new Set<StreamRecord>();
+  const dropCommand = (record: NamedRecord): void => {
+    if (record.kind !== 'command') return;
+    if (record.detail?.command === 'PACKAGED') throw badArgument('a package cannot be dropped');
+    droppedCommands.add(record);
+  };
+  const own = manifestRecords(opened);
   for (const record of records) {
+    const at = own.findIndex((each) => isSameRecord(each, record));
+    if (at < 0)
+      throw badArgument(
+        `${nameOfRecord(record)} is not in the base, or stands elsewhere there: "vmwalk edit --copy" adds a section, and the order is not changed`,
+      );
+    for (const skipped of own.splice(0, at + 1).slice(0, -1)) dropCommand(skipped);
     if (record.kind === 'configuration') files.push({ file: record.file, id: undefined });
     if (record.kind !== 'section') continue;
     const { id, idstr, instanceId, versionId, file } = record;
-    const section = left.get(id);
-    if (!section)
-      throw badArgument(`the base has no section ${id}, ${printable(idstr)}: "vmwalk edit --copy" adds one`);
+    const section = left.get(id)!;
     left.delete(id);
     const isSame =
       section.idstr === idstr && section.instanceId === instanceId && section.versionId === versionId;
@@ -244,11 +264,48 @@ export async function planManifest(
   async function* sections(): AsyncGenerator<DecodedSection> {
     for (const { file, id } of files) {
       const decoded = await read(file);
+      if (id !== undefined)
+        checkIdentity(decoded, file, [
+          opened.stream.sections.find((each) => each.id === id),
+          identities.get(id),
+        ]);
       yield id === undefined ? decoded : { ...decoded, id };
     }
   }
   const plan = await planEncode(opened, sections());
-  return { ...plan, edits: { ...plan.edits, identities, droppedSections: new Set(left.keys()) } };
+  own.forEach(dropCommand);
+  const edits = { ...plan.edits, identities, droppedSections: new Set(left.keys()), droppedCommands };
+  return { ...plan, edits };
+}
+
+function isSameRecord(own: NamedRecord, record: ManifestRecord): boolean {
+  if (own.kind === 'section' && record.kind === 'section') return own.id === record.id;
+  if (own.kind === 'command' && record.kind === 'command') return commandName(own) === record.name;
+  return own.kind === 'configuration' && record.kind === 'configuration';
+}
+
+function nameOfRecord(record: ManifestRecord): string {
+  if (record.kind === 'section') return `section ${record.id}, ${printable(record.idstr)}`;
+  return record.kind === 'command' ? `command ${printable(record.name)}` : 'configuration';
+}
+
+/** Throws DecodeError `bad-argument` where a file says another section than the base and the manifest do. */
+function checkIdentity(
+  { section, instanceId, root }: DecodedSection,
+  file: string,
+  known: readonly (SectionIdentity | undefined)[],
+): void {
+  const isKnown = known.some(
+    (identity) =>
+      identity &&
+      identity.idstr === section &&
+      identity.instanceId === instanceId &&
+      (root.versionId === undefined || root.versionId === identity.versionId),
+  );
+  if (!isKnown)
+    throw badArgument(
+      `${printable(file)} is of another section, instance or version than the manifest says: they are changed there`,
+    );
 }
 
 /**

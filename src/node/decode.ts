@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { badArgument, type Diagnostic, printable } from '../bytes/diagnostic.ts';
 import { DiagnosticList } from '../bytes/diagnostic-list.ts';
 import { readExactly } from '../bytes/source.ts';
+import { commandName, manifestRecords } from '../edit/manifest-records.ts';
 import {
   type DecodedSection,
   MANIFEST_FORMAT,
@@ -58,16 +59,16 @@ export async function decodeStream(
     const records: ManifestRecord[] = [];
     const configuration = await configurationLayout(opened);
     const sections = new Map(opened.stream.sections.map((section) => [section.records[0], section]));
-    const add = async (record: StreamRecord): Promise<void> => {
-      if (record.kind === 'configuration' && configuration) {
+    for (const record of manifestRecords(opened)) {
+      if (record.kind === 'configuration') {
+        if (!configuration) continue;
         await write('configuration.json', configuration);
         records.push({ kind: 'configuration', file: 'configuration.json' });
       } else if (record.kind === 'command') {
-        records.push({ kind: 'command', name: record.name ?? String(record.command) });
-        if (record.detail?.command === 'PACKAGED') for (const each of record.detail.records) await add(each);
-      } else if (record.kind === 'section') {
+        records.push({ kind: 'command', name: commandName(record) });
+      } else {
         const section = sections.get(record);
-        if (!section) return;
+        if (!section) continue;
         const { id, idstr, instanceId, versionId } = section;
         const isWhole = section.records.length === 1 && !section.unscanned;
         const layout = isWhole ? await layoutOf(opened, section) : undefined;
@@ -77,8 +78,7 @@ export async function decodeStream(
         if (layout && file !== undefined) await write(file, layout);
         records.push({ kind: 'section', id, idstr, instanceId, versionId, file });
       }
-    };
-    for (const record of opened.stream.records) await add(record);
+    }
     await output.write(MANIFEST, [await manifestText(opened, records)]);
     output.finish(MANIFEST);
     return { files: [...files, MANIFEST], diagnostics: diagnostics.list() };

@@ -11,7 +11,7 @@ import {
 import { dirname } from 'node:path';
 import { badArgument, editRefused, printable } from '../bytes/diagnostic.ts';
 import { type FinishedSource, locate, readExactly } from '../bytes/source.ts';
-import type { Patch } from '../edit/edited-stream.ts';
+import { type Patch, withPatches } from '../edit/edited-stream.ts';
 import { parseFile } from '../edit/read-decoded.ts';
 import { hexBytes } from '../render/value.ts';
 import { asArray, asInteger, asObject, asText, JsonProblem } from '../schema/checked-json.ts';
@@ -99,7 +99,9 @@ export async function revertInPlace(path: string, undo: string): Promise<void> {
 
 async function changesOf(source: FinishedSource, patches: readonly Patch[]): Promise<FileChange[]> {
   const changes: FileChange[] = [];
-  for (const { start, bytes } of patches) {
+  const patched = withPatches(source, patches);
+  for (const { start, end } of rangesOf(patches)) {
+    const bytes = (await readExactly(patched, start, end - start)).slice();
     for (let done = 0; done < bytes.byteLength; ) {
       const { offset, length } = await locate(source, start + done);
       if (offset === undefined || length === 0)
@@ -113,6 +115,18 @@ async function changesOf(source: FinishedSource, patches: readonly Patch[]): Pro
     }
   }
   return changes;
+}
+
+/** What patches cover, of which several may be of one place: in order, nothing twice. */
+function rangesOf(patches: readonly Patch[]): { readonly start: number; readonly end: number }[] {
+  const ranges: { start: number; end: number }[] = [];
+  for (const { start, bytes } of patches.toSorted((a, b) => a.start - b.start)) {
+    const end = start + bytes.byteLength;
+    const last = ranges.at(-1);
+    if (last && start <= last.end) last.end = Math.max(last.end, end);
+    else ranges.push({ start, end });
+  }
+  return ranges;
 }
 
 function openChangeable(path: string): { readonly fd: number; readonly path: string; readonly size: number } {

@@ -119,6 +119,61 @@ test('a subsection that is dropped comes back by a copy, where it was', async ()
   expect([...(await valuesOf(again))]).toEqual([...(await valuesOf(vm))]);
 });
 
+describe('elements of an array that is counted', () => {
+  const drop = (selector: string): Edit => ({ edit: 'drop', selector });
+
+  test('are dropped together, as they were called before', async () => {
+    const vm = await open(PC);
+    const { edited } = await edit(vm, [drop('hpet/timer[0]'), drop('hpet/timer[1]'), drop('hpet/timer[0]')]);
+    const [before, after] = [await valuesOf(vm), await valuesOf(edited)];
+    expect(after.get('hpet/0/num_timers')).toBe('1');
+    for (const name of ['tn', 'config', 'cmp', 'fsb'])
+      expect(after.get(`hpet/0/timer/${name}`)).toBe(before.get(`hpet/0/timer/2/${name}`));
+  });
+
+  test('are dropped all by one selector', async () => {
+    const { edited } = await edit(await open(PC), [drop('hpet/timer[*]')]);
+    const after = await valuesOf(edited);
+    expect(after.get('hpet/0/num_timers')).toBe('0');
+    expect([...after.keys()].filter((key) => key.startsWith('hpet/0/timer'))).toEqual([]);
+  });
+
+  test('may be the last of them', async () => {
+    const vm = await open('qemu-11.1-mapped-ram-multifd');
+    expect(vm.stream.configuration?.capabilities).toEqual(['mapped-ram']);
+    const selector = 'configuration/configuration/capabilities/capabilities';
+    const plan = await planEdits(vm, [{ edit: 'drop', selector }]);
+    const { source } = await applyEdits(vm, plan, { force: true });
+    // No file of mapped-ram any more, and so one that goes on differently: its configuration is what counts here.
+    const configuration = await readExactly(source, 0, 80);
+    expect(Buffer.from(configuration).includes('mapped-ram')).toBe(false);
+    expect(plan.followed).toEqual(['configuration/configuration/capabilities/caps_count']);
+  });
+});
+
+test('two sections that stood beside each other are copied back, with what describes them', async () => {
+  const vm = await open(PC);
+  const dropped: Edit[] = ['fdc', 'ps2kbd'].map((selector) => ({ edit: 'drop', selector }));
+  const { edited: without } = await edit(vm, dropped);
+  const { edited } = await edit(without, [
+    { edit: 'copy', selector: 'fdc', from: vm },
+    { edit: 'copy', selector: 'ps2kbd', from: vm },
+  ]);
+  expect(await valuesOf(edited)).toEqual(await valuesOf(vm));
+  expect(edited.schema?.devices.map(({ idstr }) => idstr)).toEqual(
+    vm.schema?.devices.map(({ idstr }) => idstr),
+  );
+});
+
+test.each([
+  ['fdc', /has a section fdc already/],
+  ['', /is no idstr/],
+  ['x'.repeat(256), /is no idstr: 1 to 255 bytes/],
+])('a section is not renamed to "%s"', async (to, message) => {
+  const vm = await open(PC);
+  await expect(planEdits(vm, [{ edit: 'rename', from: 'hpet', to }])).rejects.toThrow(message);
+});
+
 test('another machine type has its length, also in the vmdesc', async () => {
   const vm = await open('qemu-11.1-pc-devices');
   const { edited } = await edit(vm, [{ edit: 'machine-type', name: 'pc-q35-10.0-and-more' }]);

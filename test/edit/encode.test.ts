@@ -2,8 +2,13 @@ import { describe, expect, test } from 'vitest';
 import { readExactly } from '../../src/bytes/source.ts';
 import { applyEdits } from '../../src/edit/apply-edits.ts';
 import { nodePieces } from '../../src/edit/edited-node.ts';
-import { encodeSection, planEncode } from '../../src/edit/encode.ts';
-import { type DecodedSection, parseDecodedSection } from '../../src/edit/read-decoded.ts';
+import { encodeSection, planEncode, planManifest } from '../../src/edit/encode.ts';
+import { commandName, manifestRecords } from '../../src/edit/manifest-records.ts';
+import {
+  type DecodedSection,
+  type ManifestRecord,
+  parseDecodedSection,
+} from '../../src/edit/read-decoded.ts';
 import { parseDecodedLines } from '../../src/edit/read-ndjson.ts';
 import { walk } from '../../src/layout/children.ts';
 import type { Layout } from '../../src/layout/node.ts';
@@ -147,5 +152,61 @@ describe('a decoded section', () => {
     ],
   ])('is refused with %s', async (_, change, message) => {
     await expect(encode(change)).rejects.toThrow(message);
+  });
+});
+
+describe('a manifest', () => {
+  const manifestOf = (vm: Vm) =>
+    manifestRecords(vm).map((record): ManifestRecord => {
+      if (record.kind === 'command') return { kind: 'command', name: commandName(record) };
+      if (record.kind === 'configuration') return { kind: 'configuration', file: 'configuration.json' };
+      const { id, idstr, instanceId, versionId } = record;
+      return { kind: 'section', id, idstr, instanceId, versionId, file: undefined };
+    });
+  const plan = async (name: string, change: (records: ManifestRecord[]) => ManifestRecord[]) => {
+    const vm = await openVm(openFixture(name), { schemas: packagedSchemas });
+    const records = change(manifestOf(vm)).filter(({ kind }) => kind !== 'configuration');
+    const manifest = { base: { size: 0, sha256: '' }, footers: true, vmdesc: undefined, records };
+    const read = async (file: string): Promise<DecodedSection> => {
+      const layout = await vm.layout(vm.sections.find(({ idstr }) => idstr === file)!);
+      return decoded(vm, layout);
+    };
+    return planManifest(vm, manifest, read);
+  };
+
+  test('without a command drops it', async () => {
+    const without = (records: ManifestRecord[]) =>
+      records.filter((record) => record.kind !== 'command' || record.name !== 'SWITCHOVER_START');
+    const { edits } = await plan('qemu-11.1-pc-devices', without);
+    expect([...edits.droppedCommands].map((record) => record.kind === 'command' && record.name)).toEqual([
+      'SWITCHOVER_START',
+    ]);
+    expect(edits.droppedSections.size).toBe(0);
+  });
+
+  test('that is as it was changes nothing, also with packages in it', async () => {
+    const { edits } = await plan('qemu-11.1-postcopy', (records) => records);
+    expect([edits.droppedCommands.size, edits.droppedSections.size, edits.identities.size]).toEqual([
+      0, 0, 0,
+    ]);
+  });
+
+  test.each<[string, (records: ManifestRecord[]) => ManifestRecord[], RegExp]>([
+    [
+      'a new command',
+      (records) => [...records, { kind: 'command', name: 'PING' }],
+      /command PING is not in the base/,
+    ],
+    ['another order', (records) => records.toReversed(), /the order is not changed/],
+    [
+      'a file of another section',
+      (records) =>
+        records.map((record) =>
+          record.kind === 'section' && record.idstr === 'fdc' ? { ...record, file: 'hpet' } : record,
+        ),
+      /hpet is of another section, instance or version/,
+    ],
+  ])('is refused with %s', async (_, change, message) => {
+    await expect(plan('qemu-7.2-pc-devices', change)).rejects.toThrow(message);
   });
 });
