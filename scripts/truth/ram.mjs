@@ -8,7 +8,7 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSyn
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { extractRam, nodeMemory, openVm } from '../../dist/node/index.js';
+import { convertFile, extractRam, nodeMemory, openVm } from '../../dist/node/index.js';
 import { recordChannels } from '../capture/channels.mjs';
 import { makeFiles } from '../capture/files.mjs';
 import { makeWorkspace, removeWorkspace, startQemu } from '../capture/qemu.mjs';
@@ -24,6 +24,7 @@ QEMU, page by page. Run "npm run build" first.
   --only NAME      only cases whose name has this in it; can be repeated
   --kernel FILE    also cases with a Linux guest: kernel, and an initramfs with /bin/sh and busybox
   --initrd FILE
+  --convert        also load what convert makes of each stream, into a third QEMU
   --keep DIR       keep stream, channels, and the checksums of the memory
   --live MS        how long a guest runs while it is migrated (default: 3000)
   --list           print the cases
@@ -130,6 +131,7 @@ const { values: options } = parseArgs({
     only: { type: 'string', multiple: true },
     kernel: { type: 'string' },
     initrd: { type: 'string' },
+    convert: { type: 'boolean' },
     keep: { type: 'string' },
     live: { type: 'string', default: '3000' },
     list: { type: 'boolean' },
@@ -201,11 +203,60 @@ async function compare(each, guest, root) {
     for (const { qmp } of running) await configure(qmp, each);
     const { stream, channels } = await migrate(each, workspace, source.qmp, destination.qmp);
     const ranges = await saveMemory(destination.qmp, workspace);
-    return await judge(`${guest}-${each.name}-${version}`, stream, channels, ranges, each);
+    const verdict = await judge(`${guest}-${each.name}-${version}`, stream, channels, ranges, each);
+    if (!options.convert) return verdict;
+    /** @type {("plain" | "mapped-ram")[]} */
+    const formats = version >= 900 ? ['plain', 'mapped-ram'] : ['plain'];
+    /** @type {string[]} */
+    const loaded = [];
+    for (const to of formats) {
+      const third = await startQemu(workspace, 'x86_64', destinationArgs, {
+        role: to,
+        timeoutMs: TIMEOUT_MS,
+      });
+      running.push(third);
+      await loadConverted(to, each, { stream, channels }, third.qmp, workspace);
+      loaded.push(compareRanges(to, ranges, await saveMemory(third.qmp, workspace)));
+    }
+    return [verdict, ...loaded].join('; ');
   } finally {
     for (const qemu of running) await qemu.quit();
     removeWorkspace(workspace);
   }
+}
+
+/**
+ * Converts a stream, and loads what was made of it.
+ *
+ * @param {"plain" | "mapped-ram"} to
+ * @param {Case} each
+ * @param {{ stream: string, channels: string[] }} recorded
+ * @param {import("../capture/qmp.mjs").QmpClient} qmp
+ * @param {import("../capture/qemu.mjs").Workspace} workspace
+ */
+async function loadConverted(to, each, { stream, channels }, qmp, workspace) {
+  const vm = await openVm(stream, {
+    ...(channels.length > 0 ? { channel: channels } : {}),
+    memory: nodeMemory(),
+  });
+  await convertFile(vm, join(workspace.outside, `${to}.qevm`), { to }).finally(vm.close);
+  const capabilities = [...(each.shared ? ['x-ignore-shared'] : []), ...(to === 'plain' ? [] : [to])];
+  await configure(qmp, { name: to, capabilities });
+  const uri = to === 'plain' ? 'exec:cat plain.qevm' : `file:${to}.qevm`;
+  await qmp.execute('migrate-incoming', { uri });
+  await waitForStatus(qmp, ['completed']);
+}
+
+/**
+ * @param {string} what
+ * @param {import("./save-memory.mjs").Saved[]} before
+ * @param {import("./save-memory.mjs").Saved[]} after
+ */
+function compareRanges(what, before, after) {
+  const different = before.filter(({ bytes }, i) => !after[i]?.bytes.equals(bytes));
+  if (different.length > 0 || before.length !== after.length)
+    throw new Error(`${what}: other memory in ${different.map(({ region }) => region).join(', ')}`);
+  return `loaded as ${what}, with the same memory`;
 }
 
 /**
