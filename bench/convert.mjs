@@ -37,9 +37,12 @@ for (let round = 0; round <= ROUNDS; round++) {
   }
 }
 rmSync(out, { recursive: true, force: true });
-console.log(`${stream}: ${statSync(stream).size} bytes; ${ROUNDS} rounds, medians`);
+console.log(
+  `${stream}: ${statSync(stream).size} bytes; ${ROUNDS} rounds, medians of wall and CPU time, peak memory`,
+);
 for (const [name, list] of runs) {
   const peak = median(list.map((run) => run.peak ?? 0)).toFixed(0);
-  const wall = median(list.map((run) => run.wall)).toFixed(2);
-  console.log(`${name.padEnd(24)} ${wall.padStart(7)} s ${peak.padStart(5)} MB`);
+  const [wall, cpu] = [median(list.map((run) => run.wall)), median(list.map((run) => run.cpu ?? 0))];
+  const times = [wall, cpu].map((seconds) => `${seconds.toFixed(2).padStart(7)} s`).join('');
+  console.log(`${name.padEnd(24)}${times}${peak.padStart(6)} MB`);
 }

@@ -120,11 +120,7 @@ function refuseUnsound({ stream, diagnostics }: OpenedStream, partial: boolean):
   const end = stream.records.findIndex(({ kind }) => kind === 'eof');
   const records = flattened(stream.records.slice(0, end + 1));
   const isWhole = end >= 0 && !records.some(({ kind }) => kind === 'gap');
-  const serious = found.filter(isSerious);
-  const [first] =
-    isWhole && partial
-      ? serious.filter(({ severity, code }) => severity === 'error' && code === 'missing-pages')
-      : serious;
+  const first = found.find((each) => isSerious(each) && !(isWhole && partial && isOfPages(each)));
   if (first) throw new DecodeError(first);
   if (!isWhole) throw unsupported('it is damaged between its records');
   return found.map(asWarning);
@@ -133,6 +129,12 @@ function refuseUnsound({ stream, diagnostics }: OpenedStream, partial: boolean):
 /** Without pages that postcopy took back, a stream is no better than without those that are damaged. */
 function isSerious({ severity, code }: Diagnostic): boolean {
   return code === 'missing-pages' || (severity === 'error' && code !== 'bad-vmdesc');
+}
+
+/** Is it about pages that can be left out? What is wrong in a channel has no place in the stream. */
+function isOfPages({ severity, code, range }: Diagnostic): boolean {
+  if (code === 'missing-pages') return severity === 'warning';
+  return code === 'bad-ram' || code === 'bad-channel' || (code === 'truncated' && range === undefined);
 }
 
 export function asWarning(diagnostic: Diagnostic): Diagnostic {

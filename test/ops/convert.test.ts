@@ -160,6 +160,15 @@ describe('what cannot be converted is refused, with the place:', () => {
     ]);
   });
 
+  test('another section that is damaged, however partial it may be', async () => {
+    const bytes = readFixture('qemu-10.0-dirty-bitmaps');
+    const { stream } = await open(bytes);
+    const { body } = stream.sections.find(({ idstr }) => idstr === 'dirty-bitmap')!.records[0]!;
+    const damaged = Uint8Array.from(bytes);
+    damaged.fill(0x55, body.start, body.start + 8);
+    await expect(convert(damaged, [], { partial: true })).rejects.toThrow(/section dirty-bitmap/);
+  });
+
   test('a gap between records, however partial it may be', async () => {
     const bytes = readFixture('qemu-7.2-pc-devices');
     const { stream } = await open(bytes);
