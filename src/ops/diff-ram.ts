@@ -1,4 +1,4 @@
-import type { OpenedStream } from '../layout/open.ts';
+import { type OpenedStream, ramBlocksOf } from '../layout/open.ts';
 import { comparePages, type PageHashes, type PagePair } from '../memory/page-hashes.ts';
 import { ramSummaries } from '../ram/iterative.ts';
 import type { RamBlock } from '../ram/ram-block.ts';
@@ -41,15 +41,20 @@ export interface PageRange {
 
 const MAX_RANGES = 10_000;
 
-/** Compares the lists of blocks that `accepts` takes, and pages where there are hashes of them. Undefined without RAM. */
+/**
+ * Compares the lists of blocks that `accepts` takes, of a capture that of its VM, and pages where there are hashes of them.
+ * Undefined without RAM.
+ */
 export function diffRam(
   a: OpenedStream,
   b: OpenedStream,
   pages: { readonly a: PageHashes; readonly b: PageHashes } | undefined,
   accepts: (idstr: string) => boolean = () => true,
 ): RamDiff | undefined {
-  const blocksA = ramSummaries(a.stream.sections)[0]?.blocks.filter(({ idstr }) => accepts(idstr));
-  const blocksB = ramSummaries(b.stream.sections)[0]?.blocks.filter(({ idstr }) => accepts(idstr));
+  const blocksA = ramBlocksOf(a)?.filter(({ idstr }) => accepts(idstr));
+  const blocksB = ramBlocksOf(b)?.filter(({ idstr }) => accepts(idstr));
+  // Of a capture, what a stream says beside names and lengths is not known.
+  const isListed = [a, b].some(({ stream }) => ramSummaries(stream.sections).length === 0);
   if (!blocksA && !blocksB) return undefined;
   const byName = new Map(blocksB?.map((block) => [block.idstr, block]));
   const blocks = (blocksA ?? []).map((block): RamBlockDiff => {
@@ -58,7 +63,8 @@ export function diffRam(
     byName.delete(idstr);
     if (!other) return { idstr, kind: 'removed', a: blockOf(block) };
     const compared = pages && diffPages(block, pages.a, other, pages.b);
-    const isSame = sameBlock(block, other) && (compared?.ranges.length ?? 0) === 0;
+    const isAlike = isListed ? block.length === other.length : sameBlock(block, other);
+    const isSame = isAlike && (compared?.ranges.length ?? 0) === 0;
     const sides = { a: blockOf(block), b: blockOf(other) };
     return { idstr, kind: isSame ? 'same' : 'changed', ...sides, ...(compared ? { pages: compared } : {}) };
   });

@@ -66,7 +66,10 @@ describe('a VM', () => {
     expect(await status(machine)).toBe('paused');
     const stream = await machine.migrate();
     const { stdout } = await vmwalk(['diff', '--json', paused, stream]);
-    const other: string[] = JSON.parse(stdout).sections.map(({ section }: { section: string }) => section);
+    const { sections, ram } = JSON.parse(stdout);
+    const other: string[] = sections.map(({ section }: { section: string }) => section);
+    expect(ram.blocks.length).toBeGreaterThan(3);
+    expect(ram.same).toBe(true);
     expect(other.filter((section) => !MOVING.includes(section)).sort()).toEqual(['configuration', 'ram']);
     // With the disk, which a migration gives away.
     await machine.qmp.execute('cont');
