@@ -54,6 +54,7 @@ export {
   type NamedDestination,
 } from './check/preflight.ts';
 export * from './check/profile.ts';
+export { type RedactedCapture, redactCapture } from './check/redact.ts';
 export {
   type LoadRefusal,
   type Roundtrip,

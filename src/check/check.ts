@@ -11,6 +11,7 @@ import { checkDirtyBitmaps } from './dirty-bitmaps.ts';
 import { type CheckReport, type Finding, report } from './finding.ts';
 import { checkFooters } from './footers.ts';
 import { checkRam } from './ram.ts';
+import { withoutRedacted } from './redacted.ts';
 import { checkSection, checkSectionByTables, placeOf, unknownSectionWords } from './section.ts';
 import { isOlder } from './version.ts';
 import { checkVirtqueues } from './virtqueues.ts';
@@ -31,7 +32,8 @@ export async function checkStream(opened: OpenedStream, destination: Destination
   for (const section of sections) findings.push(...(await checkOneSection(opened, section, destination)));
   findings.push(...(await checkVirtqueues(opened, sections, destination)));
   if (destination.own) findings.push(...missingSections(opened, destination));
-  return report(opened.source.name, findings, doubt(destination, findings));
+  const known = withoutRedacted(opened, sections, findings);
+  return report(opened.source.name, known, doubt(destination, known));
 }
 
 async function checkOneSection(

@@ -1,5 +1,5 @@
 import { childNamed, childrenOf, integerOf } from '../layout/children.ts';
-import type { StructNode } from '../layout/node.ts';
+import type { LayoutNode, StructNode } from '../layout/node.ts';
 import { type ArmRegister, armRegister, armRegisterName, qemuRegisterNumber } from './arm-registers.ts';
 import type { Destination } from './destination.ts';
 import type { Finding } from './finding.ts';
@@ -112,6 +112,13 @@ function missingConstants(
       fix: `${SAME_CPU}, and the same version of QEMU: no machine type keeps them`,
     },
   ];
+}
+
+/** Where the system registers are that identify the CPU: they are compared with the destination's. */
+export function identifyingValues(root: StructNode): LayoutNode[] {
+  const indexes = integers(root, INDEXES) ?? [];
+  const values = [...childrenOf(childNamed(root, VALUES))];
+  return indexes.flatMap((index, i) => (isIdentification(index) ? (values[i] ?? []) : []));
 }
 
 function countText({ length }: readonly bigint[]): string {

@@ -19,9 +19,9 @@ const SPLITS_POWER9 = [10, 0] as const;
  */
 export function checkPpcCpu({ section, root, own, destination }: SectionValues): Finding[] {
   if (section.idstr !== 'cpu') return [];
-  const at = childNamed(childNamed(root, REGISTERS), SPR_PVR);
+  const at = processorVersionOf(root);
   const value = version(at);
-  const local = version(childNamed(childNamed(own, REGISTERS), SPR_PVR));
+  const local = version(processorVersionOf(own));
   if (!at || value === undefined || local === undefined || value === local) return [];
   if (root.children.some(({ name }) => name === 'cpu/compat')) return [];
   const isSameFamily = (value & BASE) === (local & BASE) && (value & MAJOR) === (local & MAJOR);
@@ -43,6 +43,11 @@ export function checkPpcCpu({ section, root, own, destination }: SectionValues):
       fix: 'the same -cpu model, with its version (power9_v2.0), at both sides',
     },
   ];
+}
+
+/** Where the processor version is. */
+export function processorVersionOf(root: LayoutNode): LayoutNode | undefined {
+  return childNamed(childNamed(root, REGISTERS), SPR_PVR);
 }
 
 /** The low 32 bits, which are the processor version. */

@@ -24,6 +24,7 @@ const MAX_DEPTH = MAX_SCHEMA_DEPTH + 1;
 const MAX_DEVICES = 100_000;
 const MAX_PROPERTIES = 10_000;
 const MAX_ROWS = 10_000;
+const MAX_RANGES = 1_000_000;
 
 /** What is known of a VM: docs/profile.md has it member by member. */
 export interface Profile {
@@ -59,6 +60,8 @@ export interface Profile {
   readonly schema: QemuSchema | undefined;
   /** The VM's own migration stream, without pages of RAM; of a capture what `xen-save-devices-state` writes. */
   readonly stream: Uint8Array;
+  /** Of a redacted capture: where its stream has zeros in place of what it had, in order, half open. */
+  readonly redacted?: { readonly ranges: readonly (readonly [start: number, end: number])[] };
 }
 
 /** Lengths in bytes. */
@@ -188,7 +191,20 @@ function readProfile(json: CheckedObject, name: string): Profile {
     devices: asList(json['devices'], 'devices', MAX_DEVICES, readDevice),
     schema: json['schema'] === undefined ? undefined : schemaOfJson(json['schema'], `${name} schema`),
     stream: bytes,
+    ...(json['redacted'] === undefined ? {} : { redacted: readRedacted(json['redacted'], bytes.byteLength) }),
   };
+}
+
+function readRedacted(value: unknown, size: number): NonNullable<Profile['redacted']> {
+  const path = 'redacted.ranges';
+  let last = 0;
+  const ranges = asList(asObject(value, 'redacted')['ranges'], path, MAX_RANGES, (element, at) => {
+    const [from, to] = asArray(element, at);
+    const start = asInteger(from, last, size, `${at}[0]`);
+    last = asInteger(to, start, size, `${at}[1]`);
+    return [start, last] as const;
+  });
+  return { ranges };
 }
 
 function readRamBlock(value: unknown, path: string): ProfileRamBlock {

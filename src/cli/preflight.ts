@@ -3,12 +3,9 @@ import { basename, join } from 'node:path';
 import { Command, Option } from '@commander-js/extra-typings';
 import { appendTo } from '../bytes/append-to.ts';
 import { DecodeError } from '../bytes/diagnostic.ts';
-import { memorySource } from '../bytes/source.ts';
-import { knowledgeOfCapture } from '../check/capture.ts';
 import type { CheckReport } from '../check/finding.ts';
 import { markKnown, serializeKnown } from '../check/known-blockers.ts';
 import { bestFirst, checkDestinations, toDestination } from '../check/preflight.ts';
-import type { Profile } from '../check/profile.ts';
 import { readKnownBlockers } from '../node/baseline-file.ts';
 import { activeDomains } from '../node/libvirt-domains.ts';
 import { nodeMemory } from '../node/node-memory.ts';
@@ -16,13 +13,12 @@ import { type OpenedDestination, openDestination } from '../node/open-destinatio
 import type { RunningVmAddress } from '../node/open-running.ts';
 import { writeOutput } from '../node/output.ts';
 import { packageVersion } from '../node/package-version.ts';
-import { packagedSchemas } from '../node/packaged-schemas.ts';
+import { openCapture } from '../node/redact-profile.ts';
 import { takeCapture } from '../node/take-capture.ts';
 import { checkGithub, checkGitlab } from '../render/check-annotations.ts';
 import { checkJunit } from '../render/check-junit.ts';
 import { checkSarif } from '../render/check-sarif.ts';
 import { preflightText } from '../render/preflight-text.ts';
-import { openVm, type Vm } from '../vm/vm.ts';
 import { checkStatus } from './check-status.ts';
 import { withVm } from './input.ts';
 import { collect, jsonOption, spoolOption } from './options.ts';
@@ -111,7 +107,7 @@ Examples:
             { force, audit, onWarning: (message) => say(message, 'warning') },
           ).catch(adviseForce);
           if (!captured) throw new Error(`${name}: it was not captured`);
-          return checkDestinations(await vmOfCapture(captured.profile, name), destinations);
+          return checkDestinations(await openCapture(captured.profile, name), destinations);
         });
       try {
         for (const [i, profile] of profiles.entries()) {
@@ -152,11 +148,6 @@ function profilesOf(folder: string | undefined): string[] {
 function namesOf(files: readonly string[]): readonly string[] {
   const short = files.map((file) => basename(file, PROFILE_NAME));
   return new Set(short).size === files.length ? short : files;
-}
-
-function vmOfCapture(profile: Profile, name: string): Promise<Vm> {
-  const source = memorySource(profile.stream, name);
-  return openVm(source, { schemas: packagedSchemas, ...knowledgeOfCapture(profile) });
 }
 
 function bestOfEach(reports: readonly CheckReport[]): CheckReport[] {

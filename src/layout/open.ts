@@ -56,6 +56,8 @@ export interface Sender {
   /** What a migration would send, as it was set up then. */
   readonly configuration: Configuration;
   readonly ramBlocks: readonly RamBlock[];
+  /** Where the stream has zeros in place of what it had, in order; undefined where nothing was taken out. */
+  readonly redacted?: readonly Range[];
 }
 
 /** A stream, framed, and what its bytes may mean. */

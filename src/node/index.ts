@@ -53,6 +53,7 @@ export { drawingPng } from './png.ts';
 export { compressProfile, openProfile, writeProfileFile } from './profile-file.ts';
 export { findQemuModules } from './qemu-modules.ts';
 export { writeRamMap } from './ram-map-file.ts';
+export { openCapture, redactProfile } from './redact-profile.ts';
 export { type RoundtripOptions, roundtrip } from './roundtrip.ts';
 export type { RunningProcess, RunningVm, SavedDevices, SaveOptions } from './running-vm.ts';
 export type { MigrationProgress } from './save-state.ts';

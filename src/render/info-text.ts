@@ -1,5 +1,5 @@
 import { formatDiagnostic, printable, type Severity } from '../bytes/diagnostic.ts';
-import { hexOffset } from '../bytes/range.ts';
+import { hexOffset, totalLength } from '../bytes/range.ts';
 import { uuidText } from '../bytes/uuid.ts';
 import type { ContainerLayer } from '../containers/open.ts';
 import type { SchemaInfo, SectionInfo, Share, StreamInfo } from '../ops/info.ts';
@@ -66,6 +66,8 @@ function facts(info: StreamInfo): [string, string][] {
   if (sender) {
     const bytes = sender.ramBlocks.reduce((sum, { length }) => sum + length, 0);
     rows.push(['ram', `not captured: ${sender.ramBlocks.length} blocks, ${formatSize(bytes)}`]);
+    if (sender.redacted)
+      rows.push(['redacted', `${formatSize(totalLength(sender.redacted))}, which are zeros`]);
   }
   if (configuration?.capabilities) {
     const names = configuration.capabilities.map(printable).join(', ');
