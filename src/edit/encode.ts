@@ -15,13 +15,14 @@ import { type EditedNode, kept, nodePieces, shapeOf } from './edited-node.ts';
 import { deviceStream, NO_EDITS } from './edited-stream.ts';
 import { leafBytes, type WrittenValue } from './leaf-value.ts';
 import { commandName, manifestRecords, type NamedRecord } from './manifest-records.ts';
-import type {
-  DecodedLeaf,
-  DecodedNode,
-  DecodedSection,
-  DecodedStruct,
-  Manifest,
-  ManifestRecord,
+import {
+  type DecodedLeaf,
+  type DecodedNode,
+  type DecodedSection,
+  type DecodedStruct,
+  type Manifest,
+  type ManifestRecord,
+  placeInJson,
 } from './read-decoded.ts';
 import { placeText } from './reading.ts';
 
@@ -58,11 +59,15 @@ class BaseLeaves {
  * nothing, and for the bytes of a custom info that were changed while its fields were not.
  */
 export async function encodeSection(
-  { section, instanceId, root }: DecodedSection,
+  { section, instanceId, root, where }: DecodedSection,
   base: { readonly source: FinishedSource; readonly layout: Layout } | undefined,
 ): Promise<EditedNode> {
   const leaves = base && new BaseLeaves(base.source, base.layout.root);
   const place = (path: readonly PathComponent[]) => placeText({ section, instanceId }, path);
+  const problem = async (node: DecodedNode, message: string): Promise<DecodeError> => {
+    const at = where && placeInJson(root, node);
+    return badArgument(at ? `${await where(at)}: ${message}` : message);
+  };
   const encode = async (node: DecodedNode, path: readonly PathComponent[]): Promise<EditedNode> => {
     if (!('children' in node)) return encodeLeaf(node, path);
     const children: EditedNode[] = [];
@@ -82,19 +87,24 @@ export async function encodeSection(
     const own = leaves?.take(path, ['leaf', 'gap']);
     if (value === null) {
       if (own) return kept(own);
-      throw badArgument(`${place(path)} is null: its bytes are not known without the stream that it is of`);
+      throw await problem(
+        node,
+        `${place(path)} is null: its bytes are not known without the stream that it is of`,
+      );
     }
     try {
       const bytes = leafBytes(type, value);
       if (own && own.type === type && isValue(own, bytes)) return kept(own);
       return { kind, name, type, bytes: node.bytes === undefined ? bytes : usual(node, node.bytes, bytes) };
     } catch (error) {
-      throw error instanceof DecodeError ? badArgument(`${place(path)}: ${error.diagnostic.message}`) : error;
+      throw error instanceof DecodeError
+        ? await problem(node, `${place(path)}: ${error.diagnostic.message}`)
+        : error;
     }
   };
   /** The bytes of an info are those of its fields; those of the base may stand there while its fields are changed. */
   const checkValue = async (
-    { type }: DecodedStruct,
+    node: DecodedStruct,
     value: string,
     made: EditedNode,
     path: readonly PathComponent[],
@@ -103,8 +113,9 @@ export async function encodeSection(
     const given = leafBytes('buffer', value);
     const written = base ? await bytesOf(base.source, made) : joinedBytes(made);
     if (isEqual(given, written) || (own && leaves && isEqual(given, await leaves.bytes(own)))) return;
-    throw badArgument(
-      `${place(path)}: the bytes of this ${printable(type)} were changed, its fields were not: they are what is written`,
+    throw await problem(
+      node,
+      `${place(path)}: the bytes of this ${printable(node.type)} were changed, its fields were not: they are what is written`,
     );
   };
   return encode(root, []);

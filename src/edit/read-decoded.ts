@@ -42,6 +42,8 @@ export interface DecodedArray {
   readonly length: number;
   readonly described: ArrayNode['described'];
   readonly children: readonly DecodedNode[];
+  /** Integers beside each other. */
+  readonly hasValues?: boolean;
 }
 
 /** A section, by its identity, and what is in it. */
@@ -51,6 +53,21 @@ export interface DecodedSection {
   /** Id of the section in its stream, where that is known. */
   readonly id?: number;
   readonly root: DecodedStruct;
+  /** The file and the line of a place in its JSON, for a message. */
+  readonly where?: (path: readonly (string | number)[]) => Promise<string>;
+}
+
+/** Where a node stands in the JSON of its section; undefined for one that is not in it. */
+export function placeInJson(root: DecodedNode, node: DecodedNode): (string | number)[] | undefined {
+  if (root === node) return [];
+  if (!('children' in root)) return undefined;
+  for (const [i, child] of root.children.entries()) {
+    const below = placeInJson(child, node);
+    if (!below) continue;
+    if (root.kind === 'struct') return ['fields', i, ...below];
+    return [root.hasValues ? 'values' : 'elements', i, ...below];
+  }
+  return undefined;
 }
 
 /** Levels of a file: two for each of the tree, which no walk makes deeper than 128. */
@@ -60,8 +77,7 @@ const MAX_NAME = 4096;
 const DESCRIBED = ['first', 'each', 'pointers', 'markers'] as const;
 
 /**
- * Reads what `decodedSectionJson` wrote, and what was done to it since. `where` says of a place in the text how a message
- * names it. Throws DecodeError `bad-argument`.
+ * Reads what `decodedSectionJson` wrote, and what was done to it since. Throws DecodeError `bad-argument`.
  */
 export function parseDecodedSection(text: string, file: string): DecodedSection {
   return parseFile(text, file, (value) => {
@@ -164,6 +180,7 @@ function array(object: CheckedObject, name: PathComponent, type: string, path: s
       return how;
     }),
     children,
+    hasValues: elements === undefined,
   };
 }
 

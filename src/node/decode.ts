@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { badArgument, type Diagnostic, printable } from '../bytes/diagnostic.ts';
 import { DiagnosticList } from '../bytes/diagnostic-list.ts';
@@ -19,6 +20,7 @@ import { decodedSectionJson } from '../render/decoded-json.ts';
 import { toJson } from '../render/json.ts';
 import type { StreamRecord } from '../stream/records.ts';
 import { FileNames } from './file-names.ts';
+import { lineOfJson, withLine } from './json-line.ts';
 import { OutputFolder } from './output.ts';
 import { readRanges } from './read-ranges.ts';
 import { readTextFile } from './schema-file.ts';
@@ -145,11 +147,27 @@ export interface DecodedFolder {
 
 /** Opens a folder that `decodeStream` has filled. Throws DecodeError `io` or `bad-argument`. */
 export async function openDecoded(folder: string): Promise<DecodedFolder> {
-  const text = (file: string) => readTextFile(join(folder, file));
-  const manifest = parseManifest(await text(MANIFEST), join(folder, MANIFEST));
+  const parse = async <T>(name: string, read: (text: string, path: string) => T) => {
+    const path = join(folder, name);
+    // A link leads out of the folder, and a pipe to nowhere.
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    if (found && !found.isFile()) throw badArgument(`${printable(path)} is no regular file`);
+    const text = await readTextFile(path);
+    try {
+      return { read: read(text, path), text, path };
+    } catch (error) {
+      throw await withLine(error, text);
+    }
+  };
+  const { read: manifest } = await parse(MANIFEST, parseManifest);
   return {
     manifest,
-    read: async (file) => parseDecodedSection(await text(file), join(folder, file)),
+    read: async (name) => {
+      const { read, text, path } = await parse(name, parseDecodedSection);
+      const where = async (at: readonly (string | number)[]): Promise<string> =>
+        `${path}: line ${await lineOfJson(text, [...at])}`;
+      return { ...read, where };
+    },
   };
 }
 
