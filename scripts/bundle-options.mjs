@@ -60,6 +60,8 @@ export const bundleOptions = {
   supported: { 'dynamic-import': false },
   // With a WebAssembly file of its own.
   external: ['iced-x86'],
+  // Its other form asks for its parts at run time.
+  alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
   // Names stay, for reports of errors.
   minifyWhitespace: true,
   minifySyntax: true,

@@ -33,8 +33,6 @@ export async function withLine(error: unknown, text: string): Promise<unknown> {
   const components = path && [...path.matchAll(COMPONENT)].map(([, name, index]) => name ?? Number(index));
   const line = await lineOfJson(text, components || undefined);
   if (line === undefined) return error;
-  return new DecodeError(
-    { ...diagnostic, message: `line ${line}: ${diagnostic.message}` },
-    { cause, source },
-  );
+  const message = `line ${line}: ${diagnostic.message}`;
+  return new DecodeError({ ...diagnostic, message }, { cause, ...(source === undefined ? {} : { source }) });
 }
