@@ -79,11 +79,11 @@ them, bytes in hex digits or as 52:54:00:12:34:56, or @FILE for the bytes of a f
 Exit status: 0 written, 1 refused without --force, 2 wrong input or I/O.
 
 Examples:
-  vmwalk edit vm.qevm --set 'cpu@0/env.eip=0xfff0' -o new.qevm
+  vmwalk edit vm.qevm --set 'cpu@0/env.eip=0xfff0' -o set.qevm
   vmwalk edit vm.qevm --set 'virtio-net/**/mac=52:54:00:12:34:56' --dry-run
-  vmwalk edit vm.qevm --drop 'virtio-net/**/virtio/64bit_features' -o new.qevm
-  vmwalk edit vm.qevm --copy mc146818rtc --from other.qevm -o new.qevm
-  vmwalk edit vm.qevm --machine-type pc-q35-7.2 --vmdesc drop -o new.qevm`,
+  vmwalk edit vm.qevm --drop 'virtio-net/**/virtio/64bit_features' -o dropped.qevm
+  vmwalk edit here.qevm --copy mc146818rtc --from there.profile -o copied.qevm
+  vmwalk edit vm.qevm --machine-type pc-q35-7.2 --vmdesc drop -o older.qevm`,
   )
   .action(async (file, options, command) => {
     const {

@@ -32,9 +32,9 @@ xen-save-devices-state writes one. "meaning" is for reading only.
 Exit status: 0 written, 1 refused without --force, 2 wrong input or I/O.
 
 Examples:
-  vmwalk encode vm --base vm.qevm -o new.qevm
+  vmwalk decode vm.qevm -o vm && vmwalk encode vm --base vm.qevm -o new.qevm
   vmwalk encode vm -o devices.qevm
-  vmwalk dump --ndjson vm.qevm | sed 's/old/new/' | vmwalk encode - --base vm.qevm -o new.qevm`,
+  vmwalk dump --ndjson vm.qevm | sed 's/"value":"65520"/"value":"4660"/' | vmwalk encode - --base vm.qevm -o lines.qevm`,
   )
   .action(async (decoded, options, command) => {
     const { base, output, vmdesc, force, dryRun, fullScan, ...knowledge } = options;

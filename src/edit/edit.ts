@@ -484,7 +484,7 @@ class EditPlanner {
         matches.push({ target, node, path: [...path] });
       }
     }
-    if (matches.length === 0) throw badArgument(`'${printable(selector)}' matches nothing in the stream`);
+    if (matches.length === 0) throw badArgument(`nothing matches '${printable(selector)}'`);
     return matches;
   }
 

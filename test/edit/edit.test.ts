@@ -63,7 +63,7 @@ describe('a value that is set', () => {
     ['cpu@0/env.eip', '-1', /0 to 18446744073709551615 are possible/],
     ['cpu@0/env.eip', 'x', /'x' is no value of type uint64/],
     ['cpu@0/env.regs', '1', /is an array: a value is set in one of its fields/],
-    ['nothing/at_all', '1', /matches nothing/],
+    ['nothing/at_all', '1', /nothing matches 'nothing/],
   ])('%s=%s is refused', async (selector, value, message) => {
     const vm = await open(PC);
     await expect(planEdits(vm, [set(selector, value)])).rejects.toThrow(message);
