@@ -1,4 +1,5 @@
 import { badArgument, DecodeError, type PathComponent, printable } from '../bytes/diagnostic.ts';
+import { equalBytes } from '../bytes/equal-bytes.ts';
 import { type FinishedSource, readExactly } from '../bytes/source.ts';
 import { splicedSource } from '../bytes/splice.ts';
 import { walk } from '../layout/children.ts';
@@ -112,7 +113,7 @@ export async function encodeSection(
     const own = leaves?.take(path, ['struct']);
     const given = leafBytes('buffer', value);
     const written = base ? await bytesOf(base.source, made) : joinedBytes(made);
-    if (isEqual(given, written) || (own && leaves && isEqual(given, await leaves.bytes(own)))) return;
+    if (equalBytes(given, written) || (own && leaves && equalBytes(given, await leaves.bytes(own)))) return;
     throw await problem(
       node,
       `${place(path)}: the bytes of this ${printable(node.type)} were changed, its fields were not: they are what is written`,
@@ -145,17 +146,13 @@ function lengthOf(children: readonly EditedNode[], length: number): number {
   return children.length > 0 ? names.size : length;
 }
 
-function isEqual(a: Uint8Array, b: Uint8Array): boolean {
-  return a.byteLength === b.byteLength && a.every((byte, i) => byte === b[i]);
-}
-
 /** Is it what the leaf holds? */
 function isValue(node: LayoutNode, bytes: Uint8Array): boolean {
   if (node.kind !== 'leaf' && node.kind !== 'gap') return false;
   const { value, type } = node;
   if (value === null || value === undefined) return false;
-  if (value instanceof Uint8Array) return isEqual(value, bytes);
-  return isEqual(leafBytes(type, writtenValueOf(value)), bytes);
+  if (value instanceof Uint8Array) return equalBytes(value, bytes);
+  return equalBytes(leafBytes(type, writtenValueOf(value)), bytes);
 }
 
 function writtenValueOf(value: Exclude<LeafValue, Uint8Array | null>): Exclude<WrittenValue, null> {
@@ -201,7 +198,7 @@ export async function planEncode(
     const before = await readExactly(opened.source, record.body.start, record.body.end - record.body.start);
     const after = await bytesOf(opened.source, edited);
     layouts.set(record, layout);
-    if (!isEqual(before, after)) bodies.set(record, edited);
+    if (!equalBytes(before, after)) bodies.set(record, edited);
   }
   return { edits: { ...NO_EDITS, bodies }, layouts, patched: opened, followed: [] };
 }

@@ -1,21 +1,14 @@
-import {
-  closeSync,
-  fstatSync,
-  fsyncSync,
-  openSync,
-  readdirSync,
-  readSync,
-  realpathSync,
-  statSync,
-} from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, openSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { badArgument, editRefused, printable } from '../bytes/diagnostic.ts';
+import { equalBytes } from '../bytes/equal-bytes.ts';
 import { type FinishedSource, locate, readExactly } from '../bytes/source.ts';
 import { type Patch, withPatches } from '../edit/edited-stream.ts';
 import { parseFile } from '../edit/read-decoded.ts';
 import { hexBytes } from '../render/value.ts';
 import { asArray, asInteger, asObject, asText, JsonProblem } from '../schema/checked-json.ts';
 import { writeFully, writeOutput } from './output.ts';
+import { readFully } from './read-fully.ts';
 import { readTextFile } from './schema-file.ts';
 import { failureReason, isSystemError } from './system-error.ts';
 
@@ -84,7 +77,7 @@ export async function revertInPlace(path: string, undo: string): Promise<void> {
     if (file.size !== size)
       throw badArgument(`${printable(path)} is not the file of ${printable(undo)}: its size is another`);
     for (const { offset, before, after } of changes) {
-      const now = readAt(file.fd, offset, before.byteLength);
+      const now = readFully(file.fd, offset, before.byteLength);
       // A change that was broken off is there in part.
       const isKnown = now.every((byte, i) => byte === before[i] || byte === after[i]);
       if (now.byteLength !== before.byteLength || !isKnown)
@@ -168,21 +161,9 @@ function processWith(dev: number, ino: number): number | undefined {
   return undefined;
 }
 
-function readAt(fd: number, offset: number, length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  let done = 0;
-  while (done < length) {
-    const read = readSync(fd, bytes, done, length - done, offset + done);
-    if (read === 0) break;
-    done += read;
-  }
-  return bytes.subarray(0, done);
-}
-
 function checkBytes(fd: number, offset: number, wanted: Uint8Array, path: string): void {
-  const now = readAt(fd, offset, wanted.byteLength);
-  if (now.byteLength !== wanted.byteLength || now.some((byte, i) => byte !== wanted[i]))
-    throw editRefused(`${printable(path)} was changed while it was read`);
+  const now = readFully(fd, offset, wanted.byteLength);
+  if (!equalBytes(now, wanted)) throw editRefused(`${printable(path)} was changed while it was read`);
 }
 
 function syncPath(path: string): void {

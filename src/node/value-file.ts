@@ -1,5 +1,6 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { badArgument, printable } from '../bytes/diagnostic.ts';
+import { readFully } from './read-fully.ts';
 import { failureReason, isSystemError } from './system-error.ts';
 
 /** Bytes of a value: no section has more. */
@@ -17,14 +18,7 @@ export function readValueFile(path: string): Uint8Array {
       if (!stats.isFile()) throw badArgument(`${printable(path)} is no regular file`);
       if (stats.size > MAX_VALUE)
         throw badArgument(`${printable(path)} has ${stats.size} bytes, more than any field`);
-      const bytes = new Uint8Array(stats.size);
-      let done = 0;
-      while (done < bytes.byteLength) {
-        const read = readSync(fd, bytes, done, bytes.byteLength - done, null);
-        if (read === 0) break;
-        done += read;
-      }
-      return bytes.subarray(0, done);
+      return readFully(fd, 0, stats.size);
     } finally {
       closeSync(fd);
     }

@@ -1,4 +1,5 @@
 import { formatDiagnostic } from '../bytes/diagnostic.ts';
+import { equalBytes } from '../bytes/equal-bytes.ts';
 import { printable } from '../bytes/printable.ts';
 import { rangeLength } from '../bytes/range.ts';
 import { readExactly } from '../bytes/source.ts';
@@ -58,7 +59,7 @@ async function isSame(
       await readExactly(from.source, a.body.start + done, size),
       await readExactly(to.source, b.body.start + done, size),
     ];
-    if (!x.every((byte, i) => byte === y[i])) return false;
+    if (!equalBytes(x, y)) return false;
   }
   return true;
 }

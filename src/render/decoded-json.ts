@@ -1,3 +1,4 @@
+import { equalBytes } from '../bytes/equal-bytes.ts';
 import { viewOf } from '../bytes/view.ts';
 import { leafBytes } from '../edit/leaf-value.ts';
 import { childrenOf, isUniform } from '../layout/children.ts';
@@ -75,9 +76,7 @@ function unusualBytes(
   if (value === null || value instanceof Uint8Array || typeof value === 'bigint') return undefined;
   if (typeof value === 'number' && scalarTypes.has(type)) return undefined;
   const bytes = bytesOf({ type, value, ...place });
-  const usual = leafBytes(type, value);
-  const isUsual = usual.byteLength === bytes.byteLength && usual.every((byte, i) => byte === bytes[i]);
-  return isUsual ? undefined : bytes;
+  return equalBytes(leafBytes(type, value), bytes) ? undefined : bytes;
 }
 
 function* arrayJson(
