@@ -21,7 +21,9 @@ export class Nearest {
     const near = name.toLowerCase();
     // Who knows a part of the name is near, too.
     const isPart = this.#wanted.length > 2 && (near.includes(this.#wanted) || this.#wanted.includes(near));
-    const distance = isPart ? 1 : leven(this.#wanted, near, { maxDistance: this.#farthest + 1 });
+    const distance = isPart
+      ? Number(near !== this.#wanted)
+      : leven(this.#wanted, near, { maxDistance: this.#farthest + 1 });
     if (distance > this.#farthest) return;
     this.#found.set(name, distance);
     if (this.#found.size > MAX_SUGGESTED) {
