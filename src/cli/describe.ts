@@ -2,7 +2,7 @@ import { Command } from '@commander-js/extra-typings';
 import { applyEdits } from '../edit/apply-edits.ts';
 import { planEdits } from '../edit/edit.ts';
 import { checkOutput } from '../node/output.ts';
-import { writeSource } from '../node/write-source.ts';
+import { writeEdited } from '../node/write-edited.ts';
 import { describe } from '../ops/describe.ts';
 import type { JsonObject } from '../schema/vmdesc.ts';
 import type { Vm } from '../vm/vm.ts';
@@ -64,8 +64,7 @@ Examples:
 /** A copy that has the description is a stream that was edited. */
 async function write(vm: Vm, vmdesc: JsonObject, target: string | undefined): Promise<void> {
   if (target !== undefined) {
-    const { source } = await applyEdits(vm, await planEdits(vm, []), { vmdesc: 'rebuild' });
-    await writeSource(target, source);
+    await writeEdited(target, vm, await applyEdits(vm, await planEdits(vm, []), { vmdesc: 'rebuild' }));
     return;
   }
   const output = new Output();

@@ -2,8 +2,7 @@ import { Option } from '@commander-js/extra-typings';
 import { applyEdits, type EditedStream } from '../edit/apply-edits.ts';
 import type { EditPlan } from '../edit/edit.ts';
 import { VMDESC_MODES, type VmdescMode } from '../edit/edited-stream.ts';
-import { openEdited } from '../node/write-edited.ts';
-import { writeSource } from '../node/write-source.ts';
+import { openEdited, writeEdited } from '../node/write-edited.ts';
 import { diffStreams } from '../ops/diff.ts';
 import { diffText } from '../render/diff-text.ts';
 import { formatSize } from '../render/size.ts';
@@ -30,15 +29,15 @@ export interface WriteOptions {
   readonly vmdesc: VmdescMode | undefined;
   readonly force: true | undefined;
   readonly dryRun: true | undefined;
-  /** The file that the stream fills from its start to its end, where it does. */
-  readonly model: string | undefined;
+  /** The file that the VM was opened of, where it is one, from its start on. */
+  readonly file: string | undefined;
 }
 
 /** Writes the stream that a plan makes, once it was opened again, or shows what is other in it. */
 export async function writePlan(
   vm: Vm,
   plan: EditPlan,
-  { output, vmdesc, force, dryRun, model }: WriteOptions,
+  { output, vmdesc, force, dryRun, file }: WriteOptions,
   openOptions: VmOptions,
 ): Promise<EditedStream> {
   for (const place of plan.followed) say(`${place} follows`);
@@ -49,15 +48,10 @@ export async function writePlan(
     return edited;
   }
   if (output !== undefined) {
-    const size = await writeSource(output, edited.source, model);
+    const size = await writeEdited(output, vm, edited, file === '-' ? undefined : file);
     say(`${output}: ${formatSize(size)}`);
   }
   return edited;
-}
-
-/** The file of a stream that is in no container. */
-export function wholeFile({ containers }: Vm, file: string): string | undefined {
-  return containers.length === 0 && file !== '-' ? file : undefined;
 }
 
 async function showChanges(before: Vm, after: Vm): Promise<void> {

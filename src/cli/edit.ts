@@ -7,7 +7,7 @@ import { splitSelector } from '../node/open-input.ts';
 import { openVm } from '../node/open-vm.ts';
 import { checkOutput } from '../node/output.ts';
 import { readValueFile } from '../node/value-file.ts';
-import { dryRunOption, forceEditOption, vmdescOption, wholeFile, writePlan } from './edit-options.ts';
+import { dryRunOption, forceEditOption, vmdescOption, writePlan } from './edit-options.ts';
 import { withVm } from './input.ts';
 import {
   collect,
@@ -134,11 +134,10 @@ Examples:
         file,
         async (vm) => {
           const plan = await planEdits(vm, edits, { force });
-          const model = offset ? undefined : wholeFile(vm, file);
           const { patches } = await writePlan(
             vm,
             plan,
-            { output, vmdesc, force, dryRun, model },
+            { output, vmdesc, force, dryRun, file: offset ? undefined : file },
             openOptions,
           );
           if (!inPlace) return;

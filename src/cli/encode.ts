@@ -6,7 +6,7 @@ import { checkBase, openDecoded } from '../node/decode.ts';
 import { checkOutput, writeOutput } from '../node/output.ts';
 import { readLines } from '../node/read-lines.ts';
 import { formatSize } from '../render/size.ts';
-import { dryRunOption, forceEditOption, vmdescOption, wholeFile, writePlan } from './edit-options.ts';
+import { dryRunOption, forceEditOption, vmdescOption, writePlan } from './edit-options.ts';
 import { withVm } from './input.ts';
 import { fullScanOption, noBlobOption, openKnowledge, qemuOption, schemaOption, skipRam } from './options.ts';
 import { say } from './output.ts';
@@ -59,8 +59,7 @@ Examples:
         const plan = folder
           ? await planManifest(vm, folder.manifest, folder.read)
           : await planEncode(vm, parseDecodedLines(readLines(decoded), decoded));
-        const model = wholeFile(vm, base);
-        await writePlan(vm, plan, { output, vmdesc, force, dryRun, model }, openOptions);
+        await writePlan(vm, plan, { output, vmdesc, force, dryRun, file: base }, openOptions);
       },
       openOptions,
     );

@@ -15,6 +15,8 @@ export interface ContainerLayer {
   readonly cookie: string | undefined;
   readonly capture: string | undefined;
   readonly details: Readonly<Record<string, string | number | boolean>>;
+  /** The container itself: what it was taken out of is in front of it. */
+  readonly source: FinishedSource;
 }
 
 /** A stream taken out of the containers that it was in. */
@@ -73,10 +75,10 @@ export async function unwrap(
       const content = await container.open(source, { selector, environment });
       if ('close' in content.source) owned.push(content.source);
       if (container.holdsSeveral) selector = undefined;
-      source = content.source;
       diagnostics.push(...content.diagnostics);
       const { xml, cookie, capture, details = {} } = content;
-      const layer = { kind: container.kind, xml, cookie, capture, details };
+      const layer = { kind: container.kind, xml, cookie, capture, details, source };
+      source = content.source;
       layers.push(layer);
       if (options.isEnough?.(layer)) return { source, layers, diagnostics, close };
     }

@@ -1,5 +1,6 @@
 import { encodeText } from '../bytes/byte-writer.ts';
-import { badArgument, DecodeError, printable, problemIn } from '../bytes/diagnostic.ts';
+import { badArgument, DecodeError, editRefused, printable, problemIn } from '../bytes/diagnostic.ts';
+import { equalBytes } from '../bytes/equal-bytes.ts';
 import { type FinishedSource, memorySource, readExactly } from '../bytes/source.ts';
 import { splicedSource } from '../bytes/splice.ts';
 import { Window } from '../bytes/window.ts';
@@ -59,11 +60,32 @@ export async function applyEdits(
   const hasVmdesc = opened.stream.vmdescription !== undefined;
   if (mode === 'rebuild') {
     const described = own ? { ...opened, vmdesc: own } : opened;
-    return { source: await rebuilt(described, plan), patches: undefined };
+    const source = await rebuilt(described, plan);
+    await checkMappedRam(opened, source);
+    return { source, patches: undefined };
   }
   const source = editedSource(opened, edits, vmdesc === null && !hasVmdesc ? undefined : vmdesc);
+  await checkMappedRam(opened, source);
   const inPlace = keepsSizes(edits) && (vmdesc === undefined || !hasVmdesc);
   return { source, patches: inPlace ? edits.patches : undefined };
+}
+
+/** Bytes of a record that tell it from those beside it. */
+const RECORD_HEAD = 64;
+
+/** Throws DecodeError `edit-refused` where pages are no more at the places that mapped-ram says they are at. */
+async function checkMappedRam({ stream, source }: OpenedStream, edited: FinishedSource): Promise<void> {
+  if (!stream.configuration?.capabilities?.includes('mapped-ram')) return;
+  for (const { idstr, records } of stream.sections) {
+    const [setup] = records;
+    if (idstr !== 'ram' || setup?.type !== 'SECTION_START') continue;
+    const { start } = setup.range;
+    const [before, after] = [await source.read(start, RECORD_HEAD), await edited.read(start, RECORD_HEAD)];
+    if (!equalBytes(before, after))
+      throw editRefused(
+        'in front of mapped-ram no length can change, as its pages have their places in the file: "vmwalk convert" makes a plain stream of it, and with --to mapped-ram one like it again',
+      );
+  }
 }
 
 /** The same with the vmdesc that `describe` gives it. */

@@ -3,12 +3,10 @@ import { once } from 'node:events';
 import type { Readable, Transform, Writable } from 'node:stream';
 import zlib from 'node:zlib';
 import { DecodeError, printable } from '../bytes/diagnostic.ts';
+import type { CompressionFormat } from '../containers/container.ts';
 import { writeAll } from './decoder.ts';
 import { writeFully } from './output.ts';
 import { whyNotRun } from './run-decoder.ts';
-
-/** Formats that are written. */
-export type WrittenCompression = 'gzip' | 'zstd';
 
 /** Compresses what is written into an open file. */
 export interface Compressor {
@@ -29,15 +27,15 @@ const { createZstdCompress, constants } = zlib as {
 const MAX_STDERR = 1000;
 
 /**
- * A compressor by node:zlib or, of zstd where Node has none, by the program `zstd` on PATH. All throw what the file system
+ * A compressor by node:zlib or, where Node has none, by the program of the format on PATH. All throw what the file system
  * throws, and DecodeError `io` where there is no such program, or it fails.
  */
-export function openCompressor(format: WrittenCompression, fd: number): Compressor {
+export function openCompressor(format: CompressionFormat, fd: number): Compressor {
   if (format === 'gzip') return transformCompressor(zlib.createGzip(), fd);
   const { ZSTD_c_checksumFlag } = constants;
-  if (createZstdCompress && ZSTD_c_checksumFlag !== undefined)
+  if (format === 'zstd' && createZstdCompress && ZSTD_c_checksumFlag !== undefined)
     return transformCompressor(createZstdCompress({ params: { [ZSTD_c_checksumFlag]: 1 } }), fd);
-  return programCompressor('zstd', ['-q', '-c'], fd);
+  return programCompressor(format, ['-q', '-c'], fd);
 }
 
 function transformCompressor(transform: Transform, fd: number): Compressor {
@@ -45,7 +43,7 @@ function transformCompressor(transform: Transform, fd: number): Compressor {
   return compressor(transform, written, () => transform.destroy());
 }
 
-function programCompressor(name: string, args: readonly string[], fd: number): Compressor {
+function programCompressor(name: CompressionFormat, args: readonly string[], fd: number): Compressor {
   const child = spawn(name, args, { stdio: ['pipe', 'pipe', 'pipe'] });
   let said = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -64,7 +62,7 @@ function programCompressor(name: string, args: readonly string[], fd: number): C
         throw failed(`failed: ${printable(said.trim().split('\n')[0] || `status ${status}`)}`);
     },
     (error: NodeJS.ErrnoException) => {
-      throw failed(whyNotRun(error, name));
+      throw failed(whyNotRun(error, name === 'xz' ? 'xz-utils' : name));
     },
   );
   ended.catch(() => {});

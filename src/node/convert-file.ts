@@ -1,17 +1,17 @@
-import { fstatSync, read } from 'node:fs';
-import { promisify } from 'node:util';
 import { badArgument, printable } from '../bytes/diagnostic.ts';
 import type { FinishedSource } from '../bytes/source.ts';
+import type { CompressionFormat } from '../containers/container.ts';
 import { writeSaveImageHead } from '../containers/libvirt-save.ts';
 import { unwrap } from '../containers/open.ts';
 import { type OpenedStream, openStream } from '../layout/open.ts';
 import { conversionProblem } from '../ops/conversion-problem.ts';
 import { type Conversion, type ConvertOptions, convertStream } from '../ops/convert.ts';
 import type { Vm } from '../vm/vm.ts';
-import { openCompressor, type WrittenCompression } from './compress.ts';
+import { openCompressor } from './compress.ts';
 import { convertToMappedRam } from './convert-mapped-ram.ts';
-import { decoderOf, nodeEnvironment } from './decompress.ts';
-import { fillOutput, OutputError, writeFully } from './output.ts';
+import { nodeEnvironment } from './decompress.ts';
+import { fillOutput, writeFully } from './output.ts';
+import { checkCompressed, writtenFile, wronglyWritten } from './written-file.ts';
 
 /** What a stream is converted to: in each, but for mapped-ram, it is a plain one. */
 export const conversionFormats = ['plain', 'mapped-ram', 'libvirt', 'gzip', 'zstd'] as const;
@@ -43,17 +43,17 @@ export function convertFile(
       if (isSequential)
         throw badArgument(`${printable(path)} is written from its start to its end: mapped-ram needs a file`);
       const conversion = await convertToMappedRam(vm, fd, options);
-      await checkWritten(vm, written(fd, path), conversion);
+      await checkWritten(vm, writtenFile(fd, path), conversion);
       return conversion;
     }
     if (to === 'gzip' || to === 'zstd') {
       const conversion = await compressInto(vm, fd, to, options);
-      if (!isSequential) await checkCompressed(written(fd, path), to, conversion);
+      if (!isSequential) await checkCompressed(writtenFile(fd, path), to, conversion.size);
       return conversion;
     }
     if (to === 'libvirt') writeFully(fd, saveImageHead(vm, xml, isRunning));
     const conversion = await convertStream(vm, (bytes) => writeFully(fd, bytes), options);
-    if (!isSequential) await checkWritten(vm, written(fd, path), conversion);
+    if (!isSequential) await checkWritten(vm, writtenFile(fd, path), conversion);
     return conversion;
   });
 }
@@ -79,7 +79,7 @@ function saveImageHead(
 async function compressInto(
   vm: Vm,
   fd: number,
-  format: WrittenCompression,
+  format: CompressionFormat,
   options: ConvertOptions,
 ): Promise<Conversion> {
   const compressor = openCompressor(format, fd);
@@ -92,52 +92,8 @@ async function compressInto(
   }
 }
 
-function wronglyWritten({ name }: FinishedSource, problem: string): OutputError {
-  return new OutputError(`cannot write ${printable(name)}: what was written is wrong: ${problem}`);
-}
-
 async function checkWritten(vm: OpenedStream, file: FinishedSource, conversion: Conversion): Promise<void> {
   const { source, close } = await unwrap(file, nodeEnvironment());
   const problem = await conversionProblem(vm, await openStream(source), conversion).finally(close);
   if (problem !== undefined) throw wronglyWritten(file, problem);
-}
-
-/** Decompresses what was written, with its checksums: what it is was the same as ever until it was compressed. */
-async function checkCompressed(
-  file: FinishedSource,
-  format: WrittenCompression,
-  { size }: Conversion,
-): Promise<void> {
-  let found = 0;
-  const decode = await decoderOf(format);
-  await decode({
-    source: file,
-    write(bytes) {
-      found += bytes.byteLength;
-    },
-  });
-  if (found !== size) throw wronglyWritten(file, `it is ${found} bytes, decompressed, in place of ${size}`);
-}
-
-const readAt = promisify(read);
-
-/** A file that is open, and not written to any more. */
-function written(fd: number, name: string): FinishedSource {
-  const { size } = fstatSync(fd);
-  return {
-    name,
-    size,
-    end: () => Promise.resolve(size),
-    async read(offset, length, into) {
-      const wanted = Math.max(0, Math.min(length, size - offset));
-      const bytes = into ?? new Uint8Array(wanted);
-      let loaded = 0;
-      while (loaded < wanted) {
-        const { bytesRead } = await readAt(fd, bytes, loaded, wanted - loaded, offset + loaded);
-        if (bytesRead === 0) break;
-        loaded += bytesRead;
-      }
-      return bytes.subarray(0, loaded);
-    },
-  };
 }

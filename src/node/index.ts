@@ -70,5 +70,5 @@ export { QemuEnded, type StartOptions } from './start-qemu.ts';
 export { type TakeCaptureOptions, takeCapture } from './take-capture.ts';
 export type { VmPlace } from './vm-input.ts';
 export { type Sample, type WatchOptions, watchRunning } from './watch-running.ts';
-export { openEdited } from './write-edited.ts';
+export { openEdited, writeEdited } from './write-edited.ts';
 export { writeSource } from './write-source.ts';

@@ -23,7 +23,7 @@ export interface StreamInfo {
   readonly name: string;
   readonly size: number;
   /** What the stream was taken out of, the outermost first. */
-  readonly containers: readonly ContainerLayer[];
+  readonly containers: readonly Omit<ContainerLayer, 'source'>[];
   /** Version of the stream format. */
   readonly version: 3;
   readonly configuration: Configuration | undefined;
@@ -169,7 +169,7 @@ export async function streamInfo(opened: ContainedStream, options: InfoOptions =
   return {
     name: source.name,
     size: source.size,
-    containers: opened.containers ?? [],
+    containers: (opened.containers ?? []).map(({ source: _, ...layer }) => layer),
     version: 3,
     configuration: stream.configuration && {
       machineType: stream.configuration.machineType,

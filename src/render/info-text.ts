@@ -112,7 +112,7 @@ function fitText({
 }
 
 /** `libvirt save image: domain vm, state paused, …` */
-function containerText({ kind, details }: ContainerLayer): string {
+function containerText({ kind, details }: Pick<ContainerLayer, 'kind' | 'details'>): string {
   const parts = Object.entries(details).map(([name, value]) => {
     const words = name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
     return `${words} ${printable(String(value))}`;

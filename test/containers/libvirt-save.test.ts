@@ -102,7 +102,8 @@ describe('a save image', () => {
     const fields = [0, 1, 2, 3, 4].map((index) => [index, raw.readUInt32LE(16 + 4 * index)]);
     const swapped = await open(withFields(Object.fromEntries(fields), false));
     const plain = await open(raw);
-    expect(swapped.layers).toEqual(plain.layers);
+    const told = ({ layers }: typeof plain) => layers.map(({ source: _, ...layer }) => layer);
+    expect(told(swapped)).toEqual(told(plain));
     expect(Buffer.compare(swapped.stream, plain.stream)).toBe(0);
   });
 
