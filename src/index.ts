@@ -187,7 +187,14 @@ export type {
   StructNode,
   UniformElements,
 } from './layout/node.ts';
-export { memoryOf, type OpenedStream, type OpenOptions, type Sender } from './layout/open.ts';
+export {
+  memoryOf,
+  type OpenedStream,
+  type OpenOptions,
+  type QueueRings,
+  type RingsUnread,
+  type Sender,
+} from './layout/open.ts';
 export type { SectionBytes } from './layout/section-bytes.ts';
 export { SchemaTables } from './layout/tables.ts';
 export type { ObjectId } from './layout/walk/shadow.ts';

@@ -9,7 +9,7 @@ export type CaptureKnowledge = Pick<OpenOptions, 'sender' | 'tables'>;
 /** What a profile tells that its stream does not; nothing, unless it is a capture. */
 export function knowledgeOfCapture(profile: Profile): CaptureKnowledge {
   if (profile.kind !== 'capture') return {};
-  const { machineType, ramBlocks, schema, uuid, capabilities, redacted } = profile;
+  const { machineType, ramBlocks, schema, uuid, capabilities, redacted, rings } = profile;
   const sent = VALIDATED_CAPABILITIES.filter((name) => capabilities[name]);
   return {
     sender: {
@@ -21,6 +21,7 @@ export function knowledgeOfCapture(profile: Profile): CaptureKnowledge {
       },
       ramBlocks: ramBlocks.map(({ name, usedLength }) => ({ idstr: name, length: usedLength })),
       ...(redacted ? { redacted: redacted.ranges.map(([start, end]) => ({ start, end })) } : {}),
+      ...(rings ? { rings: rings.queues } : {}),
     },
     ...(schema ? { tables: new SchemaTables(schema) } : {}),
   };

@@ -2,6 +2,7 @@ import { decodeBase64, encodeBase64 } from '../bytes/base64.ts';
 import { DecodeError, printable } from '../bytes/diagnostic.ts';
 import { decodeText } from '../bytes/window.ts';
 import { PROFILE_START } from '../containers/profile.ts';
+import type { QueueRings, RingsUnread } from '../layout/open.ts';
 import {
   asArray,
   asBoolean,
@@ -19,12 +20,20 @@ import { schemaToJson } from '../schema/serialize-schema.ts';
 
 /** The version of the format: a reader of profiles would take a capture for a whole stream. */
 const VERSIONS = { profile: 1, capture: 2 } as const;
+export const RINGS_VERSION = 1;
 /** Brackets inside each other: those of a schema, and the one around it. */
 const MAX_DEPTH = MAX_SCHEMA_DEPTH + 1;
 const MAX_DEVICES = 100_000;
 const MAX_PROPERTIES = 10_000;
 const MAX_ROWS = 10_000;
 const MAX_RANGES = 1_000_000;
+/** Virtqueues of a VM whose rings are looked at. */
+export const MAX_RING_QUEUES = 1 << 14;
+/** An idstr has its length in a byte. */
+const MAX_IDSTR = 255;
+/** Virtqueues of a device. */
+const MAX_QUEUES = 1024;
+const RINGS_UNREAD: ReadonlySet<unknown> = new Set<RingsUnread>(['moved', 'untold', 'refused']);
 
 /** What is known of a VM: docs/profile.md has it member by member. */
 export interface Profile {
@@ -60,8 +69,17 @@ export interface Profile {
   readonly schema: QemuSchema | undefined;
   /** The VM's own migration stream, without pages of RAM; of a capture what `xen-save-devices-state` writes. */
   readonly stream: Uint8Array;
+  /** Of a capture: how far guest and device were with virtqueues. Absent where the rings were not asked for. */
+  readonly rings?: ProfileRings;
   /** Of a redacted capture: where its stream has zeros in place of what it had, in order, half open. */
   readonly redacted?: { readonly ranges: readonly (readonly [start: number, end: number])[] };
+}
+
+/** What was read of the rings of virtqueues, in memory, behind the capture. */
+export interface ProfileRings {
+  /** Of this part of the format. */
+  readonly version: typeof RINGS_VERSION;
+  readonly queues: readonly QueueRings[];
 }
 
 /** Lengths in bytes. */
@@ -191,7 +209,40 @@ function readProfile(json: CheckedObject, name: string): Profile {
     devices: asList(json['devices'], 'devices', MAX_DEVICES, readDevice),
     schema: json['schema'] === undefined ? undefined : schemaOfJson(json['schema'], `${name} schema`),
     stream: bytes,
+    ...(json['rings'] === undefined ? {} : { rings: readRings(json['rings']) }),
     ...(json['redacted'] === undefined ? {} : { redacted: readRedacted(json['redacted'], bytes.byteLength) }),
+  };
+}
+
+function readRings(value: unknown): ProfileRings {
+  const { version, queues } = asObject(value, 'rings');
+  if (version !== RINGS_VERSION)
+    throw new JsonProblem(`"rings.version" is not ${RINGS_VERSION}, which this program reads`);
+  return { version, queues: asList(queues, 'rings.queues', MAX_RING_QUEUES, readQueueRings) };
+}
+
+function readQueueRings(value: unknown, path: string): QueueRings {
+  const { section, instanceId, queue, indexes } = asObject(value, path);
+  const idstr = asText(section, `${path}.section`);
+  if (idstr.length > MAX_IDSTR)
+    throw new JsonProblem(`"${path}.section" has more than ${MAX_IDSTR} characters`);
+  return {
+    section: idstr,
+    instanceId: asInteger(instanceId, 0, 0xffff_ffff, `${path}.instanceId`),
+    queue: asInteger(queue, 0, MAX_QUEUES - 1, `${path}.queue`),
+    indexes: readIndexes(indexes, `${path}.indexes`),
+  };
+}
+
+function readIndexes(value: unknown, path: string): QueueRings['indexes'] {
+  if (typeof value === 'string') {
+    if (!RINGS_UNREAD.has(value)) throw new JsonProblem(`${quoted(path)} is no reason that is known`);
+    return value as RingsUnread;
+  }
+  const { available, used } = asObject(value, path);
+  return {
+    available: asInteger(available, 0, 0xffff, `${path}.available`),
+    used: asInteger(used, 0, 0xffff, `${path}.used`),
   };
 }
 

@@ -16,6 +16,7 @@ import {
   auditOption,
   connectOption,
   forceOption,
+  ringsOption,
   stepLimitOption,
   viaOption,
 } from './running-options.ts';
@@ -39,6 +40,7 @@ export const captureCommand = new Command('capture')
   )
   .option('--schema <file>', 'the same from a schema file')
   .addOption(forceOption())
+  .addOption(ringsOption())
   .option('--redact', 'take registers of CPUs, queues, buffers and secrets of the command line out of it')
   .option('--dry-run', 'print all commands of the monitor, a line each; those that only ask are sent')
   .addOption(auditOption())
@@ -50,11 +52,15 @@ QEMU stops the VM, writes the state of all devices, and makes it go on: it stand
 are done, mostly 2 to 25 ms. Memory is not touched. Refused without --force: a migration, a block job or a dump under way,
 what cannot be migrated, vfio, vhost-user and vdpa devices, a VM in an error state, slow requests of disks.
 
+--rings reads, right behind it, where the guest is in the rings of virtqueues, for vmwalk check; of a VM that runs only of
+those queues that the device has not gone on with.
+
 The file is a stream to all commands, and the source or the destination of vmwalk check. It has registers of the guest
 and the command line of QEMU in it: with --redact they are taken out, for someone else to read it.
 
 Examples:
   vmwalk capture --qmp /run/vm.qmp -o vm.state
+  vmwalk capture --qmp /run/vm.qmp --rings -o vm.state
   vmwalk capture --libvirt vm -o vm.state
   vmwalk capture --libvirt vm --via "ssh root@host" -o vm.state
   vmwalk capture --from vm.collected -o vm.state
@@ -64,9 +70,11 @@ Examples:
   vmwalk capture --qmp /run/vm.qmp --dry-run`,
   )
   .action(async (options) => {
-    const { output: file, timeout, dryRun = false, audit, force, from, redact = false } = options;
+    const { output: file, timeout, dryRun = false, audit, force, from, rings, redact = false } = options;
     if (!dryRun && file === undefined && process.stdout.isTTY)
       throw new Error('a capture is compressed and not for a terminal: name a file with -o');
+    if (rings && from !== undefined)
+      throw new Error('--rings reads memory of a VM that is there: not with --from');
     // Better said before the VM is stopped.
     if (file !== undefined && !dryRun) checkOutput(file, 'keep');
     if (from !== undefined && statSync(from, { throwIfNoEntry: false })?.isFile()) {
@@ -81,6 +89,7 @@ Examples:
       {
         force,
         schema,
+        rings,
         audit,
         dryRun,
         onCommand(command, args) {

@@ -9,11 +9,11 @@ import { bestFirst, checkDestinations, toDestination } from '../check/preflight.
 import { readKnownBlockers } from '../node/baseline-file.ts';
 import { activeDomains } from '../node/libvirt-domains.ts';
 import { nodeMemory } from '../node/node-memory.ts';
+import { openCapture } from '../node/open-capture.ts';
 import { type OpenedDestination, openDestination } from '../node/open-destination.ts';
 import type { RunningVmAddress } from '../node/open-running.ts';
 import { writeOutput } from '../node/output.ts';
 import { packageVersion } from '../node/package-version.ts';
-import { openCapture } from '../node/redact-profile.ts';
 import { takeCapture } from '../node/take-capture.ts';
 import { checkGithub, checkGitlab } from '../render/check-annotations.ts';
 import { checkJunit } from '../render/check-junit.ts';
@@ -28,6 +28,7 @@ import {
   auditOption,
   connectOption,
   forceOption,
+  ringsOption,
   stepLimitOption,
   viaOption,
 } from './running-options.ts';
@@ -45,6 +46,7 @@ export const preflightCommand = new Command('preflight')
   .addOption(connectOption())
   .addOption(viaOption())
   .addOption(forceOption())
+  .addOption(ringsOption())
   .addOption(auditOption())
   .addOption(stepLimitOption())
   .option('--profile <file>', 'a destination: what "vmwalk profile" wrote of it; can be repeated', collect)
@@ -68,11 +70,15 @@ export const preflightCommand = new Command('preflight')
 A VM that runs is captured (vmwalk capture --help says how, and when it is refused), of which no file is kept; nothing is
 loaded anywhere. Of one VM there is a line for each destination, the best first, then the findings; of several a grid.
 
+With --rings it is looked, in the guest's memory, how far the guest is with virtqueues: two bytes of each ring. Of a VM
+that runs that can be told only of queues that the device does not go on with meanwhile.
+
 Exit status: 0 no blocker found, 1 one will be rejected, 3 cannot tell, 2 usage or I/O, or a VM that could not be
 captured. With --any each VM counts by its best destination; with --baseline what is known does not count.
 
 Examples:
   vmwalk preflight --qmp /run/vm.qmp --profile new-host.profile --profile old-host.profile
+  vmwalk preflight --qmp /run/vm.qmp --rings --profiles hosts
   vmwalk preflight --libvirt-all --profiles hosts --any
   vmwalk preflight captures/*.state --profiles hosts
   vmwalk preflight captures/*.state --profiles hosts --baseline known.json --junit > preflight.xml`,
@@ -80,9 +86,11 @@ Examples:
   .action(async (files, options, command) => {
     const profiles = [...(options.profile ?? []), ...profilesOf(options.profiles)];
     if (profiles.length === 0) command.error('error: --profile or --profiles says what the destinations are');
-    const { qmp = [], libvirt = [], libvirtAll = false, connect, via, force, audit } = options;
+    const { qmp = [], libvirt = [], libvirtAll = false, connect, via, force, audit, rings } = options;
     if (files.length + qmp.length + libvirt.length === 0 && !libvirtAll)
       command.error('error: a stream, or a VM that runs, is expected');
+    if (rings && qmp.length + libvirt.length === 0 && !libvirtAll)
+      command.error('error: --rings reads memory of a VM that runs: --qmp or --libvirt says which');
     const timeout = options.timeout * 1000;
     await orTrouble(async () => {
       const known = options.baseline === undefined ? undefined : await readKnownBlockers(options.baseline);
@@ -104,7 +112,7 @@ Examples:
         add(name, async () => {
           const captured = await takeCapture(
             { ...address, timeout },
-            { force, audit, onWarning: (message) => say(message, 'warning') },
+            { force, audit, rings, onWarning: (message) => say(message, 'warning') },
           ).catch(adviseForce);
           if (!captured) throw new Error(`${name}: it was not captured`);
           return checkDestinations(await openCapture(captured.profile, name), destinations);

@@ -12,6 +12,11 @@ export const viaOption = () =>
   new Option('--via <command>', 'words in front of all commands: "ssh HOST"').argParser(splitWords);
 export const forceOption = () =>
   new Option('--force', 'also where it could hurt: what stands against it is a warning then');
+export const ringsOption = () =>
+  new Option(
+    '--rings',
+    'read how far the guest is with virtqueues, too: two bytes of each ring, in its memory',
+  );
 export const auditOption = () =>
   new Option(
     '--audit <file>',

@@ -1,6 +1,6 @@
 import { printable } from '../bytes/diagnostic.ts';
 import type { RamBlock } from '../ram/ram-block.ts';
-import type { DeviceState } from './device-state.ts';
+import type { KnownMachine } from './device-state.ts';
 import { findMachine, machineTypeOf } from './machines/known-machines.ts';
 import {
   findMainRam,
@@ -30,7 +30,7 @@ export interface Placement {
  * which goes first. Throws DecodeError `unknown-layout`.
  */
 export async function placeBlocks(
-  state: DeviceState,
+  state: KnownMachine,
   architecture: Architecture,
   layout: readonly Mapping[] = [],
 ): Promise<Placement> {
@@ -53,7 +53,7 @@ export async function placeBlocks(
 
 /** Places what is known of the machine, unless the user has placed its RAM. Returns the small blocks that it cannot. */
 async function placeByMachine(
-  state: DeviceState,
+  state: KnownMachine,
   architecture: Architecture,
   placed: ReadonlySet<string>,
   map: PhysicalMap,

@@ -58,7 +58,26 @@ export interface Sender {
   readonly ramBlocks: readonly RamBlock[];
   /** Where the stream has zeros in place of what it had, in order; undefined where nothing was taken out. */
   readonly redacted?: readonly Range[];
+  /** Of virtqueues, how far guest and device were by the rings in memory; undefined where none were read. */
+  readonly rings?: readonly QueueRings[];
 }
+
+/** What was read of the rings of a virtqueue when its VM was captured. */
+export interface QueueRings {
+  /** idstr and instance of its device's section. */
+  readonly section: string;
+  readonly instanceId: number;
+  /** Number of the queue. */
+  readonly queue: number;
+  /** What the guest has given, and what was given back to it: u16; or why that is not known. */
+  readonly indexes: { readonly available: number; readonly used: number } | RingsUnread;
+}
+
+/**
+ * `moved`: the device has taken something between the capture and the reading. `untold`: the VM ran, and QEMU does not
+ * tell whether it has. `refused`: QEMU does not tell what is in memory there.
+ */
+export type RingsUnread = 'moved' | 'untold' | 'refused';
 
 /** A stream, framed, and what its bytes may mean. */
 export interface OpenedStream {

@@ -2,7 +2,7 @@ import type { Profile } from '../check/profile.ts';
 import { asArray, asBoolean, asInteger, asObject, asText } from '../schema/checked-json.ts';
 import type { Monitor } from './monitor.ts';
 import { parseRamBlocks } from './monitor-text.ts';
-import { QmpError } from './qmp.ts';
+import { ifRefused } from './qmp.ts';
 import { readDevices } from './qom-devices.ts';
 
 /** More than any machine has. */
@@ -79,18 +79,14 @@ function readCapabilities(value: unknown, path: string): Profile['capabilities']
 }
 
 /** Machines that no CPU can be plugged into refuse to tell. */
-async function readPossibleCpus(qmp: Monitor): Promise<number | undefined> {
-  try {
-    return await qmp.execute('query-hotpluggable-cpus', {}, (value, path) =>
-      asArray(value, path).reduce<number>((sum, slot, i) => {
-        const cpus = asObject(slot, `[${i}]`)['vcpus-count'];
-        return sum + asInteger(cpus, 0, MAX_CPUS, `[${i}].vcpus-count`);
-      }, 0),
-    );
-  } catch (error) {
-    if (error instanceof QmpError) return undefined;
-    throw error;
-  }
+function readPossibleCpus(qmp: Monitor): Promise<number | undefined> {
+  const possible = qmp.execute('query-hotpluggable-cpus', {}, (value, path) =>
+    asArray(value, path).reduce<number>((sum, slot, i) => {
+      const cpus = asObject(slot, `[${i}]`)['vcpus-count'];
+      return sum + asInteger(cpus, 0, MAX_CPUS, `[${i}].vcpus-count`);
+    }, 0),
+  );
+  return possible.catch(ifRefused<number | undefined>(undefined));
 }
 
 async function readBlockNodes(qmp: Monitor): Promise<string[]> {

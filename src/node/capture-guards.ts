@@ -1,7 +1,8 @@
 import type { ProfileDevice } from '../check/profile.ts';
 import { asArray, asInteger, asObject, asText, type CheckedObject } from '../schema/checked-json.ts';
 import type { Monitor } from './monitor.ts';
-import { QmpError } from './qmp.ts';
+import { ifRefused } from './qmp.ts';
+import { askQueue, listVirtio } from './virtio-queries.ts';
 
 /** RunState of qapi/run-state.json in which the state of devices can be had without harm. */
 const QUIET_STATES: ReadonlySet<string> = new Set(['running', 'paused', 'prelaunch']);
@@ -34,7 +35,7 @@ export async function reasonsOfActivity(monitor: Monitor): Promise<string[]> {
   else if (!QUIET_STATES.has(status)) reasons.push(`the VM is ${status}`);
   reasons.push(...(await monitor.execute('query-migrate', {}, readMigration)));
   reasons.push(...(await monitor.execute('query-jobs', {}, readJobs)));
-  reasons.push(...(await ifKnown(monitor.execute('query-dump', {}, readDump))));
+  reasons.push(...(await monitor.execute('query-dump', {}, readDump).catch(ifRefused<string[]>([]))));
   return reasons;
 }
 
@@ -68,28 +69,17 @@ function readDump(value: unknown, path: string): string[] {
   return status === 'active' ? ['its memory is being dumped'] : [];
 }
 
-/** What a QEMU that does not know the command says is no answer to it. */
-async function ifKnown(answer: Promise<string[]>): Promise<string[]> {
-  return answer.catch((error) => {
-    if (error instanceof QmpError) return [];
-    throw error;
-  });
-}
-
 /** Why the VM had better not be captured, by what it consists of. */
 export async function reasonsOfDevices(
   monitor: Monitor,
   devices: readonly ProfileDevice[],
 ): Promise<string[]> {
   const foreign = devices.filter(({ type }) => FOREIGN_DEVICE.test(type));
-  const network = await ifKnown(
-    monitor.monitor('info network').then((text) =>
-      text.split(/\r?\n/).flatMap((line) => {
-        const [, id, type] = FOREIGN_NETWORK.exec(line) ?? [];
-        return id === undefined ? [] : `the back end of network ${id} is ${type}`;
-      }),
-    ),
-  );
+  const told = await monitor.monitor('info network').catch(ifRefused(''));
+  const network = told.split(/\r?\n/).flatMap((line) => {
+    const [, id, type] = FOREIGN_NETWORK.exec(line) ?? [];
+    return id === undefined ? [] : `the back end of network ${id} is ${type}`;
+  });
   return [...foreign.map(({ type, path }) => `it has ${type} (${path})`), ...network];
 }
 
@@ -110,7 +100,7 @@ interface DiskActivity {
  */
 export async function reasonsOfDisks(monitor: Monitor, devices: readonly ProfileDevice[]): Promise<string[]> {
   const first = await monitor.execute('query-blockstats', {}, readDisks);
-  const virtio = await ifKnown(monitor.execute('x-query-virtio', {}, readPaths));
+  const virtio = await listVirtio(monitor).catch(ifRefused<string[]>([]));
   const byPath = new Map(devices.map((device) => [device.path, device]));
   // The device itself, or the controller whose bus it is on.
   const virtioOf = ({ device = '' }: DiskActivity) =>
@@ -166,22 +156,13 @@ function readCount(stats: CheckedObject, name: string): bigint {
   return BigInt(asInteger(value, 0, Number.MAX_SAFE_INTEGER, name));
 }
 
-function readPaths(value: unknown, path: string): string[] {
-  return asArray(value, path).map((element, i) => asText(asObject(element, `[${i}]`)['path'], `[${i}].path`));
-}
-
 /** Requests that a virtio device has taken and not yet given back, of all its queues. */
 async function requestsUnderWay(monitor: Monitor, path: string): Promise<number> {
   let sum = 0;
   for (let queue = 0; queue < MAX_QUEUES; queue++) {
-    try {
-      sum += await monitor.execute('x-query-virtio-queue-status', { path, queue }, (value, at) =>
-        asInteger(asObject(value, at)['inuse'], 0, 0xffff_ffff, 'inuse'),
-      );
-    } catch (error) {
-      if (error instanceof QmpError) return sum;
-      throw error;
-    }
+    const status = await askQueue(monitor, path, queue).catch(ifRefused(undefined));
+    if (!status) break;
+    sum += status.inUse;
   }
   return sum;
 }

@@ -1,6 +1,6 @@
 import { memorySource } from '../bytes/source.ts';
 import { isDeviceState } from '../check/configuration.ts';
-import type { Profile } from '../check/profile.ts';
+import type { Profile, ProfileRings } from '../check/profile.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
 import { openVm } from '../vm/vm.ts';
 import { askDestination, type DestinationAnswers } from './ask-destination.ts';
@@ -14,6 +14,7 @@ import {
 import { checkedAnswers } from './capture-profile.ts';
 import type { Monitor } from './monitor.ts';
 import { QmpClosed } from './qmp.ts';
+import { readRings } from './read-rings.ts';
 import { NotSent, type RunningVm, type SavedDevices } from './running-vm.ts';
 
 export interface RunningCaptureOptions {
@@ -21,6 +22,8 @@ export interface RunningCaptureOptions {
   readonly force?: boolean | undefined;
   /** The tables of its QEMU, where those of the running program are not to be had or not wanted. */
   readonly schema?: QemuSchema | undefined;
+  /** Read, behind the capture, how far the guest is with its virtqueues: two bytes of each ring, in its memory. */
+  readonly rings?: boolean | undefined;
   /** Called with each thing that one should know, when it is known. */
   onWarning?(message: string): void;
 }
@@ -87,7 +90,9 @@ export async function prepareCapture(
       const wasRunning = (await askRunState(monitor)) === 'running';
       const saved = await save(vm, wasRunning, warn);
       await checkState(saved.state, name);
-      const profile: Profile = { ...answers, ...facts, kind: 'capture', messages: [], stream: saved.state };
+      const captured: Profile = { ...answers, ...facts, kind: 'capture', messages: [], stream: saved.state };
+      const rings = options.rings ? await ringsOf(vm, captured, wasRunning, warn) : undefined;
+      const profile: Profile = rings ? { ...captured, rings } : captured;
       return { profile, pause: wasRunning ? saved.milliseconds : 0, wasRunning };
     },
   };
@@ -121,6 +126,19 @@ async function processFacts(
     schema = undefined;
   }
   return { commandLine, schema };
+}
+
+/** The state is taken: what goes wrong with the rings is a warning. */
+function ringsOf(
+  { monitor, name }: RunningVm,
+  captured: Profile,
+  wasRunning: boolean,
+  warn: (message: string) => void,
+): Promise<ProfileRings | undefined> {
+  return readRings(monitor, captured, wasRunning).catch((error: Error) => {
+    warn(`${name}: the rings of its virtqueues are not in the capture: ${error.message}`);
+    return undefined;
+  });
 }
 
 async function save(

@@ -25,9 +25,12 @@ export function readAnswer<Result>(value: unknown, step: string, read?: ReadAnsw
   }
 }
 
+/** The command of QMP that has a line of the monitor for people. */
+export const HUMAN_COMMAND = 'human-monitor-command';
+
 /** Runs a line of the monitor for people over QMP. */
 export function runMonitorLine(qmp: Pick<Monitor, 'execute'>, line: string): Promise<string> {
-  return qmp.execute('human-monitor-command', { 'command-line': line }, (value) => {
+  return qmp.execute(HUMAN_COMMAND, { 'command-line': line }, (value) => {
     if (typeof value !== 'string') throw new JsonProblem('it is no text');
     return value;
   });

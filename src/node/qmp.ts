@@ -21,6 +21,14 @@ export class QmpError extends Error {
   }
 }
 
+/** What to take where QEMU does not answer a command but with an error. */
+export function ifRefused<T>(instead: T): (error: unknown) => T {
+  return (error) => {
+    if (error instanceof QmpError) return instead;
+    throw error;
+  };
+}
+
 /** The connection is of no use any more. */
 export class QmpClosed extends Error {
   /** The end of the process, if it comes, is the better reason. */

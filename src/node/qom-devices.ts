@@ -3,7 +3,7 @@ import { asArray, asObject, asText, JsonProblem } from '../schema/checked-json.t
 import { devicePaths, type QomDevice } from './device-paths.ts';
 import type { Monitor } from './monitor.ts';
 import { parseQtree } from './monitor-text.ts';
-import { QmpError } from './qmp.ts';
+import { ifRefused } from './qmp.ts';
 
 /** Objects of QEMU's tree that are looked at; the largest known machine has some 20,000. */
 const MAX_OBJECTS = 200_000;
@@ -196,12 +196,4 @@ function piecesOf<T>(items: readonly T[], size: number): T[][] {
   return Array.from({ length: Math.ceil(items.length / size) }, (_, i) =>
     items.slice(i * size, (i + 1) * size),
   );
-}
-
-/** What to take where QEMU does not answer a command but with an error. */
-function ifRefused<T>(instead: T): (error: unknown) => T {
-  return (error) => {
-    if (error instanceof QmpError) return instead;
-    throw error;
-  };
 }

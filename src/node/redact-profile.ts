@@ -1,9 +1,7 @@
-import { memorySource } from '../bytes/source.ts';
-import { knowledgeOfCapture } from '../check/capture.ts';
 import type { Profile } from '../check/profile.ts';
 import { type RedactedCapture, redactCapture } from '../check/redact.ts';
-import { openVm, type Vm } from '../vm/vm.ts';
-import { packagedSchemas } from './packaged-schemas.ts';
+import type { Vm } from '../vm/vm.ts';
+import { openCapture } from './open-capture.ts';
 
 /**
  * Redacts a capture, by its own tables, or built-in ones where it has none. Throws Error of what is no capture, of one
@@ -20,10 +18,4 @@ export async function redactProfile(profile: Profile): Promise<RedactedCapture> 
   if (placesOf(again) !== placesOf(opened))
     throw new Error('not redacted: where its sections end hangs on what would be taken out');
   return redacted;
-}
-
-/** Opens the stream of a capture, by all that it tells. */
-export function openCapture(profile: Profile, name = 'the capture'): Promise<Vm> {
-  const source = memorySource(profile.stream, name);
-  return openVm(source, { schemas: packagedSchemas, ...knowledgeOfCapture(profile) });
 }

@@ -1,8 +1,13 @@
-import type { QemuSchema } from '../schema/qemu-schema.ts';
 import { openAudit, type WriteAudit } from './audit-log.ts';
-import { CaptureRefused, captureRunning, type RunningCapture } from './capture-running.ts';
+import {
+  CaptureRefused,
+  captureRunning,
+  type RunningCapture,
+  type RunningCaptureOptions,
+} from './capture-running.ts';
 import { withHostLock } from './host-lock.ts';
 import { openRunning, type RunningVmAddress } from './open-running.ts';
+import { RING_QUESTIONS } from './read-rings.ts';
 import { RecordingMonitor } from './recording-monitor.ts';
 import { NotSent, type RunningVm, SAVE_COMMAND } from './running-vm.ts';
 import { DEFAULT_STEP_LIMIT } from './step-limit.ts';
@@ -10,19 +15,13 @@ import { DEFAULT_STEP_LIMIT } from './step-limit.ts';
 /** Of all that capture on this host. */
 const LOCK = 'vmwalk-capture';
 
-export interface TakeCaptureOptions {
-  /** Go on where it could hurt; the reasons are warnings then. */
-  readonly force?: boolean | undefined;
-  /** The tables of its QEMU, in place of those of the program that runs. */
-  readonly schema?: QemuSchema | undefined;
+export interface TakeCaptureOptions extends RunningCaptureOptions {
   /** A file to which a line of JSON is appended, or `journal`. */
   readonly audit?: string | undefined;
   /** Stop before the command that stops the VM. */
   readonly dryRun?: boolean | undefined;
   /** Called with each command before it is sent. */
   onCommand?(command: string, args: object): void;
-  /** Called with each thing that one should know, when it is known. */
-  onWarning?(message: string): void;
 }
 
 /**
@@ -57,7 +56,11 @@ export async function withRunning<T>(
     process: () => vm.process(),
     async saveDevices(how) {
       onCommand(SAVE_COMMAND, { filename: '…', live: false });
-      if (dryRun) throw new NotSent();
+      if (dryRun) {
+        // Where the rings are is in the state.
+        if (options.rings) for (const [command, args] of RING_QUESTIONS) onCommand(command, args);
+        throw new NotSent();
+      }
       const save = () => vm.saveDevices(how);
       // What was collected stands still.
       const saved = await (address.from === undefined ? withHostLock(LOCK, timeout, save) : save());

@@ -12,6 +12,7 @@ import {
 import type { DestinationAnswers } from './ask-destination.ts';
 import type { Monitor } from './monitor.ts';
 import { QmpClosed, QmpError } from './qmp.ts';
+import { listVirtio } from './virtio-queries.ts';
 
 /** From this version on QEMU aborts when it is asked (x-query-virtio-status, seen in 11.1.3). */
 const CRASHING_MAJOR = 11;
@@ -24,7 +25,7 @@ export async function withVirtioFeatures(
 ): Promise<readonly ProfileDevice[]> {
   const found = new Map<string, ProfileVirtio>();
   try {
-    const listed = await qmp.execute('x-query-virtio', {}, readPaths);
+    const listed = new Set(await listVirtio(qmp));
     if (Number.parseInt(qemu.version, 10) >= CRASHING_MAJOR) return devices;
     for (const { path } of devices) {
       if (listed.has(path)) found.set(path, await qmp.execute('x-query-virtio-status', { path }, readStatus));
@@ -38,13 +39,6 @@ export async function withVirtioFeatures(
     const virtio = found.get(device.path);
     return virtio ? { ...device, virtio } : device;
   });
-}
-
-/** VirtioInfo of qapi/virtio.json. */
-function readPaths(value: unknown, name: string): ReadonlySet<string> {
-  return new Set(
-    asArray(value, name).map((element, i) => asText(asObject(element, `[${i}]`)['path'], `[${i}].path`)),
-  );
 }
 
 /** VirtioStatus of qapi/virtio.json, as far as it is used. */

@@ -2,6 +2,7 @@ import { formatDiagnostic, printable, type Severity } from '../bytes/diagnostic.
 import { hexOffset, totalLength } from '../bytes/range.ts';
 import { uuidText } from '../bytes/uuid.ts';
 import type { ContainerLayer } from '../containers/open.ts';
+import type { QueueRings } from '../layout/open.ts';
 import type { SchemaInfo, SectionInfo, Share, StreamInfo } from '../ops/info.ts';
 import type { ChannelSummary } from '../ram/channels.ts';
 import type { IterativeSummary } from '../ram/iterative.ts';
@@ -66,6 +67,7 @@ function facts(info: StreamInfo): [string, string][] {
   if (sender) {
     const bytes = sender.ramBlocks.reduce((sum, { length }) => sum + length, 0);
     rows.push(['ram', `not captured: ${sender.ramBlocks.length} blocks, ${formatSize(bytes)}`]);
+    if (sender.rings) rows.push(['rings', ringsText(sender.rings)]);
     if (sender.redacted)
       rows.push(['redacted', `${formatSize(totalLength(sender.redacted))}, which are zeros`]);
   }
@@ -81,6 +83,11 @@ function facts(info: StreamInfo): [string, string][] {
   const problems = problemCount(info.diagnostics);
   if (problems !== '') rows.push(['problems', `${problems}, listed at the end`]);
   return rows;
+}
+
+function ringsText(rings: readonly QueueRings[]): string {
+  const unread = rings.filter(({ indexes }) => typeof indexes === 'string').length;
+  return `of ${rings.length} virtqueue${rings.length === 1 ? '' : 's'}${unread > 0 ? `, ${unread} not read` : ''}`;
 }
 
 /** `2 errors, 1 warning`; empty where there is neither. */

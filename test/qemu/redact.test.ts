@@ -10,9 +10,10 @@ import { parseProfile, serializeProfile } from '../../src/check/profile.ts';
 import { withoutRedacted } from '../../src/check/redacted.ts';
 import { layouts } from '../../src/layout/open.ts';
 import { isSameShape } from '../../src/layout/same-shape.ts';
+import { openCapture } from '../../src/node/open-capture.ts';
 import { destinationOfProfile } from '../../src/node/open-destination.ts';
 import { openProfile } from '../../src/node/profile-file.ts';
-import { openCapture, redactProfile } from '../../src/node/redact-profile.ts';
+import { redactProfile } from '../../src/node/redact-profile.ts';
 import { vmwalk } from '../cli/run.ts';
 import { Machine } from './machine.ts';
 

@@ -1,6 +1,6 @@
 import { DecodeError, printable } from '../../bytes/diagnostic.ts';
 import type { RamBlock } from '../../ram/ram-block.ts';
-import type { DeviceState } from '../device-state.ts';
+import type { KnownMachine } from '../device-state.ts';
 import type { PhysicalMap } from '../physical-map.ts';
 
 /** A family of machine types that lay out their memory in the same way. */
@@ -14,7 +14,7 @@ export interface MachineLayout {
   /** Other blocks without a `/` in their name that the machine makes, and that are no memory of the guest's. */
   readonly boardBlocks: RegExp;
   /** Maps RAM, of `size` bytes, and what else the guest sees of the blocks. Throws DecodeError `unknown-layout`. */
-  place(state: DeviceState, ram: MainRam, map: PhysicalMap): Promise<void>;
+  place(state: KnownMachine, ram: MainRam, map: PhysicalMap): Promise<void>;
 }
 
 /** RAM as one range of bytes, which several NUMA nodes' blocks may make up. */

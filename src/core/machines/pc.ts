@@ -1,4 +1,4 @@
-import type { DeviceState } from '../device-state.ts';
+import type { KnownMachine } from '../device-state.ts';
 import type { Fields } from '../fields.ts';
 import type { PhysicalMap } from '../physical-map.ts';
 import { type MachineLayout, type MainRam, unknownLayout } from './machine-layout.ts';
@@ -84,7 +84,7 @@ export const pcMachines: readonly MachineLayout[] = [
 
 /** Maps RAM below and above the hole under 4 GiB, and returns how much is below, in bytes. */
 async function placeAroundHole(
-  state: DeviceState,
+  state: KnownMachine,
   ram: MainRam,
   map: PhysicalMap,
   rule: (size: number) => number,
@@ -120,7 +120,7 @@ function memoryBelow(clock: Fields | undefined, size: number): number | undefine
  * all others are RAM for who reads).
  */
 async function placeLowMemory(
-  state: DeviceState,
+  state: KnownMachine,
   ram: MainRam,
   map: PhysicalMap,
   bridge: HostBridge | undefined,
@@ -156,7 +156,7 @@ function hideTseg(map: PhysicalMap, config: Uint8Array, below: number): void {
 }
 
 /** The firmware ends at 4 GiB; flash is no RAM. */
-function placeFirmware({ blocks }: DeviceState, map: PhysicalMap): void {
+function placeFirmware({ blocks }: KnownMachine, map: PhysicalMap): void {
   const bios = blocks.find(({ idstr }) => idstr === 'pc.bios');
   if (bios && bios.length <= 16 * MIB) {
     map.map({ address: FOUR_GIB - bios.length, length: bios.length, block: bios.idstr, offset: 0 });
@@ -164,7 +164,7 @@ function placeFirmware({ blocks }: DeviceState, map: PhysicalMap): void {
 }
 
 /** The last 128 KiB of the BIOS are also seen below 1 MiB: the same memory, or a copy of flash (`isa-bios`). */
-function placeBiosCopy({ blocks }: DeviceState, map: PhysicalMap): void {
+function placeBiosCopy({ blocks }: KnownMachine, map: PhysicalMap): void {
   const block =
     blocks.find(({ idstr }) => idstr === 'isa-bios') ?? blocks.find(({ idstr }) => idstr === 'pc.bios');
   if (!block) return;

@@ -1,5 +1,5 @@
 import { viewOf } from '../../bytes/view.ts';
-import type { DeviceState } from '../device-state.ts';
+import type { KnownMachine } from '../device-state.ts';
 import type { Fields } from '../fields.ts';
 import type { PhysicalMap } from '../physical-map.ts';
 
@@ -18,7 +18,7 @@ const CLASS_VGA = 0x0300;
 const COMMAND_MEMORY = 2;
 
 /** Maps video memory where the guest sees it as RAM. */
-export async function placeVideoMemory(state: DeviceState, map: PhysicalMap): Promise<void> {
+export async function placeVideoMemory(state: KnownMachine, map: PhysicalMap): Promise<void> {
   const { blocks } = state;
   for (const [name, memory] of Object.entries(adapters)) {
     for (const fields of await state.allFields(name)) {
@@ -34,7 +34,7 @@ export async function placeVideoMemory(state: DeviceState, map: PhysicalMap): Pr
 }
 
 /** Whether an adapter answers in the window at 0xa0000, so that the RAM there is hidden. */
-export async function hasVgaWindow(state: DeviceState): Promise<boolean> {
+export async function hasVgaWindow(state: KnownMachine): Promise<boolean> {
   for (const name of [...Object.keys(adapters), ...moreAdapters]) {
     for (const fields of await state.allFields(name)) {
       const header = pciHeader(fields);
