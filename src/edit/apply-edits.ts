@@ -61,11 +61,11 @@ export async function applyEdits(
   if (mode === 'rebuild') {
     const described = own ? { ...opened, vmdesc: own } : opened;
     const source = await rebuilt(described, plan);
-    await checkMappedRam(opened, source);
+    if (!force) await checkMappedRam(opened, source);
     return { source, patches: undefined };
   }
   const source = editedSource(opened, edits, vmdesc === null && !hasVmdesc ? undefined : vmdesc);
-  await checkMappedRam(opened, source);
+  if (!force) await checkMappedRam(opened, source);
   const inPlace = keepsSizes(edits) && (vmdesc === undefined || !hasVmdesc);
   return { source, patches: inPlace ? edits.patches : undefined };
 }

@@ -5,9 +5,9 @@ import { type Piece, splicedSource } from '../bytes/splice.ts';
 import type { Layout, StructNode } from '../layout/node.ts';
 import type { OpenedStream } from '../layout/open.ts';
 import { streamPageSize } from '../ops/page-size.ts';
-import { deviceEntry, vmdescForm } from '../ops/write-vmdesc.ts';
+import { deviceEntry, structKeys } from '../ops/write-vmdesc.ts';
 import { deviceKey } from '../schema/schema.ts';
-import { deviceEntries, type JsonObject, type JsonValue } from '../schema/vmdesc.ts';
+import { deviceEntries, isJsonObject, type JsonObject, type JsonValue } from '../schema/vmdesc.ts';
 import { writeHeader } from '../stream/header.ts';
 import {
   type ConfigurationRecord,
@@ -20,6 +20,7 @@ import { type SectionIdentity, writeSectionFooter, writeSectionHeader } from '..
 import type { Section } from '../stream/stream.ts';
 import { writeVmDescriptionHeader } from '../stream/vmdescription.ts';
 import { rewrittenPieces } from '../stream/write-records.ts';
+import { editedEntry, formOf } from './edited-entry.ts';
 import { type EditedNode, nodePieces, shapeOf } from './edited-node.ts';
 
 /**
@@ -229,13 +230,20 @@ export function editedVmdesc(
 ): JsonObject | null | undefined {
   const { vmdesc, stream } = opened;
   if (!vmdesc) return stream.vmdescription ? undefined : null;
-  const form = vmdescForm(opened.tables?.schema.qemuVersion);
-  const entryOf = (record: SectionRecord, identity: SectionIdentity): JsonObject[] | undefined => {
+  const form = formOf(vmdesc, opened.tables?.schema.qemuVersion);
+  const entryOf = (
+    record: SectionRecord,
+    identity: SectionIdentity,
+    entry: JsonObject | undefined,
+  ): JsonObject[] | undefined => {
     const edited = edits.bodies.get(record);
     const layout = layouts.get(record);
     if (!edited || !layout) return undefined;
-    const made = deviceEntry(editedLayout(layout, edited, identity), form);
-    return JSON.stringify(made) === JSON.stringify(deviceEntry(layout, form)) ? undefined : made;
+    const after = editedLayout(layout, edited, identity);
+    // What has no VMSD is described as one buffer, however long.
+    const isStruct = entry && layout.root.vmsdName !== undefined;
+    const made = isStruct ? [editedEntry(entry, layout.root, after.root, form)] : deviceEntry(after, form);
+    return JSON.stringify(made) === JSON.stringify(entry ? [entry] : []) ? undefined : made;
   };
   let hasChanged = edits.droppedSections.size > 0 || edits.identities.size > 0 || edits.inserted.length > 0;
   // Sections that are described, in the order of the stream; each takes its entry along.
@@ -250,11 +258,10 @@ export function editedVmdesc(
     if (edits.droppedSections.has(section.id)) return;
     const record = section.records[0];
     const identity = edits.identities.get(section.id) ?? section;
-    const made = record && entryOf(record, identity);
-    if (made) {
-      hasChanged = true;
-      devices.push(...made);
-    } else if (entry) devices.push({ ...entry, name: identity.idstr, instance_id: identity.instanceId });
+    const made = record && entryOf(record, identity, entry);
+    if (made) hasChanged = true;
+    for (const each of made ?? (entry ? [entry] : []))
+      devices.push({ ...each, name: identity.idstr, instance_id: identity.instanceId });
   };
   for (const section of stream.sections) {
     for (const { before, layout } of edits.inserted)
@@ -269,10 +276,11 @@ export function editedVmdesc(
   const edited = record && edits.bodies.get(record);
   const layout = record && layouts.get(record);
   if (configuration && edited && layout) {
-    const [made] = deviceEntry(editedLayout(layout, edited, undefined), form);
-    const { name: _, instance_id: __, ...keys } = made ?? {};
-    if (JSON.stringify(keys) !== JSON.stringify(configuration)) hasChanged = true;
-    newConfiguration = keys;
+    const { root } = editedLayout(layout, edited, undefined);
+    newConfiguration = isJsonObject(configuration)
+      ? editedEntry(configuration, layout.root, root, form)
+      : structKeys(root, form);
+    if (JSON.stringify(newConfiguration) !== JSON.stringify(configuration)) hasChanged = true;
   }
   if (!hasChanged) return undefined;
   return { ...(newConfiguration ? { configuration: newConfiguration } : {}), ...without(vmdesc), devices };

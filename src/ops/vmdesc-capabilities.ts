@@ -1,5 +1,5 @@
 import { encodeText } from '../bytes/byte-writer.ts';
-import type { JsonObject, JsonValue } from '../schema/vmdesc.ts';
+import { isJsonObject, type JsonObject } from '../schema/vmdesc.ts';
 
 const CAPABILITIES = 'configuration/capabilities';
 /** In front of the capabilities in a configuration. */
@@ -14,9 +14,9 @@ export function withCapabilities(
   capabilities: readonly string[] | undefined,
 ): JsonObject | undefined {
   const { configuration } = vmdesc;
-  if (!isObject(configuration)) return undefined;
+  if (!isJsonObject(configuration)) return undefined;
   const { subsections, ...rest } = configuration;
-  const before = Array.isArray(subsections) ? subsections.filter(isObject) : [];
+  const before = Array.isArray(subsections) ? subsections.filter(isJsonObject) : [];
   const others = before.filter(({ vmsd_name }) => vmsd_name !== CAPABILITIES);
   const isFirst = ({ vmsd_name }: JsonObject) => vmsd_name === PAGE_BITS;
   const described = [
@@ -45,8 +45,4 @@ function describeCapabilities(names: readonly string[]): JsonObject {
       })),
     ],
   };
-}
-
-function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

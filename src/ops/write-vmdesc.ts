@@ -10,7 +10,7 @@ import { versionNumber } from '../schema/qemu-version.ts';
 import type { JsonObject, JsonValue } from '../schema/vmdesc.ts';
 
 /** What QEMU's way to write a vmdesc depends on. */
-interface VmdescForm {
+export interface VmdescForm {
   /** Is the configuration described (QEMU 8.1 and later)? */
   readonly configuration: boolean;
   /**
@@ -63,7 +63,8 @@ export function deviceEntry(layout: Layout, form: VmdescForm): JsonObject[] {
   return [{ name, instance_id, size, fields: [{ name: 'data', size, type: 'buffer' }] }];
 }
 
-function structKeys(struct: StructNode, form: VmdescForm): JsonObject {
+/** What describes a struct, or a subsection. */
+export function structKeys(struct: StructNode, form: VmdescForm): JsonObject {
   const fields: JsonValue[] = [];
   const subsections: JsonValue[] = [];
   for (const child of struct.children) {
@@ -75,7 +76,8 @@ function structKeys(struct: StructNode, form: VmdescForm): JsonObject {
   return subsections.length > 0 ? { ...keys, subsections } : keys;
 }
 
-function fieldEntries(node: LayoutNode, form: VmdescForm): JsonObject[] {
+/** What describes a field: several entries where elements of an array are described each for itself. */
+export function fieldEntries(node: LayoutNode, form: VmdescForm): JsonObject[] {
   if (node.kind !== 'array') return [fieldEntry(String(node.name), {}, node, form)];
   const name = String(node.name);
   if (node.described === 'markers')

@@ -68,7 +68,7 @@ export function parseVmdesc(
     const names = lost.length === 0 ? '' : `; no description of ${named}${others}`;
     report(`the vmdesc is not valid JSON (${reason})${names}`);
   }
-  if (!isObject(json)) {
+  if (!isJsonObject(json)) {
     report('the vmdesc is not a JSON object');
     return { vmdesc: undefined, diagnostics: diagnostics.list() };
   }
@@ -113,7 +113,7 @@ function parseDevice(text: string): JsonValue | undefined {
   }
 }
 
-function isObject(value: unknown): value is JsonObject {
+export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
@@ -123,7 +123,7 @@ export function deviceEntries({ devices }: JsonObject): {
   readonly idstr: string;
   readonly instanceId: number;
 }[] {
-  const entries = Array.isArray(devices) ? (devices as readonly JsonValue[]).filter(isObject) : [];
+  const entries = Array.isArray(devices) ? (devices as readonly JsonValue[]).filter(isJsonObject) : [];
   return entries.map((entry) => ({
     entry,
     idstr: String(entry['name']),
@@ -216,13 +216,13 @@ class VmdescReader {
     if (!Array.isArray(devices)) this.#report('"devices" is missing or not an array');
     const read = (Array.isArray(devices) ? (devices as unknown[]) : []).flatMap((device, i) => {
       const name =
-        isObject(device) && typeof device['name'] === 'string'
+        isJsonObject(device) && typeof device['name'] === 'string'
           ? device['name'].slice(0, MAX_NAME)
           : `devices[${i}]`;
       const schema = this.#readTop(name, device, (value) => this.#device(value));
       if (!schema) {
         this.#lost ??= [];
-        const instanceId = isObject(device) ? unsigned(device['instance_id']) : 0;
+        const instanceId = isJsonObject(device) ? unsigned(device['instance_id']) : 0;
         this.#lost.push({ idstr: name, instanceId });
       }
       return schema ?? [];
@@ -243,7 +243,7 @@ class VmdescReader {
   #readTop<T>(section: string, value: unknown, read: (value: JsonObject) => T): T | undefined {
     if (value === undefined) return undefined;
     try {
-      if (!isObject(value)) throw new ShapeError('not an object', []);
+      if (!isJsonObject(value)) throw new ShapeError('not an object', []);
       return read(value);
     } catch (error) {
       if (!(error instanceof ShapeError)) throw error;
@@ -288,7 +288,7 @@ class VmdescReader {
       versionId: version,
       fields: ((fields as JsonValue[] | undefined) ?? []).map((field) => this.#field(field, path)),
       subsections: ((subsections as JsonValue[] | undefined) ?? []).map((subsection) => {
-        if (!isObject(subsection)) throw new ShapeError('a subsection is not an object', path);
+        if (!isJsonObject(subsection)) throw new ShapeError('a subsection is not an object', path);
         const name = subsection['vmsd_name'];
         if (!isName(name)) throw new ShapeError('a subsection without "vmsd_name"', path);
         return this.#struct(subsection, [...path, name]);
@@ -297,7 +297,7 @@ class VmdescReader {
   }
 
   #field(json: JsonValue, path: readonly PathComponent[]): FieldSchema {
-    if (!isObject(json)) throw new ShapeError('a field is not an object', path);
+    if (!isJsonObject(json)) throw new ShapeError('a field is not an object', path);
     const { name, type, size, array_len: arrayLength, index, struct } = json;
     if (!isName(name)) throw new ShapeError('a field without "name" of up to 255 characters', path);
     const here = [...path, name];
@@ -310,7 +310,7 @@ class VmdescReader {
       throw new ShapeError('"index" is not a non-negative integer', here);
     let nested: StructSchema | undefined;
     if (struct !== undefined) {
-      if (!isObject(struct)) throw new ShapeError('"struct" is not an object', here);
+      if (!isJsonObject(struct)) throw new ShapeError('"struct" is not an object', here);
       nested = this.#struct(struct, here);
     } else if (json['fields'] !== undefined) {
       // A vstruct, and infos such as tmp, write the VMSD straight into the field.
