@@ -9,7 +9,7 @@ export type CaptureKnowledge = Pick<OpenOptions, 'sender' | 'tables'>;
 /** What a profile tells that its stream does not; nothing, unless it is a capture. */
 export function knowledgeOfCapture(profile: Profile): CaptureKnowledge {
   if (profile.kind !== 'capture') return {};
-  const { machineType, ramBlocks, schema, uuid, capabilities, redacted, rings } = profile;
+  const { machineType, ramBlocks, schema, uuid, capabilities, devices, redacted, rings } = profile;
   const sent = VALIDATED_CAPABILITIES.filter((name) => capabilities[name]);
   return {
     sender: {
@@ -20,6 +20,7 @@ export function knowledgeOfCapture(profile: Profile): CaptureKnowledge {
         uuid: capabilities['validate-uuid'] ? uuid : undefined,
       },
       ramBlocks: ramBlocks.map(({ name, usedLength }) => ({ idstr: name, length: usedLength })),
+      deviceTypes: new Set(devices.map(({ type }) => type)),
       ...(redacted ? { redacted: redacted.ranges.map(([start, end]) => ({ start, end })) } : {}),
       ...(rings ? { rings: rings.queues } : {}),
     },

@@ -56,6 +56,8 @@ export interface Sender {
   /** What a migration would send, as it was set up then. */
   readonly configuration: Configuration;
   readonly ramBlocks: readonly RamBlock[];
+  /** QOM types of its devices; undefined where they are not known. */
+  readonly deviceTypes?: ReadonlySet<string>;
   /** Where the stream has zeros in place of what it had, in order; undefined where nothing was taken out. */
   readonly redacted?: readonly Range[];
   /** Of virtqueues, how far guest and device were by the rings in memory; undefined where none were read. */

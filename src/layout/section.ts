@@ -32,6 +32,8 @@ interface SectionKnowledge {
   readonly infoTables?: Iterable<InfoTables> | undefined;
   /** What is known of custom VMStateInfos; by default what vmwalk itself knows. */
   readonly infos?: Infos | undefined;
+  /** The VM that it was captured of. */
+  readonly sender?: { readonly deviceTypes?: ReadonlySet<string> } | undefined;
   /** All of it: some sections tell what others are. */
   readonly stream: Pick<Stream, 'sections'>;
 }
@@ -60,6 +62,7 @@ export async function resolveSection(
     tables,
     infoTables = tables ? [tables] : WITHOUT_TABLES,
     infos = builtInInfos,
+    sender,
     stream,
   }: SectionKnowledge,
 ): Promise<Layout> {
@@ -88,7 +91,8 @@ export async function resolveSection(
     return layout(await resolveBody(source, device, record, report, infoTables, infos));
   }
   if (tables && record && isWhole && !section.scanner) {
-    const root = await resolveByTables(source, tables, record, stream.sections, report, infos);
+    const input = { source, record, sections: stream.sections, infos };
+    const root = await resolveByTables(input, tables, report, sender?.deviceTypes);
     if (root && schema) {
       const message = 'the vmdesc has nothing for this section: it is read by tables';
       report({ severity: 'note', code: 'not-described', message, range: record.range });

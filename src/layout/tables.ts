@@ -1,17 +1,14 @@
 import { appendTo } from '../bytes/append-to.ts';
 import { type Diagnostic, printable } from '../bytes/diagnostic.ts';
 import { rangeLength } from '../bytes/range.ts';
-import type { FinishedSource } from '../bytes/source.ts';
-import type { Infos } from '../infos/info.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
 import type { SourceSymbol } from '../schema/symbols.ts';
-import type { SectionRecord } from '../stream/records.ts';
 import type { Section } from '../stream/stream.ts';
 import { TablesCompiler } from '../vmsd/compile-tables.ts';
 import type { CompiledField, CompiledVmsd } from '../vmsd/compiled.ts';
 import { variablesOf } from '../vmsd/variables.ts';
 import type { StructNode } from './node.ts';
-import { openSectionMachine } from './section-machine.ts';
+import { openSectionMachine, type SectionInput } from './section-machine.ts';
 import { buildNodes } from './walk/build.ts';
 import { CandidateFinder } from './walk/candidates.ts';
 import { countHints } from './walk/count-hints.ts';
@@ -40,6 +37,8 @@ export class SchemaTables {
   readonly #byName = new Map<string, number[]>();
   /** The first VMSD that has a field with an info, by both names. */
   #infoFields: ReadonlyMap<string, number> | undefined;
+  /** Types of a VM with all that they inherit from. */
+  readonly #typesThere = new WeakMap<ReadonlySet<string>, ReadonlySet<string>>();
   readonly #buses = new WeakMap<readonly Section[], ReadonlySet<string>>();
 
   constructor(schema: QemuSchema) {
@@ -90,7 +89,39 @@ export class SchemaTables {
       return { vmsd: this.#compiler.vmsd(index), cost, types };
     });
   }
+
+  /**
+   * Candidates that devices of these QOM types can have; all where it is so of none. Those of no type stay: a VMSD may be
+   * registered without a device. @internal
+   */
+  thoseOf(deviceTypes: ReadonlySet<string>, candidates: readonly Candidate[]): readonly Candidate[] {
+    let there = this.#typesThere.get(deviceTypes);
+    if (!there) {
+      there = this.#withParents(deviceTypes);
+      this.#typesThere.set(deviceTypes, there);
+    }
+    const isThere = ({ types }: Candidate) => types.some((type) => there.has(type));
+    return candidates.some(isThere)
+      ? candidates.filter((candidate) => candidate.types.length === 0 || isThere(candidate))
+      : candidates;
+  }
+
+  #withParents(types: ReadonlySet<string>): ReadonlySet<string> {
+    const parents = new Map(this.schema.types.map(({ name, parent }) => [name, parent]));
+    const all = new Set(types);
+    for (const type of types) {
+      let parent = parents.get(type);
+      for (let i = 0; parent !== undefined && i < MAX_PARENTS; i++) {
+        all.add(parent);
+        parent = parents.get(parent);
+      }
+    }
+    return all;
+  }
 }
+
+/** More parents than a type has. */
+const MAX_PARENTS = 32;
 
 function infoFields({ vmsds, infos }: QemuSchema): ReadonlyMap<string, number> {
   const found = new Map<string, number>();
@@ -103,20 +134,23 @@ function infoFields({ vmsds, infos }: QemuSchema): ReadonlyMap<string, number> {
   return found;
 }
 
-/** Resolves a section by VMSD tables; undefined where the tables have nothing for it. */
+/**
+ * Resolves a section by VMSD tables; undefined where the tables have nothing for it. `deviceTypes` are the QOM types of
+ * all devices of the VM, where they are known.
+ */
 export async function resolveByTables(
-  source: FinishedSource,
+  input: SectionInput,
   tables: SchemaTables,
-  record: SectionRecord,
-  sections: readonly Section[],
   report: (diagnostic: Diagnostic) => void,
-  infos?: Infos,
+  deviceTypes?: ReadonlySet<string>,
 ): Promise<StructNode | undefined> {
+  const { record, sections } = input;
   const { body, idstr, versionId } = record;
-  const candidates = tables.candidates(idstr, versionId, sections);
+  const possible = tables.candidates(idstr, versionId, sections);
+  const candidates = deviceTypes ? tables.thoseOf(deviceTypes, possible) : possible;
   if (candidates.length === 0 || rangeLength(body) > MAX_SECTION_LENGTH) return undefined;
   const { machine, context } = await openSectionMachine(
-    { source, record, sections, ...(infos ? { infos } : {}) },
+    input,
     tables,
     new Objects(),
     { isCut: record.boundary === 'truncated' },

@@ -3,7 +3,7 @@ import { asArray, asBoolean, asInteger, asObject, asText } from '../schema/check
 import type { Monitor } from './monitor.ts';
 import { parseRamBlocks } from './monitor-text.ts';
 import { ifRefused } from './qmp.ts';
-import { readDevices } from './qom-devices.ts';
+import { type DeviceQuestions, readDevices } from './qom-devices.ts';
 
 /** More than any machine has. */
 const MAX_CPUS = 1 << 20;
@@ -25,7 +25,10 @@ export async function askMachineType(
 }
 
 /** Asks a QEMU all that a profile has, but for its state. Throws what Qmp.execute throws. */
-export async function askDestination(qmp: Monitor): Promise<DestinationAnswers> {
+export async function askDestination(
+  qmp: Monitor,
+  questions: DeviceQuestions = {},
+): Promise<DestinationAnswers> {
   // Together, as there may be a program to be started for each question.
   const [qemu, target, kvm, uuid, { machineType, type }, migration, possibleCpus, blockNodes] =
     await Promise.all([
@@ -47,7 +50,7 @@ export async function askDestination(qmp: Monitor): Promise<DestinationAnswers> 
     ...migration,
     ...(possibleCpus === undefined ? {} : { possibleCpus }),
     blockNodes,
-    devices: await readDevices(qmp, type),
+    devices: await readDevices(qmp, type, questions),
   };
 }
 

@@ -80,7 +80,7 @@ export async function prepareCapture(
     }
   };
   refuse(await reasonsOfActivity(monitor));
-  const answers = checkedAnswers(await askDestination(monitor));
+  const answers = checkedAnswers(await askDestination(monitor, { isRunning: true }));
   refuse(await reasonsOfDevices(monitor, answers.devices));
   const facts = await processFacts(vm, answers, options.schema, warn);
   return {

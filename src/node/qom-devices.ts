@@ -29,6 +29,8 @@ const NOT_CONFIGURATION: ReadonlySet<string> = new Set([
   // The same in another form.
   'legacy-addr',
 ]);
+/** Of CPUs, of which each has some 400: nothing that is judged depends on them. */
+const CPU_TYPE = /-cpu$/;
 /** The bus that a device sits on: all devices have it, and no bus. */
 const PARENT_BUS = 'parent_bus';
 /** Longest text that is kept of a property. */
@@ -47,9 +49,18 @@ interface ListedObject {
   readonly values?: ReadonlyMap<string, unknown>;
 }
 
-/** The machine, whose QOM type is known, and all devices of a QEMU that is stopped, in the order of their paths. */
-export async function readDevices(qmp: Monitor, machineType: string): Promise<ProfileDevice[]> {
-  const devices = await readQomDevices(qmp, machineType);
+export interface DeviceQuestions {
+  /** Leave out the properties of CPUs: of a VM that runs, whose CPUs wait for each answer. */
+  readonly isRunning?: boolean;
+}
+
+/** The machine, whose QOM type is known, and all devices of a QEMU, in the order of their paths. */
+export async function readDevices(
+  qmp: Monitor,
+  machineType: string,
+  questions: DeviceQuestions = {},
+): Promise<ProfileDevice[]> {
+  const devices = await readQomDevices(qmp, machineType, questions);
   const qtree = parseQtree(await qmp.monitor('info qtree').catch(ifRefused('')));
   const places = devicePaths(devices, qtree);
   return devices.map(({ path, type, bus, properties }) => {
@@ -66,7 +77,11 @@ export async function readDevices(qmp: Monitor, machineType: string): Promise<Pr
 }
 
 /** Walks the tree level by level, as many objects at a time as there are on it. */
-async function readQomDevices(qmp: Monitor, machineType: string): Promise<QomDevice[]> {
+async function readQomDevices(
+  qmp: Monitor,
+  machineType: string,
+  { isRunning = false }: DeviceQuestions,
+): Promise<QomDevice[]> {
   const devices: QomDevice[] = [];
   const values = new ValueBudget();
   const machine = { path: '/machine', type: machineType };
@@ -89,10 +104,11 @@ async function readQomDevices(qmp: Monitor, machineType: string): Promise<QomDev
         throw new Error(`QEMU has objects with paths of more than ${MAX_PATH} characters`);
       next.push(...children);
       const isDevice = infos.some(({ name }) => name === PARENT_BUS);
+      const isAsked = !(isRunning && CPU_TYPE.test(object.type));
       if (isDevice || object.path === '/machine')
         devices.push({
           ...object,
-          ...(await readProperties(qmp, object.path, listed, values)),
+          ...(isAsked ? await readProperties(qmp, object.path, listed, values) : { properties: {} }),
           children: new Map(children.map(({ path, type: childType }) => [path, childType])),
         });
     };
