@@ -36,6 +36,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'ops',
   ],
   vm: ['bytes', 'stream', 'containers', 'ram', 'schema', 'infos', 'layout', 'ops'],
+  fix: ['bytes', 'stream', 'schema', 'vmsd', 'layout', 'edit', 'check', 'vm'],
   render: [
     'bytes',
     'stream',
@@ -49,6 +50,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'edit',
     'compat',
     'check',
+    'fix',
   ],
   node: [
     'bytes',
@@ -80,6 +82,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'edit',
     'compat',
     'check',
+    'fix',
     'render',
     'vm',
     'node',

@@ -97,7 +97,7 @@ function whatIsThere({ idstr }: Section, others: readonly Section[], { own, fact
 /** idstr of the section of RAM. */
 const RAM = 'ram';
 /** Sections that there is one of for each CPU. */
-const OF_CPUS = /^(cpu|cpu_common|apic|apic_common|kvm-apic|icp\/server)$/;
+export const OF_CPUS = /^(cpu|cpu_common|apic|apic_common|kvm-apic|icp\/server)$/;
 
 function unknownSectionFix({ idstr }: Section): string {
   if (idstr === BLOCK)

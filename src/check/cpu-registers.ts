@@ -64,29 +64,42 @@ export function checkCpuRegisters({ root, own, destination }: SectionValues): Fi
       },
     ];
   }
-  const values = integers(root, VALUES);
-  const ownValues = integers(own, VALUES);
-  if (!values || !ownValues) return [];
-  const local = new Map(ownIndexes.map((index, i) => [index, ownValues[i]]));
-  const changed = indexes.filter(
-    (index, i) =>
-      isIdentification(index) &&
-      values[i] !== undefined &&
-      local.has(index) &&
-      local.get(index) !== values[i],
-  );
-  if (changed.length === 0) return missingConstants(indexes, local);
+  const changed = otherConstants(root, own);
   const [first] = changed;
+  if (!first) return missingConstants(indexes, ownIndexes, integers(own, VALUES) ?? []);
   return [
     {
       rule: 'cpu-register-value',
       severity: 'blocks',
       path: [VALUES],
-      message: `${changed.length} constant registers have other values at the destination: ${namesText(changed)}; ${armRegisterName(first!)} is 0x${values[indexes.indexOf(first!)]?.toString(16)}, and 0x${local.get(first!)?.toString(16)} there`,
+      message: `${changed.length} constant registers have other values at the destination: ${namesText(changed.map(({ index }) => index))}; ${armRegisterName(first.index)} is 0x${first.value.toString(16)}, and 0x${first.ownValue.toString(16)} there`,
       says: SAYS,
       fix: SAME_CPU,
     },
   ];
+}
+
+/** A constant register that has another value at the destination. */
+interface OtherConstant {
+  readonly index: bigint;
+  /** Where its value is in the stream. */
+  readonly node: LayoutNode;
+  readonly value: bigint;
+  readonly ownValue: bigint;
+}
+
+/** Registers that identify the CPU, and do not have the value that they have at the destination. */
+export function otherConstants(root: StructNode, own: StructNode): OtherConstant[] {
+  const ownValues = integers(own, VALUES) ?? [];
+  const local = new Map(integers(own, INDEXES)?.map((index, i) => [index, ownValues[i]]));
+  const nodes = leaves(root, VALUES);
+  return (integers(root, INDEXES) ?? []).flatMap((index, i): OtherConstant[] => {
+    const node = nodes[i];
+    const value = integerOf(node);
+    const ownValue = local.get(index);
+    if (!node || value === undefined || ownValue === undefined || value === ownValue) return [];
+    return isIdentification(index) ? [{ index, node, value, ownValue }] : [];
+  });
 }
 
 /**
@@ -95,11 +108,12 @@ export function checkCpuRegisters({ root, own, destination }: SectionValues): Fi
  */
 function missingConstants(
   indexes: readonly bigint[],
-  local: ReadonlyMap<bigint, bigint | undefined>,
+  ownIndexes: readonly bigint[],
+  ownValues: readonly bigint[],
 ): Finding[] {
   const sent = new Set(indexes);
-  const missing = [...local.keys()].filter(
-    (index) => !sent.has(index) && isConstant(index) && local.get(index) !== 0n,
+  const missing = ownIndexes.filter(
+    (index, i) => !sent.has(index) && isConstant(index) && ownValues[i] !== 0n,
   );
   if (missing.length === 0) return [];
   return [
@@ -173,10 +187,15 @@ function unknownRegisters(
 }
 
 function integers(root: StructNode, name: string): bigint[] | undefined {
+  if (!childNamed(root, name)) return undefined;
+  return leaves(root, name).flatMap((leaf) => integerOf(leaf) ?? []);
+}
+
+/** Elements of a list; one of one element is the element. */
+function leaves(root: StructNode, name: string): readonly LayoutNode[] {
   const node = childNamed(root, name);
-  if (!node) return undefined;
-  const leaves = node.kind === 'array' ? childrenOf(node) : [node];
-  return [...leaves].flatMap((leaf) => integerOf(leaf) ?? []);
+  if (!node) return [];
+  return node.kind === 'array' ? [...childrenOf(node)] : [node];
 }
 
 /**

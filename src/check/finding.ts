@@ -20,6 +20,8 @@ export interface Finding {
   readonly says?: string | undefined;
   /** What usually helps. */
   readonly fix?: string | undefined;
+  /** `fix` is on the destination's command line, whose devices have the properties, as far as they are known. */
+  readonly isSetting?: true | undefined;
   /** How many more of this severity and rule there were behind this one, the last that is kept. */
   readonly more?: number;
 }

@@ -40,6 +40,14 @@ const AER_UNCOR_MASK = 0x08;
 
 type Ranges = readonly (readonly [from: number, to: number])[];
 
+/** Vendor, device, revision, class, kind of header, base addresses. */
+const IDENTITY: Ranges = [
+  [0x00, 0x04],
+  [0x08, 0x0c],
+  [HEADER_TYPE, HEADER_TYPE + 1],
+  [BASE_ADDRESS_0, 0x28],
+];
+
 /** Bytes of capabilities, behind the id and the next one, that are the same for all guests. */
 const READ_ONLY: ReadonlyMap<number, Ranges> = new Map([
   // Power management: what it is capable of.
@@ -226,6 +234,27 @@ function differenceAt(stream: Uint8Array, own: Uint8Array, at: number) {
   return { difference: { stream, own, at, capability }, lists };
 }
 
+/**
+ * A configuration space in which all bits that a load compares are those of the destination. Undefined where it is the
+ * one of another device: by what identifies it, or by its base addresses.
+ */
+export function withComparedBits({
+  node,
+  ownNode,
+  section,
+  destination,
+}: Pick<ValueInput, 'node' | 'ownNode' | 'section' | 'destination'>): Uint8Array | undefined {
+  const bytes = contentOf(node);
+  const own = ownNode && contentOf(ownNode);
+  if (!bytes || !own || bytes.length !== own.length) return undefined;
+  const mask = comparedBits(own, destination.facts?.barSizes(section.idstr), destination.qemuVersion);
+  const changed = bytes.map((byte, i) => (byte & ~mask[i]!) | (own[i]! & mask[i]!));
+  const isOther = IDENTITY.some(([from, to]) =>
+    changed.subarray(from, to).some((byte, i) => byte !== bytes[from + i]),
+  );
+  return isOther ? undefined : changed;
+}
+
 /** hw/pci/pci.c, get_pci_config_device: the first byte whose read-only bits differ ends the load. */
 export function checkPciConfig({ node, ownNode, section, destination }: ValueInput): readonly Finding[] {
   const bytes = contentOf(node);
@@ -238,7 +267,7 @@ export function checkPciConfig({ node, ownNode, section, destination }: ValueInp
     if (((read ^ device) & mask[i]!) === 0) continue;
     const hex = (value: number) => value.toString(16);
     const { difference, lists } = differenceAt(bytes, own, i);
-    const { name, fix } = pciRegister(difference, lists, section.idstr, destination);
+    const { name, ...remedy } = pciRegister(difference, lists, section.idstr, destination);
     return [
       {
         rule: 'pci-config',
@@ -246,7 +275,7 @@ export function checkPciConfig({ node, ownNode, section, destination }: ValueInp
         range: { start: node.start + i, end: node.start + i + 1 },
         message: `byte 0x${hex(i)} of the configuration space (${name}) is 0x${hex(read)}, and 0x${hex(device)} at the destination`,
         says: `get_pci_config_device: Bad config data: i=0x${hex(i)} read: ${hex(read)} device: ${hex(device)} cmask: … wmask: … w1cmask:…`,
-        fix,
+        ...remedy,
       },
     ];
   }

@@ -1,5 +1,6 @@
 import type { Destination } from './destination.ts';
 import { type Settings, settingsText } from './device-settings.ts';
+import type { Finding } from './finding.ts';
 
 /** A byte of a PCI configuration space that differs, and where it is. */
 interface PciDifference {
@@ -16,6 +17,11 @@ export interface PciCapability {
   readonly id: number;
   readonly start: number;
   readonly isExtended: boolean;
+}
+
+/** What a register that differs is, and what helps. */
+interface PciRemedy extends Required<Pick<Finding, 'fix'>>, Pick<Finding, 'isSetting'> {
+  readonly name: string;
 }
 
 /** Of a register: what it is, and which properties make it as it is in a configuration space. */
@@ -225,7 +231,7 @@ export function pciRegister(
   lists: { readonly stream: readonly PciCapability[]; readonly own: readonly PciCapability[] },
   idstr: string,
   destination: Destination,
-): { readonly name: string; readonly fix: string } {
+): PciRemedy {
   const { stream, own, at, capability } = difference;
   const start = capability?.start ?? 0;
   const isHeader = capability && at < start + (capability.isExtended ? 4 : 2);
@@ -247,7 +253,7 @@ export function pciRegister(
   const given = found.settings?.(number(stream, start + found.from));
   if (given?.length === 0) return { name, fix: DAMAGED };
   const [there] = given?.flatMap((settings) => settingsText(destination, idstr, settings) ?? []) ?? [];
-  if (there !== undefined) return { name, fix: `at the destination ${there}${OR_DAMAGED}` };
+  if (there !== undefined) return { name, fix: `at the destination ${there}${OR_DAMAGED}`, isSetting: true };
   // The destination has no such property: what it has is what an older QEMU did always.
   const [source] = found.settings?.(number(own, start + found.from)) ?? [];
   return { name, fix: source && !found.otherwise ? atSource(source) : otherwise };
@@ -263,13 +269,13 @@ function capabilityRemedy(
   { stream, own }: { readonly stream: readonly PciCapability[]; readonly own: readonly PciCapability[] },
   idstr: string,
   destination: Destination,
-): { readonly name: string; readonly fix: string } {
+): PciRemedy {
   for (const [id, name, on, off] of EXTENDED) {
     const has = (list: readonly PciCapability[]) =>
       list.some((capability) => capability.isExtended && capability.id === id);
     if (has(stream) === has(own)) continue;
     const text = settingsText(destination, idstr, has(stream) ? on : off);
-    if (text !== undefined) return { name, fix: `at the destination ${text}${OR_DAMAGED}` };
+    if (text !== undefined) return { name, fix: `at the destination ${text}${OR_DAMAGED}`, isSetting: true };
     return { name, fix: has(stream) ? atSource(off) : MODEL };
   }
   return {

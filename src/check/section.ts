@@ -197,12 +197,14 @@ function loadFailure(
     const fix = 'a source without what sends it, or a QEMU at both sides that has two names for them';
     return { rule: 'section-layout', severity, message, says, path: [twin], range, fix };
   }
+  const setting = machineRemedy(section.idstr, difference?.path ?? path);
   const fix =
-    machineRemedy(section.idstr, difference?.path ?? path) ??
+    setting ??
     (sharesMachine
       ? 'the same configuration of the device at both sides; where it is the same already, a QEMU of the version of the source'
       : 'the same configuration of the device at both sides, and a machine type that both QEMUs have');
-  if (!difference) return { rule: 'section-layout', severity, message: stop, says, path, range, fix };
+  const remedy = { fix, ...(setting === undefined ? {} : { isSetting: true as const }) };
+  if (!difference) return { rule: 'section-layout', severity, message: stop, says, path, range, ...remedy };
   return {
     rule: difference.kind === 'count' ? 'array-length' : 'section-layout',
     severity,
@@ -210,7 +212,7 @@ function loadFailure(
     says,
     path: difference.path,
     range: difference.range ?? range,
-    fix,
+    ...remedy,
   };
 }
 

@@ -46,7 +46,12 @@ function* findingText(finding: Finding, style: Style): Generator<string> {
 }
 
 /** Section, field and offset of a finding. */
-export function findingPlace({ section, instanceId, path, range }: Finding): string {
+export function findingPlace({
+  section,
+  instanceId,
+  path,
+  range,
+}: Pick<Finding, 'section' | 'instanceId' | 'path' | 'range'>): string {
   const parts: string[] = [];
   if (section !== undefined) parts.push(printable(section) + (instanceId ? ` instance ${instanceId}` : ''));
   if (path && path.length > 0) parts.push(printable(formatPath(path)));

@@ -1,0 +1,286 @@
+import { type PathComponent, printable } from '../bytes/diagnostic.ts';
+import { armRegisterName } from '../check/arm-registers.ts';
+import { OF_CPUS } from '../check/check.ts';
+import { otherConstants } from '../check/cpu-registers.ts';
+import type { Destination, OwnSection } from '../check/destination.ts';
+import type { Finding } from '../check/finding.ts';
+import { withComparedBits } from '../check/pci-config.ts';
+import type { RuleCode } from '../check/rules.ts';
+import { noShape, walkPairs } from '../check/walk-pairs.ts';
+import { type EditPlan, planEdits } from '../edit/edit.ts';
+import type { EditedNode } from '../edit/edited-node.ts';
+import type { Patch } from '../edit/edited-stream.ts';
+import { leafBytes } from '../edit/leaf-value.ts';
+import { childNamed, childrenOf, integerOf, numberOf } from '../layout/children.ts';
+import type { Layout, LayoutNode } from '../layout/node.ts';
+import { configurationOf, layoutOf, type OpenedStream } from '../layout/open.ts';
+import { deviceKey } from '../schema/schema.ts';
+import type { CommandRecord, ConfigurationRecord, SectionRecord, StreamRecord } from '../stream/records.ts';
+import type { SectionIdentity } from '../stream/section-header.ts';
+import type { Section } from '../stream/stream.ts';
+import { type FixChange, MAX_LISTED } from './change.ts';
+import { type FittedSection, fitSection } from './fit-section.ts';
+import { valuesOf } from './merge-section.ts';
+
+/** Refusals of a section that it does not have in another form. */
+const RULES_OF_FORM: ReadonlySet<RuleCode> = new Set([
+  'section-too-new',
+  'section-too-old',
+  'section-layout',
+  'array-length',
+  'unknown-subsection',
+  'null-pointer',
+  'cpu-registers',
+  'cpu-register-value',
+  'field-too-large',
+]);
+/** Of field-too-large, the one that is the length of a list of registers. */
+const REGISTER_COUNT = 'cpreg_vmstate_array_len';
+
+/** Changes that help against some findings, and what is to be written for them. */
+class Draft {
+  readonly opened: OpenedStream;
+  readonly changes: FixChange[] = [];
+  readonly patches: Patch[] = [];
+  readonly bodies = new Map<SectionRecord | ConfigurationRecord, EditedNode>();
+  readonly layouts = new Map<SectionRecord | ConfigurationRecord, Layout>();
+  readonly identities = new Map<number, SectionIdentity>();
+  readonly droppedSections = new Set<number>();
+  readonly droppedCommands = new Set<StreamRecord>();
+
+  constructor(opened: OpenedStream) {
+    this.opened = opened;
+  }
+
+  plan(): EditPlan {
+    const { opened, patches, bodies, layouts, identities, droppedSections, droppedCommands } = this;
+    const edits = { patches, bodies, identities, droppedSections, droppedCommands, inserted: [] };
+    return { edits, layouts, patched: opened, followed: [] };
+  }
+}
+
+/** Makes out, from round to round, what helps against what a destination refuses. */
+export class RemedyPlanner {
+  readonly #destination: Destination;
+  /** Sections that were brought into the destination's form, and configuration spaces that have its registers. */
+  readonly #done = new Set<string>();
+
+  constructor(destination: Destination) {
+    this.#destination = destination;
+  }
+
+  async plan(
+    opened: OpenedStream,
+    blockers: readonly Finding[],
+  ): Promise<{ readonly changes: readonly FixChange[]; readonly edits: EditPlan }> {
+    const draft = new Draft(opened);
+    for (const finding of blockers) await this.#add(draft, finding);
+    return { changes: draft.changes, edits: draft.plan() };
+  }
+
+  async #add(draft: Draft, finding: Finding): Promise<void> {
+    const { rule } = finding;
+    if (rule === 'unknown-command') return dropCommand(draft, finding);
+    if (rule === 'machine-type' || rule === 'unknown-machine-type')
+      return this.#setMachineType(draft, finding);
+    const section = sectionOf(draft.opened, finding);
+    if (!section) return;
+    if (rule === 'unknown-section' || rule === 'unknown-device')
+      return this.#dropSection(draft, finding, section);
+    const own = this.#destination.find(section.idstr, section.instanceId);
+    if (!own) return;
+    if (rule === 'pci-config') return this.#setPciConfig(draft, finding, section, own);
+    if (rule === 'virtio-queues') return setQueueSizes(draft, finding, section, own);
+    if (rule === 'cpu-register-value' && (await setConstants(draft, finding, section, own))) return;
+    if (isOfForm(finding)) await this.#fit(draft, finding, section, own);
+  }
+
+  async #setMachineType(draft: Draft, finding: Finding): Promise<void> {
+    const { opened } = draft;
+    const own = this.#destination.own && configurationOf(this.#destination.own)?.machineType;
+    const type = configurationOf(opened)?.machineType;
+    if (own === undefined || type === undefined) return;
+    const plan = await planEdits(opened, [{ edit: 'machine-type', name: own }]);
+    for (const [record, body] of plan.edits.bodies) draft.bodies.set(record, body);
+    for (const [record, layout] of plan.layouts) draft.layouts.set(record, layout);
+    const known = this.#destination.tables?.schema.machineTypes ?? [];
+    const message = `machine type ${printable(type)} becomes ${printable(own)}`;
+    const isAlias = own.startsWith(`${type}-`) && known.includes(own) && !known.includes(type);
+    draft.changes.push(
+      isAlias
+        ? change(finding, 'harmless', `${message}, of which it is an alias`)
+        : change(finding, 'loses', `${message}, with what that gives devices`, {
+            instead: known.includes(type) ? finding.fix : undefined,
+          }),
+    );
+  }
+
+  async #dropSection(draft: Draft, finding: Finding, section: Section): Promise<void> {
+    if (draft.droppedSections.has(section.id)) return;
+    draft.droppedSections.add(section.id);
+    const { idstr } = section;
+    const { tables } = this.#destination;
+    // What can be given to it: a device in a slot that its QEMU has, or a CPU. Others are of the board.
+    const name = idstr.slice(idstr.lastIndexOf('/') + 1);
+    const isPlugged = idstr.includes('/') || OF_CPUS.test(idstr);
+    const isKnown = isPlugged && (tables === undefined || tables.vmsds(name).length > 0);
+    const message = 'the section is dropped, with all state of the device';
+    const { root } = await layoutOf(draft.opened, section);
+    draft.changes.push(
+      change(finding, 'loses', message, {
+        instead: isKnown ? finding.fix : undefined,
+        lost: section.scanner ? [] : valuesOf(root, []),
+      }),
+    );
+  }
+
+  async #setPciConfig(draft: Draft, finding: Finding, section: Section, own: OwnSection): Promise<void> {
+    const { path, isSetting, fix } = finding;
+    if (!path || !this.#isNew(`${deviceKey(section)} ${JSON.stringify(path)}`)) return;
+    const node = nodeAt((await layoutOf(draft.opened, section)).root, path);
+    const ownNode = nodeAt((await own.layout()).root, path);
+    const bytes = node && withComparedBits({ node, ownNode, section, destination: this.#destination });
+    if (!bytes) return;
+    draft.patches.push({ start: node.start, bytes });
+    const message =
+      'read-only registers of the configuration space become those of the destination, which the guest has seen otherwise';
+    draft.changes.push(
+      change(finding, 'loses', message, {
+        instead: isSetting ? fix : undefined,
+        lost: [{ path, node }],
+      }),
+    );
+  }
+
+  async #fit(draft: Draft, finding: Finding, section: Section, own: OwnSection): Promise<void> {
+    if (!this.#isNew(deviceKey(section))) return;
+    const fitted = await fitSection(draft.opened, section, own, this.#destination);
+    const [record] = section.records;
+    if (!fitted || !record) return;
+    const { id, idstr, instanceId } = section;
+    const { how, versionId, lost } = fitted;
+    if (how === 'subsections' && lost.length === 0) return;
+    draft.bodies.set(record, fitted.root);
+    draft.layouts.set(record, await layoutOf(draft.opened, section));
+    if (versionId !== section.versionId) draft.identities.set(id, { id, idstr, instanceId, versionId });
+    draft.changes.push(fittedChange(finding, section, fitted));
+  }
+
+  #isNew(key: string): boolean {
+    if (this.#done.has(key)) return false;
+    this.#done.add(key);
+    return true;
+  }
+}
+
+function dropCommand({ opened, droppedCommands, changes }: Draft, finding: Finding): void {
+  const command = commandAt(opened.stream.records, finding.range?.start);
+  if (!command) return;
+  droppedCommands.add(command);
+  changes.push(change(finding, 'harmless', `${command.name ?? 'the command'} is taken out`));
+}
+
+/** Of queues that the guest does not use the size is what the device had when it was made. */
+async function setQueueSizes(
+  { opened, patches, changes }: Draft,
+  finding: Finding,
+  section: Section,
+  own: OwnSection,
+): Promise<void> {
+  let count = 0;
+  const pairs = walkPairs((await layoutOf(opened, section)).root, (await own.layout()).root, noShape);
+  for (const { node, own: ownNode } of pairs) {
+    if (node.type !== 'virtio' || node.kind !== 'struct') continue;
+    const ownQueues = [...childrenOf(childNamed(ownNode, 'vq'))];
+    for (const [i, queue] of [...childrenOf(childNamed(node, 'vq'))].entries()) {
+      const size = childNamed(queue, 'num');
+      const room = numberOf(childNamed(ownQueues[i], 'num'));
+      const isUsed = integerOf(childNamed(queue, 'desc')) !== 0n;
+      if (!size || isUsed || room === undefined || (numberOf(size) ?? 0) <= room) continue;
+      patches.push({ start: size.start, bytes: leafBytes(size.type, room) });
+      count++;
+    }
+  }
+  if (count === 0) return;
+  const message = `the sizes of ${count} virtqueues that the guest does not use become those of the destination`;
+  changes.push(change(finding, 'harmless', message));
+}
+
+/** Are there constant registers with other values, which now have those of the destination? */
+async function setConstants(
+  { opened, patches, changes }: Draft,
+  finding: Finding,
+  section: Section,
+  own: OwnSection,
+): Promise<boolean> {
+  const others = otherConstants((await layoutOf(opened, section)).root, (await own.layout()).root);
+  if (others.length === 0) return false;
+  for (const { node, ownValue } of others)
+    patches.push({ start: node.start, bytes: leafBytes(node.type, String(ownValue)) });
+  const message = `${others.length} constant registers get the values of the destination's CPU, which the guest has seen otherwise`;
+  const lost = others.map(({ index, node }) => ({ path: [node.name], node, name: armRegisterName(index) }));
+  changes.push(change(finding, 'refuse', message, { lost }));
+  return true;
+}
+
+function change(
+  { rule, section, instanceId, path }: Finding,
+  of: FixChange['class'],
+  message: string,
+  { instead, lost = [], taken = [] }: Partial<Pick<FixChange, 'instead' | 'lost' | 'taken'>> = {},
+): FixChange {
+  return {
+    ...{ class: of, rule, section, instanceId, path, message, instead },
+    lost: lost.slice(0, MAX_LISTED),
+    taken: taken.slice(0, MAX_LISTED),
+  };
+}
+
+function fittedChange(
+  finding: Finding,
+  { versionId: before }: Section,
+  { how, versionId, lost, taken }: FittedSection,
+): FixChange {
+  const isHarmless = lost.length === 0 && taken.length === 0;
+  const parts = [
+    how === 'subsections'
+      ? 'subsections that the destination does not know are dropped'
+      : `written as the destination does${versionId === before ? '' : `, version ${before} as ${versionId}`}`,
+    ...(lost.length > 0 ? [`${lost.length} values have no place there`] : []),
+    ...(taken.length > 0 ? [`${taken.length} fields are as they are there before a load`] : []),
+  ];
+  // A register or a field that can be set at the destination is better set there.
+  const instead = finding.isSetting ? finding.fix : undefined;
+  return change(finding, isHarmless ? 'harmless' : 'loses', parts.join('; '), { instead, lost, taken });
+}
+
+function isOfForm({ rule, path }: Finding): boolean {
+  if (rule === 'field-too-large') return path?.at(-1) === REGISTER_COUNT;
+  return RULES_OF_FORM.has(rule);
+}
+
+function sectionOf({ stream }: OpenedStream, { section, instanceId, range }: Finding): Section | undefined {
+  const named = stream.sections.filter((each) => each.idstr === section && each.instanceId === instanceId);
+  const isIn = ({ records }: Section) =>
+    range !== undefined &&
+    records.some((record) => record.range.start <= range.start && range.start < record.range.end);
+  return named.find(isIn) ?? named[0];
+}
+
+function commandAt(records: readonly StreamRecord[], start: number | undefined): CommandRecord | undefined {
+  for (const record of records) {
+    if (record.kind !== 'command') continue;
+    if (record.range.start === start) return record;
+    const inside =
+      record.detail?.command === 'PACKAGED' ? commandAt(record.detail.records, start) : undefined;
+    if (inside) return inside;
+  }
+  return undefined;
+}
+
+function nodeAt(root: LayoutNode, path: readonly PathComponent[]): LayoutNode | undefined {
+  let nodes: LayoutNode[] = [root];
+  for (const name of path)
+    nodes = nodes.flatMap((node) => [...childrenOf(node)].filter((each) => each.name === name));
+  return nodes[0];
+}
