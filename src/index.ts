@@ -347,6 +347,7 @@ export { type DiffTextOptions, diffText } from './render/diff-text.ts';
 export type { Drawing, Rectangle as DrawingRectangle, Text as DrawingText } from './render/drawing.ts';
 export { type DumpTextOptions, dumpText } from './render/dump-text.ts';
 export { explainText } from './render/explain-text.ts';
+export { fixJson, fixText } from './render/fix-text.ts';
 export { foundStreamText } from './render/found-stream-text.ts';
 export { type InfoTextOptions, infoText, type SectionOrder } from './render/info-text.ts';
 export { toJson } from './render/json.ts';

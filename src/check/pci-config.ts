@@ -235,8 +235,36 @@ function differenceAt(stream: Uint8Array, own: Uint8Array, at: number) {
 }
 
 /**
- * A configuration space in which all bits that a load compares are those of the destination. Undefined where it is the
- * one of another device: by what identifies it, or by its base addresses.
+ * Where the bytes of a configuration space come from in another one: capabilities are where they are in that, which may
+ * be elsewhere; a place is undefined where the other does not have the capability. Undefined where the other has one more.
+ */
+function placesInOther(own: Uint8Array, other: Uint8Array): (number | undefined)[] | undefined {
+  const places = Array.from(own, (_, i): number | undefined => i);
+  const [ours, theirs] = [spans(own), spans(other)];
+  for (const { id, isExtended, start, length } of ours) {
+    const at = theirs.findIndex((each) => each.id === id && each.isExtended === isExtended);
+    // Of several with one id, the first goes with the first.
+    const [twin] = at < 0 ? [] : theirs.splice(at, 1);
+    for (let i = 0; i < length; i++) places[start + i] = twin && i < twin.length ? twin.start + i : undefined;
+  }
+  return theirs.length > 0 ? undefined : places;
+}
+
+/** Capabilities, each up to where the next one begins. */
+function spans(config: Uint8Array): (PciCapability & { readonly length: number })[] {
+  const capabilities = allCapabilities(config);
+  return capabilities.map((capability) => {
+    const { start, isExtended } = capability;
+    const following = capabilities.flatMap((each) => (each.start > start ? each.start : []));
+    const end = Math.min(...following, isExtended ? config.length : CONVENTIONAL_SIZE);
+    return { ...capability, length: Math.max(0, end - start) };
+  });
+}
+
+/**
+ * A configuration space in which all bits that a load compares are those of the destination, and what a guest writes is
+ * its own, in capabilities that may be elsewhere at the destination. Undefined where it is the one of another device, by
+ * what identifies it or by its base addresses, or has a capability that the destination's does not have.
  */
 export function withComparedBits({
   node,
@@ -248,7 +276,12 @@ export function withComparedBits({
   const own = ownNode && contentOf(ownNode);
   if (!bytes || !own || bytes.length !== own.length) return undefined;
   const mask = comparedBits(own, destination.facts?.barSizes(section.idstr), destination.qemuVersion);
-  const changed = bytes.map((byte, i) => (byte & ~mask[i]!) | (own[i]! & mask[i]!));
+  const places = placesInOther(own, bytes);
+  if (!places) return undefined;
+  const changed = own.map((byte, i) => {
+    const place = places[i];
+    return place === undefined ? byte : (bytes[place]! & ~mask[i]!) | (byte & mask[i]!);
+  });
   const isOther = IDENTITY.some(([from, to]) =>
     changed.subarray(from, to).some((byte, i) => byte !== bytes[from + i]),
   );

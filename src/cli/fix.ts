@@ -6,11 +6,11 @@ import { nodeMemory } from '../node/node-memory.ts';
 import { openDestination } from '../node/open-destination.ts';
 import { checkOutput, writeOutput } from '../node/output.ts';
 import { packagedSchemas } from '../node/packaged-schemas.ts';
-import { writeSource } from '../node/write-source.ts';
+import { writeEdited } from '../node/write-edited.ts';
 import { fixJson, fixText } from '../render/fix-text.ts';
 import { formatSize } from '../render/size.ts';
 import { checkStatus } from './check-status.ts';
-import { vmdescOption, wholeFile } from './edit-options.ts';
+import { vmdescOption } from './edit-options.ts';
 import { withVm } from './input.ts';
 import { jsonOption, openKnowledge, spoolOption } from './options.ts';
 import { EXIT_DATA, EXIT_OK, Output, say, styleFor, toJson } from './output.ts';
@@ -93,7 +93,8 @@ Examples:
           const result = await fixStream(vm, opened.destination, { allow, vmdesc, open });
           process.exitCode = fixStatus(result);
           if (output !== undefined && changesFile !== undefined && result.source) {
-            const size = await writeSource(output, result.source, wholeFile(vm, file));
+            const { source } = result;
+            const size = await writeEdited(output, vm, { source }, file === '-' ? undefined : file);
             await writeOutput(changesFile, [`${toJson(fixJson(result))}\n`], 'keep');
             say(`${output}: ${formatSize(size)}; ${changesFile} says what is other in it`);
           }

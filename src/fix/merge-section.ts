@@ -15,6 +15,8 @@ import { hasOtherRegisters, mergeRegisters } from './merge-registers.ts';
 const MAX_ELEMENTS = 1 << 16;
 /** Name and version of a subsection, the last of them as a u32, big endian. */
 const HEADER = 'subsection header';
+/** Infos without which a device is one that was just switched on: base addresses, features, queues. */
+const LIVE_INFOS: ReadonlySet<string> = new Set(['pci config', 'virtio']);
 /** What nobody loads. */
 const UNUSED = /^unused/;
 
@@ -140,7 +142,8 @@ class Merger {
     if (node.kind === 'array' || own.kind === 'array') return this.#mergeArray(node, own, path, parent);
     if (isOpen(node) && isOpen(own)) return this.#mergeStruct(node, own, path);
     const isInfo = node.kind === 'struct' && own.kind === 'struct' && node.type === own.type;
-    if (isInfo && this.#options.infos === 'source') return { kind: 'kept', node };
+    if (isInfo && (this.#options.infos === 'source' || LIVE_INFOS.has(node.type)))
+      return { kind: 'kept', node };
     return this.#mergeLeaf(node, own, path);
   }
 

@@ -9,11 +9,12 @@ import type { RuleCode } from '../check/rules.ts';
 import { noShape, walkPairs } from '../check/walk-pairs.ts';
 import { type EditPlan, planEdits } from '../edit/edit.ts';
 import type { EditedNode } from '../edit/edited-node.ts';
-import type { Patch } from '../edit/edited-stream.ts';
+import { type Patch, withPatches } from '../edit/edited-stream.ts';
 import { leafBytes } from '../edit/leaf-value.ts';
 import { childNamed, childrenOf, integerOf, numberOf } from '../layout/children.ts';
 import type { Layout, LayoutNode } from '../layout/node.ts';
 import { configurationOf, layoutOf, type OpenedStream } from '../layout/open.ts';
+import { isSameShape } from '../layout/same-shape.ts';
 import { deviceKey } from '../schema/schema.ts';
 import type { CommandRecord, ConfigurationRecord, SectionRecord, StreamRecord } from '../stream/records.ts';
 import type { SectionIdentity } from '../stream/section-header.ts';
@@ -137,11 +138,17 @@ export class RemedyPlanner {
   async #setPciConfig(draft: Draft, finding: Finding, section: Section, own: OwnSection): Promise<void> {
     const { path, isSetting, fix } = finding;
     if (!path || !this.#isNew(`${deviceKey(section)} ${JSON.stringify(path)}`)) return;
-    const node = nodeAt((await layoutOf(draft.opened, section)).root, path);
+    const { root } = await layoutOf(draft.opened, section);
+    const node = nodeAt(root, path);
     const ownNode = nodeAt((await own.layout()).root, path);
     const bytes = node && withComparedBits({ node, ownNode, section, destination: this.#destination });
     if (!bytes) return;
-    draft.patches.push({ start: node.start, bytes });
+    const patch = { start: node.start, bytes };
+    // How much state of MSI-X there is hangs on these registers.
+    const { opened } = draft;
+    const patched = { ...opened, source: withPatches(opened.source, [patch]), resolved: undefined };
+    if (!isSameBeside(root, (await layoutOf(patched, section)).root)) return;
+    draft.patches.push(patch);
     const message =
       'read-only registers of the configuration space become those of the destination, which the guest has seen otherwise';
     draft.changes.push(
@@ -276,6 +283,17 @@ function commandAt(records: readonly StreamRecord[], start: number | undefined):
     if (inside) return inside;
   }
   return undefined;
+}
+
+/** Are two trees of the same nodes, but for registers of configuration spaces? */
+function isSameBeside(a: LayoutNode, b: LayoutNode): boolean {
+  if (a.type !== b.type || a.name !== b.name || a.end - a.start !== b.end - b.start) return false;
+  if (a.type === 'pci config') return true;
+  if (a.kind !== 'struct') return isSameShape(a, b);
+  const others = [...childrenOf(b)];
+  return (
+    a.children.length === others.length && a.children.every((child, i) => isSameBeside(child, others[i]!))
+  );
 }
 
 function nodeAt(root: LayoutNode, path: readonly PathComponent[]): LayoutNode | undefined {

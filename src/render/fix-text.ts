@@ -1,4 +1,5 @@
 import { formatPath, printable } from '../bytes/diagnostic.ts';
+import { countFindings } from '../check/finding.ts';
 import type { FixChange, FixClass, LostField } from '../fix/change.ts';
 import type { FixResult } from '../fix/fix.ts';
 import { childrenOf } from '../layout/children.ts';
@@ -29,7 +30,17 @@ export function* fixText(
       yield `    ${style.warning('not allowed:')} ${printable(howToAllow(change))}`;
     yield '';
   }
-  yield* checkText(report, { style });
+  const [heading, ...findings] = checkText(report, { style });
+  yield changes.length === 0 ? heading! : `${heading}, with ${countText(changes.length, 'change')}`;
+  yield* findings;
+  if (report.verdict === 'will be rejected')
+    yield `\nnothing helps against ${countText(countFindings(report, 'blocks'), 'finding')}: nothing is written`;
+  else if (refused.length > 0)
+    yield `\n${countText(refused.length, 'change')} ${refused.length === 1 ? 'is' : 'are'} not allowed: nothing is written`;
+}
+
+function countText(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 function className(of: FixClass, style: Style): string {
