@@ -65,7 +65,7 @@ Examples:
   vmwalk capture --libvirt vm --via "ssh root@host" -o vm.state
   vmwalk capture --from vm.collected -o vm.state
   vmwalk capture --from vm.state --redact -o for-others.state
-  vmwalk capture --qmp localhost:4444 --pid "$(pidof qemu-system-x86_64)" -o vm.state
+  vmwalk capture --qmp localhost:4444 -o vm.state
   vmwalk check vm.state --profile there.profile
   vmwalk capture --qmp /run/vm.qmp --dry-run`,
   )

@@ -2,8 +2,9 @@ import { connect, type Socket } from 'node:net';
 import { badArgument } from '../bytes/diagnostic.ts';
 import { printable } from '../bytes/printable.ts';
 import type { Monitor } from './monitor.ts';
-import { pidOfListener } from './pid-of-listener.ts';
+import { pidOfListener, pidsOfPeer } from './pid-of-listener.ts';
 import { factsOfProcess, isStopped } from './process-facts.ts';
+import { isQemu } from './qemu-command-line.ts';
 import { GREETING_STEP, Qmp } from './qmp.ts';
 import type { RunningProcess, RunningVm, SavedDevices, SaveOptions } from './running-vm.ts';
 import { SaveCommand } from './save-command.ts';
@@ -44,7 +45,7 @@ export class QmpVm implements RunningVm {
     const { timeout = DEFAULT_STEP_LIMIT } = options;
     const name = printable(address);
     const target = parseAddress(address);
-    const pid = options.pid ?? ('path' in target ? await pidOfListener(target.path) : undefined);
+    let pid = options.pid ?? ('path' in target ? await pidOfListener(target.path) : undefined);
     let qmp: Qmp | undefined;
     let socket: Socket | undefined;
     let tooSlow: string | undefined;
@@ -57,6 +58,7 @@ export class QmpVm implements RunningVm {
     const save = new SaveCommand(limit, timeout);
     try {
       socket = await open(target, limit);
+      if ('host' in target) pid ??= await qemuBehind(socket);
       qmp = await Qmp.open(socket, limit, (event) => save.onEvent(event));
       return new QmpVm(name, qmp, limit, save, pid);
     } catch (error) {
@@ -93,6 +95,15 @@ export class QmpVm implements RunningVm {
     this.#limit.close();
     this.#qmp.close();
   }
+}
+
+/** The process at the other end of a connection, where it is QEMU: it may be one that only passes it on. */
+async function qemuBehind(socket: Socket): Promise<number | undefined> {
+  for (const pid of await pidsOfPeer(socket)) {
+    const [program = ''] = (await factsOfProcess(pid).catch(() => undefined))?.commandLine ?? [];
+    if (isQemu(program)) return pid;
+  }
+  return undefined;
 }
 
 type Address = { readonly path: string } | { readonly host: string; readonly port: number };

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { connect } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -312,6 +312,37 @@ test('rings of a VM that boots from its virtio disk are read where it is, paused
     const preflight = await run('preflight', '--qmp', 'second', '--rings', '--profile', 'paused');
     expect([preflight.status, preflight.stdout.includes('not-checked')]).toEqual([0, false]);
   } finally {
+    await machine.end();
+  }
+});
+
+test('a monitor on TCP: its process is found, but behind what only passes it on', async () => {
+  const tcp = ['-qmp', 'tcp:127.0.0.1:0,server=on,wait=off,nodelay=on'];
+  const machine = await Machine.start(['-M', 'microvm', '-m', '16', ...tcp]);
+  const between = createServer((front) => {
+    const back = connect({ host: '127.0.0.1', port });
+    front.pipe(back).pipe(front);
+    for (const socket of [front, back]) socket.on('error', () => socket.destroy());
+  });
+  const chardevs = await machine.qmp.execute<{ filename: string }[]>('query-chardev');
+  const port = Number(/tcp:127\.0\.0\.1:(\d+)/.exec(chardevs.map(({ filename }) => filename).join())?.[1]);
+  try {
+    const file = (name: string) => join(machine.folder, name);
+    const direct = await vmwalk(['capture', '--qmp', `127.0.0.1:${port}`, '-o', file('direct')]);
+    expect([direct.status, direct.stderr.includes('warning')]).toEqual([0, false]);
+    const { commandLine, schema } = await openProfile(file('direct'));
+    expect(commandLine).toContain('microvm');
+    expect(schema?.vmsds.length).toBeGreaterThan(100);
+    await once(between.listen(0, '127.0.0.1'), 'listening');
+    const { port: front } = between.address() as AddressInfo;
+    const behind = await vmwalk(['capture', '--qmp', `localhost:${front}`, '-o', file('behind')]);
+    expect(behind.stderr).toMatch(
+      /warning: .* its process is not found \(--pid names it\); .* by built-in tables/,
+    );
+    expect(behind.status).toBe(0);
+    expect((await openProfile(file('behind'))).commandLine).toEqual([]);
+  } finally {
+    between.close();
     await machine.end();
   }
 });
