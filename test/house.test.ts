@@ -36,7 +36,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'ops',
   ],
   vm: ['bytes', 'stream', 'containers', 'ram', 'schema', 'infos', 'layout', 'ops'],
-  fix: ['bytes', 'stream', 'schema', 'vmsd', 'layout', 'edit', 'check', 'vm'],
+  fix: ['bytes', 'stream', 'ram', 'schema', 'vmsd', 'layout', 'edit', 'check', 'vm'],
   render: [
     'bytes',
     'stream',

@@ -11,8 +11,9 @@ import {
   shapeOf,
 } from '../edit/edited-node.ts';
 import { formDifference } from '../edit/same-form.ts';
+import { walk } from '../layout/children.ts';
 import { type DryLoad, dryLoad } from '../layout/dry-load.ts';
-import type { StructNode } from '../layout/node.ts';
+import type { LayoutNode, StructNode } from '../layout/node.ts';
 import { layoutOf, type OpenedStream, sectionInput } from '../layout/open.ts';
 import type { SectionRecord } from '../stream/records.ts';
 import type { Section } from '../stream/stream.ts';
@@ -49,6 +50,7 @@ export async function fitSection(
   if (!isFit || !tables || !ownStream || !target || section.scanner || own.section.scanner) return undefined;
   if (Math.max(lengthOf(record), lengthOf(ownRecord)) > MAX_LENGTH) return undefined;
   const { root } = await layoutOf(opened, section);
+  if (!isCertain(root)) return undefined;
   const ownRoot = (await own.layout()).root;
   const body = await readExactly(ownStream.source, ownRoot.start, ownRoot.end - ownRoot.start);
   const load = async (written: EditedNode, versionId: number): Promise<DryLoad> => {
@@ -112,6 +114,13 @@ export async function fitSection(
 function addNew(set: Set<string>, key: string): boolean {
   if (set.has(key)) return false;
   set.add(key);
+  return true;
+}
+
+/** Is it known of all fields what they are? Custom infos are written as they are. */
+function isCertain(root: StructNode): boolean {
+  const isOpen = (node: LayoutNode) => node.kind !== 'struct' || node.value === undefined;
+  for (const { node } of walk(root, isOpen)) if (node.kind === 'gap' || node.chosen) return false;
   return true;
 }
 

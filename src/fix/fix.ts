@@ -4,7 +4,7 @@ import type { Destination } from '../check/destination.ts';
 import type { CheckReport, Finding } from '../check/finding.ts';
 import type { RuleCode } from '../check/rules.ts';
 import { applyEdits } from '../edit/apply-edits.ts';
-import type { VmdescMode } from '../edit/edited-stream.ts';
+import { NO_EDITS, type VmdescMode } from '../edit/edited-stream.ts';
 import type { OpenedStream } from '../layout/open.ts';
 import { openVm, type VmOptions } from '../vm/vm.ts';
 import type { FixChange, FixClass } from './change.ts';
@@ -49,7 +49,7 @@ export async function fixStream(
     const plan = await planner.plan(current, report.findings.filter(isBlocker));
     if (plan.changes.length === 0) break;
     // What is read back is held to the destination's reading, in the next round.
-    const { source } = await applyEdits(current, plan.edits, { force: true, vmdesc });
+    const { source } = await applyEdits(current, plan.edits, { force: true });
     changes.push(...plan.changes);
     const { tables, infos } = opened;
     if (current !== opened) await current.memory?.close();
@@ -57,9 +57,11 @@ export async function fixStream(
     report = await checkStream(current, destination);
   }
   if (current !== opened) await current.memory?.close();
+  const unchanged = { edits: NO_EDITS, layouts: new Map(), patched: current, followed: [] };
+  const { source } = await applyEdits(current, unchanged, { force: true, vmdesc });
   const refused = changes.filter((change) => !isAllowed(change, allow));
   const isSolved = report.verdict === 'no blocker found' && refused.length === 0;
-  return { changes, refused, report, source: isSolved ? current.source : undefined };
+  return { changes, refused, report, source: isSolved ? source : undefined };
 }
 
 function isBlocker({ severity }: Finding): boolean {

@@ -13,8 +13,9 @@ import { type Patch, withPatches } from '../edit/edited-stream.ts';
 import { leafBytes } from '../edit/leaf-value.ts';
 import { childNamed, childrenOf, integerOf, numberOf } from '../layout/children.ts';
 import type { Layout, LayoutNode } from '../layout/node.ts';
-import { configurationOf, layoutOf, type OpenedStream } from '../layout/open.ts';
+import { configurationOf, layoutOf, type OpenedStream, ramBlocksOf } from '../layout/open.ts';
 import { isSameShape } from '../layout/same-shape.ts';
+import { writeBlockList } from '../ram/write-ram.ts';
 import { deviceKey } from '../schema/schema.ts';
 import type { CommandRecord, ConfigurationRecord, SectionRecord, StreamRecord } from '../stream/records.ts';
 import type { SectionIdentity } from '../stream/section-header.ts';
@@ -35,6 +36,8 @@ const RULES_OF_FORM: ReadonlySet<RuleCode> = new Set([
   'cpu-register-value',
   'field-too-large',
 ]);
+/** hw/pci/pci.c, pci_add_option_rom: a block of the ROM of a device, which begins at its offset 0. */
+const OPTION_ROM = /\/[^/]+\.rom$/;
 /** Of field-too-large, the one that is the length of a list of registers. */
 const REGISTER_COUNT = 'cpreg_vmstate_array_len';
 
@@ -88,6 +91,7 @@ export class RemedyPlanner {
     if (!section) return;
     if (rule === 'unknown-section' || rule === 'unknown-device')
       return this.#dropSection(draft, finding, section);
+    if (rule === 'ram-block-size') return this.#growRoms(draft, finding, section);
     const own = this.#destination.find(section.idstr, section.instanceId);
     if (!own) return;
     if (rule === 'pci-config') return this.#setPciConfig(draft, finding, section, own);
@@ -133,6 +137,33 @@ export class RemedyPlanner {
         lost: section.scanner ? [] : valuesOf(root, []),
       }),
     );
+  }
+
+  /** Of an option ROM that is smaller in the stream, what is behind it stays as the destination has it. */
+  #growRoms(draft: Draft, finding: Finding, { idstr, instanceId, records }: Section): void {
+    const [first] = records;
+    const blocks = ramBlocksOf(draft.opened);
+    const own = new Map(
+      (this.#destination.own && ramBlocksOf(this.#destination.own))?.map((block) => [block.idstr, block]),
+    );
+    if (!blocks || first?.type !== 'SECTION_START' || blocks.some(({ mapped }) => mapped)) return;
+    const grown = blocks.filter(
+      (block) => OPTION_ROM.test(block.idstr) && block.length < (own.get(block.idstr)?.length ?? 0),
+    );
+    if (grown.length === 0 || !this.#isNew(deviceKey({ idstr, instanceId }))) return;
+    const bytes = writeBlockList(
+      blocks.map((block) =>
+        grown.includes(block) ? { ...block, length: own.get(block.idstr)!.length } : block,
+      ),
+    );
+    // The same list in the same bytes, but for lengths and their sum.
+    if (bytes.byteLength !== first.body.end - first.body.start) return;
+    draft.patches.push({ start: first.body.start, bytes });
+    for (const block of grown) {
+      const { length } = own.get(block.idstr)!;
+      const message = `RAM block ${printable(block.idstr)} of an option ROM has ${length} bytes in place of ${block.length}: what is behind it is as at the destination`;
+      draft.changes.push(change(finding, 'harmless', message));
+    }
   }
 
   async #setPciConfig(draft: Draft, finding: Finding, section: Section, own: OwnSection): Promise<void> {
@@ -267,7 +298,9 @@ function isOfForm({ rule, path }: Finding): boolean {
 }
 
 function sectionOf({ stream }: OpenedStream, { section, instanceId, range }: Finding): Section | undefined {
-  const named = stream.sections.filter((each) => each.idstr === section && each.instanceId === instanceId);
+  const named = stream.sections.filter(
+    (each) => each.idstr === section && each.instanceId === (instanceId ?? each.instanceId),
+  );
   const isIn = ({ records }: Section) =>
     range !== undefined &&
     records.some((record) => record.range.start <= range.start && range.start < record.range.end);

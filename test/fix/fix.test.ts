@@ -6,6 +6,7 @@ import { readLoads } from '../../scripts/truth/read-loads.mjs';
 import { memorySource, readExactly } from '../../src/bytes/source.ts';
 import { type FixOptions, fixStream } from '../../src/fix/fix.ts';
 import { walk } from '../../src/layout/children.ts';
+import { ramBlocksOf } from '../../src/layout/open.ts';
 import { packagedSchemas } from '../../src/node/packaged-schemas.ts';
 import { openVm, type Vm } from '../../src/vm/vm.ts';
 import { destinationOf } from '../check/recorded-destination.ts';
@@ -96,6 +97,14 @@ describe('a stream that a destination refuses', () => {
     expect((await fix(id, { allow: ['loses', 'cpu-register-value'] })).report.verdict).toBe(
       'no blocker found',
     );
+  });
+
+  test('has the larger option ROM of the destination', async () => {
+    const { changes, fixed } = await fix('memory-rom-other ab 7.2 to 7.2');
+    expect(changes.map((each) => [each.class, each.rule])).toEqual([['harmless', 'ram-block-size']]);
+    const lengths = (vm: Vm) => ramBlocksOf(vm)!.map(({ idstr, length }) => [idstr, length]);
+    const own = await open(caseOf('memory-rom-other ab 7.2 to 7.2').profile());
+    expect(lengths(fixed!)).toEqual(lengths(own));
   });
 
   test('stays refused where RAM has another size', async () => {
