@@ -102,7 +102,7 @@ describe('a stream that a destination refuses', () => {
   test('has the larger option ROM of the destination', async () => {
     const { changes, fixed } = await fix('memory-rom-other ab 7.2 to 7.2');
     expect(changes.map((each) => [each.class, each.rule])).toEqual([['harmless', 'ram-block-size']]);
-    const lengths = (vm: Vm) => ramBlocksOf(vm)!.map(({ idstr, length }) => [idstr, length]);
+    const lengths = (vm: Vm) => new Map(ramBlocksOf(vm)!.map(({ idstr, length }) => [idstr, length]));
     const own = await open(caseOf('memory-rom-other ab 7.2 to 7.2').profile());
     expect(lengths(fixed!)).toEqual(lengths(own));
   });
