@@ -12,6 +12,7 @@ export { type FileOffsets, fileOffsets } from './bytes/file-offsets.ts';
 export { GrowingSource } from './bytes/growing-source.ts';
 export { hexOffset, type Range, rangeLength } from './bytes/range.ts';
 export { sliceSource } from './bytes/slice.ts';
+export { SortedRanges } from './bytes/sorted-ranges.ts';
 export {
   type BlobLike,
   type ByteSource,

@@ -22,6 +22,8 @@ export interface Finding {
   readonly fix?: string | undefined;
   /** `fix` is on the destination's command line, whose devices have the properties, as far as they are known. */
   readonly isSetting?: true | undefined;
+  /** Of a note about what was taken out of a redacted capture: how many bytes of the section that are. */
+  readonly redactedBytes?: number;
   /** How many more of this severity and rule there were behind this one, the last that is kept. */
   readonly more?: number;
 }

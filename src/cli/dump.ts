@@ -2,6 +2,7 @@ import { Command, Option } from '@commander-js/extra-typings';
 import type { Diagnostic } from '../bytes/diagnostic.ts';
 import { DiagnosticList } from '../bytes/diagnostic-list.ts';
 import { fileOffsets } from '../bytes/file-offsets.ts';
+import { SortedRanges } from '../bytes/sorted-ranges.ts';
 import { compileSelectors, pruneLayout, type Selection, selectNodes } from '../ops/select.ts';
 import { analyzeMigrationDesc, analyzeMigrationState } from '../render/analyze-migration-text.ts';
 import { dumpText } from '../render/dump-text.ts';
@@ -118,7 +119,9 @@ async function analyze(vm: Vm, what: 'state' | 'desc'): Promise<void> {
 async function dump(vm: Vm, selection: Selection | undefined, options: DumpOptions): Promise<void> {
   const output = new Output();
   const diagnostics = new DiagnosticList(vm.diagnostics);
+  const { redacted } = vm.sender ?? {};
   const text = {
+    ...(redacted ? { redacted: new SortedRanges(redacted) } : {}),
     style: styleFor(process.stdout),
     width: terminalWidth(),
     offsets: options.offsets ?? options.containerOffsets ?? false,

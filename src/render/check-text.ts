@@ -5,6 +5,7 @@ import { hexOffset } from '../bytes/range.ts';
 import { type CheckReport, countFindings, type Finding } from '../check/finding.ts';
 import { bestDestination } from '../check/preflight.ts';
 import type { FindingSeverity } from '../check/rules.ts';
+import { formatSize } from './size.ts';
 import { plainStyle, type Style } from './style.ts';
 import { type Column, formatTable } from './text-table.ts';
 
@@ -21,19 +22,37 @@ export function* checkText(
 ): Generator<string> {
   yield `${style.heading(printable(checkedName(report)))}: ${verdictText(report, style)}`;
   let hidden = 0;
+  const redacted: Finding[] = [];
   for (const finding of report.findings) {
     // What was not checked is part of what the verdict means.
     if (finding.severity === 'note' && finding.rule !== 'not-checked' && !notes) {
       hidden += 1 + (finding.more ?? 0);
       continue;
     }
+    if (finding.redactedBytes !== undefined && !notes) {
+      redacted.push(finding);
+      continue;
+    }
     yield '';
     yield* findingText(finding, style);
+  }
+  if (redacted.length > 0) {
+    yield '';
+    yield* findingText(redactedSummary(redacted), style);
   }
   if (hidden > 0)
     yield style.faint(
       `\n${hidden} note${hidden === 1 ? '' : 's'}; --notes shows ${hidden === 1 ? 'it' : 'them'}`,
     );
+}
+
+/** What was taken out of a redacted capture, in one note in place of one for each section. */
+function redactedSummary(findings: readonly Finding[]): Finding {
+  const bytes = findings.reduce((sum, { redactedBytes = 0 }) => sum + redactedBytes, 0);
+  const { length } = findings;
+  const message = `${formatSize(bytes)} of ${length} section${length === 1 ? '' : 's'} were taken out of the capture: what they said is not checked (--notes lists them)`;
+  const more = findings.at(-1)?.more;
+  return { rule: 'not-checked', severity: 'note', message, ...(more === undefined ? {} : { more }) };
 }
 
 function* findingText(finding: Finding, style: Style): Generator<string> {

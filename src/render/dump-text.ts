@@ -1,6 +1,7 @@
 import { printable } from '../bytes/diagnostic.ts';
 import type { FileOffsets } from '../bytes/file-offsets.ts';
 import { hexOffset } from '../bytes/range.ts';
+import type { SortedRanges } from '../bytes/sorted-ranges.ts';
 import { childrenOf } from '../layout/children.ts';
 import type { Layout, LayoutNode, LeafNode } from '../layout/node.ts';
 import { formatSize } from './size.ts';
@@ -17,12 +18,16 @@ export interface DumpTextOptions extends TextOptions {
   readonly raw: boolean;
   /** No shortening of buffers and arrays. */
   readonly full: boolean;
+  /** Where the stream of a redacted capture has zeros in place of what it had. */
+  readonly redacted?: SortedRanges | undefined;
 }
 
 /** Without `full`: bytes shown of a buffer, values of an array of numbers, elements of an array of structs. */
 const SHORT_BUFFER = 32;
 const SHORT_VALUES = 64;
 const SHORT_ELEMENTS = 16;
+/** In place of a value that was taken out of a capture. */
+const REDACTED = '(redacted)';
 const INDENT = '  ';
 const MAX_NAME_WIDTH = 32;
 /** Narrower than this, nothing is wrapped. */
@@ -95,7 +100,11 @@ function* nodeLines(
       yield* wrap(start, typeText(node), leafWords(node, options), options);
       return;
     case 'gap': {
-      const words = node.value ? bufferWords(node.value, options) : [];
+      const words = options.redacted?.contains(node)
+        ? [REDACTED]
+        : node.value
+          ? bufferWords(node.value, options)
+          : [];
       yield* wrap(start, `(gap: ${node.type}, ${formatSize(node.end - node.start)})`, words, options);
       return;
     }
@@ -139,6 +148,7 @@ function offsetText(offset: number, { fileOffsets }: DumpTextOptions): string {
 /** The values of an array of plain leaves, for one line; undefined for an array that needs a line for each element. */
 function leafValues(node: LayoutNode & { kind: 'array' }, options: DumpTextOptions): string[] | undefined {
   const limit = options.full ? Number.POSITIVE_INFINITY : SHORT_VALUES;
+  const isRedacted = options.redacted?.contains(node) ?? false;
   const words: string[] = [];
   let shown = 0;
   for (const child of childrenOf(node)) {
@@ -148,9 +158,9 @@ function leafValues(node: LayoutNode & { kind: 'array' }, options: DumpTextOptio
       break;
     }
     shown++;
-    words.push(...valueWords(child, { ...options, raw: false }));
+    words.push(...leafWords(child, { ...options, raw: false }));
   }
-  return words;
+  return isRedacted ? [REDACTED] : words;
 }
 
 function typeText(node: LeafNode): string {
@@ -167,6 +177,7 @@ export function valueText(node: LeafNode, full: boolean): string {
 
 /** The value, and behind a colon what it means. */
 function leafWords(node: LeafNode, options: DumpTextOptions): string[] {
+  if (options.redacted?.contains(node)) return [REDACTED];
   const words = valueWords(node, options);
   if (node.meaning === undefined) return words;
   return [...words.slice(0, -1), `${words.at(-1)}:`, ...printable(node.meaning).split(' ')];

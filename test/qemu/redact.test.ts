@@ -139,6 +139,27 @@ describe('a redacted capture', () => {
     }
   });
 
+  test('says in text which values were taken out, and in one note that they were', async () => {
+    const { stdout } = await vmwalk([
+      'dump',
+      redacted,
+      'cpu/env.regs',
+      'mc146818rtc/cmos_data',
+      'cpu/env.eip',
+    ]);
+    const values = stdout.split('\n').filter((line) => line.includes('  '));
+    expect(values.filter((line) => line.endsWith('  (redacted)'))).toHaveLength(3);
+    const check = (...args: string[]) => vmwalk(['check', redacted, '--profile', redacted, ...args]);
+    const { stdout: text } = await check();
+    expect(text.match(/taken out of the capture/g)).toHaveLength(1);
+    expect(text).toMatch(
+      /^note: not-checked\n {4}[\d.]+ KiB of \d+ sections were taken out of the capture: .* \(--notes lists them\)$/m,
+    );
+    const [, sections] = /of (\d+) sections/.exec(text) ?? [];
+    const { stdout: listed } = await check('--notes');
+    expect(listed.match(/of its bytes were taken out of the capture/g)).toHaveLength(Number(sections));
+  });
+
   test('drops what is found in zeros, and keeps what is found beside them', async () => {
     const vm = await openCapture(await openProfile(redacted));
     const [[start, end] = [0, 0]] = (await openProfile(redacted)).redacted!.ranges;
