@@ -122,7 +122,8 @@ export { type ApplyOptions, applyEdits, type EditedStream } from './edit/apply-e
 export { type Edit, type EditOptions, type EditPlan, planEdits } from './edit/edit.ts';
 export type { EditedNode, KeptNode, MadeArray, MadeLeaf, MadeStruct } from './edit/edited-node.ts';
 export type { InsertedSection, Patch, StreamEdits, VmdescMode } from './edit/edited-stream.ts';
-export { encodeDeviceState, planEncode, planManifest } from './edit/encode.ts';
+export { planEncode, planManifest } from './edit/encode.ts';
+export { checkDeviceState, encodeDeviceState, type WrittenDeviceState } from './edit/encode-device-state.ts';
 export type { WrittenValue } from './edit/leaf-value.ts';
 export {
   type DecodedArray,
@@ -132,6 +133,7 @@ export {
   type DecodedStruct,
   type Manifest,
   type ManifestRecord,
+  type ManifestVmdesc,
   parseDecodedSection,
   parseManifest,
 } from './edit/read-decoded.ts';
@@ -303,6 +305,7 @@ export {
   type PlacedPage,
 } from './ops/where.ts';
 export { withVmdesc } from './ops/with-vmdesc.ts';
+export type { VmdescForm } from './ops/write-vmdesc.ts';
 export type { BlockDevice, BlockSummary } from './ram/block.ts';
 export type { ChannelSummary } from './ram/channels.ts';
 export type { DirtyBitmap, DirtyBitmapSummary } from './ram/dirty-bitmap.ts';

@@ -7,7 +7,7 @@ import { diffStreams } from '../ops/diff.ts';
 import { diffText } from '../render/diff-text.ts';
 import { formatSize } from '../render/size.ts';
 import type { Vm, VmOptions } from '../vm/vm.ts';
-import { Output, say, styleFor, terminalWidth } from './output.ts';
+import { Output, printDiagnostics, say, styleFor, terminalWidth } from './output.ts';
 
 export const vmdescOption = () =>
   new Option(
@@ -40,6 +40,7 @@ export async function writePlan(
   { output, vmdesc, force, dryRun, file }: WriteOptions,
   openOptions: VmOptions,
 ): Promise<EditedStream> {
+  for (const layout of plan.layouts.values()) printDiagnostics(vm.source.name, layout.diagnostics);
   for (const place of plan.followed) say(`${place} follows`);
   const edited = await applyEdits(vm, plan, { vmdesc, force });
   const after = await openEdited(vm, edited, { ...openOptions, force });

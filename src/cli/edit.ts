@@ -19,7 +19,7 @@ import {
   schemaOption,
   skipRam,
 } from './options.ts';
-import { say } from './output.ts';
+import { printDiagnostics, say } from './output.ts';
 
 /** An option's two sides; the value may have further `=`. */
 function sides(text: string, what: string): [string, string] {
@@ -133,6 +133,7 @@ Examples:
       await withVm(
         file,
         async (vm) => {
+          printDiagnostics(vm.source.name, vm.diagnostics);
           const plan = await planEdits(vm, edits, { force });
           const { patches } = await writePlan(
             vm,

@@ -1,15 +1,20 @@
 import { statSync } from 'node:fs';
 import { Command } from '@commander-js/extra-typings';
-import { encodeDeviceState, planEncode, planManifest } from '../edit/encode.ts';
+import { editRefused, formatDiagnostic } from '../bytes/diagnostic.ts';
+import { planEncode, planManifest } from '../edit/encode.ts';
+import { checkDeviceState, encodeDeviceState } from '../edit/encode-device-state.ts';
 import { parseDecodedLines } from '../edit/read-ndjson.ts';
 import { checkBase, openDecoded } from '../node/decode.ts';
-import { checkOutput, writeOutput } from '../node/output.ts';
+import { checkOutput } from '../node/output.ts';
+import { packagedSchemas } from '../node/packaged-schemas.ts';
 import { readLines } from '../node/read-lines.ts';
+import { writeSource } from '../node/write-source.ts';
 import { formatSize } from '../render/size.ts';
+import { openVm } from '../vm/vm.ts';
 import { dryRunOption, forceEditOption, vmdescOption, writePlan } from './edit-options.ts';
 import { withVm } from './input.ts';
 import { fullScanOption, noBlobOption, openKnowledge, qemuOption, schemaOption, skipRam } from './options.ts';
-import { say } from './output.ts';
+import { printDiagnostics, say } from './output.ts';
 
 export const encodeCommand = new Command('encode')
   .description('make a stream of what "vmwalk decode" or "vmwalk dump --ndjson" wrote')
@@ -46,15 +51,25 @@ Examples:
     if (base === undefined) {
       if (!folder || output === undefined)
         throw new Error('without --base a folder of "vmwalk decode" and -o are needed');
-      const bytes = await encodeDeviceState(folder.manifest, folder.read);
-      await writeOutput(output, [bytes], 'keep');
-      say(`${output}: ${formatSize(bytes.byteLength)} of device state`);
+      const state = await encodeDeviceState(folder.manifest, folder.read, vmdesc);
+      const read = await openVm(state.source, {
+        schemas: packagedSchemas,
+        ...(await openKnowledge(knowledge)),
+      });
+      if (!force) {
+        const damage = read.diagnostics.find(({ severity }) => severity === 'error');
+        if (damage) throw editRefused(`what would be written is damaged: ${formatDiagnostic(damage)}`);
+        await checkDeviceState(read, state);
+      }
+      const size = await writeSource(output, state.source);
+      say(`${output}: ${formatSize(size)} of device state`);
       return;
     }
     const openOptions = { ...(await openKnowledge(knowledge)), ...skipRam({ fullScan }) };
     await withVm(
       base,
       async (vm) => {
+        printDiagnostics(vm.source.name, vm.diagnostics);
         if (folder) await checkBase(vm, folder.manifest);
         const plan = folder
           ? await planManifest(vm, folder.manifest, folder.read)

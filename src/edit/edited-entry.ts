@@ -47,12 +47,28 @@ export function editedEntry(
 /** How QEMU writes what no entry is there for: told by the vmdesc itself, where its QEMU is not known. */
 export function formOf(vmdesc: JsonObject, qemuVersion: string | undefined): VmdescForm {
   if (qemuVersion !== undefined) return vmdescForm(qemuVersion);
-  const text = JSON.stringify(vmdesc);
   const configuration = vmdesc['configuration'] !== undefined;
-  if (text.includes('"type":"ptr-marker"')) return { configuration, nullPointer: 'ptr-marker' };
-  if (text.includes('"type":"nullptr"')) return { configuration, nullPointer: 'nullptr' };
-  const isOlder = !configuration || text.includes('"index":');
-  return { configuration, nullPointer: isOlder ? 'first-element' : 'ptr-marker' };
+  const text = JSON.stringify(vmdesc);
+  let nullPointer: VmdescForm['nullPointer'] = configuration ? 'ptr-marker' : 'first-element';
+  if (text.includes('"type":"ptr-marker"')) nullPointer = 'ptr-marker';
+  else if (text.includes('"type":"nullptr"') || isLastUnlike(vmdesc)) nullPointer = 'nullptr';
+  else if (text.includes('"index":')) nullPointer = 'first-element';
+  return { configuration, nullPointer };
+}
+
+/** Is there an array whose elements have their index, all but the last? */
+function isLastUnlike(value: JsonValue | undefined): boolean {
+  if (Array.isArray(value)) {
+    const entries = objectsOf(value);
+    const isHere = entries.some((entry, i) => {
+      const before = entries[i - 1];
+      return (
+        before?.['index'] !== undefined && entry['index'] === undefined && before['name'] === entry['name']
+      );
+    });
+    return isHere || value.some(isLastUnlike);
+  }
+  return isJsonObject(value) && Object.values(value).some(isLastUnlike);
 }
 
 function editedField(

@@ -2,18 +2,16 @@ import { badArgument, DecodeError, type PathComponent, printable } from '../byte
 import { equalBytes } from '../bytes/equal-bytes.ts';
 import { type FinishedSource, readExactly } from '../bytes/source.ts';
 import { splicedSource } from '../bytes/splice.ts';
-import { walk } from '../layout/children.ts';
-import type { Layout, LayoutNode, LeafValue, StructNode } from '../layout/node.ts';
+import { childrenOf, walk } from '../layout/children.ts';
+import type { Layout, LayoutNode, LeafValue } from '../layout/node.ts';
 import { configurationLayout, layoutOf, type OpenedStream } from '../layout/open.ts';
 import { CONFIGURATION_SECTION } from '../layout/section.ts';
-import { deviceEntry, vmdescForm } from '../ops/write-vmdesc.ts';
-import type { JsonObject } from '../schema/vmdesc.ts';
 import type { ConfigurationRecord, SectionRecord, StreamRecord } from '../stream/records.ts';
 import type { SectionIdentity } from '../stream/section-header.ts';
 import { scalarTypes } from '../vmsd/scalars.ts';
 import type { EditPlan } from './edit.ts';
 import { type EditedNode, kept, nodePieces, shapeOf } from './edited-node.ts';
-import { deviceStream, NO_EDITS } from './edited-stream.ts';
+import { NO_EDITS } from './edited-stream.ts';
 import { leafBytes, type WrittenValue } from './leaf-value.ts';
 import { commandName, manifestRecords, type NamedRecord } from './manifest-records.ts';
 import {
@@ -129,7 +127,7 @@ async function bytesOf(source: FinishedSource, node: EditedNode): Promise<Uint8A
 }
 
 /** What is written for a node of which everything is known. */
-function joinedBytes(node: EditedNode): Uint8Array {
+export function joinedBytes(node: EditedNode): Uint8Array {
   const pieces = nodePieces(node).map((piece) => (piece instanceof Uint8Array ? piece : new Uint8Array(0)));
   const bytes = new Uint8Array(pieces.reduce((sum, { byteLength }) => sum + byteLength, 0));
   let at = 0;
@@ -198,9 +196,63 @@ export async function planEncode(
     const before = await readExactly(opened.source, record.body.start, record.body.end - record.body.start);
     const after = await bytesOf(opened.source, edited);
     layouts.set(record, layout);
-    if (!equalBytes(before, after)) bodies.set(record, edited);
+    if (equalBytes(before, after)) await checkNames(decoded, layout.root, shapeOf(edited));
+    else bodies.set(record, edited);
   }
   return { edits: { ...NO_EDITS, bodies }, layouts, patched: opened, followed: [] };
+}
+
+/** Throws DecodeError `bad-argument` where only names, types or versions were changed, which are no bytes. */
+async function checkNames(decoded: DecodedSection, before: LayoutNode, after: LayoutNode): Promise<void> {
+  const found = renamedPart(before, after, []);
+  if (!found) return;
+  const { path, what } = found;
+  const message = `${placeText(decoded, path)}: ${what}, which changes no byte of the section`;
+  const node = decodedAt(decoded.root, path);
+  const at = decoded.where && node && placeInJson(decoded.root, node);
+  throw badArgument(at && decoded.where ? `${await decoded.where(at)}: ${message}` : message);
+}
+
+/** The first node that is called something else than before. */
+function renamedPart(
+  before: LayoutNode,
+  after: LayoutNode,
+  path: readonly PathComponent[],
+): { readonly path: readonly PathComponent[]; readonly what: string } | undefined {
+  const differs = (what: string, a: unknown, b: unknown) => ({
+    path,
+    what: `its ${what} was ${printable(String(a))}, and is ${printable(String(b))} now`,
+  });
+  if (before.type !== after.type) return differs('type', before.type, after.type);
+  if (before.kind === 'struct' && after.kind === 'struct') {
+    const { vmsdName, versionId } = before;
+    if (vmsdName !== after.vmsdName) return differs('VMSD', vmsdName, after.vmsdName);
+    // That of the section itself is what its header says, too.
+    if (path.length > 0 && versionId !== after.versionId)
+      return differs('version', versionId, after.versionId);
+  }
+  if (after.kind === 'leaf' || after.kind === 'gap') return undefined;
+  const others = childrenOf(after)[Symbol.iterator]();
+  for (const child of childrenOf(before)) {
+    const { value: other } = others.next();
+    if (!other) return { path: [...path, child.name], what: 'it was taken out' };
+    const below = [...path, other.name];
+    if (other.name !== child.name)
+      return { path: below, what: `it was called ${printable(String(child.name))}` };
+    const found = renamedPart(child, other, below);
+    if (found) return found;
+  }
+  const { value: added } = others.next();
+  return added && { path: [...path, added.name], what: 'it was put there' };
+}
+
+function decodedAt(root: DecodedNode, path: readonly PathComponent[]): DecodedNode | undefined {
+  let node: DecodedNode | undefined = root;
+  for (const name of path) {
+    if (!node || !('children' in node)) return undefined;
+    node = node.children.find((child) => child.name === name);
+  }
+  return node;
 }
 
 function holdsNothing(node: DecodedNode): boolean {
@@ -314,46 +366,4 @@ function checkIdentity(
     throw badArgument(
       `${printable(file)} is of another section, instance or version than the manifest says: they are changed there`,
     );
-}
-
-/**
- * A stream of device state alone, as `xen-save-devices-state` writes one: of a decoded stream whose base is not at hand.
- * Throws DecodeError `bad-argument`, what `encodeSection` throws.
- */
-export async function encodeDeviceState(
-  { records, footers, vmdesc }: Manifest,
-  read: (file: string) => Promise<DecodedSection>,
-): Promise<Uint8Array> {
-  const form = vmdescForm(vmdesc?.qemuVersion);
-  const devices: JsonObject[] = [];
-  const sections: { readonly identity: SectionIdentity; readonly body: Uint8Array }[] = [];
-  let configuration: Uint8Array | undefined;
-  let described: JsonObject | undefined;
-  for (const record of records) {
-    if (record.kind === 'command' || record.file === undefined) continue;
-    const decoded = await read(record.file);
-    const edited = await encodeSection(decoded, undefined);
-    const layout: Layout = { ...decoded, versionId: undefined, diagnostics: [], root: rootOf(edited) };
-    const [entry] = deviceEntry(layout, form);
-    if (record.kind === 'configuration') {
-      configuration = joinedBytes(edited);
-      const { name: _, instance_id: __, ...keys } = entry ?? {};
-      described = keys;
-    } else {
-      sections.push({ identity: record, body: joinedBytes(edited) });
-      if (entry) devices.push({ ...entry, name: record.idstr, instance_id: record.instanceId });
-    }
-  }
-  const made = vmdesc && {
-    ...(form.configuration && described ? { configuration: described } : {}),
-    page_size: vmdesc.pageSize,
-    devices,
-  };
-  return deviceStream(sections, { configuration, footers, vmdesc: made });
-}
-
-function rootOf(edited: EditedNode): StructNode {
-  const root = shapeOf(edited);
-  if (root.kind !== 'struct') throw badArgument('the root of a section is a struct');
-  return root;
 }

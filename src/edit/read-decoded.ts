@@ -1,5 +1,6 @@
 import { DecodeError, type PathComponent, printable } from '../bytes/diagnostic.ts';
 import type { ArrayNode } from '../layout/node.ts';
+import { NULL_POINTER_FORMS, type VmdescForm } from '../ops/write-vmdesc.ts';
 import {
   asArray,
   asBoolean,
@@ -173,15 +174,16 @@ function array(object: CheckedObject, name: PathComponent, type: string, path: s
     name,
     type,
     length: asInteger(object['length'] ?? children.length, 0, 0xffff_ffff, `${path}.length`),
-    described: optional(object['described'], (each) => {
-      const how = DESCRIBED.find((word) => word === each);
-      if (how === undefined)
-        throw new JsonProblem(`"${printable(path)}.described" is none of ${DESCRIBED.join(', ')}`);
-      return how;
-    }),
+    described: optional(object['described'], (each) => oneOf(DESCRIBED, each, `${path}.described`)),
     children,
     hasValues: elements === undefined,
   };
+}
+
+function oneOf<T extends string>(words: readonly T[], value: unknown, path: string): T {
+  const found = words.find((word) => word === value);
+  if (found === undefined) throw new JsonProblem(`"${printable(path)}" is none of ${words.join(', ')}`);
+  return found;
 }
 
 export function component(value: unknown, path: string): PathComponent {
@@ -209,11 +211,18 @@ export type ManifestRecord =
   | { readonly kind: 'configuration'; readonly file: string }
   | { readonly kind: 'command'; readonly name: string };
 
+export interface ManifestVmdesc {
+  readonly qemuVersion: string | undefined;
+  /** Bytes. */
+  readonly pageSize: number;
+  readonly form: VmdescForm;
+}
+
 export interface Manifest {
   readonly base: { readonly size: number; readonly sha256: string };
   readonly footers: boolean;
   /** How the vmdesc of the base is written; undefined where it had none. */
-  readonly vmdesc: { readonly qemuVersion: string | undefined; readonly pageSize: number } | undefined;
+  readonly vmdesc: ManifestVmdesc | undefined;
   readonly records: readonly ManifestRecord[];
 }
 
@@ -249,9 +258,14 @@ export function parseManifest(text: string, file: string): Manifest {
       footers: asBoolean(object['footers'], 'footers'),
       vmdesc: optional(object['vmdesc'], (each) => {
         const vmdesc = asObject(each, 'vmdesc');
+        const qemuVersion = optional(vmdesc['qemuVersion'], (text) => name255(text, 'vmdesc.qemuVersion'));
         return {
-          qemuVersion: optional(vmdesc['qemuVersion'], (text) => name255(text, 'vmdesc.qemuVersion')),
+          qemuVersion,
           pageSize: asInteger(vmdesc['pageSize'], 1, 1 << 30, 'vmdesc.pageSize'),
+          form: {
+            configuration: asBoolean(vmdesc['configuration'], 'vmdesc.configuration'),
+            nullPointer: oneOf(NULL_POINTER_FORMS, vmdesc['nullPointer'], 'vmdesc.nullPointer'),
+          },
         };
       }),
       records,

@@ -36,7 +36,8 @@ export async function tablesOfSection(
   return undefined;
 }
 
-function tablesAtHand({ tables, infoTables }: OpenedStream): Iterable<SchemaTables> {
+/** Tables of the QEMU that wrote a stream, where it is known, or of those that may have. */
+export function tablesAtHand({ tables, infoTables }: OpenedStream): Iterable<SchemaTables> {
   return tables ? [tables] : (infoTables ?? []);
 }
 

@@ -69,7 +69,8 @@ export interface ArrayNode extends NodeBase {
   readonly length: number;
   /**
    * How QEMU describes it in a vmdesc: by its first element, each element for itself, as an array of pointers, or as
-   * one with a marker for each element. Known for what was read by VMSD tables.
+   * one with a marker for each element (or, read by a vmdesc, one field after another, without more). Not known
+   * where a vmdesc describes one by its first element.
    */
   readonly described?: 'first' | 'each' | 'pointers' | 'markers';
   /** The elements, or what they are made from when they are asked for: see `childrenOf` and `elementAt`. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { badArgument, type Diagnostic, printable } from '../bytes/diagnostic.ts';
 import { DiagnosticList } from '../bytes/diagnostic-list.ts';
 import { readExactly } from '../bytes/source.ts';
+import { formOf } from '../edit/edited-entry.ts';
 import { commandName, manifestRecords } from '../edit/manifest-records.ts';
 import {
   type DecodedSection,
@@ -92,6 +93,7 @@ export async function decodeStream(
 
 async function manifestText(opened: OpenedStream, records: readonly ManifestRecord[]): Promise<string> {
   const { stream, source, vmdesc, tables } = opened;
+  const qemuVersion = tables?.schema.qemuVersion;
   const manifest = {
     format: MANIFEST_FORMAT,
     formatVersion: 1,
@@ -100,8 +102,9 @@ async function manifestText(opened: OpenedStream, records: readonly ManifestReco
     ...(vmdesc
       ? {
           vmdesc: {
-            qemuVersion: tables?.schema.qemuVersion,
+            qemuVersion,
             pageSize: streamPageSize(opened)?.bytes ?? 4096,
+            ...formOf(vmdesc, qemuVersion),
           },
         }
       : {}),

@@ -9,6 +9,8 @@ import { COLLECTIONS, NULL_POINTER_TYPES } from '../schema/known-infos.ts';
 import { versionNumber } from '../schema/qemu-version.ts';
 import type { JsonObject, JsonValue } from '../schema/vmdesc.ts';
 
+export const NULL_POINTER_FORMS = ['first-element', 'nullptr', 'ptr-marker'] as const;
+
 /** What QEMU's way to write a vmdesc depends on. */
 export interface VmdescForm {
   /** Is the configuration described (QEMU 8.1 and later)? */
@@ -17,7 +19,7 @@ export interface VmdescForm {
    * NULL elements of pointer arrays: before 10.0 a whole array is described by its first element, NULL or not; later
    * NULL elements are of this type, and parts of the array are described each for itself.
    */
-  readonly nullPointer: 'first-element' | 'nullptr' | 'ptr-marker';
+  readonly nullPointer: (typeof NULL_POINTER_FORMS)[number];
 }
 
 /** The form of a QEMU version, as `10.0.13 (Debian …)`. Of an unknown one that of the latest. */

@@ -55,7 +55,8 @@ function compileFields(struct: StructSchema, behind: Float64Array, length: numbe
     if (run.length > 1 || first.index !== undefined) {
       const parts = run.map((part) => compileField(part, { length: part.size, behind: rest }));
       const sum = run.reduce((total, { size, arrayLength = 1 }) => total + size * arrayLength, 0);
-      compiled.push({ ...parts[0]!, plain: undefined, applied: { length: sum, behind: rest, parts } });
+      const applied = { length: sum, behind: rest, parts };
+      compiled.push({ ...parts[0]!, plain: undefined, described: howDescribed(run), applied });
     } else if (isNullFirst(first)) compiled.push(compileNullFirst(struct, first, rest));
     else compiled.push(compileField(first, { length: first.size, behind: rest }));
     i = end;
@@ -74,6 +75,12 @@ function corrected(run: readonly FieldSchema[], excess: number): readonly FieldS
   const counted = others.reduce((sum, field) => sum + (field.arrayLength ?? 1), 0);
   if (excess !== counted * first.size || counted >= first.arrayLength) return run;
   return [{ ...first, arrayLength: first.arrayLength - counted }, ...others];
+}
+
+/** Of an array of several fields: each of its elements is one, or parts of it are. */
+function howDescribed(run: readonly FieldSchema[]): CompiledField['described'] {
+  if (run.some(({ index }) => index !== undefined)) return 'each';
+  return run.some(({ arrayLength }) => arrayLength !== undefined) ? 'pointers' : 'markers';
 }
 
 function isNullFirst({ type, arrayLength, size, struct }: FieldSchema): boolean {

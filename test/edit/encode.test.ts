@@ -129,6 +129,21 @@ describe('a decoded section', () => {
     ],
     ['a value that is missing', (text) => text.replace(/, "value": \d+/, ''), /is no value/],
     [
+      'another type',
+      (text) => text.replace('"name": "sra", "type": "uint8"', '"name": "sra", "type": "int8"'),
+      /sra: its type was uint8, and is int8 now, which changes no byte/,
+    ],
+    [
+      'another name',
+      (text) => text.replace('"name": "sra"', '"name": "srx"'),
+      /srx: it was called sra, which changes no byte/,
+    ],
+    [
+      'another version of a struct',
+      (text) => text.replace('"vmsd": "fdrive", "version": 1', '"vmsd": "fdrive", "version": 2'),
+      /drives\[0\]: its version was 1, and is 2 now/,
+    ],
+    [
       'another section',
       (text) => text.replace('"section": "fdc"', '"section": "xyz"'),
       /xyz: the stream has no such section/,

@@ -208,7 +208,7 @@ function openElements(
   const { end: structEnd = context.end, depth, versionId, place } = parent;
   const { length, parts } = field.applied!;
   const start = run.offset;
-  sink?.openArray(field.name, elementType(field), start, claimed);
+  sink?.openArray(field.name, elementType(field), start, claimed, field.described);
   run.frame = { kind: 'close', parent, depth };
   // Without bytes there is nothing to show of elements, however many are claimed.
   if (!parts && length === 0 && !isVariable(field)) return;
