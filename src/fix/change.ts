@@ -19,7 +19,7 @@ export interface LostField {
   readonly path: readonly PathComponent[];
   /** A register, where that says more than the path. */
   readonly name?: string | undefined;
-  /** What it was, with its place in the stream that was fixed. */
+  /** What it was; the place is that in the stream as it was when the change was made. */
   readonly node: LayoutNode;
 }
 

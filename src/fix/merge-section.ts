@@ -11,7 +11,8 @@ import { COLLECTIONS } from '../schema/known-infos.ts';
 import { scalarTypes } from '../vmsd/scalars.ts';
 import { hasOtherRegisters, mergeRegisters } from './merge-registers.ts';
 
-/** Elements of an array that are looked at one by one. */
+/** Nodes that are looked at one by one, and elements of an array. */
+const MAX_NODES = 1 << 19;
 const MAX_ELEMENTS = 1 << 16;
 /** Name and version of a subsection, the last of them as a u32, big endian. */
 const HEADER = 'subsection header';
@@ -64,8 +65,8 @@ export function pathKey(path: readonly PathComponent[]): string {
 
 /**
  * Writes a section in the form of another one of the same device: its fields are those of `own`, their values those that
- * `root` has under the same names. Subsections of the source stay, as the destination may know them. Undefined where an
- * array is too long to be gone through.
+ * `root` has under the same names. Subsections of the source stay, as the destination may know them. Undefined where there
+ * is too much to be gone through.
  */
 export function mergeSection(
   root: StructNode,
@@ -114,6 +115,7 @@ class Merger {
   readonly moved = new Set<LayoutNode>();
   readonly #own: OwnForm;
   readonly #options: MergeOptions;
+  #count = 0;
   /** Fields of the source by their names, of which there is but one, and which the destination does not have there. */
   readonly #elsewhere = new Map<PathComponent, LayoutNode | undefined>();
 
@@ -136,6 +138,7 @@ class Merger {
     path: readonly PathComponent[],
     parent: StructNode | undefined,
   ): EditedNode {
+    if (++this.#count > MAX_NODES) throw new TooLong();
     const holdsRegisters = node.kind === 'struct' && own.kind === 'struct' && hasOtherRegisters(node, own);
     if (!holdsRegisters && !formDifference(node, { ...own, name: node.name }) && !this.#dropsIn(path))
       return { kind: 'kept', node };
