@@ -48,6 +48,9 @@ export const captureCommand = new Command('capture')
   .addHelpText(
     'after',
     `
+--qmp wants a monitor of its QEMU that nobody else uses, as -qmp unix:/run/vm.qmp,server=on,wait=off makes one; --libvirt
+goes through that of libvirt.
+
 QEMU stops the VM, writes the state of all devices, and makes it go on: it stands still until all requests of its disks
 are done, mostly 2 to 25 ms. Memory is not touched. Refused without --force: a migration, a block job or a dump under way,
 what cannot be migrated, vfio, vhost-user and vdpa devices, a VM in an error state, slow requests of disks.

@@ -38,7 +38,7 @@ Each sample stops the VM as vmwalk capture does, and is refused when that is. Fi
 have changed; with --json each sample, a line each.
 
 Examples:
-  vmwalk watch --qmp /run/vm.qmp 'virtio-net/**.last_avail_idx' --interval 2
+  vmwalk watch --qmp /run/vm.qmp 'virtio-net/**/last_avail_idx' --interval 2
   vmwalk watch --libvirt vm cpu/env.eip --count 10 --json`,
   )
   .action(async (selectors, { json = false, count, force, audit, ...options }) => {

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { badArgument } from '../bytes/diagnostic.ts';
 import { printable } from '../bytes/printable.ts';
@@ -70,7 +71,7 @@ export class QmpVm implements RunningVm {
         );
       const reason =
         tooSlow === undefined
-          ? failureReason(error)
+          ? await whyNot(target, error)
           : `QEMU took longer than ${timeout / 1000} s${stopped()} ${tooSlow}`;
       throw new Error(`${name}: ${reason}`, { cause: error });
     }
@@ -95,6 +96,19 @@ export class QmpVm implements RunningVm {
     this.#limit.close();
     this.#qmp.close();
   }
+}
+
+/** QEMU's monitor for people, by what it says first. */
+const FOR_PEOPLE = " monitor - type 'help'";
+
+/** Why there is no monitor at an address, in more words than the system has. */
+async function whyNot(target: Address, error: unknown): Promise<string> {
+  const reason = failureReason(error);
+  if (reason.includes(FOR_PEOPLE))
+    return 'it is the monitor for people (-monitor): one for programs is made by -qmp';
+  if (!('path' in target) || (error as NodeJS.ErrnoException).code !== 'ECONNREFUSED') return reason;
+  const found = await stat(target.path).catch(() => undefined);
+  return found?.isSocket() ? `${reason}: its QEMU is gone, or has another socket` : 'it is no socket';
 }
 
 /** The process at the other end of a connection, where it is QEMU: it may be one that only passes it on. */

@@ -33,7 +33,8 @@ describe('a VM', () => {
     vmwalk(['capture', '--qmp', 'second', ...args], { cwd: machine.folder });
 
   beforeAll(async () => {
-    machine = await Machine.start([...DEVICES, ...SECOND], { 'disk.img': 1 << 20 });
+    const people = ['-monitor', 'unix:people,server=on,wait=off'];
+    machine = await Machine.start([...DEVICES, ...SECOND, ...people], { 'disk.img': 1 << 20 });
     file = join(machine.folder, 'running.state');
   });
   afterAll(() => machine.end());
@@ -170,6 +171,11 @@ describe('a VM', () => {
 
   test.each([
     [['--qmp', 'localhost:99999'], 'localhost:99999: there is no port above 65535'],
+    [['--qmp', 'disk.img'], 'disk.img: it is no socket'],
+    [
+      ['--qmp', 'people'],
+      'people: it is the monitor for people (-monitor): one for programs is made by -qmp',
+    ],
     [
       ['--from', '.'],
       'answers: no such file or directory (is it a folder that scripts/collect-state.sh has written?)',
