@@ -125,6 +125,8 @@ class EditPlanner {
   readonly #force: boolean;
   readonly #patches: Patch[] = [];
   readonly #targets = new Map<SectionRecord | ConfigurationRecord, Target>();
+  /** What was read already, be it changed or not. */
+  readonly #read = new Map<SectionRecord | ConfigurationRecord, Target>();
   readonly #identities = new Map<number, SectionIdentity>();
   readonly #droppedSections = new Set<number>();
   readonly #droppedCommands = new Set<StreamRecord>();
@@ -199,6 +201,8 @@ class EditPlanner {
       source: withPatches(this.#opened.source, this.#patches),
       resolved: undefined,
     };
+    // Of what is not changed nobody keeps anything.
+    this.#read.clear();
     // Layouts of before are kept: values are looked up in none of them.
   }
 
@@ -511,10 +515,12 @@ class EditPlanner {
   async #target(section: Section): Promise<Target | undefined> {
     const [record] = section.records;
     if (!record) return undefined;
-    const known = this.#targets.get(record);
+    const known = this.#targets.get(record) ?? this.#read.get(record);
     if (known) return known;
     const layout = await layoutOf(this.#opened, section);
-    return { record, section, layout, root: kept(layout.root) };
+    const target = { record, section, layout, root: kept(layout.root) };
+    this.#read.set(record, target);
+    return target;
   }
 
   async #targetOf(idstr: string, instanceId: number): Promise<Target | undefined> {

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { promisify } from 'node:util';
-import { DecodeError } from '../bytes/diagnostic.ts';
+import { badArgument, DecodeError, printable } from '../bytes/diagnostic.ts';
 import type { FinishedSource } from '../bytes/source.ts';
 import { magicOf } from '../bytes/view.ts';
 import { decodeText } from '../bytes/window.ts';
@@ -84,16 +84,19 @@ async function openText(
   }
 }
 
-/** What machine types set, from a file with QEMU's answer to `query-machines`. Throws DecodeError `io` or `bad-schema`. */
+/** What machine types set, from a file with QEMU's answer to `query-machines`. Throws DecodeError `io`, `bad-argument` or `bad-schema`. */
 export async function readQueryMachinesFile(path: string): Promise<MachineTables> {
   return parseQueryMachines(await readTextFile(path), path);
 }
 
-/** The text of a file, compressed by gzip or not. Throws DecodeError `io`, or `bad-schema` for one that is too large. */
+/** The text of a file, compressed by gzip or not. Throws DecodeError `io`, or `bad-argument` for one that is too large. */
 export async function readTextFile(path: string): Promise<string> {
   const source = await openPath(path, SPOOLING);
   try {
     return await readText(source, magicOf(await source.read(0, 4)) >>> 16 === GZIP_MAGIC);
+  } catch (error) {
+    if (!(error instanceof DecodeError) || !(error.cause instanceof UnreadableText)) throw error;
+    throw badArgument(`${printable(path)}: ${error.cause.message}`);
   } finally {
     await source.close();
   }
@@ -180,14 +183,18 @@ async function keptEntry(binary: FinishedSource, modules: readonly FinishedSourc
   return SchemaCache.open()?.entry({ binary, modules });
 }
 
+/** Why a file's text is not had, whatever it is to be. */
+class UnreadableText extends Error {}
+
 async function readText(source: FinishedSource, compressed: boolean): Promise<string> {
-  if (source.size > MAX_SCHEMA) throw badSchema(source.name, `it has ${source.size} bytes, more than can be`);
+  const unreadable = (reason: string) => badSchema(source.name, reason, new UnreadableText(reason));
+  if (source.size > MAX_SCHEMA) throw unreadable(`it has ${source.size} bytes, more than can be`);
   let bytes = await source.read(0, source.size);
   if (compressed) {
     try {
       bytes = await promisify(zlib().gunzip)(bytes, { maxOutputLength: MAX_SCHEMA });
     } catch (error) {
-      throw badSchema(source.name, error instanceof Error ? error.message : String(error));
+      throw unreadable(error instanceof Error ? error.message : String(error));
     }
   }
   return decodeText(bytes);
@@ -199,12 +206,9 @@ export function readSchemaFileSync(path: string): QemuSchema {
   return schemaOfJson(JSON.parse(text), path);
 }
 
-function badSchema(name: string, reason: string): DecodeError {
-  return new DecodeError({
-    severity: 'error',
-    code: 'bad-schema',
-    message: `${name} is no usable schema: ${reason}`,
-  });
+function badSchema(name: string, reason: string, cause?: Error): DecodeError {
+  const message = `${name} is no usable schema: ${reason}`;
+  return new DecodeError({ severity: 'error', code: 'bad-schema', message }, cause ? { cause } : {});
 }
 
 /** Writes a schema as JSON, compressed by gzip when the name ends in `.gz`. A file that exists is replaced. Throws OutputError. */

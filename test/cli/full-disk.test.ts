@@ -1,13 +1,20 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { main, temporaryFolder } from './run.ts';
 
 const stream = fileURLToPath(new URL('../../examples/pc.qevm', import.meta.url));
 const schema = fileURLToPath(new URL('../../schemas/7.2-x86_64.json.gz', import.meta.url));
 const ONE_ERROR = /^vmwalk: error: [^\n]+\n$/;
+
+const decoded = mkdtempSync(join(tmpdir(), 'vmwalk-decoded-'));
+beforeAll(() => {
+  spawnSync(process.execPath, [main, 'decode', stream, '-o', decoded]);
+});
+afterAll(() => rmSync(decoded, { recursive: true }));
 
 /** All that writes to the disk, into the working folder. */
 const writers: Readonly<Record<string, readonly string[]>> = {
@@ -18,6 +25,11 @@ const writers: Readonly<Record<string, readonly string[]>> = {
   convert: ['convert', stream, '-o', 'out'],
   'convert --to gzip': ['convert', stream, '--to', 'gzip', '-o', 'out'],
   'convert --to zstd': ['convert', stream, '--to', 'zstd', '-o', 'out'],
+  decode: ['decode', stream, '-o', 'out'],
+  edit: ['edit', stream, '--set', 'pcspk/data_on=1', '-o', 'out'],
+  'edit --drop': ['edit', stream, '--drop', 'pcspk', '-o', 'out'],
+  encode: ['encode', decoded, '--base', stream, '-o', 'out'],
+  'encode without a base': ['encode', decoded, '-o', 'out'],
   'describe --append': ['describe', '--append', stream, '-o', 'out'],
   'schema learn': ['schema', 'learn', stream, '-o', 'out.json'],
   'ram --map': ['ram', stream, '--map', 'out.svg'],
