@@ -1,4 +1,5 @@
-import type { Profile } from '../check/profile.ts';
+import { DecodeError } from '../bytes/diagnostic.ts';
+import { type Profile, parseProfile, serializeProfile } from '../check/profile.ts';
 import { asArray, asBoolean, asInteger, asObject, asText } from '../schema/checked-json.ts';
 import type { Monitor } from './monitor.ts';
 import { parseRamBlocks } from './monitor-text.ts';
@@ -52,6 +53,25 @@ export async function askDestination(
     blockNodes,
     devices: await readDevices(qmp, type, questions),
   };
+}
+
+/** What QEMU told, as a profile is read again. Throws Error where a profile cannot hold it. */
+export function checkedAnswers(answers: DestinationAnswers): DestinationAnswers {
+  const profile: Profile = {
+    ...answers,
+    kind: 'profile',
+    commandLine: [],
+    messages: [],
+    schema: undefined,
+    stream: new Uint8Array(0),
+  };
+  try {
+    parseProfile(serializeProfile(profile));
+    return answers;
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    throw new Error(`what QEMU tells makes no profile (${error.message})`);
+  }
 }
 
 /** Asks a QEMU how it would migrate, and what memory. Throws what Qmp.execute throws. */

@@ -105,11 +105,10 @@ export async function reasonsOfDisks(monitor: Monitor, devices: readonly Profile
   // The device itself, or the controller whose bus it is on.
   const virtioOf = ({ device = '' }: DiskActivity) =>
     virtio.find((path) => path === device || byPath.get(device)?.bus?.startsWith(`${path}/`));
-  let now = first;
   let waiting: readonly DiskActivity[] = first.filter((disk) => virtioOf(disk) !== undefined);
   for (let look = 0; look < DISK_LOOKS && waiting.length > 0; look++) {
     if (look > 0) await new Promise((resolve) => setTimeout(resolve, DISK_INTERVAL));
-    now = await monitor.execute('query-blockstats', {}, readDisks);
+    const now = await monitor.execute('query-blockstats', {}, readDisks);
     const still: DiskActivity[] = [];
     for (const disk of waiting) {
       const isUnchanged = now.some(({ name, done }) => name === disk.name && done === disk.done);
@@ -117,8 +116,9 @@ export async function reasonsOfDisks(monitor: Monitor, devices: readonly Profile
     }
     waiting = still;
   }
-  // By the last look: a request that was under way at the first one and is done now took long, too.
-  const reasons = now
+  // A request that was under way at any look and is done by now took long, too.
+  const last = await monitor.execute('query-blockstats', {}, readDisks);
+  const reasons = last
     .filter(({ done, time }) => done > 0n && time / done >= SLOW_REQUEST)
     .map(
       ({ name, done, time }) => `requests of disk ${name} take ${milliseconds(time / done)} ms on average`,

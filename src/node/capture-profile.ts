@@ -1,10 +1,9 @@
-import { DecodeError } from '../bytes/diagnostic.ts';
-import { type Profile, parseProfile, serializeProfile } from '../check/profile.ts';
+import type { Profile } from '../check/profile.ts';
 import { isOlder } from '../check/version.ts';
 import { withoutRamPages } from '../ops/without-ram-pages.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
 import { openVm } from '../vm/vm.ts';
-import { askDestination, type DestinationAnswers } from './ask-destination.ts';
+import { askDestination, checkedAnswers, type DestinationAnswers } from './ask-destination.ts';
 import { binaryOfProcess } from './binary-of-process.ts';
 import { saveState } from './save-state.ts';
 import { extractSchemaOfFile } from './schema-file.ts';
@@ -63,25 +62,6 @@ function dividedByZero({ message, lines, signal }: QemuEnded): QemuEnded {
   const why =
     "known of QEMU before 8.0 where the target's pages are larger than the host's (alpha, loongarch64, or1k, sparc64, tricore)";
   return new QemuEnded(`${message}: ${why}`, lines, signal);
-}
-
-/** What QEMU told, as a profile is read again. Throws Error where a profile cannot hold it. */
-export function checkedAnswers(answers: DestinationAnswers): DestinationAnswers {
-  const profile: Profile = {
-    ...answers,
-    kind: 'profile',
-    commandLine: [],
-    messages: [],
-    schema: undefined,
-    stream: new Uint8Array(0),
-  };
-  try {
-    parseProfile(serializeProfile(profile));
-    return answers;
-  } catch (error) {
-    if (!(error instanceof DecodeError)) throw error;
-    throw new Error(`what QEMU tells makes no profile (${error.message})`);
-  }
 }
 
 async function extractSchema(qemu: PausedQemu): Promise<QemuSchema> {

@@ -1,11 +1,9 @@
-import { printable } from '../bytes/printable.ts';
 import { memorySource } from '../bytes/source.ts';
 import { isDeviceState } from '../check/configuration.ts';
 import type { Profile, ProfileRings } from '../check/profile.ts';
 import type { QemuSchema } from '../schema/qemu-schema.ts';
 import { openVm } from '../vm/vm.ts';
-import { askDestination, type DestinationAnswers } from './ask-destination.ts';
-import { builtinSchemas } from './builtin-schema-index.ts';
+import { askDestination, checkedAnswers } from './ask-destination.ts';
 import {
   askRunState,
   reasonsOfActivity,
@@ -13,7 +11,7 @@ import {
   reasonsOfDisks,
   SUSPENDED,
 } from './capture-guards.ts';
-import { checkedAnswers } from './capture-profile.ts';
+import { processFacts } from './facts-of-running.ts';
 import type { Monitor } from './monitor.ts';
 import { QmpClosed } from './qmp.ts';
 import { readRings } from './read-rings.ts';
@@ -98,48 +96,6 @@ export async function prepareCapture(
       return { profile, pause: wasRunning ? saved.milliseconds : 0, wasRunning };
     },
   };
-}
-
-/** What started it, and its tables: what is missing is a warning. */
-async function processFacts(
-  vm: RunningVm,
-  { qemu, target, machineType }: DestinationAnswers,
-  given: QemuSchema | undefined,
-  warn: (message: string) => void,
-): Promise<Pick<Profile, 'commandLine' | 'schema'>> {
-  let commandLine: readonly string[] = [];
-  let schema = given;
-  try {
-    const found = await vm.process();
-    commandLine = found.commandLine;
-    schema ??= await found.schema();
-  } catch (error) {
-    const missing = commandLine.length > 0 ? 'the tables of its QEMU are' : 'its command line and tables are';
-    const instead = schema ? '' : `; ${await builtinInstead(target, machineType)}`;
-    warn(`${vm.name}: ${missing} not in the capture: ${(error as Error).message}${instead}`);
-  }
-  // `7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)`
-  const [version] = schema?.qemuVersion?.split(' ') ?? [];
-  const isOther = schema?.target !== undefined && schema.target !== target;
-  if (isOther || (version !== undefined && version !== qemu.version)) {
-    const [theirs, ours] = isOther
-      ? [`${version} ${schema?.target}`, `${qemu.version} ${target}`]
-      : [version, qemu.version];
-    warn(`${vm.name}: the tables are those of QEMU ${theirs}, and ${ours} runs: left out`);
-    schema = undefined;
-  }
-  return { commandLine, schema };
-}
-
-/** What reads a capture without tables. */
-async function builtinInstead(target: string, machineType: string): Promise<string> {
-  const knowing = (await builtinSchemas()).filter(
-    (schema) => schema.target === target && schema.machineTypes.includes(machineType),
-  );
-  if (knowing.length === 0)
-    return `none of the built-in tables have ${printable(machineType)}: it cannot be read without --qemu BINARY`;
-  const names = knowing.map(({ name }) => name).join(', ');
-  return `it is read by built-in tables, those of ${names} that fit best (--qemu BINARY names better ones)`;
 }
 
 /** The state is taken: what goes wrong with the rings is a warning. */

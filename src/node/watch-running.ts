@@ -7,7 +7,7 @@ import type { RunningVmAddress } from './open-running.ts';
 import { packagedSchemas } from './packaged-schemas.ts';
 import { type TakeCaptureOptions, withRunning } from './take-capture.ts';
 
-export interface WatchOptions extends TakeCaptureOptions {
+export interface WatchOptions extends Omit<TakeCaptureOptions, 'rings' | 'dryRun'> {
   /** Milliseconds between two samples. */
   readonly interval: number;
   /** Samples; without end where it is left out. */

@@ -1,6 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { askDestination } from '../../src/node/ask-destination.ts';
-import { checkedAnswers } from '../../src/node/capture-profile.ts';
+import { askDestination, checkedAnswers } from '../../src/node/ask-destination.ts';
 import { Qmp } from '../../src/node/qmp.ts';
 import { withVirtioFeatures } from '../../src/node/virtio-status.ts';
 import { dialogues, scriptedQemu } from './dialogue.ts';

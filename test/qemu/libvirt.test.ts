@@ -144,7 +144,10 @@ describe('a domain of libvirt', () => {
   });
 
   test.each([
-    ['exec "$@" </dev/null', 'does the command in front hand on standard input?'],
+    [
+      'PATH="$PWD/host:$PATH"; export PATH; exec "$@" </dev/null',
+      'does the command in front hand on standard input?',
+    ],
     [
       'case $1 in sh) PATH=/nowhere; export PATH; shift; exec /bin/sh "$@" ;; esac; exec "$@"',
       'there is neither socat nor nc',

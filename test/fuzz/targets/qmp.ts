@@ -1,6 +1,5 @@
 import { printable } from '../../../src/bytes/diagnostic.ts';
-import { askDestination } from '../../../src/node/ask-destination.ts';
-import { checkedAnswers } from '../../../src/node/capture-profile.ts';
+import { askDestination, checkedAnswers } from '../../../src/node/ask-destination.ts';
 import { Qmp, QmpClosed, QmpError } from '../../../src/node/qmp.ts';
 import { NoQmpMessage, parseQmpMessage, QmpLines } from '../../../src/node/qmp-message.ts';
 import { withVirtioFeatures } from '../../../src/node/virtio-status.ts';
