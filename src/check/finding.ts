@@ -69,9 +69,17 @@ export function report(name: string, findings: readonly Finding[], reason: strin
     [...findings].sort(
       (a, b) => ranks[a.severity] - ranks[b.severity] || (a.range?.start ?? 0) - (b.range?.start ?? 0),
     ),
-  ).list();
+  )
+    .list()
+    .map(withPlainRange);
   if (sorted[0]?.severity === 'blocks')
     return { name, verdict: 'will be rejected', reason: undefined, findings: sorted };
   const verdict = reason === undefined ? 'no blocker found' : 'cannot tell';
   return { name, verdict, reason, findings: sorted };
+}
+
+/** Rules give the node that they look at: what is below it is no part of a report. */
+function withPlainRange(finding: Finding): Finding {
+  const { range } = finding;
+  return range === undefined ? finding : { ...finding, range: { start: range.start, end: range.end } };
 }

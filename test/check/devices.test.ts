@@ -125,6 +125,8 @@ describe('virtio', () => {
     const [finding] = blocking(await checkLoad(newer));
     expect(finding?.rule).toBe('virtio-queues');
     expect(hasSaid(newer.words, finding!.says!), finding!.says).toBe(true);
+    // Where it is, and not the tree that is there.
+    expect(Object.keys(finding!.range!)).toEqual(['start', 'end']);
   });
 
   test('queues that the destination does not have are a matter of their number', async () => {
