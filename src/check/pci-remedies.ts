@@ -19,6 +19,11 @@ export interface PciCapability {
   readonly isExtended: boolean;
 }
 
+interface CapabilityLists {
+  readonly stream: readonly PciCapability[];
+  readonly own: readonly PciCapability[];
+}
+
 /** What a register that differs is, and what helps. */
 interface PciRemedy extends Required<Pick<Finding, 'fix'>>, Pick<Finding, 'isSetting'> {
   readonly name: string;
@@ -57,6 +62,10 @@ function flag(name: string, bit: number) {
 function speed(value: number): readonly Settings[] {
   const text = SPEEDS[value & 0xf];
   return text === undefined ? [] : [{ 'x-speed': text }];
+}
+
+function vectors(count: number): readonly Settings[] {
+  return [{ vectors: `${count}` }, { msix_qsize: `${count}` }];
 }
 
 /** A bit for each speed, from the lowest on without a gap. */
@@ -106,7 +115,7 @@ const REGISTERS: readonly Register[] = [
   {
     ...{ capability: 0x11, from: 0x02, to: 0x04, bits: 0x7ff },
     name: 'number of MSI-X vectors',
-    settings: (value) => [{ vectors: `${(value & 0x7ff) + 1}` }, { msix_qsize: `${(value & 0x7ff) + 1}` }],
+    settings: (value) => vectors((value & 0x7ff) + 1),
     otherwise: 'as many queues or ports of the device at both sides',
   },
   {
@@ -218,6 +227,12 @@ const REGISTERS: readonly Register[] = [
   },
 ];
 
+/** Those that are otherwise where a device has other capabilities. */
+const LISTS_CAPABILITIES: ReadonlySet<Register> = new Set(
+  REGISTERS.filter(({ capability, from }) => capability === undefined && [0x06, 0x34].includes(from)),
+);
+const MSIX = 0x11;
+
 /** Properties that give a device an extended capability. */
 const EXTENDED: readonly (readonly [id: number, name: string, settings: Settings, without: Settings])[] = [
   [0x01, 'advanced error reporting', { aer: 'on' }, { aer: 'off' }],
@@ -228,7 +243,7 @@ const EXTENDED: readonly (readonly [id: number, name: string, settings: Settings
 /** What a byte of the configuration space that differs is called, and what helps. */
 export function pciRegister(
   difference: PciDifference,
-  lists: { readonly stream: readonly PciCapability[]; readonly own: readonly PciCapability[] },
+  lists: CapabilityLists,
   idstr: string,
   destination: Destination,
 ): PciRemedy {
@@ -238,8 +253,8 @@ export function pciRegister(
   const otherList = (['own', 'stream'] as const).map((side) =>
     lists[side].map(({ id, isExtended }) => `${isExtended ? 'x' : ''}${id}`),
   );
-  if (capability && (isHeader || otherList[0]!.join() !== otherList[1]!.join()))
-    return capabilityRemedy(lists, idstr, destination);
+  const isOther = otherList[0]!.join() !== otherList[1]!.join();
+  if (capability && (isHeader || isOther)) return capabilityRemedy(difference, lists, idstr, destination);
   const found = REGISTERS.find(
     ({ extended = false, capability: id, from, to, bits }) =>
       id === capability?.id &&
@@ -250,6 +265,8 @@ export function pciRegister(
   );
   if (!found) return { name: capability ? 'capability' : 'header', fix: MODEL };
   const { name, otherwise = MODEL } = found;
+  const vectors = isOther ? vectorsRemedy(difference, lists, idstr, destination) : undefined;
+  if (vectors && LISTS_CAPABILITIES.has(found)) return { name, ...vectors };
   const given = found.settings?.(number(stream, start + found.from));
   if (given?.length === 0) return { name, fix: DAMAGED };
   const [there] = given?.flatMap((settings) => settingsText(destination, idstr, settings) ?? []) ?? [];
@@ -264,9 +281,29 @@ function atSource(settings: Settings): string {
   return `for the device at the source ${text.join(',')}, from its start: the destination's device has no such property${OR_DAMAGED}`;
 }
 
+/** Without vectors a device has no MSI-X. Undefined where both sides have it, or none, or no property is known. */
+function vectorsRemedy(
+  { stream }: Pick<PciDifference, 'stream'>,
+  lists: CapabilityLists,
+  idstr: string,
+  destination: Destination,
+): Omit<PciRemedy, 'name'> | undefined {
+  const [there, here] = [lists.stream, lists.own].map((list) =>
+    list.find(({ id, isExtended }) => id === MSIX && !isExtended),
+  );
+  if (!there === !here) return undefined;
+  const count = there ? (number(stream, there.start + 2) & 0x7ff) + 1 : 0;
+  for (const settings of vectors(count)) {
+    const text = settingsText(destination, idstr, settings);
+    if (text !== undefined) return { fix: `at the destination ${text}${OR_DAMAGED}`, isSetting: true };
+  }
+  return undefined;
+}
+
 /** One side has capabilities that the other does not have. */
 function capabilityRemedy(
-  { stream, own }: { readonly stream: readonly PciCapability[]; readonly own: readonly PciCapability[] },
+  difference: PciDifference,
+  { stream, own }: CapabilityLists,
   idstr: string,
   destination: Destination,
 ): PciRemedy {
@@ -278,8 +315,11 @@ function capabilityRemedy(
     if (text !== undefined) return { name, fix: `at the destination ${text}${OR_DAMAGED}`, isSetting: true };
     return { name, fix: has(stream) ? atSource(off) : MODEL };
   }
+  const name = 'list of capabilities';
+  const ofVectors = vectorsRemedy(difference, { stream, own }, idstr, destination);
+  if (ofVectors) return { name, ...ofVectors };
   return {
-    name: 'list of capabilities',
+    name,
     fix: `${MODEL} with the same vectors=; of virtio: ${MODES}`,
   };
 }
