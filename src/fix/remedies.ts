@@ -240,7 +240,8 @@ async function setQueueSizes(
     }
   }
   if (count === 0) return;
-  const message = `the sizes of ${count} virtqueues that the guest does not use become those of the destination`;
+  const which = count === 1 ? 'the size of 1 virtqueue' : `the sizes of ${count} virtqueues`;
+  const message = `the destination's in the place of ${which} that the guest does not use`;
   changes.push(change(finding, 'harmless', message));
 }
 
