@@ -74,7 +74,7 @@ export function removeWorkspace(workspace) {
  * @param {string[]} args
  * @returns {[string, string[]]}
  */
-function commandIn(workspace, program, args) {
+export function commandIn(workspace, program, args) {
   if (workspace.root === '') return [program, args];
   return ['chroot', [workspace.root, 'env', '-C', workspace.inside, program, ...args]];
 }

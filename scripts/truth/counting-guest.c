@@ -1,11 +1,12 @@
 /*
  * The first and only program of a guest that counts: every 10 ms it prints how far it is and what its clock says
- * ("beat NUMBER NANOSECONDS"), while another process writes to the disk and reads back what it wrote, and a third one
- * sends packets. Modules of the kernel are /modules/0.ko and on, in the order in which they are to be loaded.
+ * ("beat NUMBER NANOSECONDS"), while another process writes to the disk and reads back what it wrote, a third one sends
+ * packets, and a fourth one answers "ping NUMBER" by "pong NUMBER SECONDS", which are those of the real-time clock. Modules of the kernel are /modules/0.ko and on, in the order in which they are to be loaded.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/rtc.h>
 #include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -76,11 +78,43 @@ static void use_network(void)
         sendto(packets, "beat", 4, 0, (struct sockaddr *)&there, sizeof there);
 }
 
+/* Of the clock of the board, which the kernel does not look at any more once it runs; -1 where there is none. */
+static long real_time(void)
+{
+    struct rtc_time date;
+    int clock = open("/dev/rtc0", O_RDONLY);
+    int bad = clock < 0 || ioctl(clock, RTC_RD_TIME, &date) != 0;
+    close(clock);
+    if (bad)
+        return -1;
+    struct tm parts = {
+        .tm_sec = date.tm_sec, .tm_min = date.tm_min, .tm_hour = date.tm_hour,
+        .tm_mday = date.tm_mday, .tm_mon = date.tm_mon, .tm_year = date.tm_year,
+    };
+    return timegm(&parts);
+}
+
+static void answer(void)
+{
+    char line[64];
+    unsigned long number;
+    while (fgets(line, sizeof line, stdin) != NULL)
+        if (sscanf(line, "ping %lu", &number) == 1)
+            printf("pong %lu %ld\n", number, real_time());
+}
+
 int main(void)
 {
     mount("devtmpfs", "/dev", "devtmpfs", 0, "");
     int console = open("/dev/console", O_RDWR);
+    dup2(console, 0);
     dup2(console, 1);
+    struct termios terminal;
+    if (tcgetattr(console, &terminal) == 0) {
+        /* What is asked is not to come back among what is said. */
+        terminal.c_lflag &= ~ECHO;
+        tcsetattr(console, TCSANOW, &terminal);
+    }
     setvbuf(stdout, NULL, _IOLBF, 0);
     load_modules();
     for (int i = 0; i < 50 && access("/dev/vda", F_OK) != 0; i++)
@@ -91,6 +125,10 @@ int main(void)
     }
     if (fork() == 0) {
         use_network();
+        return 0;
+    }
+    if (fork() == 0) {
+        answer();
         return 0;
     }
     /* What the others do is not to delay it. */

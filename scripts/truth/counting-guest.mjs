@@ -4,20 +4,11 @@
  * holds what vmwalk tells of the pause to what the guest's own clock says: that clock stands still with the guest.
  */
 
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import {
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -26,6 +17,7 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import { prepareCapture, takeCapture } from '../../dist/node/index.js';
 import { withRunning } from '../../dist/node/take-capture.js';
 import { makeWorkspace, removeWorkspace, startQemu } from '../capture/qemu.mjs';
+import { GUEST_ARGS, makeGuest, parseLine } from './guest.mjs';
 
 const HELP = `Usage: node scripts/truth/counting-guest.mjs --kernel DIR [options]
 
@@ -42,13 +34,6 @@ stay paused, or where a disk changed.
   --help
 `;
 
-/** Those of the disk and the network, in the order in which they need each other. */
-const MODULES = [
-  ...['drivers/virtio/virtio_ring', 'drivers/virtio/virtio', 'drivers/virtio/virtio_pci_legacy_dev'],
-  ...['drivers/virtio/virtio_pci_modern_dev', 'drivers/virtio/virtio_pci', 'drivers/block/virtio_blk'],
-  ...['net/core/failover', 'drivers/net/net_failover', 'drivers/net/virtio_net'],
-];
-const DISK_BYTES = 32 << 20;
 const BOOT_MS = 180_000;
 /** Milliseconds between beats. */
 const INTERVAL = 10;
@@ -82,10 +67,10 @@ function listen() {
     const lines = (rest + text).split('\n');
     rest = lines.pop() ?? '';
     for (const line of lines) {
-      const [, count, guest] = /^beat (\d+) (\d+)\r?$/.exec(line) ?? [];
-      const [, disk] = /^disk (\d+)\r?$/.exec(line) ?? [];
-      if (count !== undefined) heard.beats.push({ host, count: Number(count), guest: Number(guest) / 1e6 });
-      else if (disk !== undefined) heard.disk = Number(disk);
+      const said = parseLine(line);
+      if (said.kind === 'beat')
+        heard.beats.push({ host, count: said.count, guest: Number(said.clock) / 1e6 });
+      else if (said.kind === 'disk') heard.disk = said.count;
       else if (heard.beats.length > 0 || line.startsWith('trouble')) heard.odd.push(line);
     }
   });
@@ -121,9 +106,7 @@ async function main() {
     'x86_64',
     [
       ...['-M', 'q35', '-m', '256', '-accel', 'tcg', '-nodefaults', '-no-user-config'],
-      ...['-kernel', 'vmlinuz', '-initrd', 'initrd'],
-      // A clock whose rate is not measured but known.
-      ...['-append', 'console=ttyS0 quiet clocksource=hpet'],
+      ...GUEST_ARGS,
       ...['-drive', 'file=disk,format=raw,if=none,id=disk', '-device', 'virtio-blk-pci,drive=disk'],
       ...['-netdev', 'user,id=net', '-device', 'virtio-net-pci,netdev=net,romfile='],
       ...['-serial', 'unix:serial,server=on,wait=off', '-qmp', 'unix:capture,server=on,wait=off'],
@@ -169,45 +152,6 @@ async function main() {
     await qemu.quit();
     removeWorkspace(workspace);
   }
-}
-
-/**
- * The kernel, a first file system with one program and the modules, and a disk.
- *
- * @param {string} kernel
- * @param {string} folder
- */
-function makeGuest(kernel, folder) {
-  const [image = ''] = readdirSync(join(kernel, 'boot')).filter((name) => name.startsWith('vmlinuz-'));
-  const modules = join(kernel, 'lib', 'modules', image.slice('vmlinuz-'.length), 'kernel');
-  copyFileSync(join(kernel, 'boot', image), join(folder, 'vmlinuz'));
-  writeFileSync(join(folder, 'disk'), Buffer.alloc(DISK_BYTES));
-  const root = mkdtempSync(join(tmpdir(), 'guest-'));
-  try {
-    mkdirSync(join(root, 'dev'));
-    mkdirSync(join(root, 'modules'));
-    for (const [i, name] of MODULES.entries())
-      copyFileSync(join(modules, `${name}.ko`), join(root, 'modules', `${i}.ko`));
-    const source = fileURLToPath(new URL('counting-guest.c', import.meta.url));
-    run('cc', ['-static', '-O1', '-Wall', '-o', join(root, 'init'), source], root);
-    const names = ['dev', 'init', 'modules', ...MODULES.map((_, i) => `modules/${i}.ko`)];
-    writeFileSync(join(folder, 'initrd'), run('cpio', ['-o', '-H', 'newc'], root, names.join('\n')));
-  } finally {
-    rmSync(root, { recursive: true });
-  }
-}
-
-/**
- * @param {string} program
- * @param {string[]} args
- * @param {string} cwd
- * @param {string} [input]
- */
-function run(program, args, cwd, input) {
-  const { error, status, stdout, stderr } = spawnSync(program, args, { cwd, input, maxBuffer: 1 << 28 });
-  if (error) throw error;
-  if (status !== 0) throw new Error(`${program}: ${stderr}`);
-  return stdout;
 }
 
 /** @param {() => Promise<Console>} heard @param {number} count  Beats that are waited for. */
