@@ -64,3 +64,22 @@ function counterIn(vmsd: CompiledVmsd, counted: CompiledField): Counter | string
     counted: fields.map(({ name }) => name),
   };
 }
+
+/** Why what QEMU's own code writes has as many elements as it has, by the type of the node that they are in. */
+const FIXED: Readonly<Record<string, string>> = {
+  'msix state':
+    'there are as many vectors as the MSI-X capability in the PCI configuration says, and a bit for each: vectors= on the command line',
+  VirtQueue:
+    'the device has as many queues as its properties say (queues=, num-queues=): the command line makes them',
+  qtailq:
+    'a list has a marker in front of each element: --drop takes one out, --copy brings the list of another stream',
+  qlist:
+    'a list has a marker in front of each element: --drop takes one out, --copy brings the list of another stream',
+  gtree: 'a tree has a key for each element: --drop takes one out, --copy brings the tree of another stream',
+};
+
+/** Why the number of elements cannot be changed of what is at the end of a way through a section, as no VMSD counts it. */
+export function whyFixed(way: readonly { readonly type: string }[]): string {
+  const found = way.findLast(({ type }) => FIXED[type] !== undefined);
+  return (found && FIXED[found.type]) ?? 'it is no array or buffer of a VMSD';
+}

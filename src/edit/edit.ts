@@ -16,7 +16,7 @@ import {
 } from '../stream/records.ts';
 import type { SectionIdentity } from '../stream/section-header.ts';
 import type { Section, Stream } from '../stream/stream.ts';
-import { type Counter, counterOf } from './counter.ts';
+import { type Counter, counterOf, whyFixed } from './counter.ts';
 import { type EditedNode, kept, nameOf, nodeLength, opened as openedNode, renamed } from './edited-node.ts';
 import { type InsertedSection, type Patch, type StreamEdits, withPatches } from './edited-stream.ts';
 import { flagBytes } from './flag-names.ts';
@@ -215,7 +215,7 @@ class EditPlanner {
       const parent = nodeAt(target.layout.root, parentPath);
       const { section } = target;
       if (name === undefined || parent?.kind !== 'struct' || parent.vmsdName === undefined || !section)
-        throw badArgument(`${place} is no array or buffer of a VMSD`);
+        throw badArgument(`${place} cannot be resized: ${whyFixed(nodesOn(target.layout.root, path))}`);
       const tables = await tablesOfSection(this.#opened, section, target.layout);
       if (!tables)
         throw badArgument(
@@ -329,7 +329,9 @@ class EditPlanner {
     const counterPath = path.slice(0, -1);
     const counter = await this.#counterOf(target, path);
     if (counter === undefined || typeof counter === 'string')
-      throw badArgument(`${place} cannot be dropped: ${counter ?? 'what counts it is not known'}`);
+      throw badArgument(
+        `${place} cannot be dropped: ${counter ?? whyFixed(nodesOn(target.layout.root, path))}`,
+      );
     if (counter.counted.length > 1 || counter.factor > 1)
       throw badArgument(`${place} cannot be dropped alone: ${counter.name} counts more than it`);
     const { root, length } = withoutElement(target.root, path, index);
@@ -584,6 +586,11 @@ function nodeAt(root: LayoutNode, path: readonly PathComponent[]): LayoutNode | 
     node = named.find(({ kind }) => kind !== 'leaf') ?? named[0];
   }
   return node;
+}
+
+/** The nodes on the way to a path. */
+function nodesOn(root: LayoutNode, path: readonly PathComponent[]): LayoutNode[] {
+  return path.flatMap((_, i) => nodeAt(root, path.slice(0, i + 1)) ?? []);
 }
 
 /** The tree in which what is in the node at a path has become something else. */

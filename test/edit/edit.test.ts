@@ -213,3 +213,20 @@ describe('the vmdesc', () => {
     expect(edited.vmdesc).toEqual(twin.vmdesc);
   });
 });
+
+test.each<[Edit, RegExp]>([
+  [
+    { edit: 'resize', selector: '*/virtio-net/**/msix/vectors', count: 8 },
+    /vectors cannot be resized: .*MSI-X capability/,
+  ],
+  [
+    { edit: 'drop', selector: '*/virtio-net/**/vectors[0]' },
+    /vectors\[0\] cannot be dropped: .*MSI-X capability/,
+  ],
+  [
+    { edit: 'resize', selector: '*/virtio-net/virtio/vq', count: 2 },
+    /vq cannot be resized: .*as many queues as its properties/,
+  ],
+])('what no VMSD counts keeps its number: %o', async (change, reason) => {
+  await expect(planEdits(await open(PC), [change])).rejects.toThrow(reason);
+});
