@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { Command, InvalidArgumentError } from '@commander-js/extra-typings';
 import { type RuleCode, rules } from '../check/rules.ts';
 import { ALLOWED_CLASSES, type FixClass } from '../fix/change.ts';
@@ -76,7 +77,8 @@ Examples:
     if ((output === undefined) === (dryRun === undefined))
       command.error('error: either -o or --dry-run says what is to be done');
     const changesFile = output === undefined ? undefined : `${output}.changes.json`;
-    for (const path of [output, changesFile]) if (path !== undefined) checkOutput(path, 'keep');
+    // There are two files: neither can be a pipe.
+    for (const path of [output, changesFile]) if (path !== undefined) checkOutput(path, 'keep', true);
     const source = await openKnowledge({
       qemu: options.sourceQemu,
       schema: options.sourceSchema,
@@ -94,8 +96,13 @@ Examples:
           process.exitCode = fixStatus(result);
           if (output !== undefined && changesFile !== undefined && result.source) {
             const { source } = result;
-            const size = await writeEdited(output, vm, { source }, file === '-' ? undefined : file);
             await writeOutput(changesFile, [`${toJson(fixJson(result))}\n`], 'keep');
+            const size = await writeEdited(output, vm, { source }, file === '-' ? undefined : file).catch(
+              (error) => {
+                rmSync(changesFile, { force: true });
+                throw error;
+              },
+            );
             say(`${output}: ${formatSize(size)}; ${changesFile} says what is other in it`);
           }
           const out = new Output();

@@ -32,6 +32,8 @@ export interface ApplyOptions {
   readonly vmdesc?: VmdescMode | undefined;
   /** Write also what cannot be read back as it is meant. */
   readonly force?: boolean | undefined;
+  /** Read what was changed as the QEMU of the source would; not where it is written for another one. */
+  readonly readBack?: boolean | undefined;
 }
 
 /** A stream with its changes. */
@@ -50,11 +52,11 @@ export interface EditedStream {
 export async function applyEdits(
   opened: OpenedStream,
   plan: EditPlan,
-  { vmdesc: mode, force = false }: ApplyOptions = {},
+  { vmdesc: mode, force = false, readBack = !force }: ApplyOptions = {},
 ): Promise<EditedStream> {
   const { edits, layouts } = plan;
   const own = editedVmdesc(opened, edits, layouts);
-  if (!force) await checkReadings(opened, plan, own ? schemaOf(own) : opened.schema);
+  if (readBack) await checkReadings(opened, plan, own ? schemaOf(own) : opened.schema);
   const vmdesc =
     mode === 'keep' ? undefined : mode === 'drop' ? null : mode === 'empty' ? emptyVmdesc(opened) : own;
   const hasVmdesc = opened.stream.vmdescription !== undefined;
@@ -66,7 +68,8 @@ export async function applyEdits(
   }
   const source = editedSource(opened, edits, vmdesc === null && !hasVmdesc ? undefined : vmdesc);
   if (!force) await checkMappedRam(opened, source);
-  const inPlace = keepsSizes(edits) && (vmdesc === undefined || !hasVmdesc);
+  const keepsVmdesc = vmdesc === undefined || (vmdesc === null && !hasVmdesc);
+  const inPlace = keepsSizes(edits) && keepsVmdesc;
   return { source, patches: inPlace ? edits.patches : undefined };
 }
 

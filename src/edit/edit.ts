@@ -383,6 +383,7 @@ class EditPlanner {
     const own = await this.#targetOf(idstr, instanceId);
     if (own?.section) {
       own.root = copied;
+      this.#droppedSections.delete(own.section.id);
       if (own.section.versionId !== versionId)
         this.#identities.set(own.section.id, { ...this.#identityOf(own.section), versionId });
       return;
@@ -415,7 +416,7 @@ class EditPlanner {
     const parent = nodeAt(own.layout.root, parentPath);
     if (!parent)
       throw badArgument(`${place}: the stream that is changed has nothing that it could be put into`);
-    const isThere = [...children(parent)].some((child) => child.name === name);
+    const isThere = partsAt(own.root, parentPath).some((child) => nameOf(child) === name);
     if (!isThere && !(copied.kind === 'kept' && copied.node.type === 'subsection'))
       throw badArgument(`${place}: the stream that is changed has no such field`);
     // The subsections that come in front of it where it comes from.
@@ -445,11 +446,13 @@ class EditPlanner {
     for (const section of sections) {
       if (section.unscanned) throw badArgument(`${printable(from)} was not read: --full-scan reads it`);
       const identity = { ...this.#identityOf(section), idstr: to };
-      const isTaken = this.#opened.stream.sections.some((each) => {
-        const other = this.#identityOf(each);
-        const isLeft = each.id !== section.id && !this.#droppedSections.has(each.id);
-        return isLeft && other.idstr === to && other.instanceId === identity.instanceId;
-      });
+      const others = this.#opened.stream.sections.filter(
+        (each) => each.id !== section.id && !this.#droppedSections.has(each.id),
+      );
+      const isTaken = [
+        ...others.map((each) => this.#identityOf(each)),
+        ...this.#inserted.map((each) => each.identity),
+      ].some((other) => other.idstr === to && other.instanceId === identity.instanceId);
       if (isTaken && !this.#force)
         throw editRefused(`the stream has a section ${printable(to)} already, which would be loaded twice`);
       this.#identities.set(section.id, identity);
@@ -591,6 +594,16 @@ function nodeAt(root: LayoutNode, path: readonly PathComponent[]): LayoutNode | 
 /** The nodes on the way to a path. */
 function nodesOn(root: LayoutNode, path: readonly PathComponent[]): LayoutNode[] {
   return path.flatMap((_, i) => nodeAt(root, path.slice(0, i + 1)) ?? []);
+}
+
+/** What is in the node at a path, as it has become; nothing where there is none any more. */
+function partsAt(root: EditedNode, path: readonly PathComponent[]): readonly EditedNode[] {
+  let node: EditedNode | undefined = root;
+  for (const name of path)
+    node =
+      node &&
+      openedNode(node)?.children.find((child) => nameOf(child) === name && openedNode(child) !== undefined);
+  return (node && openedNode(node)?.children) ?? [];
 }
 
 /** The tree in which what is in the node at a path has become something else. */

@@ -159,33 +159,37 @@ function joined(pieces: readonly Piece[]): Piece[] {
 /** A source in which some bytes are others; of two patches of one place the later one counts. */
 export function withPatches(source: FinishedSource, patches: readonly Patch[]): FinishedSource {
   if (patches.length === 0) return source;
-  let pieces: Piece[] = [{ start: 0, end: source.size }];
-  for (const { start, bytes } of patches) {
-    const end = start + bytes.byteLength;
-    let at = 0;
-    const next: Piece[] = [];
-    let isPlaced = false;
-    for (const piece of pieces) {
-      const length = piece instanceof Uint8Array ? piece.byteLength : piece.end - piece.start;
-      const [low, high] = [Math.max(start - at, 0), Math.min(end - at, length)];
-      if (low >= high) next.push(piece);
-      else {
-        if (low > 0) next.push(part(piece, 0, low));
-        if (!isPlaced) next.push(bytes);
-        isPlaced = true;
-        if (high < length) next.push(part(piece, high, length));
-      }
-      at += length;
-    }
-    pieces = next;
+  const pieces: Piece[] = [];
+  let end = 0;
+  for (const { start, bytes } of withoutOverlaps(patches)) {
+    if (start > end) pieces.push({ start: end, end: start });
+    pieces.push(bytes);
+    end = start + bytes.byteLength;
   }
+  if (end < source.size) pieces.push({ start: end, end: source.size });
   return splicedSource(source, pieces);
 }
 
-function part(piece: Piece, from: number, to: number): Piece {
-  return piece instanceof Uint8Array
-    ? piece.subarray(from, to)
-    : { start: piece.start + from, end: piece.start + to };
+/** By place; those that overlap are one. */
+function withoutOverlaps(patches: readonly Patch[]): Patch[] {
+  const ordered = patches
+    .map((patch, order) => ({ ...patch, order, end: patch.start + patch.bytes.byteLength }))
+    .sort((a, b) => a.start - b.start);
+  const groups: { end: number; readonly members: (typeof ordered)[number][] }[] = [];
+  for (const patch of ordered) {
+    const last = groups.at(-1);
+    if (last && patch.start < last.end) {
+      last.members.push(patch);
+      last.end = Math.max(last.end, patch.end);
+    } else groups.push({ end: patch.end, members: [patch] });
+  }
+  return groups.map(({ end, members }) => {
+    const { start, bytes } = members[0]!;
+    if (members.length === 1) return { start, bytes };
+    const all = new Uint8Array(end - start);
+    for (const each of members.sort((a, b) => a.order - b.order)) all.set(each.bytes, each.start - start);
+    return { start, bytes: all };
+  });
 }
 
 /** A stream of device state alone: its header, configuration and sections, as nothing else is known. */

@@ -38,6 +38,9 @@ export interface FixChange {
   readonly instead?: string | undefined;
   /** Values that are not in the stream any more; of very many the first `MAX_LISTED`. */
   readonly lost: readonly LostField[];
+  /** How many there are, those included that are not listed. */
+  readonly lostCount: number;
   /** Fields that the source did not have: they are as the destination has them before a load. */
   readonly taken: readonly (readonly PathComponent[])[];
+  readonly takenCount: number;
 }

@@ -49,7 +49,7 @@ export async function fixStream(
     const plan = await planner.plan(current, report.findings.filter(isBlocker));
     if (plan.changes.length === 0) break;
     // What is read back is held to the destination's reading, in the next round.
-    const { source } = await applyEdits(current, plan.edits, { force: true });
+    const { source } = await applyEdits(current, plan.edits, { readBack: false });
     changes.push(...plan.changes);
     const { tables, infos } = opened;
     if (current !== opened) await current.memory?.close();
@@ -58,7 +58,7 @@ export async function fixStream(
   }
   if (current !== opened) await current.memory?.close();
   const unchanged = { edits: NO_EDITS, layouts: new Map(), patched: current, followed: [] };
-  const { source } = await applyEdits(current, unchanged, { force: true, vmdesc });
+  const { source } = await applyEdits(current, unchanged, { readBack: false, vmdesc });
   const refused = changes.filter((change) => !isAllowed(change, allow));
   const isSolved = report.verdict === 'no blocker found' && refused.length === 0;
   return { changes, refused, report, source: isSolved ? source : undefined };

@@ -271,7 +271,9 @@ function change(
   return {
     ...{ class: of, rule, section, instanceId, path, message, instead },
     lost: lost.slice(0, MAX_LISTED),
+    lostCount: lost.length,
     taken: taken.slice(0, MAX_LISTED),
+    takenCount: taken.length,
   };
 }
 

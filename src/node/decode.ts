@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { lstatSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { badArgument, type Diagnostic, printable } from '../bytes/diagnostic.ts';
 import { DiagnosticList } from '../bytes/diagnostic-list.ts';
 import { readExactly } from '../bytes/source.ts';
@@ -155,6 +155,9 @@ export async function openDecoded(folder: string): Promise<DecodedFolder> {
     // A link leads out of the folder, and a pipe to nowhere.
     const found = lstatSync(path, { throwIfNoEntry: false });
     if (found && !found.isFile()) throw badArgument(`${printable(path)} is no regular file`);
+    const parent = dirname(path);
+    if (dirname(name) !== '.' && lstatSync(parent, { throwIfNoEntry: false })?.isSymbolicLink())
+      throw badArgument(`${printable(parent)} is a link, which is not followed`);
     const text = await readTextFile(path);
     try {
       return { read: read(text, path), text, path };

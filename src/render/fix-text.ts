@@ -1,6 +1,6 @@
 import { formatPath, printable } from '../bytes/diagnostic.ts';
 import { countFindings } from '../check/finding.ts';
-import type { FixChange, FixClass, LostField } from '../fix/change.ts';
+import type { FixChange, FixClass } from '../fix/change.ts';
 import type { FixResult } from '../fix/fix.ts';
 import { childrenOf } from '../layout/children.ts';
 import type { LayoutNode } from '../layout/node.ts';
@@ -12,8 +12,8 @@ import { hexBytes } from './value.ts';
 
 /** Values of a change that are shown to people. */
 const SHOWN = 12;
-/** Elements of an array that are written. */
-const MAX_ELEMENTS = 64;
+/** Elements of an array that are told of. */
+const MAX_ELEMENTS = 4096;
 
 /** What was changed so that a destination accepts a stream, or would have to be, for people. */
 export function* fixText(
@@ -24,7 +24,7 @@ export function* fixText(
     const place = findingPlace(change);
     yield `${className(change.class, style)} ${style.name(change.rule)}${place === '' ? '' : `  ${place}`}`;
     yield `    ${printable(change.message)}`;
-    yield* lostText(change.lost);
+    yield* lostText(change);
     yield* takenText(change);
     if (refused.includes(change))
       yield `    ${style.warning('not allowed:')} ${printable(howToAllow(change))}`;
@@ -35,6 +35,7 @@ export function* fixText(
   yield* findings;
   if (report.verdict === 'will be rejected')
     yield `\nnothing helps against ${countText(countFindings(report, 'blocks'), 'finding')}: nothing is written`;
+  else if (report.verdict === 'cannot tell') yield '\nwithout knowing that it is accepted nothing is written';
   else if (refused.length > 0)
     yield `\n${countText(refused.length, 'change')} ${refused.length === 1 ? 'is' : 'are'} not allowed: nothing is written`;
 }
@@ -56,22 +57,24 @@ function howToAllow({ class: of, rule, instead }: FixChange): string {
     : `--allow ${rule} makes the change`;
 }
 
-function* lostText(lost: readonly LostField[]): Generator<string> {
+function* lostText({ lost, lostCount }: FixChange): Generator<string> {
   // What is 0 tells little.
   const told = lost.filter(({ node }) => !isZero(node));
   for (const { path, name, node } of told.slice(0, SHOWN))
     yield `    lost: ${printable(name ?? formatPath(path))}  ${lostValueText(node)}`;
   const more = told.length - SHOWN;
   const zeros = lost.length - told.length;
+  const unlisted = lostCount - lost.length;
   if (more > 0) yield `    lost: ${more} more`;
   if (zeros > 0)
     yield `    lost: ${zeros} ${told.length > 0 ? 'others ' : ''}that ${zeros === 1 ? 'is' : 'are'} all zero`;
+  if (unlisted > 0) yield `    lost: ${unlisted} that are not listed`;
 }
 
-function* takenText({ taken }: FixChange): Generator<string> {
+function* takenText({ taken, takenCount }: FixChange): Generator<string> {
   if (taken.length === 0) return;
   const names = taken.slice(0, SHOWN).map((path) => printable(formatPath(path)));
-  yield `    as the destination has it: ${names.join(', ')}${taken.length > SHOWN ? ` and ${taken.length - SHOWN} more` : ''}`;
+  yield `    as the destination has it: ${names.join(', ')}${takenCount > SHOWN ? ` and ${takenCount - SHOWN} more` : ''}`;
 }
 
 function lostValueText(node: LayoutNode): string {
@@ -110,7 +113,19 @@ export function fixJson({ changes, refused, report, source }: FixResult) {
     ...(reason === undefined ? {} : { reason }),
     isWritten: source !== undefined,
     changes: changes.map((change) => {
-      const { class: of, rule, section, instanceId, path, message, instead, lost, taken } = change;
+      const {
+        class: of,
+        rule,
+        section,
+        instanceId,
+        path,
+        message,
+        instead,
+        lost,
+        lostCount,
+        taken,
+        takenCount,
+      } = change;
       return {
         class: of,
         rule,
@@ -120,12 +135,15 @@ export function fixJson({ changes, refused, report, source }: FixResult) {
         message,
         instead,
         isAllowed: !refused.includes(change),
+        lostCount,
         lost: lost.map((field) => ({
           path: field.path,
           name: field.name,
           type: field.node.type,
+          ...(field.node.kind === 'array' ? { length: field.node.length } : {}),
           value: lostValueJson(field.node),
         })),
+        takenCount,
         taken,
       };
     }),

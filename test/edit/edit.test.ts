@@ -230,3 +230,29 @@ test.each<[Edit, RegExp]>([
 ])('what no VMSD counts keeps its number: %o', async (change, reason) => {
   await expect(planEdits(await open(PC), [change])).rejects.toThrow(reason);
 });
+
+describe('parts that were dropped', () => {
+  test.each([['hpet'], ['fw_cfg/fw_cfg/dma']])('%s comes back when it is copied', async (selector) => {
+    const vm = await open(PC);
+    const { edited } = await edit(vm, [
+      { edit: 'drop', selector },
+      { edit: 'copy', selector, from: vm },
+    ]);
+    expect(await valuesOf(edited)).toEqual(await valuesOf(vm));
+  });
+
+  test('leave their names to others, and those that were copied do not', async () => {
+    const vm = await open(PC);
+    const { edited: without } = await edit(vm, [{ edit: 'drop', selector: 'fdc' }]);
+    const copy: Edit = { edit: 'copy', selector: 'fdc', from: vm };
+    const rename: Edit = { edit: 'rename', from: 'hpet', to: 'fdc' };
+    await expect(planEdits(without, [copy, rename])).rejects.toThrow(/has a section fdc already/);
+    expect((await edit(without, [rename])).edited.sections.map(({ idstr }) => idstr)).toContain('fdc');
+  });
+});
+
+test('a vmdesc where there was none is no change in place', async () => {
+  const vm = await open('qemu-11.1-suppress-vmdesc');
+  expect((await edit(vm, [], { vmdesc: 'empty' })).patches).toBeUndefined();
+  expect((await edit(vm, [], { vmdesc: 'drop' })).patches).toEqual([]);
+});
