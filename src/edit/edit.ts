@@ -1,11 +1,9 @@
 import { encodeText } from '../bytes/byte-writer.ts';
 import { badArgument, editRefused, type PathComponent, printable } from '../bytes/diagnostic.ts';
 import { readExactly } from '../bytes/source.ts';
-import { isUniform, shapeType, walk } from '../layout/children.ts';
+import { isUniform, shapeType } from '../layout/children.ts';
 import type { Layout, LayoutNode } from '../layout/node.ts';
-import { configurationLayout, layoutOf, type OpenedStream } from '../layout/open.ts';
-import { CONFIGURATION_SECTION } from '../layout/section.ts';
-import { compileSelectors, selectNodes } from '../ops/select.ts';
+import type { OpenedStream } from '../layout/open.ts';
 import { LISTS } from '../schema/known-infos.ts';
 import {
   type CommandRecord,
@@ -17,11 +15,14 @@ import {
 import type { SectionIdentity } from '../stream/section-header.ts';
 import type { Section, Stream } from '../stream/stream.ts';
 import { type Counter, counterOf, whyFixed } from './counter.ts';
-import { type EditedNode, kept, nameOf, nodeLength, opened as openedNode, renamed } from './edited-node.ts';
+import { checkKnown, EditTargets, type Match, type Target } from './edit-targets.ts';
+import { type EditedNode, nameOf, renamed } from './edited-node.ts';
 import { type InsertedSection, type Patch, type StreamEdits, withPatches } from './edited-stream.ts';
+import { changedAt, children, isSubsection, nodeAt, nodesOn, partsAt } from './edited-tree.ts';
 import { flagBytes } from './flag-names.ts';
 import { checkLength, leafBytes, leafBytesOf } from './leaf-value.ts';
 import { placeText, tablesOfSection } from './reading.ts';
+import { resized, withoutElement } from './resize-array.ts';
 
 /** One change that is asked for. Selectors are those of `compileSelectors`. */
 export type Edit =
@@ -40,15 +41,6 @@ export type Edit =
 export interface EditOptions {
   /** Change also what is one of several readings, or of which nothing is known. */
   readonly force?: boolean | undefined;
-}
-
-/** What a plan of edits works on. */
-interface Target {
-  readonly record: SectionRecord | ConfigurationRecord;
-  /** Undefined for the configuration. */
-  readonly section: Section | undefined;
-  readonly layout: Layout;
-  root: EditedNode;
 }
 
 /** Edits made out, and the layouts of what they change as it was before. */
@@ -114,19 +106,11 @@ const CAPABILITIES: Counter = {
   counted: ['capabilities'],
 };
 
-interface Match {
-  readonly target: Target;
-  readonly node: LayoutNode;
-  readonly path: readonly PathComponent[];
-}
-
 class EditPlanner {
   #opened: OpenedStream;
   readonly #force: boolean;
   readonly #patches: Patch[] = [];
-  readonly #targets = new Map<SectionRecord | ConfigurationRecord, Target>();
-  /** What was read already, be it changed or not. */
-  readonly #read = new Map<SectionRecord | ConfigurationRecord, Target>();
+  readonly #targets: EditTargets;
   readonly #identities = new Map<number, SectionIdentity>();
   readonly #droppedSections = new Set<number>();
   readonly #droppedCommands = new Set<StreamRecord>();
@@ -135,11 +119,13 @@ class EditPlanner {
 
   constructor(opened: OpenedStream, { force = false }: EditOptions) {
     this.#opened = opened;
+    this.#targets = new EditTargets(opened);
     this.#force = force;
   }
 
   plan(): EditPlan {
-    const changed = [...this.#targets].filter(([, { root, layout }]) => !isWhole(root, layout));
+    const touched = [...this.#targets.touched];
+    const changed = touched.filter(([, { root, layout }]) => !isWhole(root, layout));
     return {
       edits: {
         patches: this.#patches,
@@ -149,16 +135,16 @@ class EditPlanner {
         droppedCommands: this.#droppedCommands,
         inserted: this.#inserted,
       },
-      layouts: new Map([...this.#targets].map(([record, { layout }]) => [record, layout])),
+      layouts: new Map(touched.map(([record, { layout }]) => [record, layout])),
       patched: this.#opened,
       followed: this.#followed,
     };
   }
 
   async set(selector: string, value: string | Uint8Array): Promise<void> {
-    for (const { target, node, path } of await this.#matches(selector)) {
+    for (const { target, node, path } of await this.#targets.matches(selector)) {
       const place = placeText(target.layout, path);
-      this.#checkKnown(node, place);
+      if (!this.#force) checkKnown(node, place);
       const length = node.end - node.start;
       const isValue = node.kind === 'leaf' || node.kind === 'gap' || isBytes(node);
       if (!isValue) throw badArgument(`${place} is ${aKind(node)}: a value is set in one of its fields`);
@@ -201,15 +187,14 @@ class EditPlanner {
       source: withPatches(this.#opened.source, this.#patches),
       resolved: undefined,
     };
-    // Of what is not changed nobody keeps anything.
-    this.#read.clear();
-    // Layouts of before are kept: values are looked up in none of them.
+    // Layouts of what was selected are kept, with the values of before: none is looked up in them.
+    this.#targets.open(this.#opened);
   }
 
   async resize(selector: string, count: number): Promise<void> {
-    for (const { target, node, path } of await this.#matches(selector)) {
+    for (const { target, node, path } of await this.#targets.matches(selector)) {
       const place = placeText(target.layout, path);
-      this.#checkKnown(node, place);
+      if (!this.#force) checkKnown(node, place);
       const name = path.at(-1);
       const parentPath = path.slice(0, -1);
       const parent = nodeAt(target.layout.root, parentPath);
@@ -251,7 +236,7 @@ class EditPlanner {
     for (const selector of selectors) {
       if ((MIGRATION_COMMANDS as readonly string[]).includes(selector)) this.#dropCommands(selector);
       else {
-        for (const match of await this.#matches(selector)) {
+        for (const match of await this.#targets.matches(selector)) {
           // A marker has the path of what it stands before.
           const key = JSON.stringify([match.target.record.range.start, ...match.path]);
           if (matches.get(key)?.node.kind !== 'struct') matches.set(key, match);
@@ -269,7 +254,7 @@ class EditPlanner {
         this.#droppedSections.add(section.id);
         continue;
       }
-      this.#checkKnown(node, place);
+      if (!this.#force) checkKnown(node, place);
       const parentPath = path.slice(0, -1);
       const parent = nodeAt(target.layout.root, parentPath);
       if (node.kind === 'struct' && node.type === 'subsection') {
@@ -360,10 +345,10 @@ class EditPlanner {
   }
 
   async copy(selector: string, from: OpenedStream): Promise<void> {
-    const others = new EditPlanner(from, { force: this.#force });
-    for (const { target: other, node, path } of await others.#matches(selector)) {
+    const others = new EditTargets(from);
+    for (const { target: other, node, path } of await others.matches(selector)) {
       const place = placeText(other.layout, path);
-      this.#checkKnown(node, place);
+      if (!this.#force) checkKnown(node, place);
       const bytes = await readExactly(from.source, node.start, node.end - node.start);
       const copied: EditedNode = { kind: 'kept', node, bytes };
       if (path.length === 0 && other.section)
@@ -380,7 +365,7 @@ class EditPlanner {
     { stream: { sections } }: { readonly stream: Pick<Stream, 'sections'> },
   ) {
     const { idstr, instanceId, versionId } = from;
-    const own = await this.#targetOf(idstr, instanceId);
+    const own = await this.#targets.of(idstr, instanceId);
     if (own?.section) {
       own.root = copied;
       this.#droppedSections.delete(own.section.id);
@@ -409,7 +394,7 @@ class EditPlanner {
 
   async #copyNode(other: Target, path: readonly PathComponent[], copied: EditedNode, place: string) {
     const { section, instanceId } = other.layout;
-    const own = await this.#targetOf(section, instanceId);
+    const own = await this.#targets.of(section, instanceId);
     if (!own) throw badArgument(`${place}: the stream that is changed has no such section`);
     const parentPath = path.slice(0, -1);
     const name = path.at(-1)!;
@@ -460,7 +445,7 @@ class EditPlanner {
   }
 
   async machineType(name: string): Promise<void> {
-    const target = await this.#configuration();
+    const target = await this.#targets.configuration();
     if (!target)
       throw badArgument('the stream does not say its machine type: it was sent without a configuration');
     const bytes = new Uint8Array([...name].map((character) => character.charCodeAt(0) & 0xff));
@@ -478,80 +463,6 @@ class EditPlanner {
   #identityOf(section: Section): SectionIdentity {
     const { id, idstr, instanceId, versionId } = section;
     return this.#identities.get(id) ?? { id, idstr, instanceId, versionId };
-  }
-
-  async #matches(selector: string): Promise<Match[]> {
-    const selection = compileSelectors([selector]);
-    const matches: Match[] = [];
-    for await (const target of this.#allTargets()) {
-      let depth: number | undefined;
-      // Only what is selected by itself: what is in it goes with it.
-      for (const { node, path } of selectNodes(target.layout, selection)) {
-        if (depth !== undefined && path.length > depth) continue;
-        depth = path.length;
-        this.#targets.set(target.record, target);
-        matches.push({ target, node, path: [...path] });
-      }
-    }
-    if (matches.length === 0) throw badArgument(`nothing matches '${printable(selector)}'`);
-    return matches;
-  }
-
-  async *#allTargets(): AsyncGenerator<Target> {
-    const configuration = await this.#configuration();
-    if (configuration) yield configuration;
-    for (const section of this.#opened.stream.sections) {
-      const target = await this.#target(section);
-      if (target) yield target;
-    }
-  }
-
-  async #configuration(): Promise<Target | undefined> {
-    const record = this.#opened.stream.configuration;
-    if (!record) return undefined;
-    const known = this.#targets.get(record);
-    if (known) return known;
-    const layout = await configurationLayout(this.#opened);
-    const target = layout && { record, section: undefined, layout, root: kept(layout.root) };
-    if (target) this.#targets.set(record, target);
-    return target;
-  }
-
-  async #target(section: Section): Promise<Target | undefined> {
-    const [record] = section.records;
-    if (!record) return undefined;
-    const known = this.#targets.get(record) ?? this.#read.get(record);
-    if (known) return known;
-    const layout = await layoutOf(this.#opened, section);
-    const target = { record, section, layout, root: kept(layout.root) };
-    this.#read.set(record, target);
-    return target;
-  }
-
-  async #targetOf(idstr: string, instanceId: number): Promise<Target | undefined> {
-    if (idstr === CONFIGURATION_SECTION) return this.#configuration();
-    const section = this.#opened.stream.sections.find(
-      (each) => each.idstr === idstr && each.instanceId === instanceId,
-    );
-    const target = section && (await this.#target(section));
-    if (target) this.#targets.set(target.record, target);
-    return target;
-  }
-
-  #checkKnown(node: LayoutNode, place: string): void {
-    if (this.#force) return;
-    for (const { node: each } of walk(node)) {
-      if (each.kind === 'gap')
-        throw editRefused(
-          `${place}: nobody can name these bytes (${printable(each.type)}); --force changes them`,
-        );
-      if (each.chosen)
-        throw editRefused(
-          `${place} is one of ${each.chosen.readings} readings of these bytes; --force takes it for the right one`,
-        );
-      if (each.kind === 'leaf' && each.value === null)
-        throw badArgument(`${place} is no device state: its content is not held`);
-    }
   }
 }
 
@@ -571,169 +482,6 @@ function aKind(node: LayoutNode): string {
 
 function isWhole(root: EditedNode, layout: Layout): boolean {
   return root.kind === 'kept' && root.node === layout.root && !root.bytes;
-}
-
-function isSubsection(node: EditedNode): boolean {
-  return (node.kind === 'kept' ? node.node : node).type === 'subsection';
-}
-
-function children(node: LayoutNode | undefined): Iterable<LayoutNode> {
-  return node ? [...walk(node, (each) => each === node)].slice(1).map((step) => step.node) : [];
-}
-
-/** The node at a path; structs go before markers of the same name. */
-function nodeAt(root: LayoutNode, path: readonly PathComponent[]): LayoutNode | undefined {
-  let node: LayoutNode | undefined = root;
-  for (const component of path) {
-    const named: LayoutNode[] = [...children(node)].filter(({ name }) => name === component);
-    node = named.find(({ kind }) => kind !== 'leaf') ?? named[0];
-  }
-  return node;
-}
-
-/** The nodes on the way to a path. */
-function nodesOn(root: LayoutNode, path: readonly PathComponent[]): LayoutNode[] {
-  return path.flatMap((_, i) => nodeAt(root, path.slice(0, i + 1)) ?? []);
-}
-
-/** What is in the node at a path, as it has become; nothing where there is none any more. */
-function partsAt(root: EditedNode, path: readonly PathComponent[]): readonly EditedNode[] {
-  let node: EditedNode | undefined = root;
-  for (const name of path)
-    node =
-      node &&
-      openedNode(node)?.children.find((child) => nameOf(child) === name && openedNode(child) !== undefined);
-  return (node && openedNode(node)?.children) ?? [];
-}
-
-/** The tree in which what is in the node at a path has become something else. */
-function changedAt(
-  root: EditedNode,
-  path: readonly PathComponent[],
-  change: (children: readonly EditedNode[]) => readonly EditedNode[],
-): EditedNode {
-  const node = openedNode(root);
-  if (!node) throw badArgument('a value has no parts');
-  const [name, ...rest] = path;
-  if (name === undefined) return { ...node, children: change(node.children) };
-  const isPart = (child: EditedNode) => nameOf(child) === name && openedNode(child) !== undefined;
-  const at = node.children.findIndex(isPart);
-  if (at < 0) throw badArgument(`${printable(String(name))} has been dropped already`);
-  return {
-    ...node,
-    children: node.children.map((child, i) => (i === at ? changedAt(child, rest, change) : child)),
-  };
-}
-
-/**
- * The tree without an element of the array at a path, and how many are left; those behind it take its place. An array of
- * one element is the element.
- */
-function withoutElement(
-  root: EditedNode,
-  path: readonly PathComponent[],
-  index: PathComponent,
-): { readonly root: EditedNode; readonly length: number } {
-  const name = path.at(-1);
-  let length = 0;
-  const changed = changedAt(root, path.slice(0, -1), (list) =>
-    list.flatMap((child): EditedNode[] => {
-      if (nameOf(child) !== name) return [child];
-      const array = openedNode(child);
-      if (array?.kind !== 'array') return [];
-      const left = array.children.filter((element) => nameOf(element) !== index);
-      const elements = left.map((element) => {
-        const at = Number(nameOf(element));
-        return renamed(element, at > Number(index) ? at - 1 : at);
-      });
-      length = array.length - 1;
-      return arrayOf({ ...array, children: elements, length });
-    }),
-  );
-  return { root: changed, length };
-}
-
-/** An array as it is shown: one of one element is the element, one of none is nothing. */
-function arrayOf(array: EditedNode & { kind: 'array' }): EditedNode[] {
-  if (array.length === 0) return [];
-  return array.length === 1 ? array.children.map((child) => renamed(child, array.name)) : [array];
-}
-
-/** A field that is counted, with another count; `held` is what a buffer has. */
-function resized(
-  child: EditedNode,
-  count: number,
-  held: Uint8Array | undefined,
-  place: string,
-): EditedNode[] {
-  const array = openedNode(child);
-  if (array?.kind !== 'array') {
-    const { type } = child.kind === 'kept' ? child.node : child;
-    const length = nodeLength(child);
-    if (child.kind === 'kept' && child.node.kind === 'leaf' && type === 'buffer')
-      return count === 0 ? [] : [{ kind: 'leaf', name: nameOf(child), type, bytes: sized(held, count) }];
-    // An array of one element.
-    if (count <= 1) return count === 0 ? [] : [child];
-    return repeated(
-      {
-        kind: 'array',
-        name: nameOf(child),
-        type,
-        described: 'first',
-        length: 1,
-        children: [renamed(child, 0)],
-      },
-      count,
-      length,
-      place,
-    );
-  }
-  const first = array.children[0];
-  return repeated(array, count, first ? nodeLength(first) : 0, place);
-}
-
-function repeated(
-  array: EditedNode & { kind: 'array' },
-  count: number,
-  length: number,
-  place: string,
-): EditedNode[] {
-  if (count <= array.length) {
-    const left = array.children.filter((element) => Number(nameOf(element)) < count);
-    return arrayOf({ ...array, children: left, length: count });
-  }
-  const [first] = array.children;
-  const isAlike =
-    array.children.length === array.length && array.children.every((each) => nodeLength(each) === length);
-  if (!first || !isAlike)
-    throw badArgument(
-      `${place}: its elements are not all alike, so that there is nothing that new ones could be`,
-    );
-  if (length * count > MAX_RESIZED)
-    throw badArgument(`${place}: ${length * count} bytes are more than a section has`);
-  const added = Array.from(
-    { length: count - array.length },
-    (_, i): EditedNode => renamed(zeros(first), array.length + i),
-  );
-  return [{ ...array, children: [...array.children, ...added], length: count }];
-}
-
-/** Bytes of an array or buffer that was made longer. */
-const MAX_RESIZED = 64 << 20;
-
-/** A node like it, all of whose bytes are zero. */
-function zeros(node: EditedNode): EditedNode {
-  const shape = node.kind === 'kept' ? node.node : undefined;
-  return shape
-    ? { kind: 'kept', node: shape, bytes: new Uint8Array(shape.end - shape.start) }
-    : { ...node, ...('bytes' in node ? { bytes: new Uint8Array(nodeLength(node)) } : {}) };
-}
-
-function sized(held: Uint8Array | undefined, count: number): Uint8Array {
-  if (count > MAX_RESIZED) throw badArgument(`${count} bytes are more than a section has`);
-  const bytes = new Uint8Array(count);
-  if (held) bytes.set(held.subarray(0, count));
-  return bytes;
 }
 
 function commandsOf(records: readonly StreamRecord[]): CommandRecord[] {
