@@ -1,6 +1,17 @@
 import { describe, expect, test } from 'vitest';
+import { checkStream } from '../../src/check/check.ts';
 import { cpusOfCommandLine } from '../../src/check/cpus-of-command-line.ts';
-import { blocking, checkLoad, hasSaid, loads, NO_FACTS, recorded } from './recorded.ts';
+import { readFixture } from '../fixtures.ts';
+import {
+  blocking,
+  checkLoad,
+  destinationOf,
+  hasSaid,
+  loads,
+  NO_FACTS,
+  openBytes,
+  recorded,
+} from './recorded.ts';
 
 describe('CPUs of a command line (hw/core/machine-smp.c)', () => {
   test.each<[string, number | undefined]>([
@@ -38,6 +49,15 @@ describe('the state of CPU hotplug, where the destination does not send it', () 
   test('there are both', () => {
     expect(cases.map(({ loaded }) => loaded)).toContain(true);
     expect(cases.map(({ loaded }) => loaded)).toContain(false);
+  });
+
+  test('a number that makes more bytes fit is not what is wrong where a name of a subsection is', async () => {
+    const own = await destinationOf(readFixture('qemu-5.2-q35-devices'), '5.2', 'x86_64');
+    const report = await checkStream(await openBytes(readFixture('qemu-11.1-q35-devices')), own);
+    const found = blocking(report).find(({ section }) => section?.endsWith('/ICH9LPC'));
+    expect(found?.rule).toBe('unknown-subsection');
+    // What 5.2 says of a guest of 7.2 whose machine type was changed.
+    expect(found?.says).toBe("VM subsection 'ich9_pm/pcihp' in 'ich9_pm' does not exist");
   });
 
   test('what the monitor told counts, and not the command line', async () => {

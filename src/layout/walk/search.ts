@@ -147,7 +147,9 @@ export function search(
       solutions.push({ candidate, shadow: run.shadow, cost, guesses: listGuesses(guesses) });
     } else if (outcome.kind === 'dead') {
       doubtful ||= outcome.doubtful === true;
-      const cost = run.cost + candidate.cost + restCost(outcome.offset);
+      // The name of a subsection is not there by chance: so far it was read rightly, and the rest is no matter.
+      const rest = outcome.refusal === 'unknown-subsection' ? 0 : restCost(outcome.offset);
+      const cost = run.cost + candidate.cost + rest;
       if (!closest || cost < closest.cost) {
         const { kind: _, ...failure } = outcome;
         closest = { candidate, shadow: run.shadow, ...failure, cost, guesses: listGuesses(guesses) };
