@@ -19,6 +19,8 @@ const SECONDS = 20;
 const LATE = DAY / 2;
 /** The first QEMU that has it. */
 const MAPPED_RAM = 9;
+/** Devices that the guest has no driver for. */
+const SPARE = /** @type {const} */ (['e1000', 'virtio-rng']);
 /** Times that a machine is made anew as `fix` says. */
 const MAX_ADVICE = 4;
 
@@ -79,7 +81,7 @@ export function edits(there) {
     {
       ...still,
       name: 'edit --drop of two devices, --vmdesc rebuild',
-      machine: { without: ['e1000', 'virtio-rng'] },
+      machine: { without: SPARE },
       make: (moment, folder) =>
         edited(moment, folder, '--drop', 'e1000', '--drop', 'virtio-rng', '--vmdesc', 'rebuild'),
     },
@@ -192,7 +194,9 @@ export function fixes(here, there, source) {
     // What it makes is too large for 11.1, and one of the network's queues can not be made so large there.
     const isTooLarge =
       here.version === '10.0' && Number(there.version) > 11 && source.queueSize === undefined;
-    const without = [...(source.without ?? []), /** @type {const} */ ('e1000')];
+    const without = [...(source.without ?? []), ...SPARE];
+    // Those of 5.2 have no MSI-X, and no property that gives them any.
+    const hasOtherSpare = type !== source.type && there.version === '5.2';
     const common = {
       ...{ way: /** @type {const} */ ('still'), there },
       ...(isTooLarge ? { refuses: 'virtio-queues' } : {}),
@@ -207,6 +211,7 @@ export function fixes(here, there, source) {
       },
       {
         ...common,
+        ...(hasOtherSpare ? { refuses: 'pci-config' } : {}),
         name: `fix to ${there.version} ${type}`,
         machine: { type },
         make: (moment, folder) =>
@@ -214,7 +219,7 @@ export function fixes(here, there, source) {
       },
       {
         ...common,
-        name: `fix of a snapshot to ${there.version} ${type} without a PCI card`,
+        name: `fix of a snapshot to ${there.version} ${type} without two devices`,
         machine: { type, without },
         make: (moment, folder) =>
           fixed(
