@@ -4,8 +4,9 @@ import { equalBytes } from '../bytes/equal-bytes.ts';
 import { type FinishedSource, memorySource, readExactly } from '../bytes/source.ts';
 import { splicedSource } from '../bytes/splice.ts';
 import { Window } from '../bytes/window.ts';
+import { dryLoad, targetOfTables } from '../layout/dry-load.ts';
 import type { Layout } from '../layout/node.ts';
-import { layoutOf, type OpenedStream } from '../layout/open.ts';
+import { layoutOf, type OpenedStream, sectionInput } from '../layout/open.ts';
 import { resolveConfiguration } from '../layout/section.ts';
 import { describe } from '../ops/describe.ts';
 import { withVmdesc } from '../ops/with-vmdesc.ts';
@@ -152,13 +153,9 @@ async function checkSection(
   const place = placeText(layout, []);
   const { source, record: moved } = await alone(patched.source, record, edited);
   const identity = edits.identities.get(section.id) ?? section;
-  const written: Section = {
-    ...section,
-    ...identity,
-    records: [
-      { ...moved, idstr: identity.idstr, instanceId: identity.instanceId, versionId: identity.versionId },
-    ],
-  };
+  const { idstr, instanceId, versionId } = identity;
+  const rewritten: SectionRecord = { ...moved, idstr, instanceId, versionId };
+  const written: Section = { ...section, ...identity, records: [rewritten] };
   const wanted = shapeOf(edited);
   const read = await layoutOf({ ...opened, source, schema, resolved: undefined }, written);
   checkReading(
@@ -177,6 +174,11 @@ async function checkSection(
     byTables?.root,
     `by QEMU ${printable(tables.schema.qemuVersion ?? 'of its tables')}`,
   );
+  const input = sectionInput({ ...opened, source }, rewritten);
+  const target = targetOfTables(tables, input);
+  const load = target && (await dryLoad(target, input));
+  if (load?.kind === 'fails' && load.refusal === 'failed-validation' && load.certain)
+    throw editRefused(`${place}: no QEMU loads what would be written: ${load.why}`);
 }
 
 /** A record with another body, with nothing around it. */
