@@ -20,7 +20,7 @@ const LATE = DAY / 2;
 /** The first QEMU that has it. */
 const MAPPED_RAM = 9;
 /** Devices that the guest has no driver for. */
-const SPARE = /** @type {const} */ (['e1000', 'virtio-rng']);
+export const SPARE = /** @type {const} */ (['e1000', 'virtio-rng']);
 /** Times that a machine is made anew as `fix` says. */
 const MAX_ADVICE = 4;
 
@@ -195,37 +195,36 @@ export function fixes(here, there, source) {
     const isTooLarge =
       here.version === '10.0' && Number(there.version) > 11 && source.queueSize === undefined;
     const without = [...(source.without ?? []), ...SPARE];
-    // Those of 5.2 have no MSI-X, and no property that gives them any.
-    const hasOtherSpare = type !== source.type && there.version === '5.2';
+    // 5.2 cannot reset a queue alone, which a guest uses that is offered it.
+    const isTooNew = type !== source.type && there.version === '5.2' && source.more === undefined;
     const common = {
       ...{ way: /** @type {const} */ ('still'), there },
-      ...(isTooLarge ? { refuses: 'virtio-queues' } : {}),
+      ...(isTooLarge ? { refuses: 'virtio-queues' } : isTooNew ? { refuses: 'virtio-features' } : {}),
     };
     return [
       {
         ...common,
         name: `unchanged to ${there.version} ${type}`,
-        machine: { type },
+        machine: { type, more: {} },
         isControl: true,
         make: ({ folder }) => plain(folder, 'vm.qevm', folder),
       },
       {
         ...common,
-        ...(hasOtherSpare ? { refuses: 'pci-config' } : {}),
         name: `fix to ${there.version} ${type}`,
-        machine: { type },
+        machine: { type, more: {} },
         make: (moment, folder) =>
-          fixed(streamOf(moment), moment, folder, there, { ...source, type }, allowed),
+          fixed(streamOf(moment), moment, folder, there, { ...source, type, more: {} }, allowed),
       },
       {
         ...common,
         name: `fix of a snapshot to ${there.version} ${type} without two devices`,
-        machine: { type, without },
+        machine: { type, more: {}, without },
         make: (moment, folder) =>
           fixed(
             `${join(moment.folder, 'disk.qcow2')}#${SNAPSHOT}`,
             ...[moment, folder, there],
-            { ...source, type, without },
+            { ...source, type, more: {}, without },
             [...allowed, 'unknown-section', 'unknown-device'],
           ),
       },

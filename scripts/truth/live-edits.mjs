@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { makeGuest } from './guest.mjs';
-import { conversions, edits, fixes } from './live-cases.mjs';
+import { conversions, edits, fixes, SPARE } from './live-cases.mjs';
 import { continueGuest, saveGuest } from './live-guest.mjs';
 
 const HELP = `Usage: node scripts/truth/live-edits.mjs --kernel DIR --root VERSION=DIR… [options]
@@ -65,6 +65,14 @@ for (const here of builds) {
     const machine = { type: `${options.family}-${version}` };
     const own = version === here.version ? [...edits(here), ...conversions(here)] : [];
     await judgeGuest(here, machine, [...own, ...others.flatMap((there) => fixes(here, there, machine))]);
+  }
+  const oldest = others.filter(({ version }) => version === '5.2');
+  if (here.version !== '5.2' && oldest.length > 0) {
+    // One that does not have what 5.2 does not have.
+    const more = { 'virtio-blk-pci': ['queue_reset=off'], 'virtio-net-pci': ['queue_reset=off'] };
+    const machine = { type: `${options.family}-${here.version}`, without: SPARE, more };
+    const cases = oldest.flatMap((there) => fixes(here, there, machine));
+    await judgeGuest(here, machine, cases, ', queue_reset=off');
   }
   if (here.version !== '10.0') continue;
   // All of its queues have 1024 entries, which only a machine like this one can have in 11.1.

@@ -108,9 +108,14 @@ export function virtioFeatureProperty(deviceType: number, bit: number): FeatureP
   return { name, on, off };
 }
 
+/** What every virtio device of QEMU has had as a property for long (DEFINE_VIRTIO_COMMON_FEATURES). */
+const COMMON = 'indirect_desc';
+/** Features that came with their property, which every device has since (RING_RESET: 7.2). */
+const NEWER: readonly number[] = [40];
+
 /**
- * Features that a device does not offer for certain, by its properties: those whose switch is off. `settingOf` gives the
- * value of a property.
+ * Features that a device does not offer for certain, by its properties: those whose switch is off, and those that came
+ * later than its QEMU. `settingOf` gives the value of a property, undefined where there is none.
  */
 export function deniedVirtioFeatures(deviceType: number, settingOf: (name: string) => unknown): bigint {
   let denied = 0n;
@@ -118,7 +123,9 @@ export function deniedVirtioFeatures(deviceType: number, settingOf: (name: strin
     const property = virtioFeatureProperty(deviceType, bit);
     const value = property && settingOf(property.name);
     // Of a number, or of what can be `auto`, others than this one can decide.
-    if (typeof value === 'boolean' && value === (property?.off === 'on')) denied |= 1n << BigInt(bit);
+    const isOff = typeof value === 'boolean' && value === (property?.off === 'on');
+    const isLater = value === undefined && NEWER.includes(bit) && settingOf(COMMON) !== undefined;
+    if (isOff || isLater) denied |= 1n << BigInt(bit);
   }
   return denied;
 }
