@@ -11,12 +11,12 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { makeFiles } from '../capture/files.mjs';
 import { makeWorkspace, removeWorkspace, startQemu } from '../capture/qemu.mjs';
 import { capture } from '../capture/session.mjs';
 import { loadCases } from './load-cases.mjs';
+import { LOAD_TIMEOUT_MS, linesOf, loadStream, newLines } from './load-stream.mjs';
 import { locateDamage } from './locate-damage.mjs';
 import { applySplices } from './splices.mjs';
 import { thinStream } from './thin-stream.mjs';
@@ -101,7 +101,6 @@ if (options.help) {
   process.exit(0);
 }
 
-const LOAD_TIMEOUT_MS = 30_000;
 /** How often the table is written. */
 const TABLE_MS = 5_000;
 const roots = assignments(options.root);
@@ -293,53 +292,16 @@ async function load(machine, stream, usual) {
     const qemu = await startQemu(workspace, machine.target, args, { timeoutMs: LOAD_TIMEOUT_MS });
     let verdict;
     try {
-      verdict = await incoming(qemu, machine);
+      verdict = await loadStream(qemu, machine);
     } finally {
       await qemu.quit();
     }
     const known = [...linesOf(usual), `ended by ${qemu.ended()}`];
-    const words = linesOf(qemu.stderr()).filter((line) => !known.includes(line));
+    const words = newLines(qemu.stderr(), known);
     return { loaded: verdict === 'loaded', words, ...(verdict === 'loaded' ? {} : { end: verdict }) };
   } finally {
     removeWorkspace(workspace);
   }
-}
-
-/**
- * Loads the stream, and says how that ended: `loaded`, or as Verdict.end does.
- *
- * @param {import("../capture/qemu.mjs").Qemu} qemu
- * @param {Machine} machine
- * @returns {Promise<string>}
- */
-async function incoming({ qmp, ended }, { capabilities = [], setup = [] }) {
-  for (const step of setup) {
-    if ('execute' in step) await qmp.execute(step.execute, step.arguments);
-  }
-  await qmp.execute('migrate-set-capabilities', {
-    capabilities: capabilities.map((capability) => ({ capability, state: true })),
-  });
-  try {
-    await qmp.execute('migrate-incoming', { uri: 'exec:cat incoming.qevm' });
-    for (const deadline = Date.now() + LOAD_TIMEOUT_MS; Date.now() < deadline; await sleep(20)) {
-      const { status } = await qmp.execute('query-migrate');
-      if (status === 'failed') return 'failed';
-      if (status !== 'completed') continue;
-      // The block devices are activated behind that; a QEMU that cannot ends.
-      if ((await qmp.execute('query-status')).status !== 'inmigrate') return 'loaded';
-    }
-    return 'no end';
-  } catch (error) {
-    for (let waited = 0; ended() === undefined && waited < 2000; waited += 20) await sleep(20);
-    const end = ended();
-    if (end === undefined) throw error;
-    return end;
-  }
-}
-
-/** @param {string} text */
-function linesOf(text) {
-  return [...new Set(text.split('\n').map((line) => line.trim()))].filter((line) => line !== '');
 }
 
 /** @param {unknown} value */

@@ -7,26 +7,24 @@
  *
  *   node scripts/truth/verdicts.mjs [--without-tables | --guess-tables | --without-profile] [--capture | --running VERSION=ROOT]… [--only TEXT] [--kind TEXT] [--all] [--shard I/N] [FOLDER]
  */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { knowledgeOfCapture } from '../../dist/check/capture.js';
 import { checkStream } from '../../dist/check/check.js';
-import { Destination } from '../../dist/check/destination.js';
 import { checkHeader } from '../../dist/check/header.js';
-import { memorySource, openVm, SchemaTables } from '../../dist/index.js';
+import { memorySource, openVm } from '../../dist/index.js';
 import { ramBlocksOf } from '../../dist/layout/open.js';
 import { takeCapture } from '../../dist/node/index.js';
 import { destinationOfStream } from '../../dist/node/open-destination.js';
 import { packagedSchemas } from '../../dist/node/packaged-schemas.js';
-import { openSchema } from '../../dist/node/schema-file.js';
 import { builtinTablesOfWriter } from '../../dist/vm/builtin-tables.js';
 import { makeFiles } from '../capture/files.mjs';
 import { makeWorkspace, removeWorkspace, startQemu } from '../capture/qemu.mjs';
 import { configureMigration, runGuest } from '../capture/session.mjs';
 import { openBytes } from './open-bytes.mjs';
 import { readLoads } from './read-loads.mjs';
+import { recordedDestination, tablesOf } from './recorded-destination.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -45,46 +43,20 @@ const { values, positionals } = parseArgs({
 const [folder = fileURLToPath(new URL('../../fixtures/loads/', import.meta.url))] = positionals;
 /** Of each version of QEMU that is started. */
 const roots = new Map(values.running.map((text) => /** @type {[string, string]} */ (text.split('=', 2))));
-const schemas = new URL('../../schemas/', import.meta.url);
-/** @type {{ file: string, qemuVersion: string, target: string }[]} */
-const index = JSON.parse(await readFile(new URL('index.json', schemas), 'utf8'));
-
-/** @type {Map<string, Promise<SchemaTables | undefined>>} */
-const tables = new Map();
-
-/** @param {string} version @param {string} target */
-function tablesOf(version, target) {
-  const key = `${version} ${target}`;
-  const open = async () => {
-    const entry = index.find((each) => each.target === target && each.qemuVersion.startsWith(`${version}.`));
-    return entry && new SchemaTables(await openSchema(fileURLToPath(new URL(entry.file, schemas))));
-  };
-  const known = tables.get(key) ?? open();
-  tables.set(key, known);
-  return known;
-}
-
-/** The one of the case before: many have the same. @type {{ name: string, destination: Destination } | undefined} */
+/** The one of the case before: many have the same. @type {{ name: string, destination: import('../../dist/check/destination.js').Destination } | undefined} */
 let last;
 
 /** @param {import('./read-loads.mjs').RecordedLoad} one */
-async function destinationOf({ destination: { version, target, args }, profileName, profile }) {
-  if (last?.name === profileName) return last.destination;
-  if (values['guess-tables']) {
-    const { destination } = await destinationOfStream(memorySource(profile()));
-    last = { name: profileName, destination };
-    return destination;
-  }
-  // Debian's 7.2 has no i386 of its own.
-  const known = values['without-tables']
-    ? undefined
-    : ((await tablesOf(version, target)) ??
-      (await builtinTablesOfWriter(await openVm(memorySource(profile())), packagedSchemas))?.tables);
-  const own = values['without-profile']
-    ? undefined
-    : await openVm(memorySource(profile()), known ? { tables: known } : {});
-  const destination = new Destination({ tables: known, own, commandLine: args, qemuVersion: version });
-  last = { name: profileName, destination };
+async function destinationOf(one) {
+  const { profileName: name, profile } = one;
+  if (last?.name === name) return last.destination;
+  const destination = values['guess-tables']
+    ? (await destinationOfStream(memorySource(profile()))).destination
+    : await recordedDestination(one, {
+        withoutTables: values['without-tables'],
+        withoutProfile: values['without-profile'],
+      });
+  last = { name, destination };
   return destination;
 }
 

@@ -117,14 +117,22 @@ const BLOCK_GONE = [9, 1] as const;
 /** Registered once, and for each connector of a device (migration/global_state.c; hw/ppc/spapr_drc.c). */
 const CONNECTOR = 'spapr_drc';
 
+/** Devices that a machine has only with another one, which it always sends. */
+const PARTS: ReadonlyMap<string, string> = new Map([
+  ['pcspk', 'i8254'],
+  ['icp/server', 'ics'],
+]);
+
 /** Sections that a QEMU can load and does not always send. `hasOthers`: it sends some that differ in the instance only. */
 function isSentAtTimes(
   { idstr, instanceId }: Section,
   hasOthers: boolean,
-  { tables, facts, qemuVersion }: Destination,
+  { tables, facts, qemuVersion, own }: Destination,
 ): boolean {
   if (idstr === BLOCK && qemuVersion !== undefined && !isOlder(qemuVersion, BLOCK_GONE)) return false;
   if (idstr === CONNECTOR && facts?.connectors) return facts.connectors.has(instanceId);
+  const whole = PARTS.get(idstr);
+  if (whole !== undefined && own?.stream.sections.every((section) => section.idstr !== whole)) return false;
   if (SENT_AT_TIMES.has(idstr)) return true;
   if ((idstr === GLOBAL_STATE && instanceId !== 0) || (hasOthers && idstr !== CONNECTOR)) return false;
   const vmsds = tables?.schema.vmsds ?? [];

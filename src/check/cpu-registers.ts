@@ -7,7 +7,7 @@ import type { SectionValues } from './value-input.ts';
 import { isOlder } from './version.ts';
 
 const INDEXES = 'cpreg_vmstate_indexes';
-const VALUES = 'cpreg_vmstate_values';
+export const VALUES = 'cpreg_vmstate_values';
 
 /** First QEMU seen that compares the lists to their ends; 10.2 does not. */
 const COMPARES_ALL = [11, 1] as const;
@@ -23,6 +23,10 @@ const LOST: ReadonlyMap<bigint, readonly [major: number, minor: number]> = new M
   [0x4020_0000_200f_3a00n, [7, 2]],
   [0x6030_0000_0013_c030n, [10, 2]],
 ]);
+
+/** SCR_EL3, of which bits are 1 where EL1 has only AArch64 (target/arm/helper.c, scr_write): 5.2 does not set them. */
+const SECURE_CONFIGURATION = 0x6030_0000_0013_f088n;
+const ALWAYS_SECURE = 0x30n;
 
 /** What gives a CPU registers of a kind that it otherwise has not. */
 const FEATURES: readonly (readonly [setting: string, isOfIt: (register: ArmRegister) => boolean])[] = [
@@ -79,7 +83,7 @@ export function checkCpuRegisters({ root, own, destination }: SectionValues): Fi
   ];
 }
 
-/** A constant register that has another value at the destination. */
+/** A constant register that has another value at the destination, or bits of another one that are. */
 interface OtherConstant {
   readonly index: bigint;
   /** Where its value is in the stream. */
@@ -98,6 +102,10 @@ export function otherConstants(root: StructNode, own: StructNode): OtherConstant
     const value = integerOf(node);
     const ownValue = local.get(index);
     if (!node || value === undefined || ownValue === undefined || value === ownValue) return [];
+    if (index === SECURE_CONFIGURATION) {
+      const kept = value | (ownValue & ALWAYS_SECURE);
+      return kept === value ? [] : [{ index, node, value, ownValue: kept }];
+    }
     return isIdentification(index) ? [{ index, node, value, ownValue }] : [];
   });
 }
@@ -199,21 +207,41 @@ function leaves(root: StructNode, name: string): readonly LayoutNode[] {
 }
 
 /**
- * Of group c0, which identifies the CPU (c0 with op1 2 and 4 are registers that are written), and L2CTLR, where the
- * number of cores is (target/arm/cortex-regs.c).
+ * Of group c0, which identifies the CPU (c0 with op1 2 and 4 are registers that are written), L2CTLR, where the number of
+ * cores is (target/arm/cortex-regs.c), and what the debug interface (DBGDIDR, DBGDEVID, DBGDEVID1) and the counters of
+ * events are (PMCEID).
  */
 function isIdentification(index: bigint): boolean {
   const { isAarch64, op0, op1, crn, crm, op2 } = armRegister(index);
   const isL2Control = op1 === 1 && crm === 0 && op2 === 2 && crn === (isAarch64 ? 11 : 9);
   if (isL2Control && (isAarch64 ? op0 === 3 : op0 === 15)) return true;
+  if (isDebugIdentification(index) || isEventIdentification(index)) return true;
   return crn === 0 && (op1 === 0 || op1 === 1 || op1 === 3) && (isAarch64 ? op0 === 3 : op0 === 15);
 }
 
-/** Feature registers, RMR of each exception level, and of the debug interface what it is (DBGDEVID, DBGDEVID1). */
+function isDebugIdentification(index: bigint): boolean {
+  const { isAarch64, op0, op1, crn, crm, op2 } = armRegister(index);
+  if (isAarch64 || op0 !== 14 || op1 !== 0 || crm !== 0) return false;
+  return crn === 0 ? op2 === 0 : crn === 7 && (op2 === 1 || op2 === 2);
+}
+
+/** PMCEID0 and PMCEID1, and PMCEID2 and PMCEID3 of AArch32. */
+function isEventIdentification(index: bigint): boolean {
+  const { isAarch64, op0, op1, crn, crm, op2 } = armRegister(index);
+  if (crn !== 9) return false;
+  if (isAarch64) return op0 === 3 && op1 === 3 && crm === 12 && (op2 === 6 || op2 === 7);
+  return (
+    op0 === 15 &&
+    op1 === 0 &&
+    ((crm === 12 && (op2 === 6 || op2 === 7)) || (crm === 14 && (op2 === 4 || op2 === 5)))
+  );
+}
+
+/** Feature registers, GMID_EL1, RMR of each exception level, and of the debug interface what it is. */
 function isConstant(index: bigint): boolean {
   const { isAarch64, op0, op1, crn, crm, op2 } = armRegister(index);
   const isSystem = op0 === (isAarch64 ? 3 : 15);
-  if (!isSystem)
-    return !isAarch64 && op0 === 14 && op1 === 0 && crn === 7 && crm === 0 && (op2 === 1 || op2 === 2);
+  if (!isSystem) return crn === 7 && isDebugIdentification(index);
+  if (isAarch64 && crn === 0 && op1 === 1) return crm === 0 && op2 === 4;
   return crn === 0 ? op1 === 0 && crm > 0 : crn === 12 && crm === 0 && op2 === 2;
 }

@@ -29,6 +29,11 @@ const EXT_CAP_ID_AER = 0x01;
 /** Slot status in the PCI Express capability, and whether there is something in the slot. */
 const EXP_SLOT_STATUS = 0x1a;
 const PRESENCE_DETECT = 0x40;
+/** Whether a slot has control of its power, and the bit of slot control that then turns it off (pcie_cap_slot_init). */
+const EXP_SLOT_CAPABILITIES = 0x14;
+const POWER_CONTROLLER = 0x02;
+const EXP_SLOT_CONTROL_HIGH = 0x19;
+const POWER_CONTROL = 0x04;
 /** First QEMU that does not compare that (hw/pci/pcie.c, pcie_cap_slot_init). */
 const IGNORES_PRESENCE = [8, 1] as const;
 /** cfg_type of virtio's window into its BARs, which the guest writes. */
@@ -184,6 +189,8 @@ function maskCapabilities(mask: ConfigMask, own: Uint8Array, comparesPresence: b
       case PCI_EXPRESS: {
         const isFirst = ((own[at + 2] ?? 0) & 0x0e) === 0;
         fill(isFirst ? EXP_V1_READ_ONLY : EXP_READ_ONLY);
+        if (!isFirst && ((own[at + EXP_SLOT_CAPABILITIES] ?? 0) & POWER_CONTROLLER) === 0)
+          mask[at + EXP_SLOT_CONTROL_HIGH]! |= POWER_CONTROL;
         if (comparesPresence && !isFirst) mask[at + EXP_SLOT_STATUS]! |= PRESENCE_DETECT;
         break;
       }

@@ -17,6 +17,7 @@ import type { LayoutNode, StructNode } from '../layout/node.ts';
 import { layoutOf, type OpenedStream, sectionInput } from '../layout/open.ts';
 import type { SectionRecord } from '../stream/records.ts';
 import type { Section } from '../stream/stream.ts';
+import { hasOtherRegisters } from './merge-registers.ts';
 import { type MergedSection, mergeSection, pathKey, withoutSubsections } from './merge-section.ts';
 
 /** Forms of one section that are tried. */
@@ -73,7 +74,8 @@ export async function fitSection(
     return undefined;
   };
   const { versionId } = own.section;
-  if (section.versionId <= versionId) {
+  // Which registers a CPU has, the form of its section does not tell.
+  if (section.versionId <= versionId && !hasOtherRegisters(root, ownRoot)) {
     const without = new Set<string>();
     const found = await fits(
       { how: 'subsections', versionId: section.versionId },
@@ -83,7 +85,7 @@ export async function fitSection(
         return at !== undefined && addNew(without, pathKey(at));
       },
     );
-    if (found) return found;
+    if (found && without.size > 0) return found;
   }
   for (const infos of ['source', 'destination'] as const) {
     const without = new Set<string>();

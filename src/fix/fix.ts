@@ -45,9 +45,7 @@ export async function fixStream(
   const planner = new RemedyPlanner(destination);
   let current = opened;
   let report = await checkStream(current, destination);
-  for (let round = 0; round < MAX_ROUNDS && report.verdict === 'will be rejected'; round++) {
-    const plan = await planner.plan(current, report.findings.filter(isBlocker));
-    if (plan.changes.length === 0) break;
+  const take = async (plan: Awaited<ReturnType<RemedyPlanner['plan']>>) => {
     // What is read back is held to the destination's reading, in the next round.
     const { source } = await applyEdits(current, plan.edits, { readBack: false });
     changes.push(...plan.changes);
@@ -55,6 +53,15 @@ export async function fixStream(
     if (current !== opened) await current.memory?.close();
     current = await openVm(source, { ...(tables ? { tables } : {}), infos, ...open });
     report = await checkStream(current, destination);
+  };
+  for (let round = 0; round < MAX_ROUNDS && report.verdict === 'will be rejected'; round++) {
+    const plan = await planner.plan(current, report.findings.filter(isBlocker));
+    if (plan.changes.length === 0) break;
+    await take(plan);
+  }
+  if (report.verdict === 'no blocker found') {
+    const plan = await planner.planFields(current);
+    if (plan.changes.length > 0) await take(plan);
   }
   if (current !== opened) await current.memory?.close();
   const unchanged = { edits: NO_EDITS, layouts: new Map(), patched: current, followed: [] };

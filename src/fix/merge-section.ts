@@ -1,11 +1,11 @@
 import type { PathComponent } from '../bytes/diagnostic.ts';
 import { viewOf } from '../bytes/view.ts';
 import { counterOf } from '../edit/counter.ts';
-import { type EditedNode, nameOf, renamed } from '../edit/edited-node.ts';
+import { descriptionOf, type EditedNode, nameOf, renamed } from '../edit/edited-node.ts';
 import { leafBytes } from '../edit/leaf-value.ts';
 import { formDifference } from '../edit/same-form.ts';
 import { childrenOf, walk } from '../layout/children.ts';
-import type { LayoutNode, StructNode } from '../layout/node.ts';
+import type { ArrayNode, LayoutNode, StructNode } from '../layout/node.ts';
 import type { SchemaTables } from '../layout/tables.ts';
 import { COLLECTIONS } from '../schema/known-infos.ts';
 import { scalarTypes } from '../vmsd/scalars.ts';
@@ -18,6 +18,8 @@ const MAX_ELEMENTS = 1 << 16;
 const HEADER = 'subsection header';
 /** Infos without which a device is one that was just switched on: base addresses, features, queues. */
 const LIVE_INFOS: ReadonlySet<string> = new Set(['pci config', 'virtio']);
+/** A field in which a device tells which version of its others is sent (hw/scsi/esp.c). */
+const VERSION_FIELD = /(^|\.)mig_version_id$/;
 /** What nobody loads. */
 const UNUSED = /^unused/;
 
@@ -139,6 +141,8 @@ class Merger {
     parent: StructNode | undefined,
   ): EditedNode {
     if (++this.#count > MAX_NODES) throw new TooLong();
+    if (node.kind === 'leaf' && own.kind === 'leaf' && VERSION_FIELD.test(String(own.name)))
+      return this.#mergeLeaf(node, own, path);
     const holdsRegisters = node.kind === 'struct' && own.kind === 'struct' && hasOtherRegisters(node, own);
     if (!holdsRegisters && !formDifference(node, { ...own, name: node.name }) && !this.#dropsIn(path))
       return { kind: 'kept', node };
@@ -225,18 +229,19 @@ class Merger {
     }
     const { name } = own;
     if (count === 1 && children.length === 1) return renamed(children[0]!, name);
-    const described =
-      own.kind === 'array' ? own.described : node.kind === 'array' ? node.described : undefined;
+    const described = descriptionFor(children, own.kind === 'array' ? own.described : undefined);
     return { kind: 'array', name, type: own.type, described, length: count, children };
   }
 
   #mergeLeaf(node: LayoutNode, own: LayoutNode, path: readonly PathComponent[]): EditedNode {
     const { name, type } = own;
+    // Which fields follow is told by it: they are the destination's.
+    if (VERSION_FIELD.test(String(name))) return { kind: 'kept', node: own, bytes: this.#bytesOf(own) };
     if (type === HEADER) return { kind: 'kept', node: own, bytes: this.#bytesOf(own) };
     if (node.kind === 'leaf' && own.kind === 'leaf') {
-      if (node.end - node.start === own.end - own.start) return { kind: 'kept', node };
       const bytes = asOtherInteger(node, type);
       if (bytes) return { kind: 'leaf', name, type, bytes };
+      if (node.end - node.start === own.end - own.start) return { kind: 'kept', node };
     }
     this.#lose(node, path);
     return this.#take(own, path);
@@ -303,14 +308,14 @@ function elementsOf(node: LayoutNode): LayoutNode[][] {
   return groups;
 }
 
-/** An integer in another width; undefined where it does not fit. */
+/** An integer in another width, or as one that is true or false; undefined where it does not fit. */
 function asOtherInteger(node: LayoutNode, type: string): Uint8Array | undefined {
   const scalar = scalarTypes.get(type);
-  if (node.kind !== 'leaf' || !scalar || (typeof node.value !== 'number' && typeof node.value !== 'bigint'))
-    return undefined;
-  const value = BigInt(node.value);
-  if (value < scalar.minimum || value > scalar.maximum) return undefined;
-  return type === 'bool' ? undefined : leafBytes(type, String(value));
+  if (node.kind !== 'leaf' || !scalar) return undefined;
+  const value = typeof node.value === 'boolean' ? Number(node.value) : node.value;
+  if (typeof value !== 'number' && typeof value !== 'bigint') return undefined;
+  if (BigInt(value) < scalar.minimum || BigInt(value) > scalar.maximum) return undefined;
+  return type === 'bool' ? Uint8Array.of(Number(value)) : leafBytes(type, String(value));
 }
 
 /** A struct whose fields are those of a VMSD, or elements of a list. */
@@ -326,6 +331,16 @@ function isSubsection(node: LayoutNode): boolean {
   return node.type === 'subsection';
 }
 
+/** Elements that are not as a description of the first one says are described each for itself. */
+function descriptionFor(
+  children: readonly EditedNode[],
+  known: ArrayNode['described'],
+): ArrayNode['described'] {
+  const hasMarkers = children.some((child, i) => i > 0 && nameOf(child) === nameOf(children[i - 1]!));
+  if (hasMarkers) return 'markers';
+  return known === 'first' || known === undefined ? descriptionOf(children) : known;
+}
+
 function made(node: LayoutNode & { kind: 'struct' | 'array' }, children: readonly EditedNode[]): EditedNode {
   const { name, type } = node;
   if (node.kind === 'struct') {
@@ -333,5 +348,5 @@ function made(node: LayoutNode & { kind: 'struct' | 'array' }, children: readonl
     return { kind: 'struct', name, type, vmsdName, versionId, children };
   }
   const length = new Set(children.map(nameOf)).size;
-  return { kind: 'array', name, type, described: node.described, length, children };
+  return { kind: 'array', name, type, described: descriptionFor(children, node.described), length, children };
 }

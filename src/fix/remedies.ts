@@ -1,7 +1,8 @@
-import { type PathComponent, printable } from '../bytes/diagnostic.ts';
+import { formatPath, type PathComponent, printable } from '../bytes/diagnostic.ts';
+import { readExactly } from '../bytes/source.ts';
 import { armRegisterName } from '../check/arm-registers.ts';
 import { OF_CPUS } from '../check/check.ts';
-import { otherConstants } from '../check/cpu-registers.ts';
+import { otherConstants, VALUES } from '../check/cpu-registers.ts';
 import type { Destination, OwnSection } from '../check/destination.ts';
 import type { Finding } from '../check/finding.ts';
 import { withComparedBits } from '../check/pci-config.ts';
@@ -15,6 +16,7 @@ import { childNamed, childrenOf, integerOf, numberOf } from '../layout/children.
 import type { Layout, LayoutNode } from '../layout/node.ts';
 import { configurationOf, layoutOf, type OpenedStream, ramBlocksOf } from '../layout/open.ts';
 import { isSameShape } from '../layout/same-shape.ts';
+import { pciCapabilities } from '../pci/config-space.ts';
 import { writeBlockList } from '../ram/write-ram.ts';
 import { deviceKey } from '../schema/schema.ts';
 import type { CommandRecord, ConfigurationRecord, SectionRecord, StreamRecord } from '../stream/records.ts';
@@ -22,6 +24,8 @@ import type { SectionIdentity } from '../stream/section-header.ts';
 import type { Section } from '../stream/stream.ts';
 import { type FixChange, MAX_LISTED } from './change.ts';
 import { type FittedSection, fitSection } from './fit-section.ts';
+import { givenUpFields } from './given-up-fields.ts';
+import { hasOtherRegisters } from './merge-registers.ts';
 import { valuesOf } from './merge-section.ts';
 
 /** Refusals of a section that it does not have in another form. */
@@ -38,6 +42,8 @@ const RULES_OF_FORM: ReadonlySet<RuleCode> = new Set([
 ]);
 /** hw/pci/pci.c, pci_add_option_rom: a block of the ROM of a device, which begins at its offset 0. */
 const OPTION_ROM = /\/[^/]+\.rom$/;
+/** Capability in which a virtio device tells where its windows are (Virtual I/O Device 1.0, 4.1.4). */
+const VENDOR_SPECIFIC = 0x09;
 /** Of field-too-large, the one that is the length of a list of registers. */
 const REGISTER_COUNT = 'cpreg_vmstate_array_len';
 
@@ -82,6 +88,45 @@ export class RemedyPlanner {
     return { changes: draft.changes, edits: draft.plan() };
   }
 
+  /** What nobody refuses, and what would nevertheless go wrong: fields that get no value from the source. */
+  async planFields(
+    opened: OpenedStream,
+  ): Promise<{ readonly changes: readonly FixChange[]; readonly edits: EditPlan }> {
+    const draft = new Draft(opened);
+    for (const section of opened.stream.sections) {
+      const own = section.scanner ? undefined : this.#destination.find(section.idstr, section.instanceId);
+      if (own) await this.#fillFields(draft, section, own);
+    }
+    return { changes: draft.changes, edits: draft.plan() };
+  }
+
+  async #fillFields({ opened, patches, changes }: Draft, section: Section, own: OwnSection): Promise<void> {
+    const { source } = this.#destination.own ?? {};
+    if (!source || own.section.scanner) return;
+    const { root } = await layoutOf(opened, section);
+    for (const { path, node, own: there } of givenUpFields(root, (await own.layout()).root)) {
+      const [now, bytes] = await Promise.all([
+        readExactly(opened.source, node.start, node.end - node.start),
+        readExactly(source, there.start, there.end - there.start),
+      ]);
+      if (now.some((byte) => byte !== 0) || bytes.every((byte) => byte === 0)) continue;
+      patches.push({ start: node.start, bytes });
+      const { idstr, instanceId } = section;
+      changes.push({
+        ...{
+          class: 'harmless',
+          rule: 'section-layout',
+          section: idstr,
+          instanceId,
+          path,
+          lost: [],
+          taken: [path],
+        },
+        message: `${formatPath(path)}, in whose place the stream has zeros, stays as the destination has it`,
+      });
+    }
+  }
+
   async #add(draft: Draft, finding: Finding): Promise<void> {
     const { rule } = finding;
     if (rule === 'unknown-command') return dropCommand(draft, finding);
@@ -96,8 +141,10 @@ export class RemedyPlanner {
     if (!own) return;
     if (rule === 'pci-config') return this.#setPciConfig(draft, finding, section, own);
     if (rule === 'virtio-queues') return setQueueSizes(draft, finding, section, own);
-    if (rule === 'cpu-register-value' && (await setConstants(draft, finding, section, own))) return;
-    if (isOfForm(finding)) await this.#fit(draft, finding, section, own);
+    // Which registers there are comes before their values.
+    const isValue = rule === 'cpu-register-value' && !(await hasOtherList(draft, section, own));
+    if (isValue) await setConstants(draft, finding, section, own);
+    else if (isOfForm(finding)) await this.#fit(draft, finding, section, own);
   }
 
   async #setMachineType(draft: Draft, finding: Finding): Promise<void> {
@@ -182,8 +229,11 @@ export class RemedyPlanner {
     draft.patches.push(patch);
     const message =
       'read-only registers of the configuration space become those of the destination, which the guest has seen otherwise';
+    // Without its windows, a virtio device has only the interface of before 1.0: the guest may drive the other one.
+    const isUndriven =
+      hasVendorWindows(node) && !hasVendorWindows(ownNode) && /\/virtio-/.test(section.idstr);
     draft.changes.push(
-      change(finding, 'loses', message, {
+      change(finding, isUndriven ? 'refuse' : 'loses', message, {
         instead: isSetting ? fix : undefined,
         lost: [{ path, node }],
       }),
@@ -196,8 +246,7 @@ export class RemedyPlanner {
     const [record] = section.records;
     if (!fitted || !record) return;
     const { id, idstr, instanceId } = section;
-    const { how, versionId, lost } = fitted;
-    if (how === 'subsections' && lost.length === 0) return;
+    const { versionId } = fitted;
     draft.bodies.set(record, fitted.root);
     draft.layouts.set(record, await layoutOf(draft.opened, section));
     if (versionId !== section.versionId) draft.identities.set(id, { id, idstr, instanceId, versionId });
@@ -209,6 +258,11 @@ export class RemedyPlanner {
     this.#done.add(key);
     return true;
   }
+}
+
+function hasVendorWindows(node: LayoutNode | undefined): boolean {
+  const config = node?.kind === 'leaf' && node.value instanceof Uint8Array ? node.value : undefined;
+  return config !== undefined && pciCapabilities(config).some(({ id }) => id === VENDOR_SPECIFIC);
 }
 
 function dropCommand({ opened, droppedCommands, changes }: Draft, finding: Finding): void {
@@ -245,21 +299,28 @@ async function setQueueSizes(
   changes.push(change(finding, 'harmless', message));
 }
 
-/** Are there constant registers with other values, which now have those of the destination? */
+async function hasOtherList({ opened }: Draft, section: Section, own: OwnSection): Promise<boolean> {
+  return hasOtherRegisters((await layoutOf(opened, section)).root, (await own.layout()).root);
+}
+
+/** Constant registers with other values get those of the destination. */
 async function setConstants(
   { opened, patches, changes }: Draft,
   finding: Finding,
   section: Section,
   own: OwnSection,
-): Promise<boolean> {
+): Promise<void> {
   const others = otherConstants((await layoutOf(opened, section)).root, (await own.layout()).root);
-  if (others.length === 0) return false;
+  if (others.length === 0) return;
   for (const { node, ownValue } of others)
     patches.push({ start: node.start, bytes: leafBytes(node.type, String(ownValue)) });
   const message = `${others.length} constant registers get the values of the destination's CPU, which the guest has seen otherwise`;
-  const lost = others.map(({ index, node }) => ({ path: [node.name], node, name: armRegisterName(index) }));
+  const lost = others.map(({ index, node }) => ({
+    path: [VALUES, node.name],
+    node,
+    name: armRegisterName(index),
+  }));
   changes.push(change(finding, 'refuse', message, { lost }));
-  return true;
 }
 
 function change(
