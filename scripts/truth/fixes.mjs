@@ -14,7 +14,7 @@ import { parseArgs } from 'node:util';
 import { readExactly } from '../../dist/bytes/source.js';
 import { checkHeader } from '../../dist/check/header.js';
 import { fixStream } from '../../dist/fix/fix.js';
-import { memorySource, openVm } from '../../dist/index.js';
+import { memorySource } from '../../dist/index.js';
 import { packagedSchemas } from '../../dist/node/packaged-schemas.js';
 import { makeFiles } from '../capture/files.mjs';
 import { makeWorkspace, removeWorkspace, startQemu } from '../capture/qemu.mjs';
@@ -173,8 +173,8 @@ async function judgeInto(result, one) {
   }
   const { changes, report, refused } = fixed;
   result.before = [...new Set(changes.map(({ rule }) => rule))];
-  result.changes = changes.map(({ class: of, rule, section, message, instead, lost, taken }) => ({
-    ...{ class: of, rule, message, lost: lost.length, taken: taken.length },
+  result.changes = changes.map(({ class: of, rule, section, message, instead, lostCount, takenCount }) => ({
+    ...{ class: of, rule, message, lost: lostCount, taken: takenCount },
     ...(section === undefined ? {} : { section }),
     ...(instead === undefined ? {} : { instead }),
   }));

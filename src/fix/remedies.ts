@@ -120,7 +120,9 @@ export class RemedyPlanner {
           instanceId,
           path,
           lost: [],
+          lostCount: 0,
           taken: [path],
+          takenCount: 1,
         },
         message: `${formatPath(path)}, in whose place the stream has zeros, stays as the destination has it`,
       });
