@@ -80,8 +80,8 @@ if (options.help || (options.root.length === 0 && !options.table)) {
  * @property {string[]} [byRule]  Rules that had to be allowed by name.
  */
 
-/** What a QEMU writes of itself, whatever it has loaded. */
-const OF_THE_SAVE = new Set(['configuration', 'globalstate']);
+/** What a QEMU writes of itself, whatever it has loaded, and the list of its RAM. */
+const OF_THE_SAVE = new Set(['configuration', 'globalstate', 'ram']);
 /** What the destination's command line, CPU model or QEMU makes of it, and copies. */
 const NO_STATE = new Set([
   'cpu/env.features',

@@ -295,6 +295,12 @@ export function withComparedBits({
   return isOther ? undefined : changed;
 }
 
+/** Does a configuration space tell where windows are, as one of a virtio device of 1.0 does? */
+export function hasWindows(node: ValueInput['ownNode']): boolean {
+  const config = node && contentOf(node);
+  return config !== undefined && pciCapabilities(config).some(({ id }) => id === CAP_ID_VENDOR);
+}
+
 /** hw/pci/pci.c, get_pci_config_device: the first byte whose read-only bits differ ends the load. */
 export function checkPciConfig({ node, ownNode, section, destination }: ValueInput): readonly Finding[] {
   const bytes = contentOf(node);

@@ -1,22 +1,22 @@
 import { formatPath, type PathComponent, printable } from '../bytes/diagnostic.ts';
 import { readExactly } from '../bytes/source.ts';
+import { viewOf } from '../bytes/view.ts';
 import { armRegisterName } from '../check/arm-registers.ts';
 import { OF_CPUS } from '../check/check.ts';
 import { otherConstants, VALUES } from '../check/cpu-registers.ts';
 import type { Destination, OwnSection } from '../check/destination.ts';
 import type { Finding } from '../check/finding.ts';
-import { withComparedBits } from '../check/pci-config.ts';
+import { hasWindows, withComparedBits } from '../check/pci-config.ts';
 import type { RuleCode } from '../check/rules.ts';
 import { noShape, walkPairs } from '../check/walk-pairs.ts';
 import { type EditPlan, planEdits } from '../edit/edit.ts';
 import type { EditedNode } from '../edit/edited-node.ts';
 import { type Patch, withPatches } from '../edit/edited-stream.ts';
 import { leafBytes } from '../edit/leaf-value.ts';
-import { childNamed, childrenOf, integerOf, numberOf } from '../layout/children.ts';
+import { childNamed, childrenOf, integerOf, numberOf, walk } from '../layout/children.ts';
 import type { Layout, LayoutNode } from '../layout/node.ts';
 import { configurationOf, layoutOf, type OpenedStream, ramBlocksOf } from '../layout/open.ts';
 import { isSameShape } from '../layout/same-shape.ts';
-import { pciCapabilities } from '../pci/config-space.ts';
 import { writeBlockList } from '../ram/write-ram.ts';
 import { deviceKey } from '../schema/schema.ts';
 import type { CommandRecord, ConfigurationRecord, SectionRecord, StreamRecord } from '../stream/records.ts';
@@ -42,8 +42,9 @@ const RULES_OF_FORM: ReadonlySet<RuleCode> = new Set([
 ]);
 /** hw/pci/pci.c, pci_add_option_rom: a block of the ROM of a device, which begins at its offset 0. */
 const OPTION_ROM = /\/[^/]+\.rom$/;
-/** Capability in which a virtio device tells where its windows are (Virtual I/O Device 1.0, 4.1.4). */
-const VENDOR_SPECIFIC = 0x09;
+/** Base address of the ROM in a PCI configuration space, and its bits that are none of the address (PCI Local Bus 3.0). */
+const ROM_ADDRESS = 0x30;
+const ROM_FLAGS = 0x7ff;
 /** Of field-too-large, the one that is the length of a list of registers. */
 const REGISTER_COUNT = 'cpreg_vmstate_array_len';
 
@@ -189,7 +190,7 @@ export class RemedyPlanner {
   }
 
   /** Of an option ROM that is smaller in the stream, what is behind it stays as the destination has it. */
-  #growRoms(draft: Draft, finding: Finding, { idstr, instanceId, records }: Section): void {
+  async #growRoms(draft: Draft, finding: Finding, { idstr, instanceId, records }: Section): Promise<void> {
     const [first] = records;
     const blocks = ramBlocksOf(draft.opened);
     const own = new Map(
@@ -200,6 +201,8 @@ export class RemedyPlanner {
       (block) => OPTION_ROM.test(block.idstr) && block.length < (own.get(block.idstr)?.length ?? 0),
     );
     if (grown.length === 0 || !this.#isNew(deviceKey({ idstr, instanceId }))) return;
+    for (const block of grown)
+      if (!(await isRomAligned(draft.opened, block.idstr, own.get(block.idstr)!.length))) return;
     const bytes = writeBlockList(
       blocks.map((block) =>
         grown.includes(block) ? { ...block, length: own.get(block.idstr)!.length } : block,
@@ -232,8 +235,7 @@ export class RemedyPlanner {
     const message =
       'read-only registers of the configuration space become those of the destination, which the guest has seen otherwise';
     // Without its windows, a virtio device has only the interface of before 1.0: the guest may drive the other one.
-    const isUndriven =
-      hasVendorWindows(node) && !hasVendorWindows(ownNode) && /\/virtio-/.test(section.idstr);
+    const isUndriven = hasWindows(node) && !hasWindows(ownNode) && /\/virtio-/.test(section.idstr);
     draft.changes.push(
       change(finding, isUndriven ? 'refuse' : 'loses', message, {
         instead: isSetting ? fix : undefined,
@@ -262,9 +264,24 @@ export class RemedyPlanner {
   }
 }
 
-function hasVendorWindows(node: LayoutNode | undefined): boolean {
-  const config = node?.kind === 'leaf' && node.value instanceof Uint8Array ? node.value : undefined;
-  return config !== undefined && pciCapabilities(config).some(({ id }) => id === VENDOR_SPECIFIC);
+/** Of an info that is opened up, too. */
+function bytesOf(node: LayoutNode): Uint8Array | undefined {
+  return 'value' in node && node.value instanceof Uint8Array ? node.value : undefined;
+}
+
+/** Is the address that the guest gave to an option ROM one of a larger ROM, too? A load compares its low bits. */
+async function isRomAligned(opened: OpenedStream, block: string, size: number): Promise<boolean> {
+  const device = block.slice(0, block.lastIndexOf('/') + 1);
+  for (const section of opened.stream.sections) {
+    if (section.scanner || !section.idstr.startsWith(device)) continue;
+    for (const { node } of walk((await layoutOf(opened, section)).root)) {
+      const config = node.type === 'pci config' ? bytesOf(node) : undefined;
+      if (!config || config.byteLength < ROM_ADDRESS + 4) continue;
+      const address = viewOf(config).getUint32(ROM_ADDRESS, true);
+      if ((address & ~ROM_FLAGS & (size - 1)) !== 0) return false;
+    }
+  }
+  return true;
 }
 
 function dropCommand({ opened, droppedCommands, changes }: Draft, finding: Finding): void {
