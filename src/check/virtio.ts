@@ -29,7 +29,7 @@ const VIRTIO_ID_FS = 26;
 const MOST_ENTRIES: Readonly<Record<string, number>> = { tx_queue_size: 256 };
 const MSIX = 'msix state';
 /** First QEMU seen that refuses a queue which is larger than the one it made; 10.2 does not. */
-const LIMITS_QUEUES = [11, 1] as const;
+export const LIMITS_QUEUES = [11, 1] as const;
 
 /** What is said of several virtqueues of a device at once; QEMU's words are about the first. */
 interface QueueProblem {

@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { Command, InvalidArgumentError } from '@commander-js/extra-typings';
+import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import { type RuleCode, rules } from '../check/rules.ts';
 import { ALLOWED_CLASSES, type FixClass } from '../fix/change.ts';
 import { type FixResult, fixStream } from '../fix/fix.ts';
@@ -11,10 +11,12 @@ import { writeEdited } from '../node/write-edited.ts';
 import { fixJson, fixText } from '../render/fix-text.ts';
 import { formatSize } from '../render/size.ts';
 import { checkStatus } from './check-status.ts';
-import { vmdescOption } from './edit-options.ts';
 import { withVm } from './input.ts';
 import { jsonOption, openKnowledge, spoolOption } from './options.ts';
 import { EXIT_DATA, EXIT_OK, Output, say, styleFor, toJson } from './output.ts';
+
+/** It is not kept: it would be wrong of what was changed. */
+const FIXED_VMDESCS = ['drop', 'empty', 'rebuild'] as const;
 
 function collectAllowed(
   text: string,
@@ -53,7 +55,12 @@ export const fixCommand = new Command('fix')
   .option('--schema <file>', 'the same from a schema file, or a built-in schema such as 10.0-x86_64')
   .option('--source-qemu <binary>', 'the QEMU that wrote the stream, where it has no vmdesc')
   .option('--source-schema <file>', 'the same from a schema file')
-  .addOption(vmdescOption())
+  .addOption(
+    new Option(
+      '--vmdesc <mode>',
+      'what comes of the vmdesc; made anew for what has changed without this',
+    ).choices(FIXED_VMDESCS),
+  )
   .addOption(spoolOption())
   .addOption(jsonOption())
   .addHelpText(

@@ -8,12 +8,13 @@ import { NO_EDITS, type VmdescMode } from '../edit/edited-stream.ts';
 import type { OpenedStream } from '../layout/open.ts';
 import { openVm, type VmOptions } from '../vm/vm.ts';
 import type { FixChange, FixClass } from './change.ts';
-import { RemedyPlanner } from './remedies.ts';
+import { type RemedyPlan, RemedyPlanner } from './remedies.ts';
 
 export interface FixOptions {
   /** Classes and rules of changes that may be made; harmless ones may always. */
   readonly allow?: readonly (FixClass | RuleCode)[] | undefined;
-  readonly vmdesc?: VmdescMode | undefined;
+  /** What comes of the vmdesc in the end; without it the entries of what was changed are made anew. */
+  readonly vmdesc?: Exclude<VmdescMode, 'keep'> | undefined;
   /** How what was written is opened again. */
   readonly open?: VmOptions | undefined;
 }
@@ -45,9 +46,9 @@ export async function fixStream(
   const planner = new RemedyPlanner(destination);
   let current = opened;
   let report = await checkStream(current, destination);
-  const take = async (plan: Awaited<ReturnType<RemedyPlanner['plan']>>) => {
+  const take = async (plan: RemedyPlan, mode?: FixOptions['vmdesc']) => {
     // What is read back is held to the destination's reading, in the next round.
-    const { source } = await applyEdits(current, plan.edits, { readBack: false });
+    const { source } = await applyEdits(current, plan.edits, { readBack: false, vmdesc: mode });
     changes.push(...plan.changes);
     const { tables, infos } = opened;
     if (current !== opened) await current.memory?.close();
@@ -63,12 +64,14 @@ export async function fixStream(
     const plan = await planner.planFields(current);
     if (plan.changes.length > 0) await take(plan);
   }
+  if (vmdesc !== undefined) {
+    const unchanged = { edits: NO_EDITS, layouts: new Map(), patched: current, followed: [] };
+    await take({ changes: [], edits: unchanged }, vmdesc);
+  }
   if (current !== opened) await current.memory?.close();
-  const unchanged = { edits: NO_EDITS, layouts: new Map(), patched: current, followed: [] };
-  const { source } = await applyEdits(current, unchanged, { readBack: false, vmdesc });
   const refused = changes.filter((change) => !isAllowed(change, allow));
   const isSolved = report.verdict === 'no blocker found' && refused.length === 0;
-  return { changes, refused, report, source: isSolved ? source : undefined };
+  return { changes, refused, report, source: isSolved ? current.source : undefined };
 }
 
 function isBlocker({ severity }: Finding): boolean {

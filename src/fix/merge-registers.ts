@@ -52,8 +52,8 @@ export function mergeRegisters(node: StructNode, own: StructNode): MergedRegiste
     view.setBigUint64(i * VALUE_SIZE, value ?? integerOf(ownValue) ?? 0n);
   }
   const lost = [...theirs].flatMap(([index, value], i) => {
-    const isKept = kept.get(plainName(index)) === integerOf(value);
-    if (ours.has(index) || isKept) return [];
+    const twin = kept.get(plainName(index));
+    if (ours.has(index) || (twin !== undefined && twin === integerOf(value))) return [];
     return [{ path: [VALUES, i], node: value, name: armRegisterName(index) }];
   });
   return { names: new Set([LENGTH, INDEXES, VALUES]), bytes: new Map([[VALUES, bytes]]), lost, taken };

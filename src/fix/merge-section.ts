@@ -1,3 +1,4 @@
+import { appendTo } from '../bytes/append-to.ts';
 import type { PathComponent } from '../bytes/diagnostic.ts';
 import { viewOf } from '../bytes/view.ts';
 import { counterOf } from '../edit/counter.ts';
@@ -39,6 +40,8 @@ export interface MergedSection {
   readonly lost: readonly LostValue[];
   /** What the source does not have: it is as the destination has it before a load. */
   readonly taken: readonly (readonly PathComponent[])[];
+  /** Fields that are taken for others by a part of their names: where they are in the source. */
+  readonly renamed: readonly (readonly PathComponent[])[];
   /** Subsections that the destination does not send itself. */
   readonly added: readonly (readonly PathComponent[])[];
 }
@@ -82,6 +85,7 @@ export function mergeSection(
       root: merged,
       lost: merger.lost.filter(({ node }) => !merger.moved.has(node)),
       taken: merger.taken,
+      renamed: merger.renamed,
       added: merger.added,
     };
   } catch (error) {
@@ -104,7 +108,7 @@ export function withoutSubsections(root: StructNode, without: ReadonlySet<string
     });
     return made(node, children);
   };
-  return { root: part(root, []), lost, taken: [], added: [] };
+  return { root: part(root, []), lost, taken: [], renamed: [], added: [] };
 }
 
 class TooLong extends Error {}
@@ -112,6 +116,7 @@ class TooLong extends Error {}
 class Merger {
   readonly lost: LostValue[] = [];
   readonly taken: (readonly PathComponent[])[] = [];
+  readonly renamed: (readonly PathComponent[])[] = [];
   readonly added: (readonly PathComponent[])[] = [];
   /** Values that the destination has elsewhere in the section. */
   readonly moved = new Set<LayoutNode>();
@@ -119,7 +124,10 @@ class Merger {
   readonly #options: MergeOptions;
   #count = 0;
   /** Fields of the source by their names, of which there is but one, and which the destination does not have there. */
-  readonly #elsewhere = new Map<PathComponent, LayoutNode | undefined>();
+  readonly #elsewhere = new Map<
+    PathComponent,
+    { readonly node: LayoutNode; readonly path: readonly PathComponent[] } | undefined
+  >();
 
   constructor(root: StructNode, own: OwnForm, options: MergeOptions) {
     this.#own = own;
@@ -130,7 +138,7 @@ class Merger {
       if (node.kind === 'leaf' && typeof node.name === 'string')
         this.#elsewhere.set(
           node.name,
-          this.#elsewhere.has(node.name) || there.has(pathKey(path)) ? undefined : node,
+          this.#elsewhere.has(node.name) || there.has(pathKey(path)) ? undefined : { node, path: [...path] },
         );
   }
 
@@ -157,12 +165,20 @@ class Merger {
   #mergeStruct(node: StructNode, own: StructNode, path: readonly PathComponent[]): EditedNode {
     const registers = hasOtherRegisters(node, own) ? mergeRegisters(node, own) : undefined;
     const left = [...node.children];
+    const others = otherNames(node, own);
     const children: EditedNode[] = [];
     for (const ownChild of own.children) {
       if (isSubsection(ownChild)) continue;
       const at = left.findIndex(
         (child) => child.name === ownChild.name && isSubsection(child) === isSubsection(ownChild),
       );
+      const renamedChild = others.get(ownChild);
+      if (renamedChild) {
+        left.splice(left.indexOf(renamedChild), 1);
+        this.renamed.push([...path, renamedChild.name]);
+        children.push({ kind: 'kept', node: { ...renamedChild, name: ownChild.name } });
+        continue;
+      }
       const [child] = at < 0 ? [] : left.splice(at, 1);
       const below = [...path, ownChild.name];
       if (registers?.names.has(ownChild.name)) {
@@ -264,10 +280,12 @@ class Merger {
   }
 
   #take(node: LayoutNode, path: readonly PathComponent[]): EditedNode {
-    const moved = typeof node.name === 'string' ? this.#elsewhere.get(node.name) : undefined;
-    if (moved && node.kind === 'leaf' && node.type !== HEADER && !formDifference(moved, node)) {
-      this.moved.add(moved);
-      return { kind: 'kept', node: moved };
+    const found = typeof node.name === 'string' ? this.#elsewhere.get(node.name) : undefined;
+    if (found && node.kind === 'leaf' && node.type !== HEADER && !formDifference(found.node, node)) {
+      this.#elsewhere.delete(node.name);
+      this.moved.add(found.node);
+      this.renamed.push(found.path);
+      return { kind: 'kept', node: found.node };
     }
     if (!UNUSED.test(node.type)) this.taken.push(path);
     return { kind: 'kept', node, bytes: this.#bytesOf(node) };
@@ -277,6 +295,39 @@ class Merger {
     const { root, body } = this.#own;
     return body.subarray(start - root.start, end - root.start);
   }
+}
+
+/**
+ * Fields of the source that the destination calls otherwise: those of both sides that the other does not have, where as many
+ * have the same name but for an index and what it is in (`gt_timer[0]`, `gt_timer[GTIMER_PHYS]`), in the same forms.
+ */
+function otherNames(node: StructNode, own: StructNode): Map<LayoutNode, LayoutNode> {
+  const only = ({ children }: StructNode, other: StructNode) => {
+    const names = new Set(other.children.map(({ name }) => name));
+    const fields = new Map<string, LayoutNode[]>();
+    for (const child of children)
+      if (!isSubsection(child) && !names.has(child.name) && !UNUSED.test(child.type))
+        appendTo(fields, plainName(child.name), child);
+    return fields;
+  };
+  const theirs = only(node, own);
+  const pairs = new Map<LayoutNode, LayoutNode>();
+  for (const [name, fields] of only(own, node)) {
+    const found = theirs.get(name) ?? [];
+    const isAlike = fields.every(
+      (field, i) => found[i] && !formDifference(found[i], { ...field, name: found[i].name }),
+    );
+    if (found.length === fields.length && isAlike)
+      for (const [i, field] of fields.entries()) pairs.set(field, found[i]!);
+  }
+  return pairs;
+}
+
+/** `CSR_X` of `env.sys_states[0].CSR_X`. */
+function plainName(name: PathComponent): string {
+  return String(name)
+    .replace(/\[[^\]]*\]/g, '')
+    .replace(/^.*\./, '');
 }
 
 /** Values below a node; an array of plain ones is one. */

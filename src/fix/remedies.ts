@@ -8,6 +8,8 @@ import type { Destination, OwnSection } from '../check/destination.ts';
 import type { Finding } from '../check/finding.ts';
 import { hasWindows, withComparedBits } from '../check/pci-config.ts';
 import type { RuleCode } from '../check/rules.ts';
+import { isOlder } from '../check/version.ts';
+import { LIMITS_QUEUES } from '../check/virtio.ts';
 import { noShape, walkPairs } from '../check/walk-pairs.ts';
 import { type EditPlan, planEdits } from '../edit/edit.ts';
 import type { EditedNode } from '../edit/edited-node.ts';
@@ -40,6 +42,12 @@ const RULES_OF_FORM: ReadonlySet<RuleCode> = new Set([
   'cpu-register-value',
   'field-too-large',
 ]);
+/** Fields that are named in a message. */
+const MAX_NAMED = 4;
+/** A machine type of a version. */
+const VERSIONED = /^(.+)-\d+\.\d+$/;
+/** First QEMU that has romsize=. */
+const ROM_SIZE = [6, 0] as const;
 /** hw/pci/pci.c, pci_add_option_rom: a block of the ROM of a device, which begins at its offset 0. */
 const OPTION_ROM = /\/[^/]+\.rom$/;
 /** Base address of the ROM in a PCI configuration space, and its bits that are none of the address (PCI Local Bus 3.0). */
@@ -66,8 +74,15 @@ class Draft {
   plan(): EditPlan {
     const { opened, patches, bodies, layouts, identities, droppedSections, droppedCommands } = this;
     const edits = { patches, bodies, identities, droppedSections, droppedCommands, inserted: [] };
-    return { edits, layouts, patched: opened, followed: [] };
+    const patched = { ...opened, source: withPatches(opened.source, patches), resolved: undefined };
+    return { edits, layouts, patched, followed: [] };
   }
+}
+
+/** What is to be done against some findings. */
+export interface RemedyPlan {
+  readonly changes: readonly FixChange[];
+  readonly edits: EditPlan;
 }
 
 /** Makes out, from round to round, what helps against what a destination refuses. */
@@ -80,19 +95,14 @@ export class RemedyPlanner {
     this.#destination = destination;
   }
 
-  async plan(
-    opened: OpenedStream,
-    blockers: readonly Finding[],
-  ): Promise<{ readonly changes: readonly FixChange[]; readonly edits: EditPlan }> {
+  async plan(opened: OpenedStream, blockers: readonly Finding[]): Promise<RemedyPlan> {
     const draft = new Draft(opened);
     for (const finding of blockers) await this.#add(draft, finding);
     return { changes: draft.changes, edits: draft.plan() };
   }
 
   /** What nobody refuses, and what would nevertheless go wrong: fields that get no value from the source. */
-  async planFields(
-    opened: OpenedStream,
-  ): Promise<{ readonly changes: readonly FixChange[]; readonly edits: EditPlan }> {
+  async planFields(opened: OpenedStream): Promise<RemedyPlan> {
     const draft = new Draft(opened);
     for (const section of opened.stream.sections) {
       const own = section.scanner ? undefined : this.#destination.find(section.idstr, section.instanceId);
@@ -143,7 +153,8 @@ export class RemedyPlanner {
     const own = this.#destination.find(section.idstr, section.instanceId);
     if (!own) return;
     if (rule === 'pci-config') return this.#setPciConfig(draft, finding, section, own);
-    if (rule === 'virtio-queues') return setQueueSizes(draft, finding, section, own);
+    if (rule === 'virtio-queues')
+      return this.#limitsQueues() ? setQueueSizes(draft, finding, section, own) : undefined;
     // Which registers there are comes before their values.
     const isValue = rule === 'cpu-register-value' && !(await hasOtherList(draft, section, own));
     if (isValue) await setConstants(draft, finding, section, own);
@@ -160,7 +171,13 @@ export class RemedyPlanner {
     for (const [record, layout] of plan.layouts) draft.layouts.set(record, layout);
     const known = this.#destination.tables?.schema.machineTypes ?? [];
     const message = `machine type ${printable(type)} becomes ${printable(own)}`;
-    const isAlias = own.startsWith(`${type}-`) && known.includes(own) && !known.includes(type);
+    // In another version an alias is another type.
+    const isAlias =
+      VERSIONED.exec(own)?.[1] === type &&
+      known.includes(own) &&
+      !known.includes(type) &&
+      opened.tables !== undefined &&
+      opened.tables.schema.qemuVersion === this.#destination.qemuVersion;
     draft.changes.push(
       isAlias
         ? change(finding, 'harmless', `${message}, of which it is an alias`)
@@ -171,7 +188,7 @@ export class RemedyPlanner {
   }
 
   async #dropSection(draft: Draft, finding: Finding, section: Section): Promise<void> {
-    if (draft.droppedSections.has(section.id)) return;
+    if (section.unscanned || draft.droppedSections.has(section.id)) return;
     draft.droppedSections.add(section.id);
     const { idstr } = section;
     const { tables } = this.#destination;
@@ -214,8 +231,20 @@ export class RemedyPlanner {
     for (const block of grown) {
       const { length } = own.get(block.idstr)!;
       const message = `RAM block ${printable(block.idstr)} of an option ROM has ${length} bytes in place of ${block.length}: what is behind it is as at the destination`;
-      draft.changes.push(change(finding, 'harmless', message));
+      // What is behind the ROM in the file of the destination nobody knows.
+      const instead = this.#hasRomSize() ? finding.fix : undefined;
+      draft.changes.push(change(finding, 'loses', message, { instead }));
     }
+  }
+
+  #limitsQueues(): boolean {
+    const { qemuVersion } = this.#destination;
+    return qemuVersion !== undefined && !isOlder(qemuVersion, LIMITS_QUEUES);
+  }
+
+  #hasRomSize(): boolean {
+    const { qemuVersion } = this.#destination;
+    return qemuVersion === undefined || !isOlder(qemuVersion, ROM_SIZE);
   }
 
   async #setPciConfig(draft: Draft, finding: Finding, section: Section, own: OwnSection): Promise<void> {
@@ -288,7 +317,9 @@ function dropCommand({ opened, droppedCommands, changes }: Draft, finding: Findi
   const command = commandAt(opened.stream.records, finding.range?.start);
   if (!command) return;
   droppedCommands.add(command);
-  changes.push(change(finding, 'harmless', `${command.name ?? 'the command'} is taken out`));
+  // It only says that the source has stopped; without others the load would be another one.
+  const of = command.name === 'SWITCHOVER_START' ? 'harmless' : 'refuse';
+  changes.push(change(finding, of, `${command.name ?? `command ${command.command}`} is taken out`));
 }
 
 /** Of queues that the guest does not use the size is what the device had when it was made. */
@@ -360,19 +391,26 @@ function change(
 function fittedChange(
   finding: Finding,
   { versionId: before }: Section,
-  { how, versionId, lost, taken }: FittedSection,
+  { how, versionId, lost, taken, renamed }: FittedSection,
 ): FixChange {
-  const isHarmless = lost.length === 0 && taken.length === 0;
+  // In another version a field of one name may mean something else, and one of another name perhaps not the same.
+  const isHarmless = lost.length + taken.length + renamed.length === 0 && versionId === before;
   const parts = [
     how === 'subsections'
       ? 'subsections that the destination does not know are dropped'
       : `written as the destination does${versionId === before ? '' : `, version ${before} as ${versionId}`}`,
+    ...(renamed.length > 0 ? [`called otherwise there: ${namesText(renamed)}`] : []),
     ...(lost.length > 0 ? [`${lost.length} values have no place there`] : []),
     ...(taken.length > 0 ? [`${taken.length} fields are as they are there before a load`] : []),
   ];
   // A register or a field that can be set at the destination is better set there.
   const instead = finding.isSetting ? finding.fix : undefined;
   return change(finding, isHarmless ? 'harmless' : 'loses', parts.join('; '), { instead, lost, taken });
+}
+
+function namesText(paths: readonly (readonly PathComponent[])[]): string {
+  const names = paths.slice(0, MAX_NAMED).map(formatPath);
+  return `${names.join(', ')}${paths.length > MAX_NAMED ? ` and ${paths.length - MAX_NAMED} more` : ''}`;
 }
 
 function isOfForm({ rule, path }: Finding): boolean {
