@@ -147,7 +147,13 @@ export type {
   Load,
   UnknownReason,
 } from './expressions/expression.ts';
-export { ALLOWED_CLASSES, type FixChange, type FixClass, type LostField } from './fix/change.ts';
+export {
+  ALLOWED_CLASSES,
+  type FixChange,
+  type FixClass,
+  type LostField,
+  type RenamedField,
+} from './fix/change.ts';
 export { type FixOptions, type FixResult, fixStream } from './fix/fix.ts';
 export { type BitField, choice, count, flag, flags } from './infos/bits.ts';
 export { FieldReader, type Meaning } from './infos/field-reader.ts';

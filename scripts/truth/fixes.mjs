@@ -264,9 +264,10 @@ async function silentlyOther(one, { bytes, stream, saved, changes }) {
 function namedBy(changes) {
   /** @type {Set<string>} */
   const named = new Set();
-  for (const { rule, section = 'configuration', instanceId = 0, lost } of changes) {
+  for (const { rule, section = 'configuration', instanceId = 0, lost, renamed } of changes) {
     if (/^(unknown-section|unknown-device|machine-type|unknown-machine-type)$/.test(rule))
       named.add(keyOf(section, instanceId, []));
+    for (const { from } of renamed) named.add(keyOf(section, instanceId, from));
     for (const { path, name } of lost) {
       named.add(keyOf(section, instanceId, path));
       // Where a register stands may have been changed before.

@@ -23,6 +23,14 @@ export interface LostField {
   readonly node: LayoutNode;
 }
 
+/** A field that the destination has under another name, or elsewhere in the section. Paths inside of it. */
+export interface RenamedField {
+  /** In the stream. */
+  readonly from: readonly PathComponent[];
+  /** At the destination. */
+  readonly to: readonly PathComponent[];
+}
+
 /** A change that makes a destination accept a stream. */
 export interface FixChange {
   readonly class: FixClass;
@@ -43,4 +51,6 @@ export interface FixChange {
   /** Fields that the source did not have: they are as the destination has them before a load. */
   readonly taken: readonly (readonly PathComponent[])[];
   readonly takenCount: number;
+  /** Fields whose values were kept under other names: of very many the first `MAX_LISTED`. */
+  readonly renamed: readonly RenamedField[];
 }

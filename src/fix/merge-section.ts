@@ -10,6 +10,7 @@ import type { ArrayNode, LayoutNode, StructNode } from '../layout/node.ts';
 import type { SchemaTables } from '../layout/tables.ts';
 import { COLLECTIONS } from '../schema/known-infos.ts';
 import { scalarTypes } from '../vmsd/scalars.ts';
+import type { RenamedField } from './change.ts';
 import { hasOtherRegisters, mergeRegisters } from './merge-registers.ts';
 
 /** Nodes that are looked at one by one, and elements of an array. */
@@ -40,8 +41,8 @@ export interface MergedSection {
   readonly lost: readonly LostValue[];
   /** What the source does not have: it is as the destination has it before a load. */
   readonly taken: readonly (readonly PathComponent[])[];
-  /** Fields that are taken for others by a part of their names: where they are in the source. */
-  readonly renamed: readonly (readonly PathComponent[])[];
+  /** Fields that are taken for others by a part of their names. */
+  readonly renamed: readonly RenamedField[];
   /** Subsections that the destination does not send itself. */
   readonly added: readonly (readonly PathComponent[])[];
 }
@@ -116,7 +117,7 @@ class TooLong extends Error {}
 class Merger {
   readonly lost: LostValue[] = [];
   readonly taken: (readonly PathComponent[])[] = [];
-  readonly renamed: (readonly PathComponent[])[] = [];
+  readonly renamed: RenamedField[] = [];
   readonly added: (readonly PathComponent[])[] = [];
   /** Values that the destination has elsewhere in the section. */
   readonly moved = new Set<LayoutNode>();
@@ -172,15 +173,15 @@ class Merger {
       const at = left.findIndex(
         (child) => child.name === ownChild.name && isSubsection(child) === isSubsection(ownChild),
       );
+      const below = [...path, ownChild.name];
       const renamedChild = others.get(ownChild);
       if (renamedChild) {
         left.splice(left.indexOf(renamedChild), 1);
-        this.renamed.push([...path, renamedChild.name]);
+        this.renamed.push({ from: [...path, renamedChild.name], to: below });
         children.push({ kind: 'kept', node: { ...renamedChild, name: ownChild.name } });
         continue;
       }
       const [child] = at < 0 ? [] : left.splice(at, 1);
-      const below = [...path, ownChild.name];
       if (registers?.names.has(ownChild.name)) {
         const bytes = registers.bytes.get(ownChild.name);
         children.push({ kind: 'kept', node: ownChild, bytes: bytes ?? this.#bytesOf(ownChild) });
@@ -284,7 +285,7 @@ class Merger {
     if (found && node.kind === 'leaf' && node.type !== HEADER && !formDifference(found.node, node)) {
       this.#elsewhere.delete(node.name);
       this.moved.add(found.node);
-      this.renamed.push(found.path);
+      this.renamed.push({ from: found.path, to: path });
       return { kind: 'kept', node: found.node };
     }
     if (!UNUSED.test(node.type)) this.taken.push(path);

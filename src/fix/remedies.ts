@@ -134,6 +134,7 @@ export class RemedyPlanner {
           lostCount: 0,
           taken: [path],
           takenCount: 1,
+          renamed: [],
         },
         message: `${formatPath(path)}, in whose place the stream has zeros, stays as the destination has it`,
       });
@@ -377,7 +378,12 @@ function change(
   { rule, section, instanceId, path }: Finding,
   of: FixChange['class'],
   message: string,
-  { instead, lost = [], taken = [] }: Partial<Pick<FixChange, 'instead' | 'lost' | 'taken'>> = {},
+  {
+    instead,
+    lost = [],
+    taken = [],
+    renamed = [],
+  }: Partial<Pick<FixChange, 'instead' | 'lost' | 'taken' | 'renamed'>> = {},
 ): FixChange {
   return {
     ...{ class: of, rule, section, instanceId, path, message, instead },
@@ -385,6 +391,7 @@ function change(
     lostCount: lost.length,
     taken: taken.slice(0, MAX_LISTED),
     takenCount: taken.length,
+    renamed: renamed.slice(0, MAX_LISTED),
   };
 }
 
@@ -399,13 +406,18 @@ function fittedChange(
     how === 'subsections'
       ? 'subsections that the destination does not know are dropped'
       : `written as the destination does${versionId === before ? '' : `, version ${before} as ${versionId}`}`,
-    ...(renamed.length > 0 ? [`called otherwise there: ${namesText(renamed)}`] : []),
+    ...(renamed.length > 0 ? [`called otherwise there: ${namesText(renamed.map(({ from }) => from))}`] : []),
     ...(lost.length > 0 ? [`${lost.length} values have no place there`] : []),
     ...(taken.length > 0 ? [`${taken.length} fields are as they are there before a load`] : []),
   ];
   // A register or a field that can be set at the destination is better set there.
   const instead = finding.isSetting ? finding.fix : undefined;
-  return change(finding, isHarmless ? 'harmless' : 'loses', parts.join('; '), { instead, lost, taken });
+  return change(finding, isHarmless ? 'harmless' : 'loses', parts.join('; '), {
+    instead,
+    lost,
+    taken,
+    renamed,
+  });
 }
 
 function namesText(paths: readonly (readonly PathComponent[])[]): string {

@@ -125,6 +125,7 @@ export function fixJson({ changes, refused, report, source }: FixResult) {
         lostCount,
         taken,
         takenCount,
+        renamed,
       } = change;
       return {
         class: of,
@@ -145,6 +146,7 @@ export function fixJson({ changes, refused, report, source }: FixResult) {
         })),
         takenCount,
         taken,
+        renamed,
       };
     }),
     findings,
