@@ -1,8 +1,7 @@
 import { encodeText } from '../bytes/byte-writer.ts';
 import { badArgument, DecodeError, editRefused, printable, problemIn } from '../bytes/diagnostic.ts';
 import { equalBytes } from '../bytes/equal-bytes.ts';
-import { type FinishedSource, memorySource, readExactly } from '../bytes/source.ts';
-import { splicedSource } from '../bytes/splice.ts';
+import type { FinishedSource } from '../bytes/source.ts';
 import { Window } from '../bytes/window.ts';
 import { dryLoad, targetOfTables } from '../layout/dry-load.ts';
 import type { Layout } from '../layout/node.ts';
@@ -13,10 +12,10 @@ import { withVmdesc } from '../ops/with-vmdesc.ts';
 import type { Schema } from '../schema/schema.ts';
 import { type JsonObject, parseVmdesc } from '../schema/vmdesc.ts';
 import { readConfigurationRecord } from '../stream/configuration.ts';
-import type { ConfigurationRecord, SectionRecord } from '../stream/records.ts';
+import type { SectionRecord } from '../stream/records.ts';
 import type { Section } from '../stream/stream.ts';
 import type { EditPlan } from './edit.ts';
-import { type EditedNode, kept, nodePieces, shapeOf } from './edited-node.ts';
+import { type EditedNode, kept, shapeOf } from './edited-node.ts';
 import {
   editedSource,
   editedVmdesc,
@@ -27,6 +26,7 @@ import {
   withPatches,
 } from './edited-stream.ts';
 import { checkReading, placeText, readByTables, tablesOfSection } from './reading.ts';
+import { recordAlone } from './record-alone.ts';
 
 export interface ApplyOptions {
   /** What comes of the vmdesc; by default it stays as it is, and is made anew where that would be wrong. */
@@ -127,7 +127,7 @@ async function checkReadings(
     if (!edits.bodies.has(record) && !isPatched) continue;
     const place = placeText(layout, []);
     if (record.kind === 'configuration') {
-      const { source, record: moved } = await alone(patched.source, record, edited);
+      const { source, record: moved } = await recordAlone(patched.source, record, edited);
       // Its lengths are in front of what they are of: no description is needed to read it.
       const found = await readConfigurationRecord(new Window(source), 0, undefined).catch(problemIn);
       const isRead = !(found instanceof DecodeError) && found.range.end === source.size;
@@ -151,7 +151,7 @@ async function checkSection(
   edited: EditedNode,
 ): Promise<void> {
   const place = placeText(layout, []);
-  const { source, record: moved } = await alone(patched.source, record, edited);
+  const { source, record: moved } = await recordAlone(patched.source, record, edited);
   const identity = edits.identities.get(section.id) ?? section;
   const { idstr, instanceId, versionId } = identity;
   const rewritten: SectionRecord = { ...moved, idstr, instanceId, versionId };
@@ -179,18 +179,6 @@ async function checkSection(
   const load = target && (await dryLoad(target, input));
   if (load?.kind === 'fails' && load.refusal === 'failed-validation' && load.certain)
     throw editRefused(`${place}: no QEMU loads what would be written: ${load.why}`);
-}
-
-/** A record with another body, with nothing around it. */
-async function alone<T extends SectionRecord | ConfigurationRecord>(
-  source: FinishedSource,
-  record: T,
-  edited: EditedNode,
-): Promise<{ source: FinishedSource; record: T }> {
-  const written = splicedSource(source, nodePieces(edited));
-  const body = await readExactly(written, 0, written.size);
-  const range = { start: 0, end: body.byteLength };
-  return { source: memorySource(body, source.name), record: { ...record, body: range, range } };
 }
 
 function isClean({ diagnostics }: Layout): boolean {

@@ -1,3 +1,4 @@
+import { encodeText } from '../bytes/byte-writer.ts';
 import { DecodeError, type PathComponent, printable } from '../bytes/diagnostic.ts';
 import type { ArrayNode } from '../layout/node.ts';
 import { NULL_POINTER_FORMS, type VmdescForm } from '../ops/write-vmdesc.ts';
@@ -84,13 +85,13 @@ export function parseDecodedSection(text: string, file: string): DecodedSection 
   return parseFile(text, file, (value) => {
     const object = asObject(value, 'the file');
     return {
-      section: name255(object['section'], 'section'),
+      section: idstrText(object['section'], 'section'),
       instanceId: asInteger(object['instance'], 0, 0xffff_ffff, 'instance'),
       root: {
         kind: 'struct',
         name: '',
         type: 'section',
-        vmsdName: optional(object['vmsd'], (each) => name255(each, 'vmsd')),
+        vmsdName: optional(object['vmsd'], (each) => nameText(each, 'vmsd')),
         versionId: optional(object['version'], (each) => version(each, 'version')),
         children: nodes(object['fields'], 'fields'),
       },
@@ -111,9 +112,18 @@ export function parseFile<T>(text: string, file: string, read: (value: unknown) 
   }
 }
 
-export function name255(value: unknown, path: string): string {
+export function nameText(value: unknown, path: string): string {
   const text = asText(value, path);
   if (text.length > MAX_NAME) throw new JsonProblem(`"${path}" has ${text.length} characters`);
+  return text;
+}
+
+/** Of a section: a byte has its length. */
+export function idstrText(value: unknown, path: string): string {
+  const text = asText(value, path);
+  const { byteLength } = encodeText(text);
+  if (byteLength < 1 || byteLength > 255)
+    throw new JsonProblem(`"${path}" has ${byteLength} bytes; 1 to 255 are possible`);
   return text;
 }
 
@@ -131,13 +141,13 @@ function nodes(value: unknown, path: string): DecodedNode[] {
 
 function node(object: CheckedObject, path: string): DecodedNode {
   const name = component(object['name'], `${path}.name`);
-  const type = name255(object['type'], `${path}.type`);
+  const type = nameText(object['type'], `${path}.type`);
   if (object['fields'] !== undefined) {
     return {
       kind: 'struct',
       name,
       type,
-      vmsdName: optional(object['vmsd'], (each) => name255(each, `${path}.vmsd`)),
+      vmsdName: optional(object['vmsd'], (each) => nameText(each, `${path}.vmsd`)),
       versionId: optional(object['version'], (each) => version(each, `${path}.version`)),
       value: optional(object['value'], (each) => asText(each, `${path}.value`)),
       children: nodes(object['fields'], `${path}.fields`),
@@ -187,7 +197,7 @@ function oneOf<T extends string>(words: readonly T[], value: unknown, path: stri
 }
 
 export function component(value: unknown, path: string): PathComponent {
-  return typeof value === 'number' ? asInteger(value, 0, 0xffff_ffff, path) : name255(value, path);
+  return typeof value === 'number' ? asInteger(value, 0, 0xffff_ffff, path) : nameText(value, path);
 }
 
 export function writtenValue(value: unknown, path: string): WrittenValue {
@@ -258,7 +268,7 @@ export function parseManifest(text: string, file: string): Manifest {
       footers: asBoolean(object['footers'], 'footers'),
       vmdesc: optional(object['vmdesc'], (each) => {
         const vmdesc = asObject(each, 'vmdesc');
-        const qemuVersion = optional(vmdesc['qemuVersion'], (text) => name255(text, 'vmdesc.qemuVersion'));
+        const qemuVersion = optional(vmdesc['qemuVersion'], (text) => nameText(text, 'vmdesc.qemuVersion'));
         return {
           qemuVersion,
           pageSize: asInteger(vmdesc['pageSize'], 1, 1 << 30, 'vmdesc.pageSize'),
@@ -285,7 +295,7 @@ function manifestRecord(value: unknown, path: string): ManifestRecord {
       return {
         kind: 'section',
         id: asInteger(record['id'], 0, 0xffff_ffff, `${path}.id`),
-        idstr: name255(record['section'], `${path}.section`),
+        idstr: idstrText(record['section'], `${path}.section`),
         instanceId: asInteger(record['instance'], 0, 0xffff_ffff, `${path}.instance`),
         versionId: asInteger(record['version'], 0, 0xffff_ffff, `${path}.version`),
         file,
@@ -294,7 +304,7 @@ function manifestRecord(value: unknown, path: string): ManifestRecord {
       if (file === undefined) throw new JsonProblem(`"${path}" has no "file"`);
       return { kind: 'configuration', file };
     case 'command':
-      return { kind: 'command', name: name255(record['name'], `${path}.name`) };
+      return { kind: 'command', name: nameText(record['name'], `${path}.name`) };
     default:
       throw new JsonProblem(`"${path}.kind" is none of section, configuration and command`);
   }

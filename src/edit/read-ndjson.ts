@@ -15,7 +15,8 @@ import {
   type DecodedNode,
   type DecodedSection,
   type DecodedStruct,
-  name255,
+  idstrText,
+  nameText,
   optional,
   version,
   writtenValue,
@@ -52,7 +53,7 @@ export async function* parseDecodedLines(
     if (line.trim() === '') continue;
     try {
       const row = asObject(parseCheckedJson(line, MAX_LINE_DEPTH), 'the line');
-      const section = name255(row['section'], 'section');
+      const section = idstrText(row['section'], 'section');
       const instanceId = asInteger(row['instance'], 0, 0xffff_ffff, 'instance');
       const path = asArray(row['path'], 'path').map((each, i) => component(each, `path[${i}]`));
       if (path.length > MAX_PATH) throw new JsonProblem(`"path" has ${path.length} names`);
@@ -102,14 +103,14 @@ function isInside(open: readonly Open[], path: readonly PathComponent[]): boolea
 }
 
 function nodeOf(row: CheckedObject, name: PathComponent): DecodedLeaf | (Parent & DecodedNode) {
-  const type = name255(row['type'], 'type');
+  const type = nameText(row['type'], 'type');
   switch (row['kind']) {
     case 'struct':
       return {
         kind: 'struct',
         name,
         type,
-        vmsdName: optional(row['vmsd'], (each) => name255(each, 'vmsd')),
+        vmsdName: optional(row['vmsd'], (each) => nameText(each, 'vmsd')),
         versionId: optional(row['version'], (each) => version(each, 'version')),
         value: optional(row['value'], (each) => asText(each, 'value')),
         children: [],

@@ -1,15 +1,8 @@
 import type { PathComponent } from '../bytes/diagnostic.ts';
-import { type FinishedSource, memorySource, readExactly } from '../bytes/source.ts';
-import { splicedSource } from '../bytes/splice.ts';
+import { readExactly } from '../bytes/source.ts';
 import type { Destination, OwnSection } from '../check/destination.ts';
-import {
-  type EditedNode,
-  nameOf,
-  nodeLength,
-  nodePieces,
-  opened as partsOf,
-  shapeOf,
-} from '../edit/edited-node.ts';
+import { type EditedNode, nameOf, nodeLength, opened as partsOf, shapeOf } from '../edit/edited-node.ts';
+import { recordAlone } from '../edit/record-alone.ts';
 import { formDifference } from '../edit/same-form.ts';
 import { walk } from '../layout/children.ts';
 import { type DryLoad, dryLoad } from '../layout/dry-load.ts';
@@ -24,6 +17,11 @@ import { type MergedSection, mergeSection, pathKey, withoutSubsections } from '.
 const MAX_ATTEMPTS = 64;
 /** Bytes of a section that is written anew. */
 const MAX_LENGTH = 16 << 20;
+
+/** Loads that are tried for all sections of a stream. */
+export interface FitBudget {
+  left: number;
+}
 
 /** A section as its destination loads it. */
 export interface FittedSection extends MergedSection {
@@ -42,6 +40,7 @@ export async function fitSection(
   section: Section,
   own: OwnSection,
   destination: Destination,
+  budget: FitBudget,
 ): Promise<FittedSection | undefined> {
   const [record] = section.records;
   const [ownRecord] = own.section.records;
@@ -55,7 +54,8 @@ export async function fitSection(
   const ownRoot = (await own.layout()).root;
   const body = await readExactly(ownStream.source, ownRoot.start, ownRoot.end - ownRoot.start);
   const load = async (written: EditedNode, versionId: number): Promise<DryLoad> => {
-    const { source, record: moved } = await alone(opened, record, written, versionId);
+    if (--budget.left < 0) return { kind: 'unknown', why: 'too many forms were tried' };
+    const { source, record: moved } = await recordAlone(opened.source, { ...record, versionId }, written);
     return dryLoad(target, { ...sectionInput(opened, moved), source });
   };
   const fits = async (
@@ -154,20 +154,4 @@ function isAsMeant(written: EditedNode, read: StructNode): boolean {
 
 function lengthOf({ body }: SectionRecord): number {
   return body.end - body.start;
-}
-
-/** A record with another body, with nothing around it. */
-async function alone(
-  { source }: OpenedStream,
-  record: SectionRecord,
-  written: EditedNode,
-  versionId: number,
-): Promise<{ source: FinishedSource; record: SectionRecord }> {
-  const pieces = splicedSource(source, nodePieces(written));
-  const body = await readExactly(pieces, 0, pieces.size);
-  const range = { start: 0, end: body.byteLength };
-  return {
-    source: memorySource(body, source.name),
-    record: { ...record, versionId, body: range, range },
-  };
 }

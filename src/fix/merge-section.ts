@@ -258,7 +258,7 @@ class Merger {
     if (node.kind === 'leaf' && own.kind === 'leaf') {
       const bytes = asOtherInteger(node, type);
       if (bytes) return { kind: 'leaf', name, type, bytes };
-      if (node.end - node.start === own.end - own.start) return { kind: 'kept', node };
+      if (node.end - node.start === own.end - own.start) return { kind: 'kept', node: { ...node, type } };
     }
     this.#lose(node, path);
     return this.#take(own, path);

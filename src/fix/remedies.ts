@@ -14,6 +14,7 @@ import { noShape, walkPairs } from '../check/walk-pairs.ts';
 import { type EditPlan, planEdits } from '../edit/edit.ts';
 import type { EditedNode } from '../edit/edited-node.ts';
 import { type Patch, withPatches } from '../edit/edited-stream.ts';
+import { nodeAt } from '../edit/edited-tree.ts';
 import { leafBytes } from '../edit/leaf-value.ts';
 import { childNamed, childrenOf, integerOf, numberOf, walk } from '../layout/children.ts';
 import type { Layout, LayoutNode } from '../layout/node.ts';
@@ -42,6 +43,8 @@ const RULES_OF_FORM: ReadonlySet<RuleCode> = new Set([
   'cpu-register-value',
   'field-too-large',
 ]);
+/** Loads that are tried, of all sections together; most need two. */
+const MAX_LOADS = 4096;
 /** Fields that are named in a message. */
 const MAX_NAMED = 4;
 /** A machine type of a version. */
@@ -90,6 +93,7 @@ export class RemedyPlanner {
   readonly #destination: Destination;
   /** Sections that were brought into the destination's form, and configuration spaces that have its registers. */
   readonly #done = new Set<string>();
+  readonly #budget = { left: MAX_LOADS };
 
   constructor(destination: Destination) {
     this.#destination = destination;
@@ -276,7 +280,7 @@ export class RemedyPlanner {
 
   async #fit(draft: Draft, finding: Finding, section: Section, own: OwnSection): Promise<void> {
     if (!this.#isNew(deviceKey(section))) return;
-    const fitted = await fitSection(draft.opened, section, own, this.#destination);
+    const fitted = await fitSection(draft.opened, section, own, this.#destination, this.#budget);
     const [record] = section.records;
     if (!fitted || !record) return;
     const { id, idstr, instanceId } = section;
@@ -460,11 +464,4 @@ function isSameBeside(a: LayoutNode, b: LayoutNode): boolean {
   return (
     a.children.length === others.length && a.children.every((child, i) => isSameBeside(child, others[i]!))
   );
-}
-
-function nodeAt(root: LayoutNode, path: readonly PathComponent[]): LayoutNode | undefined {
-  let nodes: LayoutNode[] = [root];
-  for (const name of path)
-    nodes = nodes.flatMap((node) => [...childrenOf(node)].filter((each) => each.name === name));
-  return nodes[0];
 }
