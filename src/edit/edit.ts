@@ -251,6 +251,10 @@ class EditPlanner {
       if (path.length === 0) {
         if (!section) throw badArgument('the configuration cannot be dropped');
         if (section.unscanned) throw badArgument(`${place} was not read: --full-scan reads it`);
+        if (section.scanner && !this.#force)
+          throw editRefused(
+            `${place} is no device state: without it a destination goes on with what it has; --force takes it out`,
+          );
         this.#droppedSections.add(section.id);
         continue;
       }

@@ -186,6 +186,14 @@ test.each([
   await expect(planEdits(vm, [{ edit: 'rename', from: 'hpet', to }])).rejects.toThrow(message);
 });
 
+test('RAM is dropped only where that is forced', async () => {
+  const vm = await open(PC);
+  const drop: Edit = { edit: 'drop', selector: 'ram' };
+  await expect(planEdits(vm, [drop])).rejects.toThrow(/^ram is no device state/);
+  const { edited } = await edit(vm, [drop], { force: true });
+  expect(edited.sections.map(({ idstr }) => idstr)).not.toContain('ram');
+});
+
 test('another machine type has its length, also in the vmdesc', async () => {
   const vm = await open('qemu-11.1-pc-devices');
   const { edited } = await edit(vm, [{ edit: 'machine-type', name: 'pc-q35-10.0-and-more' }]);

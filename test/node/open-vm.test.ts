@@ -39,11 +39,10 @@ test('a VM knows what its stream was taken out of', async () => {
   const file = `${temporaryFile(gzipSync(readImage('zlib')), 'disk.qcow2.gz')}#1`;
   const vm = await openVm(file);
   expect(vm.containers.map(({ kind }) => kind)).toEqual(['gzip', 'qcow2']);
-  const info = await streamInfo(vm);
-  expect(info.containers).toEqual(vm.containers);
-  expect(await printed('info', file)).toMatchObject({
-    containers: JSON.parse(toJson(vm.containers)),
-  });
+  // What they are, and not what their bytes are read from.
+  const layers = vm.containers.map(({ source: _, ...layer }) => layer);
+  expect((await streamInfo(vm)).containers).toEqual(layers);
+  expect(await printed('info', file)).toMatchObject({ containers: JSON.parse(toJson(layers)) });
   await vm.close();
 });
 
