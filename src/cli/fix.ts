@@ -1,11 +1,11 @@
-import { rmSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
+import { encodeText } from '../bytes/byte-writer.ts';
 import { type RuleCode, rules } from '../check/rules.ts';
 import { ALLOWED_CLASSES, type FixClass } from '../fix/change.ts';
 import { type FixResult, fixStream } from '../fix/fix.ts';
 import { nodeMemory } from '../node/node-memory.ts';
 import { openDestination } from '../node/open-destination.ts';
-import { checkOutput, writeOutput } from '../node/output.ts';
+import { checkOutput, fillOutput, writeFully } from '../node/output.ts';
 import { packagedSchemas } from '../node/packaged-schemas.ts';
 import { writeEdited } from '../node/write-edited.ts';
 import { fixJson, fixText } from '../render/fix-text.ts';
@@ -103,13 +103,11 @@ Examples:
           process.exitCode = fixStatus(result);
           if (output !== undefined && changesFile !== undefined && result.source) {
             const { source } = result;
-            await writeOutput(changesFile, [`${toJson(fixJson(result))}\n`], 'keep');
-            const size = await writeEdited(output, vm, { source }, file === '-' ? undefined : file).catch(
-              (error) => {
-                rmSync(changesFile, { force: true });
-                throw error;
-              },
-            );
+            // Both get their names when both are whole.
+            const size = await fillOutput(changesFile, 'keep', ({ fd }) => {
+              writeFully(fd, encodeText(`${toJson(fixJson(result))}\n`));
+              return writeEdited(output, vm, { source }, file === '-' ? undefined : file);
+            });
             say(`${output}: ${formatSize(size)}; ${changesFile} says what is other in it`);
           }
           const out = new Output();
