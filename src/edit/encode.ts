@@ -15,6 +15,7 @@ import { NO_EDITS } from './edited-stream.ts';
 import { leafBytes, type WrittenValue } from './leaf-value.ts';
 import { commandName, manifestRecords, type NamedRecord } from './manifest-records.ts';
 import {
+  type DecodedArray,
   type DecodedLeaf,
   type DecodedNode,
   type DecodedSection,
@@ -63,12 +64,18 @@ export async function encodeSection(
 ): Promise<EditedNode> {
   const leaves = base && new BaseLeaves(base.source, base.layout.root);
   const place = (path: readonly PathComponent[]) => placeText({ section, instanceId }, path);
-  const problem = async (node: DecodedNode, message: string): Promise<DecodeError> => {
+  const problem = async (
+    node: DecodedNode,
+    message: string,
+    inside: readonly (string | number)[] = [],
+  ): Promise<DecodeError> => {
     const at = where && placeInJson(root, node);
-    return badArgument(at ? `${await where(at)}: ${message}` : message);
+    return badArgument(at ? `${await where([...at, ...inside])}: ${message}` : message);
   };
   const encode = async (node: DecodedNode, path: readonly PathComponent[]): Promise<EditedNode> => {
     if (!('children' in node)) return encodeLeaf(node, path);
+    if (node.kind === 'array' && node.values && isPlain(node.type, node.values))
+      return encodeValues(node, node.values, path);
     const children: EditedNode[] = [];
     for (const child of node.children) children.push(await encode(child, [...path, child.name]));
     const { name, type } = node;
@@ -101,6 +108,28 @@ export async function encodeSection(
         : error;
     }
   };
+  /** There can be millions, and each has its usual bytes. */
+  const encodeValues = async (
+    node: DecodedArray,
+    values: readonly WrittenValue[],
+    path: readonly PathComponent[],
+  ): Promise<EditedNode> => {
+    const { name, type, described } = node;
+    const { size } = scalarTypes.get(type)!;
+    const bytes = new Uint8Array(size * values.length);
+    for (const [i, value] of values.entries()) {
+      try {
+        if (value !== null) bytes.set(leafBytes(type, value), i * size);
+      } catch (error) {
+        if (!(error instanceof DecodeError)) throw error;
+        throw await problem(node, `${place([...path, i])}: ${error.diagnostic.message}`, ['values', i]);
+      }
+    }
+    const shape = { kind: 'scalar', type, size } as const;
+    const elements = { shape, count: values.length, start: 0, bytes, pos: 0 };
+    const facts = { name, type, start: 0, end: bytes.byteLength, length: values.length, elements };
+    return { kind: 'kept', node: { kind: 'array', ...facts, ...(described ? { described } : {}) }, bytes };
+  };
   /** The bytes of an info are those of its fields; those of the base may stand there while its fields are changed. */
   const checkValue = async (
     node: DecodedStruct,
@@ -118,6 +147,11 @@ export async function encodeSection(
     );
   };
   return encode(root, []);
+}
+
+/** Integers of which none is that of the base. */
+function isPlain(type: string, values: readonly WrittenValue[]): boolean {
+  return scalarTypes.has(type) && values.length > 0 && !values.includes(null);
 }
 
 /** What is written for a node of which a part is that of the base. */
@@ -256,6 +290,8 @@ function decodedAt(root: DecodedNode, path: readonly PathComponent[]): DecodedNo
 }
 
 function holdsNothing(node: DecodedNode): boolean {
+  if (node.kind === 'array' && node.values)
+    return node.values.length > 0 && node.values.every((value) => value === null);
   if ('children' in node) return node.children.length > 0 && node.children.every(holdsNothing);
   return node.kind === 'leaf' && node.value === null;
 }

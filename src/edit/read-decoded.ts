@@ -44,8 +44,36 @@ export interface DecodedArray {
   readonly length: number;
   readonly described: ArrayNode['described'];
   readonly children: readonly DecodedNode[];
-  /** Integers beside each other. */
-  readonly hasValues?: boolean;
+  /** Integers beside each other, where they stand so in the file; `children` are made of them when they are asked for. */
+  readonly values?: readonly WrittenValue[] | undefined;
+}
+
+/** An array of values, of which there can be millions. */
+class DecodedValues implements DecodedArray {
+  readonly kind = 'array';
+  readonly name: PathComponent;
+  readonly type: string;
+  readonly length: number;
+  readonly described: ArrayNode['described'];
+  readonly values: readonly WrittenValue[];
+  #children: readonly DecodedNode[] | undefined;
+
+  constructor(
+    { name, type, length, described }: Omit<DecodedArray, 'children'>,
+    values: readonly WrittenValue[],
+  ) {
+    this.name = name;
+    this.type = type;
+    this.length = length;
+    this.described = described;
+    this.values = values;
+  }
+
+  get children(): readonly DecodedNode[] {
+    const { type } = this;
+    this.#children ??= this.values.map((value, i) => ({ kind: 'leaf', name: i, type, value }));
+    return this.#children;
+  }
 }
 
 /** A section, by its identity, and what is in it. */
@@ -67,7 +95,7 @@ export function placeInJson(root: DecodedNode, node: DecodedNode): (string | num
     const below = placeInJson(child, node);
     if (!below) continue;
     if (root.kind === 'struct') return ['fields', i, ...below];
-    return [root.hasValues ? 'values' : 'elements', i, ...below];
+    return [root.values ? 'values' : 'elements', i, ...below];
   }
   return undefined;
 }
@@ -168,26 +196,20 @@ function array(object: CheckedObject, name: PathComponent, type: string, path: s
   const { elements, values } = object;
   if (elements !== undefined && values !== undefined)
     throw new JsonProblem(`"${printable(path)}" has both "elements" and "values"`);
-  const children =
+  const written =
     elements === undefined
-      ? asArray(values, `${path}.values`).map(
-          (each, i): DecodedNode => ({
-            kind: 'leaf',
-            name: i,
-            type,
-            value: writtenValue(each, `${path}.values[${i}]`),
-          }),
-        )
-      : nodes(elements, `${path}.elements`);
-  return {
-    kind: 'array',
+      ? asArray(values, `${path}.values`).map((each, i) => writtenValue(each, `${path}.values[${i}]`))
+      : undefined;
+  const children = written ? [] : nodes(elements, `${path}.elements`);
+  const count = written?.length ?? children.length;
+  const facts = {
+    kind: 'array' as const,
     name,
     type,
-    length: asInteger(object['length'] ?? children.length, 0, 0xffff_ffff, `${path}.length`),
+    length: asInteger(object['length'] ?? count, 0, 0xffff_ffff, `${path}.length`),
     described: optional(object['described'], (each) => oneOf(DESCRIBED, each, `${path}.described`)),
-    children,
-    hasValues: elements === undefined,
   };
+  return written ? new DecodedValues(facts, written) : { ...facts, children };
 }
 
 function oneOf<T extends string>(words: readonly T[], value: unknown, path: string): T {
