@@ -127,11 +127,11 @@ async function checkReadings(
     if (!edits.bodies.has(record) && !isPatched) continue;
     const place = placeText(layout, []);
     if (record.kind === 'configuration') {
-      const { source, record: moved } = await recordAlone(patched.source, record, edited);
+      const { source } = await recordAlone(patched.source, record, edited);
       // Its lengths are in front of what they are of: no description is needed to read it.
       const found = await readConfigurationRecord(new Window(source), 0, undefined).catch(problemIn);
       const isRead = !(found instanceof DecodeError) && found.range.end === source.size;
-      const read = isRead ? await resolveConfiguration(source, moved, schema, opened.infos) : undefined;
+      const read = isRead ? await resolveConfiguration(source, found, schema, opened.infos) : undefined;
       checkReading(place, shapeOf(edited), read && isClean(read) ? read.root : undefined, 'by QEMU');
       continue;
     }
