@@ -10,7 +10,7 @@ import type { ArrayNode, LayoutNode, StructNode } from '../layout/node.ts';
 import type { SchemaTables } from '../layout/tables.ts';
 import { COLLECTIONS } from '../schema/known-infos.ts';
 import { scalarTypes } from '../vmsd/scalars.ts';
-import type { RenamedField } from './change.ts';
+import type { LostField, RenamedField } from './change.ts';
 import { hasOtherRegisters, mergeRegisters } from './merge-registers.ts';
 
 /** Nodes that are looked at one by one, and elements of an array. */
@@ -25,20 +25,11 @@ const VERSION_FIELD = /(^|\.)mig_version_id$/;
 /** What nobody loads. */
 const UNUSED = /^unused/;
 
-/** A value of the source that the destination has no place for. */
-export interface LostValue {
-  /** Inside of the section. */
-  readonly path: readonly PathComponent[];
-  readonly node: LayoutNode;
-  /** What it is called where the path does not tell, such as a register. */
-  readonly name?: string | undefined;
-}
-
 /** A section of the source in the form that the destination has for it. */
 export interface MergedSection {
   /** Nodes of the destination hold their bytes. */
   readonly root: EditedNode;
-  readonly lost: readonly LostValue[];
+  readonly lost: readonly LostField[];
   /** What the source does not have: it is as the destination has it before a load. */
   readonly taken: readonly (readonly PathComponent[])[];
   /** Fields that are taken for others by a part of their names. */
@@ -97,7 +88,7 @@ export function mergeSection(
 
 /** The section as it is, but for some subsections. */
 export function withoutSubsections(root: StructNode, without: ReadonlySet<string>): MergedSection {
-  const lost: LostValue[] = [];
+  const lost: LostField[] = [];
   const part = (node: LayoutNode, path: readonly PathComponent[]): EditedNode => {
     const holdsOne = [...without].some((key) => key.startsWith(pathKey(path).slice(0, -1)));
     if (!holdsOne || node.kind === 'leaf' || node.kind === 'gap') return { kind: 'kept', node };
@@ -115,7 +106,7 @@ export function withoutSubsections(root: StructNode, without: ReadonlySet<string
 class TooLong extends Error {}
 
 class Merger {
-  readonly lost: LostValue[] = [];
+  readonly lost: LostField[] = [];
   readonly taken: (readonly PathComponent[])[] = [];
   readonly renamed: RenamedField[] = [];
   readonly added: (readonly PathComponent[])[] = [];
@@ -170,9 +161,7 @@ class Merger {
     const children: EditedNode[] = [];
     for (const ownChild of own.children) {
       if (isSubsection(ownChild)) continue;
-      const at = left.findIndex(
-        (child) => child.name === ownChild.name && isSubsection(child) === isSubsection(ownChild),
-      );
+      const at = left.findIndex((child) => child.name === ownChild.name && !isSubsection(child));
       const below = [...path, ownChild.name];
       const renamedChild = others.get(ownChild);
       if (renamedChild) {
@@ -332,8 +321,8 @@ function plainName(name: PathComponent): string {
 }
 
 /** Values below a node; an array of plain ones is one. */
-export function valuesOf(node: LayoutNode, path: readonly PathComponent[]): LostValue[] {
-  const values: LostValue[] = [];
+export function valuesOf(node: LayoutNode, path: readonly PathComponent[]): LostField[] {
+  const values: LostField[] = [];
   const isPlain = (each: LayoutNode) => {
     if (each.kind !== 'array') return each.kind !== 'struct' || !isOpen(each);
     const [first] = childrenOf(each);

@@ -127,21 +127,9 @@ export class RemedyPlanner {
       if (now.some((byte) => byte !== 0) || bytes.every((byte) => byte === 0)) continue;
       patches.push({ start: node.start, bytes });
       const { idstr, instanceId } = section;
-      changes.push({
-        ...{
-          class: 'harmless',
-          rule: 'section-layout',
-          section: idstr,
-          instanceId,
-          path,
-          lost: [],
-          lostCount: 0,
-          taken: [path],
-          takenCount: 1,
-          renamed: [],
-        },
-        message: `${formatPath(path)}, in whose place the stream has zeros, stays as the destination has it`,
-      });
+      const message = `${formatPath(path)}, in whose place the stream has zeros, stays as the destination has it`;
+      const place = { rule: 'section-layout', section: idstr, instanceId, path } as const;
+      changes.push(change(place, 'harmless', message, { taken: [path] }));
     }
   }
 
@@ -379,7 +367,7 @@ async function setConstants(
 }
 
 function change(
-  { rule, section, instanceId, path }: Finding,
+  { rule, section, instanceId, path }: Pick<Finding, 'rule' | 'section' | 'instanceId' | 'path'>,
   of: FixChange['class'],
   message: string,
   {

@@ -112,43 +112,17 @@ export function fixJson({ changes, refused, report, source }: FixResult) {
     verdict,
     ...(reason === undefined ? {} : { reason }),
     isWritten: source !== undefined,
-    changes: changes.map((change) => {
-      const {
-        class: of,
-        rule,
-        section,
-        instanceId,
+    changes: changes.map((change) => ({
+      ...change,
+      isAllowed: !refused.includes(change),
+      lost: change.lost.map(({ path, name: register, node }) => ({
         path,
-        message,
-        instead,
-        lost,
-        lostCount,
-        taken,
-        takenCount,
-        renamed,
-      } = change;
-      return {
-        class: of,
-        rule,
-        section,
-        instanceId,
-        path,
-        message,
-        instead,
-        isAllowed: !refused.includes(change),
-        lostCount,
-        lost: lost.map((field) => ({
-          path: field.path,
-          name: field.name,
-          type: field.node.type,
-          ...(field.node.kind === 'array' ? { length: field.node.length } : {}),
-          value: lostValueJson(field.node),
-        })),
-        takenCount,
-        taken,
-        renamed,
-      };
-    }),
+        name: register,
+        type: node.type,
+        ...(node.kind === 'array' ? { length: node.length } : {}),
+        value: lostValueJson(node),
+      })),
+    })),
     findings,
   };
 }
